@@ -1,0 +1,82 @@
+"""Postgres for one process: a small pool of connections that heals itself, and the queries by their names.
+
+A query is called with a list of rows, which travel as one JSON array (`%(rows)s`, read by the query with
+`jsonb_to_recordset`), so the same statement serves one row or a hundred and is prepared once.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from ..domain.errors import TemporarilyUnavailable
+
+SQL = Path(__file__).parent.parent / "sql"
+
+Row = dict[str, Any]
+Connection = psycopg.AsyncConnection[Row]
+
+
+def load_queries(path: Path) -> dict[str, str]:
+    """The statements of a .sql file by name; each follows a line `-- name: NAME`."""
+    parts = re.split(r"^-- name: (\w+)\n", path.read_text(), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+class Database:
+    """`await database.run("name", [row, …])` in a connection that is known to be alive."""
+
+    def __init__(self, url: str, *, connections: int = 4, timeout: float = 5.0) -> None:
+        self._queries = load_queries(SQL / "queries.sql") | load_queries(SQL / "sim.sql")
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            url,
+            min_size=1,
+            max_size=connections,
+            timeout=timeout,
+            max_idle=300,
+            reconnect_timeout=10,
+            check=AsyncConnectionPool.check_connection,
+            connection_class=psycopg.AsyncConnection[Row],
+            kwargs={
+                "autocommit": True,
+                "row_factory": dict_row,
+                "connect_timeout": 3,
+                "prepare_threshold": 2,
+                "application_name": "order-engine",
+                "options": "-c statement_timeout=5000 -c lock_timeout=4000",
+            },
+            open=False,
+            name="orders",
+        )
+
+    async def open(self) -> None:
+        """Begin to connect; returns at once, and the first query waits for a connection."""
+        await self._pool.open(wait=False)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A live connection. Raises TemporarilyUnavailable while Postgres is away."""
+        try:
+            async with self._pool.connection() as connection:
+                yield connection
+        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+            raise TemporarilyUnavailable("The database is not available right now.") from error
+
+    async def run(self, name: str, rows: Sequence[Mapping[str, Any]] = (), **parameters: Any) -> list[Row]:
+        """The rows that the named query gives. Raises TemporarilyUnavailable while Postgres is away."""
+        parameters["rows"] = json.dumps(rows, default=str)
+        async with self.connection() as connection:
+            cursor = await connection.execute(self._queries[name].encode(), parameters)
+            return await cursor.fetchall() if cursor.description else []

@@ -1,0 +1,92 @@
+"""Every setting of the engine, read once from the environment.
+
+`Config.load()` names the variable in what it raises, so a wrong value ends the process at its start and says
+where to look. A field's variable is its name in capitals; `.env.example` lists them all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+
+class ConfigError(Exception):
+    """A setting is missing or wrong; the message names it."""
+
+
+def setting(default: Any, doc: str, *, least: float | None = None, most: float | None = None) -> Any:
+    """A field of `Config`: its default, what it means (with its unit), and the range it must lie in."""
+    return field(default=default, metadata={"doc": doc, "least": least, "most": most})
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The engine's settings."""
+
+    database_url: str = setting("", "Postgres, as a libpq URL")
+    redis_url: str = setting("", "Redis or Valkey, redis:// or rediss://")
+    orders_queue_url: str = setting("", "the SQS queue between submit and process")
+    orders_dlq_url: str = setting("", "its dead-letter queue")
+    aws_endpoint_url: str = setting("", "an emulator's endpoint; empty on AWS")
+    websocket_url: str = setting("", "wss://… that clients connect to; empty: the same host and path")
+    websocket_endpoint: str = setting(
+        "", "https://… of the WebSocket API's @connections; empty on one machine"
+    )
+    relay_function: str = setting("", "name of the deployed relay function; empty on one machine")
+
+    database_connections: int = setting(4, "connections to Postgres per process", least=1, most=100)
+    max_attempts: int = setting(3, "attempts to execute an order", least=1, most=10)
+    retry_base_ms: int = setting(500, "wait after the first failed attempt, ms; doubles each time", least=0)
+    quote_timeout_ms: int = setting(3000, "how long a venue may take to quote, ms", least=1)
+    confirm_timeout_ms: int = setting(15000, "how long one attempt waits for its transaction, ms", least=1)
+    lease_ms: int = setting(45000, "how long a worker that stays silent keeps an order, ms", least=100)
+    default_slippage_bps: int = setting(100, "an order's slippage limit if it names none", least=1, most=5000)
+    max_price_impact_bps: int = setting(5000, "orders that move the price further fail", least=1, most=10000)
+    sweep_after_ms: int = setting(60000, "how long an order may rest before a sweep queues it", least=0)
+    relay_shards: int = setting(1, "relays that connections are spread over", least=1, most=256)
+    relay_lease_ms: int = setting(10000, "how long a relay that stays silent keeps its shard, ms", least=500)
+    relay_poll_ms: int = setting(
+        2000, "how often a relay reads the table for what it was not told, ms", least=50
+    )
+
+    sim_seed: str = setting("solana", "seed of the simulated market")
+    sim_latency: float = setting(1.0, "scale of simulated latencies: 1 is real, 0 is none", least=0, most=100)
+    sim_slot_ms: int = setting(400, "length of a simulated slot, ms", least=1)
+    sim_blockhash_slots: int = setting(150, "slots for which a simulated blockhash lives", least=1)
+    sim_faults: str = setting(
+        "", "faults to inject, e.g. `quote-timeout token=COPE times=2`; see venues/faults.py"
+    )
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] = os.environ) -> Config:
+        """The settings as the environment gives them. Raises ConfigError."""
+        given = {item.name: environ.get(item.name.upper(), "").strip() for item in fields(cls)}
+        values: dict[str, Any] = {name: _parse(_field(name), text) for name, text in given.items() if text}
+        return cls(**values)
+
+    def require(self, *names: str) -> None:
+        """Raise ConfigError unless each of these settings has a value."""
+        for name in names:
+            if not getattr(self, name):
+                raise ConfigError(f"{name.upper()} is not set: {_field(name).metadata['doc']}")
+
+
+def _field(name: str) -> Any:
+    return next(item for item in fields(Config) if item.name == name)
+
+
+def _parse(item: Any, text: str) -> str | int | float:
+    kind = {"int": int, "float": float}.get(item.type, str)
+    try:
+        value: str | int | float = kind(text)
+    except ValueError:
+        raise ConfigError(f"{item.name.upper()}={text!r} is not a number ({item.metadata['doc']})") from None
+    least, most = item.metadata["least"], item.metadata["most"]
+    if isinstance(value, (int, float)) and not (
+        (least is None or value >= least) and (most is None or value <= most)
+    ):
+        bounds = f"at least {least}" if most is None else f"from {least} to {most}"
+        raise ConfigError(f"{item.name.upper()}={text} must be {bounds} ({item.metadata['doc']})")
+    return value

@@ -1,0 +1,134 @@
+"""Every error the engine names, in one tree.
+
+    EngineError
+    ├── InvalidRequest           the request is wrong; `code` says in what way
+    ├── NotFound                 no such order
+    ├── TooLarge                 more than the engine reads in one request
+    ├── UnsupportedMediaType     a body that does not call itself JSON
+    ├── TemporarilyUnavailable   a server behind the engine is away; the same request may succeed later
+    ├── ClaimLost                another worker owns the order now; whoever gets this stops, silently
+    └── AttemptFailed            one attempt to execute an order came to nothing
+        ├── QuoteTimeout
+        ├── VenueUnavailable
+        ├── InsufficientLiquidity      (no retry mends it)
+        ├── PriceImpactTooHigh         (no retry mends it)
+        ├── SlippageExceeded
+        ├── TransactionFailed
+        ├── BlockhashExpired
+        └── WorkerLost
+
+An error's text is for people. Programs look at `code`, which never changes, and at `retryable`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class EngineError(Exception):
+    """Something went wrong in a way the engine knows."""
+
+    code: str = "INTERNAL_ERROR"
+
+    def __init__(self, message: str = "", *, code: str | None = None, **details: object) -> None:
+        super().__init__(message or (type(self).__doc__ or "").partition("\n")[0])
+        if code is not None:
+            self.code = code
+        self.details = details
+
+    def to_wire(self) -> dict[str, object]:
+        """`{"error": sentence, "code": STABLE_CODE, …details}`, as every client gets it."""
+        return {"error": str(self), "code": self.code, **self.details}
+
+
+class InvalidRequest(EngineError):
+    """The request is not valid."""
+
+    code = "INVALID_REQUEST"
+
+
+class NotFound(EngineError):
+    """There is no such order."""
+
+    code = "ORDER_NOT_FOUND"
+
+
+class TooLarge(EngineError):
+    """The request is larger than the engine reads."""
+
+    code = "BODY_TOO_LARGE"
+
+
+class UnsupportedMediaType(EngineError):
+    """The body must be sent as application/json."""
+
+    code = "UNSUPPORTED_MEDIA_TYPE"
+
+
+class TemporarilyUnavailable(EngineError):
+    """The engine can't do this right now; try again in a moment."""
+
+    code = "TEMPORARILY_UNAVAILABLE"
+
+
+class ClaimLost(EngineError):
+    """Another worker owns this order now."""
+
+    code = "CLAIM_LOST"
+
+
+class AttemptFailed(EngineError):
+    """An attempt to execute the order failed."""
+
+    code = "ATTEMPT_FAILED"
+    retryable: ClassVar[bool] = True
+
+
+class QuoteTimeout(AttemptFailed):
+    """No venue answered in time with a quote."""
+
+    code = "QUOTE_TIMEOUT"
+
+
+class VenueUnavailable(AttemptFailed):
+    """No venue could give a quote."""
+
+    code = "VENUE_UNAVAILABLE"
+
+
+class InsufficientLiquidity(AttemptFailed):
+    """The pool does not hold enough to fill the order."""
+
+    code = "INSUFFICIENT_LIQUIDITY"
+    retryable = False
+
+
+class PriceImpactTooHigh(AttemptFailed):
+    """The order would move the price further than the engine allows."""
+
+    code = "PRICE_IMPACT_TOO_HIGH"
+    retryable = False
+
+
+class SlippageExceeded(AttemptFailed):
+    """The swap would have given less than the order's minimum."""
+
+    code = "SLIPPAGE_EXCEEDED"
+
+
+class TransactionFailed(AttemptFailed):
+    """The chain executed the transaction and it failed."""
+
+    code = "TRANSACTION_FAILED"
+
+
+class BlockhashExpired(AttemptFailed):
+    """The transaction did not land before its blockhash expired."""
+
+    code = "BLOCKHASH_EXPIRED"
+
+
+class WorkerLost(AttemptFailed):
+    """The worker that held the order went away."""
+
+    code = "WORKER_LOST"

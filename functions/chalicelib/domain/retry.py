@@ -1,0 +1,25 @@
+"""When a failed attempt is tried again: exponential back-off with jitter, a fixed number of attempts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """`max_attempts` in all; the first wait is about `base_ms`, and each further one twice the last."""
+
+    max_attempts: int = 3
+    base_ms: int = 500
+
+    def is_last(self, attempt: int) -> bool:
+        """Whether no attempt follows the `attempt`-th (the first is 1)."""
+        return attempt >= self.max_attempts
+
+    def backoff_ms(self, attempt: int, jitter: float) -> int:
+        """Milliseconds to wait after the `attempt`-th attempt; `jitter` in [0, 1) is drawn by the caller.
+
+        delay = base × 2^(attempt − 1) × (1 + jitter / 4): never less than the stated base, so that a venue
+        gets the time it was promised, and spread over a quarter so that orders which failed together part.
+        """
+        return int(self.base_ms * 2 ** (attempt - 1) * (1 + jitter / 4))

@@ -1,0 +1,61 @@
+"""The tokens the engine trades: symbol, mint and decimals, found by either name.
+
+Mints are those of Solana's mainnet, so that a real venue can take a simulated one's place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Context, Decimal
+
+# Wide enough for every product and quotient of two u64 amounts.
+EXACT = Context(prec=60, rounding=ROUND_DOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One SPL token; amounts are whole numbers of base units, 10^decimals of them to a token."""
+
+    symbol: str
+    mint: str
+    decimals: int
+
+    def amount(self, base_units: int) -> Decimal:
+        """`base_units` as an exact number of tokens."""
+        return Decimal(base_units).scaleb(-self.decimals, EXACT)
+
+    def text(self, base_units: int) -> str:
+        """`base_units` as a plain decimal string without trailing zeros, as money travels on the wire."""
+        return plain(self.amount(base_units))
+
+
+def plain(number: Decimal) -> str:
+    """A decimal without exponent or trailing zeros: `1500`, `0.00001`."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def price(token_out: Token, amount_out: int, token_in: Token, amount_in: int) -> Decimal:
+    """Tokens out per token in, cut (never rounded up) to 12 significant digits."""
+    ratio = EXACT.divide(token_out.amount(amount_out), token_in.amount(amount_in))
+    return Context(prec=12, rounding=ROUND_DOWN).plus(ratio)
+
+
+TOKENS: tuple[Token, ...] = (
+    Token("SOL", "So11111111111111111111111111111111111111112", 9),
+    Token("USDC", "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGkZwyTDt1v", 6),
+    Token("USDT", "Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB", 6),
+    Token("RAY", "4k3Dyjzvzp8eMZWUXbBCjEvwSkkk59S5iCNLY3QrkX6R", 6),
+    Token("COPE", "8HGyAAB1yoM1ttS7pXjHMa3dukTFGQggnFFH3hJZgzQh", 6),
+    Token("FIDA", "EchesyfXePKdLtoiZSL8pBe8Myagyy8ZRqsACNCFGnvp", 6),
+    Token("JUP", "JUPyiwrYJFskUPiHa7hkeR8VUtAeFoSYbKedZNsDvCN", 6),
+    Token("BONK", "DezXAZ8z7PnrnRJjz3wXBoRgixCa6xjnB7YaB1pPB263", 5),
+    Token("JTO", "jtojtomepa8beP8AuQc6eXt5FriJwfFMwQx2v2f9mCL", 9),
+)
+
+_BY_NAME = {name: token for token in TOKENS for name in (token.symbol, token.mint)}
+
+
+def find_token(name: str) -> Token | None:
+    """The token with this symbol or this mint (both exactly as listed), or None."""
+    return _BY_NAME.get(name)

@@ -1,0 +1,1 @@
+-- The simulated chain's statements; see venues/chain.py.

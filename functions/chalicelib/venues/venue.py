@@ -1,0 +1,95 @@
+"""The ports to the outside world, in the shape of the real thing: put your own venue or chain behind them.
+
+An execution uses them in this order: every venue's `quote` at the same time, the chosen venue's `build`,
+`Chain.latest_blockhash`, `Signer.sign`, then `Chain.send` and `Chain.status` until it is decided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..domain.errors import AttemptFailed
+from ..domain.routing import Quote
+from ..domain.tokens import Token
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """A venue's instruction: sell `amount_in`, fail on chain below `minimum_out` (both in base units)."""
+
+    venue: str
+    token_in: Token
+    token_out: Token
+    amount_in: int
+    minimum_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTransaction:
+    """A transaction ready to send; `signature` (base58, 64 bytes) is its name on the chain before it is sent.
+
+    It can land until the chain's block height is beyond `last_valid_block_height`, and never after.
+    """
+
+    signature: str
+    raw: bytes
+    last_valid_block_height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """The transaction is on the chain and gave the trader `amount_out` base units."""
+
+    slot: int
+    amount_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramError:
+    """The transaction is on the chain and failed there; nothing was swapped, and it can't land again."""
+
+    slot: int
+    error: AttemptFailed
+
+
+TransactionStatus = Landed | ProgramError | None
+"""None: the chain has not seen it (yet)."""
+
+
+class Venue(Protocol):
+    """A DEX."""
+
+    name: str
+
+    async def quote(self, token_in: Token, token_out: Token, amount_in: int) -> Quote:
+        """What selling `amount_in` base units gives now. Raises an AttemptFailed."""
+
+    async def build(self, quote: Quote, minimum_out: int) -> Swap:
+        """The instruction that fills `quote`, refusing less than `minimum_out`. Raises an AttemptFailed."""
+
+
+class Chain(Protocol):
+    """Solana's RPC, as far as an execution needs it. Each call may raise OSError or TimeoutError."""
+
+    async def latest_blockhash(self) -> tuple[str, int]:
+        """`(blockhash, last_valid_block_height)`: getLatestBlockhash."""
+
+    async def block_height(self) -> int:
+        """getBlockHeight."""
+
+    async def send(self, transaction: SignedTransaction) -> str:
+        """Hand the bytes in and return their signature: sendTransaction. The same bytes land at most once.
+
+        Raises BlockhashExpired when they can't land any more.
+        """
+
+    async def status(self, signature: str) -> TransactionStatus:
+        """What became of a transaction: getSignatureStatuses, with the fill."""
+
+
+class Signer(Protocol):
+    """The trading wallet."""
+
+    def sign(self, swap: Swap, memo: str, blockhash: str, last_valid_block_height: int) -> SignedTransaction:
+        """`swap` as a transaction that carries `memo` (the order's id) and expires with `blockhash`."""
