@@ -1,0 +1,98 @@
+"""The simulated market: what a token is worth at an instant, and what each venue makes of it.
+
+A price is a function of (seed, pair, time) and of nothing else, so every process sees the same market, a
+test can fix it, and the chain can settle a swap at an instant that has not come yet. Each token's dollar
+price drifts about its listing; a venue's price is the ratio of two of those, off by the venue's own noise.
+Both move along straight lines between hashed values, so within 3 s a price moves by less than 0.4 %.
+Integers and exact fractions throughout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from hashlib import sha256
+
+from ..domain.tokens import TOKENS, Token
+
+PPB = 10**9
+"""Noise and drift are whole parts per billion."""
+
+NOISE = {"raydium": (-PPB * 2 // 100, PPB * 2 // 100), "meteora": (-PPB * 3 // 100, PPB * 2 // 100)}
+"""How far a venue's price lies from the fair one, at the least and at the most."""
+
+NOISE_PERIOD_MS = 60_000
+DRIFT_PERIOD_MS = 600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A token's dollar price when calm, its drift (±, ppb), and the dollars that a pool's side holds."""
+
+    usd: Decimal
+    drift: int
+    depth_usd: int
+
+
+_LISTINGS = {
+    "SOL": Listing(Decimal("150"), PPB * 3 // 100, 8_000_000),
+    "USDC": Listing(Decimal("1"), PPB // 2000, 8_000_000),
+    "USDT": Listing(Decimal("1"), PPB // 2000, 5_000_000),
+    "RAY": Listing(Decimal("2.5"), PPB * 3 // 100, 2_000_000),
+    "COPE": Listing(Decimal("0.02"), PPB * 3 // 100, 60_000),
+    "FIDA": Listing(Decimal("0.07"), PPB * 3 // 100, 120_000),
+    "JUP": Listing(Decimal("0.45"), PPB * 3 // 100, 1_500_000),
+    "BONK": Listing(Decimal("0.00002"), PPB * 3 // 100, 1_000_000),
+    "JTO": Listing(Decimal("1.2"), PPB * 3 // 100, 800_000),
+}
+
+_RANK = {token: rank for rank, token in enumerate(TOKENS)}
+
+
+def sides(one: Token, other: Token) -> tuple[Token, Token]:
+    """The pair in the order its pool holds it, whichever of the two is sold: both directions are one pool."""
+    return (one, other) if _RANK[one] < _RANK[other] else (other, one)
+
+
+def depth(x: Token, y: Token, side: Token) -> int:
+    """Base units of `side` that a pool of `x` and `y` holds when calm: as deep as the thinner token."""
+    usd = min(_LISTINGS[x.symbol].depth_usd, _LISTINGS[y.symbol].depth_usd)
+    return int(usd / _calm_worth(side))
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """The market that `seed` names; instants are unix milliseconds."""
+
+    seed: str
+
+    def fair_price(self, x: Token, y: Token, at_ms: int) -> Fraction:
+        """Base units of `y` that one base unit of `x` is worth."""
+        return self._worth(x, at_ms) / self._worth(y, at_ms)
+
+    def venue_price(self, venue: str, x: Token, y: Token, at_ms: int) -> Fraction:
+        """Base units of `y` per base unit of `x` in `venue`'s pool, for `x` and `y` as `sides` gives them."""
+        noise = self._wave(f"{venue}/{x.symbol}/{y.symbol}", at_ms, NOISE_PERIOD_MS, *NOISE[venue])
+        return self.fair_price(x, y, at_ms) * Fraction(PPB + noise, PPB)
+
+    def _worth(self, token: Token, at_ms: int) -> Fraction:
+        listing = _LISTINGS[token.symbol]
+        drift = self._wave(token.symbol, at_ms, DRIFT_PERIOD_MS, -listing.drift, listing.drift)
+        return _calm_worth(token) * Fraction(PPB + drift, PPB)
+
+    def _wave(self, subject: str, at_ms: int, period_ms: int, low: int, high: int) -> int:
+        """A value in [low, high] that moves on a straight line from one period's hash to the next one's."""
+        period, since = divmod(at_ms, period_ms)
+        start, end = (
+            low + self._hash(subject, edge) * (high - low) // 2**64 for edge in (period, period + 1)
+        )
+        return start + (end - start) * since // period_ms
+
+    def _hash(self, subject: str, period: int) -> int:
+        return int.from_bytes(sha256(f"{self.seed}|{subject}|{period}".encode()).digest()[:8])
+
+
+def _calm_worth(token: Token) -> Fraction:
+    """Dollars per base unit at the listing, where nothing has drifted."""
+    return Fraction(_LISTINGS[token.symbol].usd) / Fraction(10**token.decimals)

@@ -1,0 +1,115 @@
+"""Meteora's DLMM, simulated: a walk over price bins, 0.20 % of the input as fee.
+
+The market's price chooses the active bin; the bins around it hold the pool's liquidity; `meteora_dlmm` walks
+them exactly as the program does. A pool depends on its pair and its active bin only, so it is kept until the
+price leaves the bin. Bins are finite: an order that drains them all is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+from meteora_dlmm import Bin, PoolState, StaticParams, VariableParams, array_index_of
+from meteora_dlmm import quote as walk
+
+from ..domain.errors import InsufficientLiquidity
+from ..domain.routing import BPS, Quote
+from ..domain.tokens import Token
+from .market import Market, depth, sides
+
+BIN_STEP = 10
+"""bps between a bin's price and the next one's."""
+BINS = 69
+"""Bins that hold liquidity on each side of the active one."""
+SHARE = 4
+"""Concentrated liquidity needs less of it: a side holds this fraction of what the listing says."""
+FEE_BPS = 20
+
+_ONE = 1 << 64
+_FLAT_FEE = StaticParams(
+    base_factor=FEE_BPS * 10_000 // BIN_STEP,  # the program's fee rate is base_factor × bin_step × 10 / 10⁹
+    base_fee_power_factor=0,
+    variable_fee_control=0,
+    max_volatility_accumulator=0,
+    filter_period=0,
+    decay_period=0,
+    reduction_factor=0,
+)
+
+
+@lru_cache(maxsize=8192)
+def bin_price(bin_id: int) -> int:
+    """Base units of y per base unit of x in a bin, Q64.64: (1 + bin_step / 10 000) ^ bin_id."""
+    power, base = _ONE, _ONE + _ONE * BIN_STEP // BPS
+    exponent = abs(bin_id)
+    while exponent:
+        if exponent & 1:
+            power = power * base >> 64
+        base = base * base >> 64
+        exponent >>= 1
+    return power if bin_id >= 0 else _ONE * _ONE // power
+
+
+@lru_cache(maxsize=64)
+def pool(x: Token, y: Token, active_id: int) -> PoolState:
+    """The pair's pool while `active_id` is its active bin.
+
+    Every bin holds the same worth: below the active bin in y, above it in x, the active one half and half.
+    """
+    y_per_bin = depth(x, y, y) // SHARE // BINS
+    bins = {}
+    for bin_id in range(active_id - BINS, active_id + BINS + 1):
+        price = bin_price(bin_id)
+        x_per_bin = (y_per_bin << 64) // price
+        amount_x = x_per_bin if bin_id > active_id else x_per_bin // 2 if bin_id == active_id else 0
+        amount_y = y_per_bin if bin_id < active_id else y_per_bin // 2 if bin_id == active_id else 0
+        bins[bin_id] = Bin(bin_id, amount_x, amount_y, price)
+    calm = VariableParams(0, 0, active_id, 0)
+    arrays = {array_index_of(bin_id) for bin_id in bins}  # type: ignore[no-untyped-call]
+    return PoolState(
+        active_id, BIN_STEP, x.decimals, y.decimals, _FLAT_FEE, calm, bins, arrays, exhaustive=True
+    )
+
+
+class Meteora:
+    """The venue's pools, one for each unordered pair."""
+
+    name = "meteora"
+
+    def __init__(self, market: Market) -> None:
+        self._market = market
+
+    def active_bin(self, x: Token, y: Token, at_ms: int) -> int:
+        """The bin whose price is nearest the market's, for tokens as `sides` gives them."""
+        price = self._market.venue_price(self.name, x, y, at_ms)
+        return round(math.log(price) / math.log1p(BIN_STEP / BPS))
+
+    def quote_at(self, token_in: Token, token_out: Token, amount_in: int, at_ms: int) -> Quote:
+        """What selling `amount_in` gives at that instant. Raises InsufficientLiquidity."""
+        x, y = sides(token_in, token_out)
+        active_id = self.active_bin(x, y, at_ms)
+        sells_x = token_in == x
+        found = walk(pool(x, y, active_id), amount_in, sells_x, timestamp=0)
+        if found.remaining_in > 0 or found.amount_out == 0:
+            raise InsufficientLiquidity(_refusal(token_in, token_out, amount_in, found.remaining_in))
+        fee = -(-amount_in * FEE_BPS // BPS)
+        impact = price_impact_bps(bin_price(active_id), amount_in - fee, found.amount_out, sells_x)
+        return Quote(self.name, token_in, token_out, amount_in, found.amount_out, fee, impact)
+
+
+def price_impact_bps(active_price: int, sold: int, amount_out: int, sells_x: bool) -> int:
+    """How much worse than all of `sold` at the active bin's price the fill is, in bps, rounded up.
+
+    Measured from the bin, which is the pool's price before the trade, and not from the market's price, which
+    lies within half a bin step of it: an order that the active bin fills has no impact.
+    """
+    without_impact = sold * active_price >> 64 if sells_x else (sold << 64) // active_price
+    return -(-max(0, without_impact - amount_out) * BPS // without_impact)
+
+
+def _refusal(token_in: Token, token_out: Token, amount_in: int, unfilled: int) -> str:
+    order = f"{token_in.text(amount_in)} {token_in.symbol}"
+    if unfilled > 0:
+        return f"Meteora's bins can't fill {order}: {token_in.text(unfilled)} of it would be left over."
+    return f"{order} on Meteora comes to less than the smallest unit of {token_out.symbol}."
