@@ -1,0 +1,16 @@
+"""Real servers from wheels: Postgres, Valkey and an SQS emulator, each a process of ours.
+
+`server.py` is the life they share: a free port, ready, stopped, killed, and gone when we are gone
+(`watchdog.py`). `folder.py` is where their files lie; `account.py` is who runs Postgres when we are root.
+"""
+
+from __future__ import annotations
+
+from .errors import ServiceError
+from .folder import Folder
+from .postgres import Postgres
+from .server import Server
+from .sqs import Sqs
+from .valkey import Valkey
+
+__all__ = ["Folder", "Postgres", "Server", "ServiceError", "Sqs", "Valkey"]

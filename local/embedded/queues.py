@@ -1,0 +1,57 @@
+"""The engine's two queues at any SQS: `orders`, and `orders-dlq`, where SQS moves what failed too often."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+FORTNIGHT = 14 * 24 * 3600  # the longest that SQS keeps a message, s
+
+
+@dataclass(frozen=True)
+class QueueSettings:
+    """What the deployed template sets too."""
+
+    visibility_timeout: int = 90  # seconds a received message stays hidden
+    max_receive_count: int = 3  # receives before a message goes to the dead-letter queue
+
+
+def connect(endpoint: str, environment: dict[str, str], *, timeout: float = 5.0) -> SQSClient:
+    """An SQS client for an emulator: one try, soon over, and past any proxy."""
+    import boto3  # takes a quarter of a second, in which the servers are starting already
+    from botocore.config import Config
+
+    return boto3.client(
+        "sqs",
+        endpoint_url=endpoint,
+        region_name=environment["AWS_DEFAULT_REGION"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        config=Config(
+            connect_timeout=timeout, read_timeout=timeout, retries={"total_max_attempts": 1}, proxies={}
+        ),
+    )
+
+
+def create_queues(client: SQSClient, settings: QueueSettings) -> tuple[str, str]:
+    """URLs of `orders` and `orders-dlq`. Made where missing; where they exist, their settings are updated."""
+    dead = client.create_queue(QueueName="orders-dlq")["QueueUrl"]
+    client.set_queue_attributes(QueueUrl=dead, Attributes={"MessageRetentionPeriod": str(FORTNIGHT)})
+    known = client.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
+    redrive = {
+        "deadLetterTargetArn": known["Attributes"]["QueueArn"],
+        "maxReceiveCount": str(settings.max_receive_count),
+    }
+    orders = client.create_queue(QueueName="orders")["QueueUrl"]
+    client.set_queue_attributes(
+        QueueUrl=orders,
+        Attributes={
+            "VisibilityTimeout": str(settings.visibility_timeout),
+            "RedrivePolicy": json.dumps(redrive),
+        },
+    )
+    return orders, dead

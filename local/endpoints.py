@@ -1,0 +1,69 @@
+"""Where the servers are: as an environment for the functions, and as a file for a second terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .embedded import ServiceError
+from .embedded.lock import owner_pid
+
+NAME = "endpoints.json"  # in the state folder, while an engine runs
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where the functions find their servers."""
+
+    database_url: str
+    redis_url: str
+    aws_endpoint_url: str
+    queue_url: str
+    dead_letter_url: str
+
+    def environment(self) -> dict[str, str]:
+        """The functions' environment; AWS region and credentials only where none are set."""
+        return {
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": self.redis_url,
+            "AWS_ENDPOINT_URL": self.aws_endpoint_url,
+            "ORDERS_QUEUE_URL": self.queue_url,
+            "ORDERS_DLQ_URL": self.dead_letter_url,
+            **local_credentials(os.environ),
+        }
+
+
+def local_credentials(environ: Mapping[str, str]) -> dict[str, str]:
+    """AWS region and credentials: those given, else what emulators take."""
+    defaults = {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+    return {name: environ.get(name) or default for name, default in defaults.items()}
+
+
+def publish(endpoints: Endpoints, state: Path) -> None:
+    """Write `endpoints` where `find_running` looks; it holds a password, so for our eyes only."""
+    path = state / NAME
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(asdict(endpoints)))
+
+
+def withdraw(state: Path) -> None:
+    """Undo `publish`."""
+    (state / NAME).unlink(missing_ok=True)
+
+
+def find_running(state: Path) -> Endpoints | None:
+    """The endpoints of the engine that runs on `state` now, or None. Raises ServiceError."""
+    try:
+        return Endpoints(**json.loads((state / NAME).read_text())) if owner_pid(state) else None
+    except FileNotFoundError:
+        return None
+    except PermissionError:
+        raise ServiceError(f"The engine on {state} is another user's: run this as that user.") from None

@@ -1,0 +1,152 @@
+"""Postgres, Valkey and SQS for the engine on this machine: started here, or attached to where a URL is given.
+
+`Services(state).start()` takes the folder, starts or asks the three at the same time, and gives `Endpoints`,
+whose `environment()` is all that the functions need to know.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from .attached import AttachedPostgres, AttachedRedis, AttachedSqs, find_emulator
+from .embedded import Folder, Postgres, ServiceError, Sqs, Valkey
+from .embedded.queues import QueueSettings
+from .endpoints import Endpoints, find_running, local_credentials, publish, withdraw
+
+__all__ = ["Endpoints", "Line", "ServiceError", "Services", "erase", "find_running"]
+
+AnyServer = Postgres | Valkey | Sqs | AttachedPostgres | AttachedRedis | AttachedSqs
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is said of one server: its name and version, `started` or `attached`, and where."""
+
+    name: str
+    version: str
+    how: str
+    address: str
+    folder: Path | None
+
+    def __str__(self) -> str:
+        where = f"  (files: {self.folder})" if self.folder else ""
+        return f"{self.name} {self.version}".rstrip() + f" {self.how} at {self.address}{where}"
+
+
+class Services:
+    """The three servers, as a context manager.
+
+    `state` is the folder that keeps their files over restarts; None is a temporary one. `.postgres`,
+    `.valkey` and `.sqs` are the servers themselves; those started here also know `kill()`, `start()` and
+    `restart()`.
+    """
+
+    def __init__(
+        self,
+        state: Path | None,
+        *,
+        environ: Mapping[str, str] = os.environ,
+        durable: bool = True,
+        visibility_timeout: int = 90,
+        max_receive_count: int = 3,
+        on_progress: Callable[[str], None] | None = None,
+    ) -> None:
+        self._state = state
+        self._environ = environ
+        self._durable = durable
+        self._queues = QueueSettings(visibility_timeout, max_receive_count)
+        self._on_progress = on_progress or (lambda line: None)
+        self._folder: Folder | None = None
+        self._servers: tuple[AnyServer, ...] = ()
+        self.postgres: Postgres | AttachedPostgres
+        self.valkey: Valkey | AttachedRedis
+        self.sqs: Sqs | AttachedSqs
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where the servers are, once started."""
+        sqs = self.sqs
+        return Endpoints(self.postgres.url, self.valkey.url, sqs.url, sqs.queue_url, sqs.dead_letter_url)
+
+    @property
+    def lines(self) -> list[Line]:
+        """One line for each server, for the terminal."""
+        return [_line(server) for server in self._servers]
+
+    def start(self) -> Endpoints:
+        """Start or ask all three at once. Raises ServiceError, and then none is left running."""
+        self._folder = Folder(self._state)
+        try:
+            self._choose(self._folder)
+            with ThreadPoolExecutor(3) as threads:
+                starts = {threads.submit(server.start): server for server in self._servers}
+                for done in as_completed(starts):
+                    done.result()
+                    self._on_progress(str(_line(starts[done])))
+            if self._state:
+                publish(self.endpoints, self._folder.path)
+        except BaseException:
+            self.stop()
+            raise
+        return self.endpoints
+
+    def stop(self) -> None:
+        """Stop what was started here. Harmless when nothing runs."""
+        if self._folder is None:
+            return
+        with ThreadPoolExecutor(3) as threads:
+            for server in self._servers:
+                threads.submit(server.stop)
+        withdraw(self._folder.path)
+        self._folder.close()
+        self._folder = None
+
+    def _choose(self, folder: Folder) -> None:
+        """Decide for each server whether it is ours to start."""
+        environ, temporary, holds = self._environ, folder.temporary, folder.holds
+        database, cache = (environ.get(name, "").strip() for name in ("DATABASE_URL", "REDIS_URL"))
+        emulator, credentials = find_emulator(environ), local_credentials(environ)
+        self.postgres = (
+            AttachedPostgres(database, "DATABASE_URL")
+            if database
+            else Postgres(folder.part("postgres"), durable=self._durable, temporary=temporary, holds=holds)
+        )
+        self.valkey = (
+            AttachedRedis(cache, "REDIS_URL")
+            if cache
+            else Valkey(folder.part("valkey"), temporary=temporary, holds=holds)
+        )
+        self.sqs = (
+            AttachedSqs(*emulator, credentials, self._queues)
+            if emulator
+            else Sqs(folder.part("sqs"), credentials, self._queues, temporary=temporary, holds=holds)
+        )
+        self._servers = (self.postgres, self.valkey, self.sqs)
+
+    def __enter__(self) -> Services:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def erase(state: Path) -> None:
+    """Remove all that the servers keep for `state`. Raises ServiceError while an engine runs on it."""
+    folder = Folder(state)
+    try:
+        folder.erase()
+    finally:
+        folder.close()
+
+
+def _line(server: AnyServer) -> Line:
+    folder = getattr(server, "folder", None)
+    return Line(server.name, server.version, server.how, server.address, folder)
