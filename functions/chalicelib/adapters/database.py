@@ -57,10 +57,6 @@ class Database:
             name="orders",
         )
 
-    async def open(self) -> None:
-        """Begin to connect; returns at once, and the first query waits for a connection."""
-        await self._pool.open(wait=False)
-
     async def close(self) -> None:
         """Close every connection."""
         await self._pool.close()
@@ -69,6 +65,8 @@ class Database:
     async def connection(self) -> AsyncIterator[Connection]:
         """A live connection. Raises TemporarilyUnavailable while Postgres is away."""
         try:
+            if self._pool.closed:
+                await self._pool.open()  # returns at once; the first to need a connection waits for it
             async with self._pool.connection() as connection:
                 yield connection
         except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:

@@ -22,6 +22,15 @@ class Terms:
     amount_in: int
     slippage_bps: int
 
+    def to_wire(self) -> dict[str, object]:
+        """The terms as a client gave them."""
+        return {
+            "tokenIn": self.token_in.symbol,
+            "tokenOut": self.token_out.symbol,
+            "amount": self.token_in.text(self.amount_in),
+            "slippageBps": self.slippage_bps,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -54,10 +63,7 @@ class Order:
             "orderId": self.id,
             "status": self.status,
             "attempt": self.attempt,
-            "tokenIn": terms.token_in.symbol,
-            "tokenOut": terms.token_out.symbol,
-            "amount": terms.token_in.text(terms.amount_in),
-            "slippageBps": terms.slippage_bps,
+            **terms.to_wire(),
             "dex": self.dex,
             "quotedOut": _text(terms.token_out, self.quoted_out),
             "minimumOut": _text(terms.token_out, self.minimum_out),

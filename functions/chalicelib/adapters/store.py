@@ -1,0 +1,205 @@
+"""The store on Postgres: each call joins a batch, each batch is one statement, and so one transaction.
+
+A row comes back for every order that really moved; a caller whose order is not among them has lost its claim.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from ..domain.errors import ClaimLost
+from ..domain.lifecycle import TERMINAL, Status, sources
+from ..domain.order import Event, Order, Terms
+from ..domain.tokens import TOKENS
+from ..services.ports import Claim, Held, Transition
+from ..venues.venue import SignedTransaction
+from .batcher import Batcher
+from .database import Database, Row
+
+_TOKEN = {token.symbol: token for token in TOKENS}
+
+
+class PostgresStore:
+    """`services.ports.Store`. `lease_ms` is how long a claim lasts without a sign of life."""
+
+    def __init__(self, database: Database, *, lease_ms: int, sweep_after_ms: int) -> None:
+        self._database = database
+        self._lease_ms = lease_ms
+        self._sweep_after_ms = sweep_after_ms
+        self._create = Batcher(self._create_all, lanes=2)
+        self._claim = Batcher(self._claim_all)
+        self._record = Batcher(self._record_all, lanes=2)
+        self._keep = Batcher(self._keep_all)
+        self._events = Batcher(self._events_all)
+        self._order = Batcher(self._orders_all)
+
+    async def create(self, order_id: str, terms: Terms) -> Event:
+        return await self._create((order_id, terms))
+
+    async def claim(self, order_id: str) -> Claim | Held | Order | None:
+        return await self._claim(order_id)
+
+    async def record(self, transition: Transition) -> Event:
+        event = await self._record(transition)
+        if event is None:
+            raise ClaimLost(orderId=transition.order_id)
+        return event
+
+    async def keep_transaction(self, claim: Claim, transaction: SignedTransaction) -> None:
+        if not await self._keep((claim, transaction)):
+            raise ClaimLost(orderId=claim.order.id)
+
+    async def release(self, claim: Claim, due_in_ms: int) -> None:
+        row = {"id": claim.order.id, "fence": claim.fence, "due_in_ms": due_in_ms}
+        if not await self._database.run("release_orders", [row]):
+            raise ClaimLost(orderId=claim.order.id)
+
+    async def order(self, order_id: str) -> Order | None:
+        return await self._order(order_id)
+
+    async def orders(
+        self, limit: int, before: tuple[datetime, str] | None, status: Status | None
+    ) -> list[Order]:
+        at, order_id = before or (None, None)
+        rows = await self._database.run("newest_orders", limit=limit, at=at, id=order_id, status=status)
+        return [_order(row) for row in rows]
+
+    async def events(self, order_id: str, after: int = 0) -> list[Event]:
+        return await self._events((order_id, after))
+
+    async def last_seqs(self, order_ids: Collection[str]) -> dict[str, int]:
+        rows = await self._database.run("last_seqs", [{"id": order_id} for order_id in order_ids])
+        return {str(row["id"]): row["seq"] for row in rows}
+
+    async def take_overdue(self, limit: int) -> list[str]:
+        rows = await self._database.run("take_overdue", limit=limit, after_ms=self._sweep_after_ms)
+        return [str(row["id"]) for row in rows]
+
+    async def check(self) -> None:
+        await self._database.run("ping")
+
+    async def _create_all(self, items: Sequence[tuple[str, Terms]]) -> list[Event]:
+        given = [
+            {
+                "id": order_id,
+                "token_in": terms.token_in.symbol,
+                "token_out": terms.token_out.symbol,
+                "amount_in": terms.amount_in,
+                "slippage_bps": terms.slippage_bps,
+                "detail": terms.to_wire(),
+            }
+            for order_id, terms in items
+        ]
+        events = {
+            str(row["order_id"]): _event(row) for row in await self._database.run("create_orders", given)
+        }
+        return [events[order_id] for order_id, _ in items]
+
+    async def _claim_all(self, order_ids: Sequence[str]) -> list[Claim | Held | Order | None]:
+        given = [{"id": order_id, "lease_ms": self._lease_ms} for order_id in dict.fromkeys(order_ids)]
+        found: dict[str, Row] = {
+            str(row["id"]): row for row in await self._database.run("claim_orders", given)
+        }
+        answers: list[Claim | Held | Order | None] = []
+        for order_id in order_ids:
+            row = found.get(order_id)
+            answers.append(_claimed(row) if row else None)
+            if row and row["claimed"]:  # asked for twice in one batch: the second finds it held
+                found[order_id] = {**row, "claimed": False, "held_ms": self._lease_ms}
+        return answers
+
+    async def _record_all(self, transitions: Sequence[Transition]) -> list[Event | None]:
+        given = [
+            {
+                **asdict(transition),
+                "id": transition.order_id,
+                "sources": sources(transition.status),
+                "lease_ms": 0 if transition.status in TERMINAL | {Status.PENDING} else self._lease_ms,
+            }
+            for transition in transitions
+        ]
+        rows = await self._database.run("record_transitions", given)
+        events = {(str(row["order_id"]), row["fence"]): _event(row) for row in rows}
+        return [events.get((transition.order_id, transition.fence)) for transition in transitions]
+
+    async def _keep_all(self, items: Sequence[tuple[Claim, SignedTransaction]]) -> list[bool]:
+        given = [
+            {
+                "id": claim.order.id,
+                "fence": claim.fence,
+                "signature": transaction.signature,
+                "transaction": base64.b64encode(transaction.raw).decode(),
+                "last_valid_block_height": transaction.last_valid_block_height,
+            }
+            for claim, transaction in items
+        ]
+        rows = await self._database.run("keep_transactions", given)
+        kept = {(str(row["order_id"]), row["fence"]) for row in rows}
+        return [(claim.order.id, claim.fence) in kept for claim, _ in items]
+
+    async def _events_all(self, items: Sequence[tuple[str, int]]) -> list[list[Event]]:
+        least: dict[str, int] = {}
+        for order_id, after in items:
+            least[order_id] = min(after, least.get(order_id, after))
+        given = [{"order_id": order_id, "after": after} for order_id, after in least.items()]
+        events: defaultdict[str, list[Event]] = defaultdict(list)
+        for row in await self._database.run("read_events", given):
+            events[str(row["order_id"])].append(_event(row))
+        return [[event for event in events[order_id] if event.seq > after] for order_id, after in items]
+
+    async def _orders_all(self, order_ids: Sequence[str]) -> list[Order | None]:
+        rows = await self._database.run("read_orders", [{"id": order_id} for order_id in set(order_ids)])
+        orders = {str(row["id"]): _order(row) for row in rows}
+        return [orders.get(order_id) for order_id in order_ids]
+
+
+def _order(row: Row) -> Order:
+    terms = Terms(
+        _TOKEN[row["token_in"]], _TOKEN[row["token_out"]], int(row["amount_in"]), row["slippage_bps"]
+    )
+    return Order(
+        id=str(row["id"]),
+        terms=terms,
+        status=Status(row["status"]),
+        attempt=row["attempt"],
+        seq=row["seq"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        dex=row["dex"],
+        quoted_out=_whole(row["quoted_out"]),
+        minimum_out=_whole(row["minimum_out"]),
+        amount_out=_whole(row["amount_out"]),
+        tx_hash=row["tx_hash"],
+        error=row["error"],
+        code=row["code"],
+    )
+
+
+def _event(row: Row) -> Event:
+    return Event(
+        order_id=str(row["order_id"]),
+        seq=row["seq"],
+        status=Status(row["status"]),
+        attempt=row["attempt"],
+        at=row["at"],
+        detail=row["detail"],
+    )
+
+
+def _claimed(row: Row) -> Claim | Held | Order:
+    order = _order(row)
+    if row["claimed"]:
+        transaction = row["signature"] and SignedTransaction(
+            row["signature"], bytes(row["transaction"]), row["last_valid_block_height"]
+        )
+        return Claim(order, row["fence"], row["resumed"], transaction or None)
+    return order if order.is_terminal else Held(max(row["held_ms"] or 0, 0))
+
+
+def _whole(number: Any) -> int | None:
+    return None if number is None else int(number)

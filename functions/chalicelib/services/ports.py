@@ -1,0 +1,222 @@
+"""What the use cases need from the world, each as small as its user: adapters implement these."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from ..domain.lifecycle import Status
+from ..domain.order import Event, Order, Terms
+from ..venues.venue import SignedTransaction
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to move one order, for as long as nobody claims it with a higher `fence`.
+
+    `resumed`: the worker before was lost in the middle; `order.status` is where it got to, and `transaction`
+    is what it had signed, None if nothing or if it is known to be dead.
+    """
+
+    order: Order
+    fence: int
+    resumed: bool
+    transaction: SignedTransaction | None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Another worker holds the order for `remaining_ms` more."""
+
+    remaining_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One step of an order: its new status, what the event tells, and what the order's row keeps of it.
+
+    `retry_in_ms` gives the order back (to `pending`, as the next attempt) and says when it is due.
+    """
+
+    order_id: str
+    fence: int
+    status: Status
+    detail: Mapping[str, object] = field(default_factory=dict)
+    retry_in_ms: int | None = None
+    dex: str | None = None
+    quoted_out: int | None = None
+    minimum_out: int | None = None
+    amount_out: int | None = None
+    tx_hash: str | None = None
+    error: str | None = None
+    code: str | None = None
+
+
+class Store(Protocol):
+    """The truth: orders and their events. Every method may raise TemporarilyUnavailable."""
+
+    async def create(self, order_id: str, terms: Terms) -> Event:
+        """Store a new order and its first event, in one transaction."""
+
+    async def claim(self, order_id: str) -> Claim | Held | Order | None:
+        """Take the order to work on; a pending one moves to `routing` with it.
+
+        Otherwise says why not: Held by another, the Order as it is when it has ended, None if there is none.
+        """
+
+    async def record(self, transition: Transition) -> Event:
+        """Move the order and append the event, in one transaction. Raises ClaimLost."""
+
+    async def keep_transaction(self, claim: Claim, transaction: SignedTransaction) -> None:
+        """Remember what is about to be sent. Raises ClaimLost."""
+
+    async def release(self, claim: Claim, due_in_ms: int) -> None:
+        """Give an undecided order back, to be looked at again in `due_in_ms`. Raises ClaimLost."""
+
+    async def order(self, order_id: str) -> Order | None:
+        """One order."""
+
+    async def orders(
+        self, limit: int, before: tuple[datetime, str] | None, status: Status | None
+    ) -> list[Order]:
+        """Up to `limit` orders, newest first, from behind the one created at `before` on."""
+
+    async def events(self, order_id: str, after: int = 0) -> list[Event]:
+        """The order's events with `seq` > `after`, in order."""
+
+    async def last_seqs(self, order_ids: Collection[str]) -> dict[str, int]:
+        """How many events each of these orders has."""
+
+    async def take_overdue(self, limit: int) -> list[str]:
+        """Orders that rest longer than they should with nobody at work; each is given out once a while."""
+
+    async def check(self) -> None:
+        """Return if the store answers."""
+
+
+class Queue(Protocol):
+    """The queue between submit and process: at least once, in no order."""
+
+    async def send(self, order_id: str) -> None:
+        """Queue the order. Raises TemporarilyUnavailable."""
+
+    async def retry_in(self, receipt: str, delay_ms: int) -> None:
+        """Have the message delivered again in `delay_ms`."""
+
+    async def check(self) -> None:
+        """Return if the queue answers."""
+
+
+class Events(Protocol):
+    """The doorbell: who listens hears of an event at once, who does not reads the store."""
+
+    async def publish(self, event: Event) -> None:
+        """Tell whoever follows the order. Never raises for a doorbell that is out of order."""
+
+    async def check(self) -> None:
+        """Return if the doorbell answers."""
+
+
+class ConnectionGone(Exception):
+    """The client of this connection is no longer there."""
+
+
+class Push(Protocol):
+    """The way to a client's WebSocket."""
+
+    async def send(self, connection_id: str, text: str) -> None:
+        """Send one text frame. Raises ConnectionGone."""
+
+    async def close(self, connection_id: str, reason: str) -> None:
+        """Close the socket; one that is gone already is fine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """A connection's wish to see an order's events with `seq` > `after`."""
+
+    connection_id: str
+    order_id: str
+    after: int = 0
+
+
+class Registry(Protocol):
+    """Which connections follow which orders, and how far each was told. May raise TemporarilyUnavailable."""
+
+    async def connect(self, connection_id: str) -> None:
+        """A client has connected."""
+
+    async def follow(self, following: Following) -> None:
+        """Write it down and tell the relay of the connection's shard."""
+
+    async def unfollow(self, connection_id: str, order_id: str) -> None:
+        """Forget it and tell the relay."""
+
+    async def disconnect(self, connection_id: str) -> None:
+        """Forget the connection with all that it follows, and tell the relay."""
+
+    async def has_relay(self, connection_id: str) -> bool:
+        """Whether a relay holds the connection's shard."""
+
+    def shard(self, connection_id: str) -> int:
+        """The shard that serves this connection."""
+
+    async def idle_shards(self) -> list[int]:
+        """Shards that have connections and no relay."""
+
+
+class RelayLauncher(Protocol):
+    """Starts the relay function."""
+
+    async def launch(self, shard: int) -> None:
+        """Start a relay for the shard and don't wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a relay hears: a new event, a change of who follows what, or that it may have missed some."""
+
+    event: Mapping[str, object] | None = None
+    follow: tuple[str, str] | None = None  # connection, order
+    unfollow: tuple[str, str] | None = None
+    disconnect: str | None = None
+    missed: bool = False
+
+
+class Channel(Protocol):
+    """A relay's own side of the registry and the doorbell, for one shard."""
+
+    async def acquire(self) -> bool:
+        """Take or keep the shard's lease; False while another relay holds it."""
+
+    async def release(self) -> None:
+        """Give the lease back."""
+
+    async def followings(self) -> list[Following]:
+        """Everything the registry holds for the shard."""
+
+    async def following(self, connection_id: str, order_id: str) -> Following | None:
+        """One of them, None if there is none (any more)."""
+
+    async def connections(self) -> int:
+        """How many connections the shard has."""
+
+    async def forget(self, connection_id: str) -> None:
+        """The connection is gone."""
+
+    async def listen(self, order_id: str) -> None:
+        """Hear this order's events from when this returns on."""
+
+    async def ignore(self, order_id: str) -> None:
+        """No longer hear them."""
+
+    def heard(self) -> AsyncIterator[Heard]:
+        """What is heard, as it comes, for ever; reconnects by itself and then says `missed`."""
+
+    async def told(self, followings: Sequence[Following]) -> None:
+        """Store how far connections have been told."""
+
+    async def ended(self, connection_id: str, order_id: str) -> None:
+        """The connection has nothing more to hear of the order: forget the following."""
