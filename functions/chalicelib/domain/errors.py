@@ -10,6 +10,7 @@
     └── AttemptFailed            one attempt to execute an order came to nothing
         ├── QuoteTimeout
         ├── VenueUnavailable
+        ├── ChainUnavailable
         ├── InsufficientLiquidity      (no retry mends it)
         ├── PriceImpactTooHigh         (no retry mends it)
         ├── SlippageExceeded
@@ -94,6 +95,12 @@ class VenueUnavailable(AttemptFailed):
     """No venue could give a quote."""
 
     code = "VENUE_UNAVAILABLE"
+
+
+class ChainUnavailable(AttemptFailed):
+    """The chain does not answer."""
+
+    code = "CHAIN_UNAVAILABLE"
 
 
 class InsufficientLiquidity(AttemptFailed):
