@@ -1,0 +1,51 @@
+"""The way to a client's socket through API Gateway's @connections."""
+
+from __future__ import annotations
+
+import asyncio
+
+import boto3
+from botocore.config import Config as BotoConfig
+
+from ..services.ports import ConnectionGone
+
+CONNECTING_S = (0.1, 0.2, 0.4, 0.8, 1.6)
+
+
+class ApiGatewayPush:
+    """`services.ports.Push` to the WebSocket API whose @connections live at `endpoint_url`.
+
+    While $connect has not returned, API Gateway says 410 of a connection that is about to exist; so one that
+    was never reached is tried again for some seconds before it counts as gone.
+    """
+
+    def __init__(self, endpoint_url: str) -> None:
+        self._api = boto3.client(
+            "apigatewaymanagementapi",
+            endpoint_url=endpoint_url,
+            config=BotoConfig(connect_timeout=2, read_timeout=5, max_pool_connections=50),
+        )
+        self._reached: set[str] = set()
+
+    async def send(self, connection_id: str, text: str) -> None:
+        waits = () if connection_id in self._reached else CONNECTING_S
+        for wait in (*waits, None):
+            try:
+                await asyncio.to_thread(
+                    self._api.post_to_connection, ConnectionId=connection_id, Data=text.encode()
+                )
+                self._reached.add(connection_id)
+                return
+            except self._api.exceptions.GoneException:
+                if wait is None:
+                    self._reached.discard(connection_id)
+                    raise ConnectionGone(connection_id) from None
+                await asyncio.sleep(wait)
+
+    async def close(self, connection_id: str, reason: str) -> None:
+        """Close the socket; API Gateway has no way to tell the client `reason`."""
+        self._reached.discard(connection_id)
+        try:
+            await asyncio.to_thread(self._api.delete_connection, ConnectionId=connection_id)
+        except self._api.exceptions.GoneException:
+            return

@@ -1,0 +1,170 @@
+"""A relay's ear and memory in Redis: the shard's lease, its followings, and the channels it listens to.
+
+The subscription heals itself: when the connection breaks, everything wanted is subscribed anew and `heard`
+says that something may have been missed. What a relay writes counts only while it holds the lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Sequence
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+from ..services.ports import Following, Heard
+from .batcher import Batcher
+from .events import channel
+from .registry import available, field, shard_keys
+
+log = logging.getLogger(__name__)
+
+RECONNECT_S = 0.2
+LISTEN_TIMEOUT_S = 1.0
+
+# Take the lease if it is free, keep it if it is ours.
+ACQUIRE = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+# Store how far clients were told, or forget what has ended ('-'), unless another relay has taken over.
+TOLD = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+for i = 2, #ARGV, 2 do
+    if ARGV[i + 1] == '-' then redis.call('HDEL', KEYS[2], ARGV[i])
+    else redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+end
+return 1
+"""
+
+
+class RedisRelayChannel:
+    """`services.ports.Channel` for one shard; `fence` names this relay and is never used twice."""
+
+    def __init__(self, redis: Redis, shard: int, fence: str, *, lease_ms: int) -> None:
+        self._redis = redis
+        self._keys = shard_keys(shard)
+        self._fence = fence
+        self._lease_ms = lease_ms
+        self._wanted: set[str] = set()
+        self._listening: dict[str, asyncio.Future[None]] = {}
+        self._pubsub: PubSub | None = None
+        self._write = Batcher(self._write_all, limit=500)
+
+    async def acquire(self) -> bool:
+        return bool(
+            await available(
+                lambda: self._redis.eval(ACQUIRE, 1, self._keys.lease, self._fence, self._lease_ms)
+            )
+        )
+
+    async def release(self) -> None:
+        await available(lambda: self._redis.eval(RELEASE, 1, self._keys.lease, self._fence))
+
+    async def followings(self) -> list[Following]:
+        fields = await available(lambda: self._redis.hgetall(self._keys.followings))
+        return [_following(name, after) for name, after in fields.items()]
+
+    async def following(self, connection_id: str, order_id: str) -> Following | None:
+        name = field(connection_id, order_id)
+        after = await available(lambda: self._redis.hget(self._keys.followings, name))
+        return None if after is None else _following(name, after)
+
+    async def connections(self) -> int:
+        return int(await available(lambda: self._redis.hlen(self._keys.connections)))
+
+    async def forget(self, connection_id: str) -> None:
+        await available(lambda: self._redis.hdel(self._keys.connections, connection_id))
+
+    async def listen(self, order_id: str) -> None:
+        """Hear this order's events from when this returns on; a silent Redis is waited for a second only."""
+        name = channel(order_id)
+        self._wanted.add(name)
+        heard = self._listening.setdefault(name, asyncio.get_running_loop().create_future())
+        try:
+            if self._pubsub is not None:
+                await self._pubsub.subscribe(name)
+            await asyncio.wait_for(asyncio.shield(heard), LISTEN_TIMEOUT_S)
+        except (RedisError, OSError, TimeoutError):
+            log.debug("not listening to %s yet", name)  # `heard` subscribes anew and then says so
+
+    async def ignore(self, order_id: str) -> None:
+        name = channel(order_id)
+        self._wanted.discard(name)
+        self._listening.pop(name, None)
+        try:
+            if self._pubsub is not None:
+                await self._pubsub.unsubscribe(name)
+        except (RedisError, OSError):
+            log.debug(
+                "not unsubscribed from %s", name
+            )  # the connection is broken, and so is the subscription
+
+    async def told(self, followings: Sequence[Following]) -> None:
+        await asyncio.gather(
+            *(self._write((field(item.connection_id, item.order_id), str(item.after))) for item in followings)
+        )
+
+    async def ended(self, connection_id: str, order_id: str) -> None:
+        await self._write((field(connection_id, order_id), "-"))
+
+    async def heard(self) -> AsyncIterator[Heard]:
+        while True:
+            try:
+                async with self._redis.pubsub() as pubsub:
+                    await pubsub.subscribe(self._keys.control, *self._wanted)
+                    self._pubsub = pubsub
+                    async for heard in self._messages(pubsub):
+                        yield heard
+            except (RedisError, OSError) as error:
+                log.warning("the relay lost Redis, and comes back: %r", error)
+                await asyncio.sleep(RECONNECT_S)
+            finally:
+                self._pubsub = None
+
+    async def _messages(self, pubsub: PubSub) -> AsyncIterator[Heard]:
+        while True:
+            message = await pubsub.get_message(timeout=None)
+            match message:
+                case {"type": "subscribe", "channel": name} if name == self._keys.control:
+                    yield Heard(missed=True)  # from here on nothing is missed; what was before has to be read
+                case {"type": "subscribe", "channel": name}:
+                    listening = self._listening.get(name)
+                    if listening is not None and not listening.done():
+                        listening.set_result(None)
+                case {"type": "message", "channel": name, "data": text} if name == self._keys.control:
+                    yield _change(json.loads(text))
+                case {"type": "message", "data": text}:
+                    yield Heard(event=json.loads(text))
+
+    async def _write_all(self, items: Sequence[tuple[str, str]]) -> list[None]:
+        arguments = [part for item in items for part in item]
+        await available(
+            lambda: self._redis.eval(
+                TOLD, 2, self._keys.lease, self._keys.followings, self._fence, *arguments
+            )
+        )
+        return [None] * len(items)
+
+
+def _following(name: str, after: str) -> Following:
+    connection_id, order_id = name.split(" ")
+    return Following(connection_id, order_id, int(after))
+
+
+def _change(change: dict[str, object]) -> Heard:
+    match change:
+        case {"follow": [str(connection_id), str(order_id)]}:
+            return Heard(follow=(connection_id, order_id))
+        case {"unfollow": [str(connection_id), str(order_id)]}:
+            return Heard(unfollow=(connection_id, order_id))
+        case {"disconnect": str(connection_id)}:
+            return Heard(disconnect=connection_id)
+    log.error("the relay heard what it does not know: %r", change)
+    return Heard()
