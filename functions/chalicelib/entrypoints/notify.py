@@ -1,0 +1,75 @@
+"""The WebSocket API: connect, message, disconnect, and the relay that brings the events."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from chalice.app import WebsocketEvent
+
+from .. import runtime
+from ..domain.errors import EngineError
+from ..services.ports import ConnectionGone
+from .http import json_object, status_of, unexpected
+
+log = logging.getLogger(__name__)
+
+HANDOVER_S = 10.0
+"""What a relay keeps of its function's time to hand over in."""
+
+
+def connect(event: WebsocketEvent) -> dict[str, Any]:
+    """`$connect`, with `?orderId=…&after=seq` to follow an order at once."""
+    asked: Mapping[str, str] = event.to_dict().get("queryStringParameters") or {}
+    try:
+        runtime.run(
+            runtime.current().sockets.connect(event.connection_id, asked.get("orderId"), asked.get("after"))
+        )
+    except EngineError as error:
+        return _refusal(error)
+    except Exception:
+        log.exception("connect")
+        return _refusal(unexpected())
+    return {"statusCode": 200}
+
+
+def message(event: WebsocketEvent) -> dict[str, Any]:
+    """`$default`: what a client says on its socket."""
+    sockets = runtime.current().sockets
+    try:
+        try:
+            said = json_object((event.body or "").encode())
+        except EngineError as error:
+            runtime.run(sockets.refuse(event.connection_id, error))
+        else:
+            runtime.run(sockets.message(event.connection_id, said))
+    except ConnectionGone:
+        log.info("connection %s left before its answer", event.connection_id)
+    except Exception:
+        log.exception("message")
+        runtime.run(sockets.refuse(event.connection_id, unexpected()))
+    return {"statusCode": 200}
+
+
+def disconnect(event: WebsocketEvent) -> dict[str, Any]:
+    """`$disconnect`"""
+    runtime.run(runtime.current().sockets.disconnect(event.connection_id))
+    return {"statusCode": 200}
+
+
+def relay(event: Mapping[str, Any], remaining_s: float) -> dict[str, Any]:
+    """Serve a shard until nearly all of the function's time is over, then start the next relay."""
+    shard = int(event["shard"])
+    again = runtime.run(runtime.current().relay(shard, remaining_s - HANDOVER_S))
+    return {"shard": shard, "handedOver": again}
+
+
+def keep_relays() -> list[int]:
+    """Start a relay for every shard that has connections and none."""
+    return runtime.run(runtime.current().start_missing_relays())
+
+
+def _refusal(error: EngineError) -> dict[str, Any]:
+    return {"statusCode": status_of(error), "body": json.dumps(error.to_wire())}
