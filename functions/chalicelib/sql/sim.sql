@@ -1,8 +1,9 @@
 -- The simulated chain's statements; see venues/chain.py and venues/faults.py.
 
 -- name: store_transactions
--- Rows: the columns of sim.transactions, with lands_ms (unix) for lands_at. A signature that is to land already
--- stays as it is; one that was dropped gets another chance.
+-- Rows: the columns of sim.transactions, with lands_ms (unix) for lands_at, and expires_ms. A signature that is
+-- to land already stays as it is; one that was dropped gets another chance. What reaches this statement after
+-- its expiry (its sender stood still for a minute) is left out: by then it has been declared dead.
 INSERT INTO sim.transactions AS known
     (signature, memo, venue, token_in, token_out, amount_in, minimum_out, last_valid_block_height,
      lands_at, slot, amount_out, error_code)
@@ -11,8 +12,9 @@ SELECT DISTINCT ON (signature)
     to_timestamp(lands_ms / 1000.0), slot, amount_out, error_code
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS sent (
     signature text, memo text, venue text, token_in text, token_out text, amount_in bigint,
-    minimum_out bigint, last_valid_block_height bigint, lands_ms bigint, slot bigint, amount_out bigint,
-    error_code text)
+    minimum_out bigint, last_valid_block_height bigint, expires_ms bigint, lands_ms bigint, slot bigint,
+    amount_out bigint, error_code text)
+WHERE clock_timestamp() < to_timestamp(expires_ms / 1000.0)
 ORDER BY signature, lands_ms
 ON CONFLICT (signature) DO UPDATE
 SET lands_at = excluded.lands_at,

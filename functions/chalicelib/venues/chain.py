@@ -89,6 +89,7 @@ class SimulatedChain(Chain):
             "amount_in": message.amount_in,
             "minimum_out": message.minimum_out,
             "last_valid_block_height": message.last_valid_block_height,
+            "expires_ms": self._slots.end_ms(message.last_valid_block_height),
         }
         if self._is_alive(message, lands_ms) and not await strikes(Kind.SEND_DROPPED):
             fails = await strikes(Kind.SLIPPAGE, signature)

@@ -37,8 +37,16 @@ class Faults:
         self._count = count
         self._random = random
 
-    async def strike(self, kind: Kind, venue: str, token_in: Token, token_out: Token, subject: str) -> bool:
-        """Whether `kind` happens to `subject` now. Raises what `count` raises."""
+    async def strike(
+        self,
+        kind: Kind,
+        venue: str,
+        token_in: Token,
+        token_out: Token,
+        subject: str,
+        occasion: str | None = None,
+    ) -> bool:
+        """Whether `kind` happens to `subject` on this occasion. Raises what `count` raises."""
         for rule in self._rules:
             if not rule.concerns(kind, venue, token_in, token_out):
                 continue

@@ -35,5 +35,9 @@ class Slots:
             blockhash == self._blockhash(height) and height <= self.height(at_ms) <= last_valid_block_height
         )
 
+    def end_ms(self, height: int) -> int:
+        """When the slot of the block at `height` is over."""
+        return (height + 1) * self.length_ms
+
     def _blockhash(self, height: int) -> str:
         return base58.b58encode(sha256(f"{self.seed}|{height}".encode()).digest()).decode()
