@@ -1,7 +1,7 @@
 """Postgres for one process: a small pool of connections that heals itself, and the queries by their names.
 
 A query is called with a list of rows, which travel as one JSON array (`%(rows)s`, read by the query with
-`jsonb_to_recordset`), so the same statement serves one row or a hundred and is prepared once.
+`json_to_recordset`), so the same statement serves one row or a hundred and is prepared once.
 """
 
 from __future__ import annotations

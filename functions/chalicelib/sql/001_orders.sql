@@ -51,6 +51,6 @@ CREATE TABLE order_events (
     status    order_status NOT NULL,
     attempt   integer NOT NULL,
     at        timestamptz NOT NULL,
-    detail    jsonb NOT NULL,
+    detail    json NOT NULL,
     PRIMARY KEY (order_id, seq)
 );

@@ -2,8 +2,8 @@
 
 -- name: create_orders
 WITH given AS (
-    SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb)
-        AS item (id uuid, token_in text, token_out text, amount_in numeric, slippage_bps integer, detail jsonb)
+    SELECT * FROM json_to_recordset(%(rows)s::json)
+        AS item (id uuid, token_in text, token_out text, amount_in numeric, slippage_bps integer, detail json)
 ), created AS (
     INSERT INTO orders (id, token_in, token_out, amount_in, slippage_bps)
     SELECT id, token_in, token_out, amount_in, slippage_bps FROM given
@@ -17,7 +17,7 @@ RETURNING *;
 -- Nobody may hold the order, and it must be alive. A pending one moves on to routing; one that a lost worker left
 -- further on stays where it is, and the claim says so (`resumed`). Orders that can't be had come back as they are.
 WITH given AS (
-    SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS item (id uuid, lease_ms integer)
+    SELECT * FROM json_to_recordset(%(rows)s::json) AS item (id uuid, lease_ms integer)
 ), found AS (
     SELECT orders.id, orders AS was, lease_ms FROM orders JOIN given USING (id) ORDER BY id FOR UPDATE OF orders
 ), claimed AS (
@@ -45,9 +45,9 @@ FROM found WHERE id NOT IN (SELECT id FROM claimed);
 -- name: record_transitions
 -- A transition counts only for the last claim's holder and from the statuses that the lifecycle allows.
 WITH given AS (
-    SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS item (
+    SELECT * FROM json_to_recordset(%(rows)s::json) AS item (
         id uuid, fence bigint, status order_status, sources order_status[], lease_ms integer, retry_in_ms integer,
-        detail jsonb, dex text, quoted_out numeric, minimum_out numeric, amount_out numeric, tx_hash text,
+        detail json, dex text, quoted_out numeric, minimum_out numeric, amount_out numeric, tx_hash text,
         error text, code text
     )
 ), moved AS (
@@ -80,7 +80,7 @@ SELECT * FROM moved;
 
 -- name: keep_transactions
 WITH given AS (
-    SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb)
+    SELECT * FROM json_to_recordset(%(rows)s::json)
         AS item (id uuid, fence bigint, signature text, transaction text, last_valid_block_height bigint)
 )
 UPDATE orders SET
@@ -93,7 +93,7 @@ RETURNING orders.id AS order_id, orders.fence;
 
 -- name: release_orders
 WITH given AS (
-    SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS item (id uuid, fence bigint, due_in_ms integer)
+    SELECT * FROM json_to_recordset(%(rows)s::json) AS item (id uuid, fence bigint, due_in_ms integer)
 )
 UPDATE orders SET lease_until = NULL, due_at = clock_timestamp() + given.due_in_ms * interval '1 ms'
 FROM given
@@ -102,7 +102,7 @@ RETURNING orders.id AS order_id, orders.fence;
 
 -- name: read_orders
 SELECT orders.* FROM orders
-JOIN jsonb_to_recordset(%(rows)s::jsonb) AS given (id uuid) USING (id);
+JOIN json_to_recordset(%(rows)s::json) AS given (id uuid) USING (id);
 
 -- name: newest_orders
 SELECT * FROM orders
@@ -113,13 +113,13 @@ LIMIT %(limit)s;
 
 -- name: read_events
 SELECT order_events.* FROM order_events
-JOIN jsonb_to_recordset(%(rows)s::jsonb) AS given (order_id uuid, after integer) USING (order_id)
+JOIN json_to_recordset(%(rows)s::json) AS given (order_id uuid, after integer) USING (order_id)
 WHERE order_events.seq > given.after
 ORDER BY order_id, seq;
 
 -- name: last_seqs
 SELECT id, seq FROM orders
-JOIN jsonb_to_recordset(%(rows)s::jsonb) AS given (id uuid) USING (id);
+JOIN json_to_recordset(%(rows)s::json) AS given (id uuid) USING (id);
 
 -- name: take_overdue
 -- Committed and never queued, or left by a lost worker, or due again and not delivered. Due anew after `after_ms`,
