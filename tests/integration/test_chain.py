@@ -1,0 +1,350 @@
+"""The simulated chain against the real Postgres."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import psycopg
+import pytest
+from chalicelib.adapters.database import SQL, Database
+from chalicelib.config import Config
+from chalicelib.domain.errors import (
+    BlockhashExpired,
+    InsufficientLiquidity,
+    QuoteTimeout,
+    SlippageExceeded,
+    TemporarilyUnavailable,
+    TransactionFailed,
+)
+from chalicelib.domain.tokens import find_token
+from chalicelib.venues import simulation as simulations
+from chalicelib.venues.market import Market
+from chalicelib.venues.meteora import Meteora
+from chalicelib.venues.simulation import simulation
+from chalicelib.venues.venue import Chain, Landed, ProgramError, SignedTransaction, Signer, Swap, Venue
+from psycopg.conninfo import make_conninfo
+
+from local.services import Endpoints
+
+SOL, USDC, COPE = (found for symbol in ("SOL", "USDC", "COPE") if (found := find_token(symbol)))
+
+
+class Clock:
+    """Stands still where the test began, and moves when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = time.time()
+
+    def time(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@dataclass
+class World:
+    """One process's simulated world; several on one database are several processes."""
+
+    database: Database
+    settings: dict[str, Any] = field(default_factory=dict)
+    venues: dict[str, Venue] = field(init=False)
+    chain: Chain = field(init=False)
+    wallet: Signer = field(init=False)
+
+    def __post_init__(self) -> None:
+        config = replace(Config(sim_latency=0.0), **self.settings)
+        self.venues, self.chain, self.wallet = simulation(config, self.database)
+
+    async def sign(self, *, memo: str = "", minimum_out: int = 1, **swap: Any) -> SignedTransaction:
+        """A sale of one SOL on Meteora, or what `swap` says instead, for an order of its own."""
+        instruction = replace(Swap("meteora", SOL, USDC, 10**9, minimum_out), **swap)
+        return self.wallet.sign(instruction, memo or str(uuid.uuid4()), *await self.chain.latest_blockhash())
+
+    async def landed(self) -> dict[str, int]:
+        """How many swaps landed for each memo, as anyone can count them."""
+        async with self.database.connection() as connection:
+            cursor = await connection.execute("SELECT memo, count(*) AS swaps FROM sim.swaps GROUP BY memo")
+            return {row["memo"]: row["swaps"] async for row in cursor}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(simulations, "time", clock)
+    return clock
+
+
+@pytest.fixture
+async def database(services: Endpoints) -> AsyncIterator[Database]:
+    """An empty `sim` schema in a database of its own."""
+    name = f"chain_{uuid.uuid4().hex}"
+    async with await psycopg.AsyncConnection.connect(services.database_url, autocommit=True) as server:
+        await server.execute(f"CREATE DATABASE {name}".encode())
+        url = make_conninfo(services.database_url, dbname=name)
+        async with await psycopg.AsyncConnection.connect(url) as connection:
+            await connection.execute((SQL / "002_sim.sql").read_bytes())
+        database = Database(url)
+        yield database
+        await database.close()
+        await server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def world(database: Database, clock: Clock) -> Callable[..., World]:
+    return lambda **settings: World(database, settings)
+
+
+async def test_a_swap_lands_at_once_without_latency(world: Callable[..., World]) -> None:
+    here = world()
+    signed = await here.sign(memo="order")
+    assert await here.chain.send(signed) == signed.signature
+    found = await here.chain.status(signed.signature)
+    assert isinstance(found, Landed)
+    assert found.slot <= await here.chain.block_height()
+    assert await here.landed() == {"order": 1}
+
+
+async def test_a_swap_lands_two_to_three_seconds_after_it_was_sent(
+    world: Callable[..., World], clock: Clock
+) -> None:
+    here = world(sim_latency=1.0)
+    signed = [await here.sign() for _ in range(20)]
+    await asyncio.gather(*(here.chain.send(transaction) for transaction in signed))
+
+    async def landed() -> int:
+        found = await asyncio.gather(*(here.chain.status(transaction.signature) for transaction in signed))
+        return sum(isinstance(status, Landed) for status in found)
+
+    clock.advance(1.5)
+    assert await landed() == 0
+    assert await here.landed() == {}
+    clock.advance(1.0)
+    assert 0 < await landed() < 20
+    clock.advance(1.0)
+    assert await landed() == 20
+
+
+async def test_the_fill_is_the_pools_at_the_instant_of_landing(
+    world: Callable[..., World], database: Database
+) -> None:
+    here = world(sim_latency=1.0, sim_seed="fill")
+    signed = await here.sign()
+    await here.chain.send(signed)
+    async with database.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT amount_out, slot, (extract(epoch FROM lands_at) * 1000)::bigint AS at "
+            "FROM sim.transactions"
+        )
+        row = await cursor.fetchone()
+    assert row
+    assert row["amount_out"] == Meteora(Market("fill")).quote_at(SOL, USDC, 10**9, row["at"]).amount_out
+    assert row["slot"] == row["at"] // 400
+
+
+async def test_a_quote_settles_within_1_percent(world: Callable[..., World], clock: Clock) -> None:
+    here = world(sim_latency=1.0)
+    for venue in here.venues.values():
+        quote = await venue.quote(COPE, USDC, 1000 * 10**6)
+        swap = await venue.build(quote, quote.amount_out * 99 // 100)
+        signed = here.wallet.sign(swap, venue.name, *await here.chain.latest_blockhash())
+        await here.chain.send(signed)
+        clock.advance(3)
+        assert isinstance(await here.chain.status(signed.signature), Landed)
+
+
+async def test_the_same_bytes_land_once(world: Callable[..., World], clock: Clock) -> None:
+    here = world()
+    signed = await here.sign(memo="order")
+    await here.chain.send(signed)
+    first = await here.chain.status(signed.signature)
+    clock.advance(20)
+    await asyncio.gather(*(chain.send(signed) for chain in (here.chain, world().chain) for _ in range(10)))
+    assert await here.chain.status(signed.signature) == first
+    assert await here.landed() == {"order": 1}
+
+
+async def test_two_transactions_of_one_order_both_land_and_show(world: Callable[..., World]) -> None:
+    here = world()
+    for minimum_out in (1, 2):
+        await here.chain.send(await here.sign(memo="order", minimum_out=minimum_out))
+    assert await here.landed() == {"order": 2}
+
+
+async def test_a_fill_below_the_minimum_fails_on_chain(world: Callable[..., World]) -> None:
+    here = world()
+    signed = await here.sign(minimum_out=10**15)
+    await here.chain.send(signed)
+    found = await here.chain.status(signed.signature)
+    assert isinstance(found, ProgramError)
+    assert isinstance(found.error, SlippageExceeded)
+    assert await here.landed() == {}
+
+
+async def test_an_order_the_pool_cannot_fill_fails_on_chain(world: Callable[..., World]) -> None:
+    here = world()
+    signed = await here.sign(amount_in=2**63 - 1)
+    await here.chain.send(signed)
+    found = await here.chain.status(signed.signature)
+    assert isinstance(found, ProgramError)
+    assert isinstance(found.error, InsufficientLiquidity)
+
+
+async def test_what_was_never_sent_has_no_status(world: Callable[..., World]) -> None:
+    here = world()
+    assert await here.chain.status((await here.sign()).signature) is None
+
+
+async def test_many_statuses_are_told_apart(world: Callable[..., World]) -> None:
+    here = world()
+    signed = [await here.sign(minimum_out=10**15 if number % 3 == 0 else 1) for number in range(30)]
+    await asyncio.gather(*(here.chain.send(signed[number]) for number in range(30) if number % 5))
+    found = await asyncio.gather(*(here.chain.status(transaction.signature) for transaction in signed))
+    assert [type(status) for status in found] == [
+        type(None) if number % 5 == 0 else ProgramError if number % 3 == 0 else Landed for number in range(30)
+    ]
+
+
+async def test_a_block_comes_every_slot_and_a_blockhash_lives_for_its_slots(
+    world: Callable[..., World], clock: Clock
+) -> None:
+    here = world(sim_slot_ms=1000, sim_blockhash_slots=10)
+    height = await here.chain.block_height()
+    blockhash, last_valid = await here.chain.latest_blockhash()
+    assert last_valid == height + 10
+    clock.advance(5)
+    assert await here.chain.block_height() == height + 5
+    assert (await here.chain.latest_blockhash())[0] != blockhash
+
+
+async def test_an_expired_transaction_is_refused(world: Callable[..., World], clock: Clock) -> None:
+    here = world()
+    signed = await here.sign()
+    clock.advance(61)
+    assert await here.chain.block_height() > signed.last_valid_block_height
+    with pytest.raises(BlockhashExpired):
+        await here.chain.send(signed)
+    assert await here.landed() == {}
+
+
+@pytest.mark.parametrize(("blockhash", "later"), [("11111111", 0), (None, 1)], ids=["made up", "longer"])
+async def test_a_blockhash_that_the_chain_did_not_give_is_refused(
+    world: Callable[..., World], blockhash: str | None, later: int
+) -> None:
+    here = world()
+    given, last_valid = await here.chain.latest_blockhash()
+    swap = Swap("meteora", SOL, USDC, 10**9, 1)
+    with pytest.raises(BlockhashExpired):
+        await here.chain.send(here.wallet.sign(swap, "order", blockhash or given, last_valid + later))
+
+
+async def test_what_would_land_after_its_expiry_never_lands(
+    world: Callable[..., World], clock: Clock
+) -> None:
+    here = world(sim_latency=1.0)
+    signed = await here.sign(memo="order")
+    clock.advance(59)
+    assert await here.chain.send(signed) == signed.signature
+    clock.advance(600)
+    assert await here.chain.status(signed.signature) is None
+    assert await here.landed() == {}
+
+
+async def test_a_sender_that_stood_still_until_the_expiry_lands_nothing(
+    world: Callable[..., World], clock: Clock
+) -> None:
+    here = world()
+    clock.advance(-300)  # the sender looked at the clock five minutes ago, and its row arrives now
+    signed = await here.sign(memo="order")
+    await here.chain.send(signed)
+    clock.advance(300)
+    assert await here.chain.status(signed.signature) is None
+    assert await here.landed() == {}
+
+
+async def test_changed_bytes_are_refused(world: Callable[..., World]) -> None:
+    here = world()
+    signed = await here.sign(minimum_out=100)
+    forged = replace(signed, raw=signed.raw.replace(b'"minimum_out":100', b'"minimum_out":1'))
+    with pytest.raises(TransactionFailed):
+        await here.chain.send(forged)
+    assert await here.landed() == {}
+
+
+async def test_a_dropped_transaction_can_be_sent_again(world: Callable[..., World]) -> None:
+    here = world(sim_faults="send-dropped times=2")
+    signed = await here.sign(memo="order")
+    for _ in range(2):
+        assert await here.chain.send(signed) == signed.signature
+        assert await here.chain.status(signed.signature) is None
+    await here.chain.send(signed)
+    assert isinstance(await here.chain.status(signed.signature), Landed)
+    assert await here.landed() == {"order": 1}
+
+
+async def test_a_transaction_whose_reply_was_lost_has_landed(world: Callable[..., World]) -> None:
+    here = world(sim_faults="reply-lost times=1")
+    signed = await here.sign(memo="order")
+    with pytest.raises(TimeoutError):
+        await here.chain.send(signed)
+    assert isinstance(await here.chain.status(signed.signature), Landed)
+    assert await here.chain.send(signed) == signed.signature
+    assert await here.landed() == {"order": 1}
+
+
+async def test_injected_slippage_counts_transactions_and_not_sends(world: Callable[..., World]) -> None:
+    here = world(sim_faults="slippage times=2")
+    outcomes = []
+    for minimum_out in (1, 2, 3):  # three transactions for one order, each sent three times
+        signed = await here.sign(memo="order", minimum_out=minimum_out)
+        for _ in range(3):
+            await here.chain.send(signed)
+        outcomes.append(type(await here.chain.status(signed.signature)))
+    assert outcomes == [ProgramError, ProgramError, Landed]
+    assert await here.landed() == {"order": 1}
+
+
+async def test_a_fault_is_counted_for_all_processes_together(world: Callable[..., World]) -> None:
+    for here in (world(sim_faults="quote-timeout times=2"), world(sim_faults="quote-timeout times=2")):
+        with pytest.raises(QuoteTimeout):
+            await here.venues["raydium"].quote(SOL, USDC, 10**9)
+    third = world(sim_faults="quote-timeout times=2")
+    assert (await third.venues["raydium"].quote(SOL, USDC, 10**9)).amount_out > 0
+    with pytest.raises(QuoteTimeout):  # another amount is another subject
+        await third.venues["raydium"].quote(SOL, USDC, 2 * 10**9)
+
+
+async def test_a_fault_that_rested_can_be_tried_again(
+    world: Callable[..., World], database: Database
+) -> None:
+    here = world(sim_faults="quote-timeout times=1")
+    with pytest.raises(QuoteTimeout):
+        await here.venues["raydium"].quote(SOL, USDC, 10**9)
+    async with database.connection() as connection:
+        await connection.execute("UPDATE sim.faults SET met_at = now() - interval '6 minutes'")
+    with pytest.raises(QuoteTimeout):
+        await here.venues["raydium"].quote(SOL, USDC, 10**9)
+
+
+async def test_without_faults_quotes_and_blockhashes_need_no_database(clock: Clock) -> None:
+    here = World(Database("postgresql://127.0.0.1:1/nobody"))
+    assert (await here.venues["meteora"].quote(SOL, USDC, 10**9)).amount_out > 0
+    assert (await here.sign()).signature
+
+
+async def test_while_the_database_is_away_the_chain_says_so(clock: Clock) -> None:
+    database = Database("postgresql://127.0.0.1:1/nobody", timeout=0.2)
+    here = World(database)
+    signed = await here.sign()
+    try:
+        with pytest.raises(TemporarilyUnavailable):
+            await here.chain.send(signed)
+        with pytest.raises(TemporarilyUnavailable):
+            await here.chain.status(signed.signature)
+    finally:
+        await database.close()
