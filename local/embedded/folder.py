@@ -28,8 +28,8 @@ class Folder:
 
     @property
     def holds(self) -> tuple[int, ...]:
-        """The lock's file descriptor, for those who keep it with us."""
-        return (self._lock.descriptor,) if self._lock else ()
+        """The file descriptor of the lock that our watchdogs keep with us."""
+        return (self._lock.servers,) if self._lock else ()
 
     def part(self, name: str) -> Path:
         """The folder of one server."""

@@ -1,7 +1,9 @@
 """A folder belongs to one running engine at a time.
 
-The lock is the kernel's (flock), so a killed engine leaves none behind. Its watchdogs hold it with us: it is
-free once the last server is down, and the next start waits that long. The file holds our process id.
+Both locks are the kernel's (flock), so a killed engine leaves none behind. `lock` is held by the engine
+alone and names its process; whoever finds it taken is refused. `lock.servers` is held by the engine's
+watchdogs too, and so until its last server is down: whoever finds only this one taken came right after a
+kill, and waits.
 """
 
 from __future__ import annotations
@@ -13,44 +15,46 @@ from pathlib import Path
 
 from .errors import ServiceError, not_ours
 
-NAME = "lock"
+ENGINE = "lock"
+SERVERS = "lock.servers"
 
 
 class Lock:
-    """The lock on `folder`, which is made if missing. Raises ServiceError if it is another's."""
+    """Both locks on `folder`, which is made if missing. Raises ServiceError if it is another's."""
 
     def __init__(self, folder: Path, *, wait: float = 15) -> None:
         self._folder = folder
-        self.descriptor = _open(folder)
+        self._engine = _open(folder, ENGINE)
+        self.servers = _open(folder, SERVERS)
         try:
             self._take(time.monotonic() + wait)
         except BaseException:
-            os.close(self.descriptor)
+            self.release()
             raise
 
     def release(self) -> None:
         """Leave the folder to others."""
-        os.ftruncate(self.descriptor, 0)
-        os.close(self.descriptor)
+        os.close(self._engine)
+        os.close(self.servers)
 
     def _take(self, deadline: float) -> None:
-        while not _flock(self.descriptor, fcntl.LOCK_EX):
-            pid = _read_pid(self.descriptor)
-            if pid and _is_alive(pid):
-                raise ServiceError(
-                    f"{self._folder} is in use by another engine (pid {pid}): stop that one first."
-                )
+        if not _flock(self._engine, fcntl.LOCK_EX):
+            pid = _read_pid(self._engine)
+            raise ServiceError(
+                f"{self._folder} is in use by another engine (pid {pid}): stop that one first."
+            )
+        os.ftruncate(self._engine, 0)
+        os.pwrite(self._engine, str(os.getpid()).encode(), 0)
+        while not _flock(self.servers, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
                 raise ServiceError(f"{self._folder} is in use by servers of an engine that is gone.")
             time.sleep(0.05)
-        os.ftruncate(self.descriptor, 0)
-        os.pwrite(self.descriptor, str(os.getpid()).encode(), 0)
 
 
 def owner_pid(folder: Path) -> int | None:
     """The process whose engine has `folder` now, or None."""
     try:
-        descriptor = os.open(folder / NAME, os.O_RDONLY)
+        descriptor = os.open(folder / ENGINE, os.O_RDONLY)
     except FileNotFoundError:
         return None
     try:
@@ -59,10 +63,10 @@ def owner_pid(folder: Path) -> int | None:
         os.close(descriptor)
 
 
-def _open(folder: Path) -> int:
+def _open(folder: Path, name: str) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o644)
+        return os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o644)
     except PermissionError:
         raise not_ours(folder) from None
     except OSError as error:
@@ -79,13 +83,3 @@ def _flock(descriptor: int, kind: int) -> bool:
 
 def _read_pid(descriptor: int) -> int | None:
     return int(os.pread(descriptor, 20, 0) or 0) or None
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

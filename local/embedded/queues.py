@@ -39,14 +39,14 @@ def connect(endpoint: str, environment: dict[str, str], *, timeout: float = 5.0)
 
 def create_queues(client: SQSClient, settings: QueueSettings) -> tuple[str, str]:
     """URLs of `orders` and `orders-dlq`. Made where missing; where they exist, their settings are updated."""
-    dead = client.create_queue(QueueName="orders-dlq")["QueueUrl"]
+    dead = _find_or_create(client, "orders-dlq")
     client.set_queue_attributes(QueueUrl=dead, Attributes={"MessageRetentionPeriod": str(FORTNIGHT)})
     known = client.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
     redrive = {
         "deadLetterTargetArn": known["Attributes"]["QueueArn"],
         "maxReceiveCount": str(settings.max_receive_count),
     }
-    orders = client.create_queue(QueueName="orders")["QueueUrl"]
+    orders = _find_or_create(client, "orders")
     client.set_queue_attributes(
         QueueUrl=orders,
         Attributes={
@@ -55,3 +55,11 @@ def create_queues(client: SQSClient, settings: QueueSettings) -> tuple[str, str]
         },
     )
     return orders, dead
+
+
+def _find_or_create(client: SQSClient, name: str) -> str:
+    # looked for first: ministack would create a second one beside a queue that it read from a snapshot
+    try:
+        return client.get_queue_url(QueueName=name)["QueueUrl"]
+    except client.exceptions.QueueDoesNotExist:
+        return client.create_queue(QueueName=name)["QueueUrl"]

@@ -157,12 +157,9 @@ class Server(ABC):
         self.start()
 
     def _end(self, stops: Sequence[tuple[signal.Signals, float]]) -> None:
-        if self._watchdog:
-            self._watchdog.dismiss()
-            self._watchdog = None
         for number, wait in (*stops, (signal.SIGKILL, 5.0)):
             if self._process is None:
-                return
+                break
             if self._process.poll() is None:
                 self._process.send_signal(number)
             try:
@@ -170,6 +167,9 @@ class Server(ABC):
                 self._process = None
             except subprocess.TimeoutExpired:
                 continue
+        if self._watchdog:  # last, so that it still does its work if we are killed while we wait
+            self._watchdog.dismiss()
+            self._watchdog = None
 
 
 def _free_port() -> int:

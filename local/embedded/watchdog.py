@@ -16,7 +16,10 @@ read -r _
 pid=$1
 kill -"$2" "$pid"
 n=0
-while kill -0 "$pid" && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
+alive() {
+    kill -0 "$pid" && ! grep -q ') Z ' "/proc/$pid/stat"  # a zombie is gone, and its new parent may be slow
+}
+while alive && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
 kill -KILL "$pid"
 shift 2
 [ $# -gt 0 ] || exit 0
@@ -29,8 +32,7 @@ class Watchdog:
     """Watches over process `pid` until `dismiss()`.
 
     `removes` are folders that go with the server; the folder above the first goes too, once it is empty.
-    `holds` are file descriptors it keeps open as long as it lives: the lock on the folder of a running engine
-    is only released when the last of its servers is down.
+    `holds` are file descriptors that it keeps open as long as it lives; see `lock.py`.
     """
 
     def __init__(

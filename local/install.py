@@ -1,0 +1,111 @@
+"""Make the virtual environment and install the pinned requirements: `python install.py VENV STAMP`.
+
+Run by `setup.sh` when the stamp in the environment is not STAMP. Only the standard library is there yet. Runs
+that meet wait for one another; a run that was interrupted left its mark, and the next one begins anew.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class InstallError(Exception):
+    """The environment could not be made; the message says what to do."""
+
+
+def install(venv: Path, stamp: str) -> None:
+    """See that `venv` holds what the requirements name, and `stamp` in `.installed`. Raises InstallError."""
+    try:
+        venv.mkdir(parents=True, exist_ok=True)
+        with (venv / ".lock").open("a") as lock:
+            _wait_for(lock.fileno())
+            if not _is_complete(venv, stamp):
+                _fill(venv, stamp)
+    except PermissionError as error:
+        raise InstallError(
+            f"{error.filename or venv} cannot be written by you, and packages must be installed there. Put "
+            "the environment elsewhere: VENV=$HOME/.cache/order-engine ./local/run"
+        ) from error
+
+
+def _wait_for(lock: int) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _say("another run is installing: waiting for it")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def _is_complete(venv: Path, stamp: str) -> bool:
+    done = venv / ".installed"
+    return done.exists() and done.read_text().strip() == stamp and _runs(venv, "--version")
+
+
+def _fill(venv: Path, stamp: str) -> None:
+    mark = venv / ".unfinished"
+    if mark.exists() or not _runs(venv, "-m", "pip", "--version"):
+        _say(f"first run: installing into {venv}, about a minute")
+        _create(venv, mark)
+    else:
+        _say(f"the requirements have changed: installing into {venv}")
+    mark.touch()
+    (venv / ".installed").unlink(missing_ok=True)
+    pip = ["-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input"]
+    done = subprocess.run([_python(venv), *pip, "-r", ROOT / "requirements.txt"], stdout=sys.stderr)
+    if done.returncode:
+        raise InstallError("The packages could not be installed: pip says why above. Then run this again.")
+    (venv / ".installed").write_text(stamp + "\n")
+    mark.unlink()
+
+
+def _create(venv: Path, mark: Path) -> None:
+    if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise InstallError(
+            f"{sys.executable} has no venv or ensurepip. On Debian and Ubuntu: "
+            f"apt install python{version}-venv. Or choose another Python: PYTHON=/path/to/python3 ./local/run"
+        )
+    mark.touch()
+    for old in venv.iterdir():
+        if old.name in (".lock", mark.name):
+            continue
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old)
+        else:
+            old.unlink()
+    done = subprocess.run([sys.executable, "-m", "venv", venv], capture_output=True, text=True)
+    if done.returncode:
+        raise InstallError(f"{sys.executable} could not make {venv}:\n{done.stdout}{done.stderr}")
+
+
+def _runs(venv: Path, *arguments: str) -> bool:
+    try:
+        return subprocess.run([_python(venv), *arguments], capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+def _python(venv: Path) -> Path:
+    return venv / "bin" / "python"
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    os.environ.pop("PYTHONPATH", None)
+    try:
+        install(Path(sys.argv[1]), sys.argv[2])
+    except InstallError as failure:
+        sys.exit(str(failure))
+    except KeyboardInterrupt:
+        sys.exit("interrupted: the next run begins anew")
