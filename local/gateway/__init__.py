@@ -1,0 +1,10 @@
+"""API Gateway's part on a developer's machine: REST and WebSocket on one port, in front of the functions."""
+
+from __future__ import annotations
+
+from .errors import PortTaken
+from .gateway import Gateway
+from .server import listen, serve, serve_on
+from .settings import GatewaySettings
+
+__all__ = ["Gateway", "GatewaySettings", "PortTaken", "listen", "serve", "serve_on"]

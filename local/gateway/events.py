@@ -1,0 +1,159 @@
+"""What API Gateway makes of a request before a function sees it: REST proxy events v1 and WebSocket events.
+
+An ASGI scope comes in. Field names and shapes are AWS's; a field that AWS fills with null is None here.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from ..context import ACCOUNT
+from .asgi import Scope
+
+API_ID = "local00000"
+
+
+def rest_event(
+    scope: Scope, *, method: str, route: str, captured: Mapping[str, str], body: bytes, stage: str
+) -> dict[str, Any]:
+    """The event of a REST request. `route` is the path's pattern, `captured` its parts as they came."""
+    headers = _headers(scope)
+    query = _query(scope)
+    text, is_base64 = _body(body)
+    return {
+        "resource": route,
+        "path": scope["path"],
+        "httpMethod": method,
+        **_request_fields(headers, query),
+        "pathParameters": {name: unquote(part) for name, part in captured.items()} or None,
+        "stageVariables": None,
+        "requestContext": {
+            **_common_context(scope, headers, stage),
+            "accountId": ACCOUNT,
+            "resourceId": "local0",
+            "resourcePath": route,
+            "path": scope["path"],
+            "httpMethod": method,
+            "protocol": f"HTTP/{scope['http_version']}",
+            "domainPrefix": _last(headers).get("Host", "").partition(".")[0],
+        },
+        "body": text,
+        "isBase64Encoded": is_base64,
+    }
+
+
+def connect_event(scope: Scope, connection_id: str, connected_at: int, stage: str) -> dict[str, Any]:
+    """The event of a client that asks for a socket."""
+    headers = _headers(scope)
+    return {
+        **_request_fields(headers, _query(scope)),
+        "requestContext": _socket_context(scope, connection_id, connected_at, stage, "CONNECT", "$connect"),
+        "isBase64Encoded": False,
+    }
+
+
+def message_event(
+    scope: Scope, connection_id: str, connected_at: int, stage: str, text: str
+) -> dict[str, Any]:
+    """The event of a message from a client."""
+    context = _socket_context(scope, connection_id, connected_at, stage, "MESSAGE", "$default")
+    context["messageId"] = new_connection_id()
+    return {"requestContext": context, "body": text, "isBase64Encoded": False}
+
+
+def disconnect_event(
+    scope: Scope, connection_id: str, connected_at: int, stage: str, code: int, reason: str
+) -> dict[str, Any]:
+    """The event of a socket that has closed, however it did."""
+    context = _socket_context(scope, connection_id, connected_at, stage, "DISCONNECT", "$disconnect")
+    context |= {"disconnectStatusCode": code, "disconnectReason": reason}
+    host = _last(_headers(scope)).get("Host", "")
+    return {"headers": {"Host": host}, "requestContext": context, "isBase64Encoded": False}
+
+
+def new_connection_id() -> str:
+    """A name for a connection as API Gateway gives them, such as `L0SM9cOFvHcCIhw=`."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(11)).decode()
+
+
+def _common_context(scope: Scope, headers: Mapping[str, list[str]], stage: str) -> dict[str, Any]:
+    now = time.time()
+    last = _last(headers)
+    return {
+        "apiId": API_ID,
+        "stage": stage,
+        "domainName": last.get("Host", ""),
+        "requestId": str(uuid.uuid4()),
+        "extendedRequestId": new_connection_id(),
+        "requestTime": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
+        "requestTimeEpoch": int(now * 1000),
+        "identity": {"sourceIp": _source_ip(scope), "userAgent": last.get("User-Agent")},
+    }
+
+
+def _socket_context(
+    scope: Scope, connection_id: str, connected_at: int, stage: str, event_type: str, route_key: str
+) -> dict[str, Any]:
+    return {
+        **_common_context(scope, _headers(scope), stage),
+        "routeKey": route_key,
+        "eventType": event_type,
+        "messageDirection": "IN",
+        "connectionId": connection_id,
+        "connectedAt": connected_at,
+    }
+
+
+def _request_fields(headers: dict[str, list[str]], query: dict[str, list[str]]) -> dict[str, Any]:
+    return {
+        "headers": _last(headers),
+        "multiValueHeaders": headers,
+        "queryStringParameters": _last(query) or None,
+        "multiValueQueryStringParameters": query or None,
+    }
+
+
+def _headers(scope: Scope) -> dict[str, list[str]]:
+    given: Iterable[tuple[bytes, bytes]] = scope["headers"]
+    headers: dict[str, list[str]] = {}
+    for name, value in given:
+        headers.setdefault(_header_name(name), []).append(value.decode("latin-1"))
+    headers.setdefault("X-Forwarded-For", []).append(_source_ip(scope))
+    return headers
+
+
+@lru_cache(maxsize=256)
+def _header_name(name: bytes) -> str:
+    """`content-type` as clients write it and API Gateway passes it on: `Content-Type`."""
+    title = "-".join(part.capitalize() for part in name.decode("latin-1").split("-"))
+    return title.replace("Websocket", "WebSocket")
+
+
+def _query(scope: Scope) -> dict[str, list[str]]:
+    return parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+
+
+def _body(body: bytes) -> tuple[str | None, bool]:
+    """The body as text, or in base64 if it is no UTF-8."""
+    if not body:
+        return None, False
+    try:
+        return body.decode(), False
+    except UnicodeDecodeError:
+        return base64.b64encode(body).decode(), True
+
+
+def _last(values: Mapping[str, list[str]]) -> dict[str, str]:
+    return {name: given[-1] for name, given in values.items()}
+
+
+def _source_ip(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else "127.0.0.1"

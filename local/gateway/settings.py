@@ -1,0 +1,25 @@
+"""The gateway's limits; the defaults are AWS's where that makes sense on one machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """How much the gateway takes, and how long it waits."""
+
+    rate_per_s: float = 10_000  # requests and socket messages, in the long run
+    burst: int = 5_000  # and at once
+    handlers: int = 64  # functions running at once
+    waiting: int = 1_000  # requests that may wait for a function; more get 503
+    handler_timeout_s: float = 29.0
+    max_body_bytes: int = 131_072
+    max_message_bytes: int = 131_072
+    websocket_path: str = "/api/orders/execute"
+    socket_idle_s: float = 600.0  # nothing in either direction for so long: closed
+    socket_queue_messages: int = 1_000  # pushed and not yet written; more, and the client is cut off
+    socket_queue_bytes: int = 1_048_576
+    close_grace_s: float = 5.0  # for a client to take its last messages and the close frame
+    drain_s: float = 2.0  # for what is under way when the gateway stops
+    stage: str = "local"

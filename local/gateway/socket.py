@@ -1,0 +1,108 @@
+"""One client's WebSocket, seen from the engine: what is pushed waits here in order, and one task writes it.
+
+push(text) → queue (bounded) → writer → the client
+               └─ too long: the client reads nothing. Cut off; nobody else waits for it
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chalicelib.services.ports import ConnectionGone
+
+from .asgi import Send
+from .settings import GatewaySettings
+
+TRY_AGAIN_LATER = 1013
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The last thing a writer writes."""
+
+    code: int
+    reason: str
+
+
+class Socket:
+    """A connection from before its handshake is answered until it is gone."""
+
+    def __init__(
+        self, connection_id: str, send: Send, abort: Callable[[], None], settings: GatewaySettings
+    ) -> None:
+        self.connection_id = connection_id
+        self.connected_at = int(time.time() * 1000)
+        self.active_at = time.monotonic()
+        self._send = send
+        self._abort = abort
+        self._settings = settings
+        self._queue: deque[str | Close] = deque()
+        self._queued_bytes = 0
+        self._more = asyncio.Event()
+        self._ended = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is closed, or will be when what is queued is written."""
+        return self._ended
+
+    def push(self, text: str) -> int:
+        """Queue a frame; how many are queued now. Raises ConnectionGone."""
+        if self._ended:
+            raise ConnectionGone(self.connection_id)
+        size = len(text)
+        if self._queue and self._is_full(size):
+            self._discard()
+            self.end(TRY_AGAIN_LATER, "messages were not read fast enough")
+            raise ConnectionGone(self.connection_id)
+        self._queue.append(text)
+        self._queued_bytes += size
+        self.active_at = time.monotonic()
+        self._more.set()
+        return len(self._queue)
+
+    def end(self, code: int, reason: str) -> None:
+        """Close the socket after what is queued; by force if the client does not take that for long."""
+        if self._ended:
+            return
+        self._ended = True
+        self._queue.append(Close(code, reason))
+        self._more.set()
+        asyncio.get_running_loop().call_later(self._settings.close_grace_s, self._abort)
+
+    def gone(self) -> None:
+        """Nobody is there any more."""
+        self._ended = True
+        self._discard()
+
+    async def write(self) -> None:
+        """Write what is queued, and what comes, until the socket is closed."""
+        try:
+            while True:
+                while not self._queue:
+                    self._more.clear()
+                    await self._more.wait()
+                frame = self._queue.popleft()
+                if isinstance(frame, Close):
+                    reason = frame.reason[:120]  # a close frame holds no more
+                    await self._send({"type": "websocket.close", "code": frame.code, "reason": reason})
+                    return
+                self._queued_bytes -= len(frame)
+                await self._send({"type": "websocket.send", "text": frame})
+        except (OSError, RuntimeError):
+            self.gone()  # the client left in the middle; the reader hears of it too
+
+    def _is_full(self, more: int) -> bool:
+        settings = self._settings
+        return (
+            len(self._queue) >= settings.socket_queue_messages
+            or self._queued_bytes + more > settings.socket_queue_bytes
+        )
+
+    def _discard(self) -> None:
+        self._queue.clear()
+        self._queued_bytes = 0
