@@ -41,7 +41,7 @@ class Config:
     retry_base_ms: int = setting(500, "wait after the first failed attempt, ms; doubles each time", least=0)
     quote_timeout_ms: int = setting(3000, "how long a venue may take to quote, ms", least=1)
     confirm_timeout_ms: int = setting(15000, "how long one attempt waits for its transaction, ms", least=1)
-    lease_ms: int = setting(45000, "how long a worker that stays silent keeps an order, ms", least=100)
+    lease_ms: int = setting(20000, "how long a worker that stays silent keeps an order, ms", least=100)
     default_slippage_bps: int = setting(100, "an order's slippage limit if it names none", least=1, most=5000)
     max_price_impact_bps: int = setting(5000, "orders that move the price further fail", least=1, most=10000)
     sweep_after_ms: int = setting(60000, "how long an order may rest before a sweep queues it", least=0)
