@@ -17,7 +17,8 @@ def not_ours(path: Path) -> ServiceError:
     except KeyError:
         owner = f"uid {found.stat().st_uid}"
     return ServiceError(
-        f"{found} belongs to {owner}, and you have no access there: run as {owner}, or in a copy of the project that is yours."
+        f"{found} belongs to {owner}, and you have no access there: "
+        f"run as {owner}, or in a copy of the project that is yours."
     )
 
 
