@@ -210,10 +210,14 @@ class Execution:
         return found
 
     async def _send(self, transaction: SignedTransaction) -> bool:
-        """Whether the chain has taken the bytes; if not, only its status tells what became of them."""
+        """Whether the chain has taken the bytes.
+
+        If not, only its status tells what became of them: even of bytes that it refuses now, an earlier send
+        may still land.
+        """
         try:
             await self._chain.send(transaction)
-        except (OSError, TimeoutError, BlockhashExpired) as error:
+        except (OSError, TimeoutError, AttemptFailed) as error:
             log.warning("sending %s: %r", transaction.signature, error)
             return False
         return True
