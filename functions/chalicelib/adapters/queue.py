@@ -29,7 +29,11 @@ class SqsQueue:
             "sqs",
             endpoint_url=endpoint_url or None,
             config=BotoConfig(
-                connect_timeout=2, read_timeout=5, max_pool_connections=20, retries={"total_max_attempts": 2}
+                connect_timeout=2,
+                read_timeout=5,
+                max_pool_connections=20,
+                retries={"total_max_attempts": 2},
+                proxies={} if endpoint_url else None,  # an emulator is never behind a proxy
             ),
         )
         self._send = Batcher(self._send_all, limit=SQS_BATCH, lanes=4)
