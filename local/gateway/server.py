@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket, so that it is ours before anything else is started. Raises PortTaken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol said, or asyncio leaves Nagle's algorithm on and each response waits 40 ms for an ACK.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":  # elsewhere this would let two servers share the port
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,0 +1,205 @@
+"""What the gateway and the triggers make of the world before a function sees it, and the limits they keep."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from typing import Any
+
+import pytest
+
+from local.context import LambdaContext
+from local.gateway.errors import FunctionFailed, MethodNotAllowed, TooManyRequests
+from local.gateway.events import (
+    connect_event,
+    disconnect_event,
+    message_event,
+    new_connection_id,
+    rest_event,
+)
+from local.gateway.limits import TokenBucket
+from local.gateway.response import Response
+from local.triggers.buffer import Buffer
+from local.triggers.events import queue_arn, schedule_event, sqs_event
+
+
+def scope(**changes: Any) -> dict[str, Any]:
+    """An ASGI scope."""
+    given = {
+        "path": "/api/orders/a b",
+        "query_string": b"x=1&x=%C3%A9&flag",
+        "headers": [(b"host", b"127.0.0.1:3000"), (b"sec-websocket-key", b"k"), (b"user-agent", b"curl/8")],
+        "client": ("127.0.0.1", 50000),
+        "http_version": "1.1",
+    }
+    return given | changes
+
+
+def event_of(body: bytes = b"", **changes: Any) -> dict[str, Any]:
+    return rest_event(
+        scope(**changes),
+        method="POST",
+        route="/api/orders/{orderId}",
+        captured={"orderId": "a%20b"},
+        body=body,
+        stage="local",
+    )
+
+
+def test_a_rest_event_has_every_field_of_a_proxy_event() -> None:
+    event = event_of(b"{}")
+    assert set(event) == {
+        "resource",
+        "path",
+        "httpMethod",
+        "headers",
+        "multiValueHeaders",
+        "queryStringParameters",
+        "multiValueQueryStringParameters",
+        "pathParameters",
+        "stageVariables",
+        "requestContext",
+        "body",
+        "isBase64Encoded",
+    }
+    assert event["pathParameters"] == {"orderId": "a b"}
+    assert event["multiValueQueryStringParameters"] == {"x": ["1", "é"], "flag": [""]}
+    context = event["requestContext"]
+    assert context["resourcePath"] == "/api/orders/{orderId}"
+    assert (context["httpMethod"], context["path"], context["stage"]) == ("POST", "/api/orders/a b", "local")
+    assert context["identity"] == {"sourceIp": "127.0.0.1", "userAgent": "curl/8"}
+    assert context["domainName"] == "127.0.0.1:3000"
+
+
+def test_headers_are_written_as_clients_write_them() -> None:
+    headers = event_of()["headers"]
+    assert {"Host", "Sec-WebSocket-Key", "User-Agent", "X-Forwarded-For"} == set(headers)
+
+
+def test_what_is_not_there_is_null_as_on_aws() -> None:
+    event = event_of(query_string=b"")
+    assert event["queryStringParameters"] is None
+    assert event["multiValueQueryStringParameters"] is None
+    assert event["body"] is None
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"\xc3", b"ok \x80"])
+def test_a_body_that_is_no_utf8_comes_in_base64(body: bytes) -> None:
+    event = event_of(body)
+    assert event["isBase64Encoded"] is True
+    assert base64.b64decode(event["body"]) == body
+
+
+def test_socket_events_say_their_type_and_route() -> None:
+    connected = connect_event(scope(), "id=", 1700, "local")
+    message = message_event(scope(), "id=", 1700, "local", "text")
+    closed = disconnect_event(scope(), "id=", 1700, "local", 1001, "bye")
+    contexts = [event["requestContext"] for event in (connected, message, closed)]
+    assert [context["eventType"] for context in contexts] == ["CONNECT", "MESSAGE", "DISCONNECT"]
+    assert [context["routeKey"] for context in contexts] == ["$connect", "$default", "$disconnect"]
+    assert {(context["connectionId"], context["connectedAt"]) for context in contexts} == {("id=", 1700)}
+    assert connected["queryStringParameters"] == {"x": "é", "flag": ""}
+    assert (message["body"], message["isBase64Encoded"]) == ("text", False)
+    assert (contexts[2]["disconnectStatusCode"], contexts[2]["disconnectReason"]) == (1001, "bye")
+
+
+def test_connection_ids_look_like_api_gateways_and_differ() -> None:
+    ids = {new_connection_id() for _ in range(100)}
+    assert len(ids) == 100
+    assert all(len(each) == 16 and each.endswith("=") for each in ids)
+
+
+def test_a_bucket_lets_the_burst_through_and_then_the_rate() -> None:
+    now = 0.0
+    bucket = TokenBucket(10, 3, clock=lambda: now)
+    assert [bucket.take() for _ in range(4)] == [True, True, True, False]
+    now = 0.1  # one more has dropped in
+    assert [bucket.take() for _ in range(2)] == [True, False]
+    now = 100.0  # and never more than the burst
+    assert [bucket.take() for _ in range(4)] == [True, True, True, False]
+
+
+def test_a_functions_answer_becomes_a_response() -> None:
+    answer = {
+        "statusCode": 202,
+        "headers": {"X-One": "1"},
+        "multiValueHeaders": {"Set-Cookie": ["a=1", "b=2"]},
+        "body": "é",
+    }
+    response = Response.from_lambda(answer)
+    assert (response.status, response.body) == (202, "é".encode())
+    assert response.headers == [
+        ("x-one", "1"),
+        ("set-cookie", "a=1"),
+        ("set-cookie", "b=2"),
+        ("content-type", "application/json"),
+    ]
+    binary = Response.from_lambda({"statusCode": 200, "body": "/wA=", "isBase64Encoded": True})
+    assert binary.body == b"\xff\x00"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [None, "text", {}, {"statusCode": "many"}, {"statusCode": 200, "body": {"not": "text"}}],
+)
+def test_an_answer_that_is_none_is_a_failure(answer: Any) -> None:
+    with pytest.raises(FunctionFailed):
+        Response.from_lambda(answer)
+
+
+def test_refusals_say_what_to_do() -> None:
+    refused = Response.refusing(MethodNotAllowed("PUT", "GET, POST"))
+    assert (refused.status, dict(refused.headers)["allow"]) == (405, "GET, POST")
+    assert dict(Response.refusing(TooManyRequests()).headers)["retry-after"] == "1"
+
+
+def test_an_sqs_event_names_its_queue() -> None:
+    arn = queue_arn("http://127.0.0.1:4566/123456789012/orders", "eu-west-1")
+    assert arn == "arn:aws:sqs:eu-west-1:123456789012:orders"
+    message = {
+        "MessageId": "m",
+        "ReceiptHandle": "r",
+        "Body": "b",
+        "MD5OfBody": "d",
+        "Attributes": {"ApproximateReceiveCount": "2"},
+        "MessageAttributes": {"n": {"DataType": "Number", "StringValue": "7"}},
+    }
+    (record,) = sqs_event(message, arn)["Records"]
+    assert (record["messageId"], record["receiptHandle"], record["body"]) == ("m", "r", "b")
+    assert record["attributes"] == {"ApproximateReceiveCount": "2"}
+    assert record["messageAttributes"]["n"]["stringValue"] == "7"
+    assert (record["eventSourceARN"], record["awsRegion"]) == (arn, "eu-west-1")
+
+
+def test_a_schedule_event_is_eventbridges() -> None:
+    event = schedule_event("sweep")
+    assert event["detail-type"] == "Scheduled Event"
+    assert event["resources"] == ["arn:aws:events:us-east-1:000000000000:rule/sweep"]
+
+
+def test_a_contexts_time_runs_out() -> None:
+    assert 59_000 < LambdaContext("f", 60).get_remaining_time_in_millis() <= 60_000
+    assert LambdaContext("f", -1).get_remaining_time_in_millis() == 0
+    assert LambdaContext("f", 1).aws_request_id != LambdaContext("f", 1).aws_request_id
+
+
+async def test_a_buffer_keeps_room_for_what_is_on_its_way() -> None:
+    buffer: Buffer[int] = Buffer(12)
+    assert await buffer.reserve(10) == 10
+    assert await buffer.reserve(10) == 2
+    third = asyncio.create_task(buffer.reserve(10))
+    buffer.put([1, 2, 3], reserved=10)  # seven places are free again
+    assert await third == 7
+    assert await buffer.take() == 1
+
+
+async def test_a_closed_buffer_gives_nothing_out() -> None:
+    buffer: Buffer[int] = Buffer(2)
+    assert await buffer.reserve(2) == 2
+    waiting = asyncio.create_task(buffer.take())
+    await asyncio.sleep(0)
+    buffer.close()
+    buffer.put([1], reserved=2)  # came while closing
+    assert await waiting is None
+    assert await buffer.reserve(1) == 0
+    assert buffer.take_all() == [1]
