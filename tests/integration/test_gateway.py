@@ -164,6 +164,11 @@ async def test_more_requests_than_may_wait_are_turned_away() -> None:
         assert [(await task).status_code for task in (running, waiting)] == [200, 200]
 
 
+async def test_a_response_does_not_wait_for_an_acknowledgement(client: httpx.AsyncClient) -> None:
+    took = [(await client.get("/teapot")).elapsed.total_seconds() for _ in range(15)]
+    assert sorted(took)[7] < 0.03  # with Nagle's algorithm it would be 0.04
+
+
 async def test_a_post_wakes_whoever_waits_for_submissions(served: Served, client: httpx.AsyncClient) -> None:
     woken: list[bool] = []
     served.gateway.on_submitted = lambda: woken.append(True)

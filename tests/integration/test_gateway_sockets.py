@@ -256,7 +256,7 @@ async def test_a_client_that_reads_nothing_is_cut_off_and_the_others_feel_nothin
             # The kernel's buffers of both ends, 64 KB of the transport, and what the queue holds.
             assert pushed < 20_000
             await until(lambda: served.app.of_type("DISCONNECT"))
-            assert served.gateway.connections == 1
+            await until(lambda: served.gateway.connections == 1)
             await served.gateway.send(reading, "true")
             assert await told(reader) is True
         finally:
