@@ -1,0 +1,137 @@
+"""`demo`: an engine of its own, five orders over HTTP, each followed over its WebSocket; then the table."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+import click
+import psycopg
+from chalicelib.config import Config
+from rich.console import Console
+
+from ..client import EngineClient
+from ..engine import Engine, run_on_loop
+from ..gateway import listen
+from ..logs import log_to_stderr
+from ..services import Services
+from ..settings import settings
+from . import options
+from .drawing import draw_lives
+from .life import Life
+from .output import screen
+from .stopping import Stopped, Stopping, signals
+from .view import outcome_tables
+
+ORDERS = (
+    ("SOL", "USDC", "1.5"),
+    ("USDC", "JUP", "250"),
+    ("BONK", "SOL", "1000000"),
+    ("RAY", "USDT", "40"),
+    ("USDC", "FIDA", "20000"),  # a sixth of what Raydium's pool holds: it moves the price there by some 14 %
+)
+LONGEST_S = 120.0  # for all of them, retries included
+
+COUNT_SWAPS = "SELECT memo, count(*) FROM sim.swaps WHERE memo = ANY(%s) GROUP BY memo"
+
+
+@click.command()
+@options.world
+@options.log_level
+def demo(latency: float | None, faults: str | None, log_level: str, verbose: bool) -> None:
+    """Show five orders from submit to settlement, in an engine that is started for it and leaves nothing.
+
+    Exits 0 only if all are confirmed, every event arrived once and in order, and the chain holds exactly one
+    swap for each.
+
+    \b
+    Example: ./local/run demo --latency 0.5
+    """
+    log_to_stderr("INFO" if verbose else log_level)
+    environ = settings(sim_latency=latency, sim_faults=faults)
+    try:
+        with signals(lambda: click.echo("\nstopping …")) as stopping:
+            raise SystemExit(0 if _run(environ, stopping) else 1)
+    except Stopped:
+        raise SystemExit(130) from None
+
+
+def _run(environ: dict[str, str], stopping: Stopping) -> bool:
+    config, console = Config.load(environ), screen()
+    console.print("starting Postgres, Valkey and SQS in a temporary folder …")
+    with listen("127.0.0.1", 0) as listening, Services(None, environ=environ, durable=False) as services:
+
+        async def play() -> bool:
+            async with Engine(config, services.endpoints, listening=listening) as engine:
+                return await stopping.unless(_play(engine, console))
+
+        return run_on_loop(play)
+
+
+async def _play(engine: Engine, console: Console) -> bool:
+    """Whether all ended as they should."""
+    console.print(f"submitting {len(ORDERS)} orders to {engine.url}\n")
+    async with EngineClient(engine.url) as client:
+        submitted = await asyncio.gather(*(client.submit(*order) for order in ORDERS))
+        lives = [
+            Life(answer["orderId"], dict(zip(("tokenIn", "tokenOut", "amount"), order, strict=True)))
+            for answer, order in zip(submitted, ORDERS, strict=True)
+        ]
+        with draw_lives(lives, console) as drawn:
+            follows = (
+                _follow(client, life, answer["websocket"], drawn)
+                for life, answer in zip(lives, submitted, strict=True)
+            )
+            await _all_within(LONGEST_S, follows)
+    for table in outcome_tables(lives, console.width):
+        console.print()
+        console.print(table)
+    swaps = await asyncio.to_thread(_count_swaps, engine.config.database_url, lives)
+    return _judge(lives, swaps, console)
+
+
+async def _follow(client: EngineClient, life: Life, websocket: str, drawn: Callable[[Life], None]) -> None:
+    async for event in client.follow(life.order_id, websocket=websocket):
+        life.take(event)
+        drawn(life)
+
+
+async def _all_within(seconds: float, works: Iterable[Awaitable[None]]) -> None:
+    """Wait for all of them; those that take longer are left as they are, and judged so."""
+    try:
+        async with asyncio.timeout(seconds):
+            await asyncio.gather(*works)
+    except TimeoutError:
+        return
+
+
+def _count_swaps(database_url: str, lives: Sequence[Life]) -> dict[str, int]:
+    """How many swaps of each order the chain holds, by order id."""
+    with psycopg.connect(database_url, connect_timeout=5) as connection:
+        return dict(connection.execute(COUNT_SWAPS, [[life.order_id for life in lives]]).fetchall())
+
+
+def _judge(lives: Sequence[Life], swaps: dict[str, int], console: Console) -> bool:
+    """Say what was and what should have been; whether they are the same."""
+    confirmed = [life for life in lives if life.status == "confirmed"]
+    wrong = [
+        reason
+        for life in lives
+        for ok, reason in (
+            (life.status == "confirmed", f"{life.order_id[:8]} is {life.status}"),
+            (life.is_whole, f"{life.order_id[:8]} came with the events {[e['seq'] for e in life.events]}"),
+            (
+                swaps.get(life.order_id, 0) == 1,
+                f"{life.order_id[:8]} has {swaps.get(life.order_id, 0)} swaps",
+            ),
+        )
+        if not ok
+    ]
+    console.print(
+        f"\n{len(confirmed)} of {len(lives)} orders confirmed; "
+        f"sim.swaps holds {sum(swaps.values())} landed swaps of theirs"
+        + ("" if wrong else ": exactly one each, every event in order.")
+    )
+    for reason in wrong:
+        console.print(f"WRONG: {reason}", style="bold red")
+    return not wrong

@@ -1,0 +1,67 @@
+"""Ctrl-C and SIGTERM: the first one asks for a clean stop, the second one ends the process at once.
+
+Whatever way it ends, the servers' watchdogs see to it that nothing is left running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+class Stopped(KeyboardInterrupt):
+    """Somebody wants it to stop. A KeyboardInterrupt, which a loop lets pass wherever it is raised."""
+
+
+class Stopping:
+    """The first signal ends the work that `unless` is doing; at any other time it raises Stopped."""
+
+    def __init__(self, on_first: Callable[[], None]) -> None:
+        self._on_first = on_first
+        self._asked = False
+        self._wake: Callable[[], object] | None = None
+
+    async def unless(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """What `work` gives. Raises Stopped, with `work` cancelled, on a signal."""
+        loop, asked = asyncio.get_running_loop(), asyncio.Event()
+        self._wake = lambda: loop.call_soon_threadsafe(asked.set)
+        working, waiting = asyncio.create_task(work), asyncio.create_task(asked.wait())
+        try:
+            await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return working.result()
+            raise Stopped
+        finally:
+            waiting.cancel()
+            working.cancel()
+            await asyncio.gather(waiting, working, return_exceptions=True)
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """Take a signal."""
+        if self._asked:
+            os._exit(128 + number)
+        self._asked = True
+        self._on_first()
+        if self._wake is None:
+            raise Stopped
+        self._wake()
+
+
+@contextmanager
+def signals(on_first: Callable[[], None]) -> Iterator[Stopping]:
+    """Handle both signals while the block runs; `on_first` says that the stop has begun."""
+    stopping = Stopping(on_first)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, stopping.handle) for number in numbers]
+    try:
+        yield stopping
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

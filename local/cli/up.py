@@ -1,0 +1,108 @@
+"""`up`: settings → port → servers → engine, and all of it stopped in the opposite order."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+from chalicelib.config import Config
+from chalicelib.venues.fault_rules import parse
+
+from ..engine import Engine, run_on_loop
+from ..gateway import listen
+from ..logs import log_to_stderr, masked
+from ..services import Services, erase
+from ..settings import BEGAN, settings
+from . import options
+from .stopping import Stopped, Stopping, signals
+
+HOST = "127.0.0.1"
+
+NEXT = """
+Next, in another terminal:
+  submit  curl -X POST {url}/api/orders/execute -H 'Content-Type: application/json' \\
+            -d '{{"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.5}}'
+  watch   ./local/run watch ORDER_ID{option}
+  both    ./local/run submit SOL USDC 1.5 --watch{option}
+  quote   curl '{url}/api/quote?tokenIn=SOL&tokenOut=USDC&amount=1.5'
+  list    ./local/run orders{option}
+          ./local/run dlq list{option}{state_option}
+
+Orders are kept in {state}/ until you start with --fresh. Ctrl-C stops."""
+
+
+@click.command()
+@click.option(
+    "--port",
+    envvar="PORT",
+    type=click.IntRange(0, 65535),
+    default=3000,
+    show_default=True,
+    help="Port to listen on; 0 is a free one.",
+)
+@click.option("--fresh", is_flag=True, help="Forget all orders first: empty the folder.")
+@options.state
+@options.world
+@options.log_level
+def up(
+    port: int,
+    fresh: bool,
+    state: Path,
+    latency: float | None,
+    faults: str | None,
+    log_level: str,
+    verbose: bool,
+) -> None:
+    """Start the engine and all that it needs.
+
+    \b
+    Example: ./local/run up --port 4000 --latency 0.1
+    """
+    log_to_stderr("INFO" if verbose else log_level)
+    environ = settings(sim_latency=latency, sim_faults=faults)
+    try:
+        with signals(lambda: _say("\nstopping … (Ctrl-C again: at once)")) as stopping:
+            _run(port, state, fresh, environ, stopping)
+    except Stopped:
+        pass
+    _say(f"stopped; your data is in {_shown(state)}/")
+
+
+def _run(port: int, state: Path, fresh: bool, environ: dict[str, str], stopping: Stopping) -> None:
+    config = Config.load(environ)
+    parse(config.sim_faults)
+    with listen(HOST, port) as listening:
+        if fresh:
+            erase(state)
+            _say(f"emptied {_shown(state)}/; servers of your own are left as they are")
+        _say("starting the servers …")
+        with Services(state, environ=environ, on_progress=lambda line: _say(f"  {line}")) as services:
+
+            async def serve() -> None:
+                async with Engine(config, services.endpoints, listening=listening) as engine:
+                    _greet(engine, state)
+                    await stopping.unless(engine.ended())
+
+            run_on_loop(serve)
+
+
+def _greet(engine: Engine, state: Path) -> None:
+    for name in engine.migrations:
+        _say(f"  schema: {name} applied")
+    _say(f"serving on {engine.url} after {time.monotonic() - BEGAN:.1f} s")
+    option = "" if engine.url.endswith(":3000") else f" --url {engine.url}"
+    shown = _shown(state)
+    state_option = "" if shown == ".local" else f" --state {shown}"
+    _say(NEXT.format(url=engine.url, option=option, state=shown, state_option=state_option))
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _say(line: str) -> None:
+    click.echo(masked(line))

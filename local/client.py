@@ -1,0 +1,198 @@
+"""A client of the engine: HTTP to submit and to ask, a WebSocket to follow.
+
+    ClientError
+    ├── Unreachable    nobody answers, or not an engine
+    └── Refused        the engine said no: `status`, `code` and the whole `answer`
+
+`follow` outlives a broken connection: it connects again after the last event that it has seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlencode, urljoin, urlsplit
+
+import httpx
+import websockets
+from websockets.asyncio.client import ClientConnection
+
+Wire = dict[str, Any]
+
+ENDED = ("confirmed", "failed")
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class ClientError(Exception):
+    """The engine was not asked, or said no."""
+
+
+class Unreachable(ClientError):
+    """No engine answers."""
+
+
+class Refused(ClientError):
+    """The engine said no."""
+
+    def __init__(self, status: int, answer: Wire) -> None:
+        super().__init__(str(answer.get("error", f"The engine answered {status}.")))
+        self.status = status
+        self.code = str(answer.get("code", ""))
+        self.answer = answer
+
+
+class EngineClient:
+    """The engine at `url`; an async context manager. Every method raises Unreachable and Refused."""
+
+    def __init__(self, url: str, *, timeout_s: float = 35.0) -> None:
+        self.url = url.rstrip("/")
+        self._direct = urlsplit(url).hostname in LOOPBACK  # a proxy can't reach our own machine
+        timeout = httpx.Timeout(timeout_s, connect=5.0)
+        try:
+            self._http = httpx.AsyncClient(base_url=self.url, timeout=timeout, trust_env=not self._direct)
+        except httpx.InvalidURL as error:
+            raise Unreachable(f"{url!r} is not the URL of an engine: {error}.") from None
+
+    async def __aenter__(self) -> EngineClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def submit(
+        self, token_in: str, token_out: str, amount: str, slippage_bps: int | None = None
+    ) -> Wire:
+        """Submit an order: `{orderId, status, websocket}`."""
+        order: Wire = {"tokenIn": token_in, "tokenOut": token_out, "amount": amount}
+        if slippage_bps is not None:
+            order["slippageBps"] = slippage_bps
+        return await self._ask("POST", "/api/orders/execute", json=order)
+
+    async def order(self, order_id: str) -> Wire:
+        """An order with its `events`."""
+        return await self._ask("GET", f"/api/orders/{order_id}")
+
+    async def orders(
+        self, limit: int | None = None, status: str | None = None, cursor: str | None = None
+    ) -> Wire:
+        """One page of orders, newest first: `{orders, next}`."""
+        asked = {"limit": limit, "status": status, "cursor": cursor}
+        return await self._ask("GET", "/api/orders", params=_given(asked))
+
+    async def quote(
+        self, token_in: str, token_out: str, amount: str, slippage_bps: int | None = None
+    ) -> Wire:
+        """What both venues would give."""
+        asked = {
+            "tokenIn": token_in,
+            "tokenOut": token_out,
+            "amount": amount,
+            "slippageBps": slippage_bps,
+        }
+        return await self._ask("GET", "/api/quote", params=_given(asked))
+
+    async def health(self) -> Wire:
+        """`{status, database, redis, queue, timestamp}`; Refused with the same answer when degraded."""
+        return await self._ask("GET", "/health")
+
+    async def follow(
+        self, order_id: str, *, after: int = 0, websocket: str | None = None, patience_s: float = 30.0
+    ) -> AsyncIterator[Wire]:
+        """The order's events after the `after`-th, as they come, to its last one.
+
+        Nothing is left out or put in order here: what the engine sent is what is yielded. `websocket` is what
+        the submit answered; without it the engine is asked. Raises Unreachable when a connection that broke
+        could not be made again for `patience_s`.
+        """
+        address = websocket or (await self.order(order_id))["websocket"]
+        loop = asyncio.get_running_loop()
+        heard, pause_s = loop.time(), FIRST_PAUSE_S
+        while True:
+            try:
+                async with self.socket(address, after=after) as socket:
+                    heard, pause_s = loop.time(), FIRST_PAUSE_S
+                    async for text in socket:
+                        event = _event(text)
+                        after, heard = event["seq"], loop.time()
+                        yield event
+                        if event["status"] in ENDED:
+                            return
+            except (Unreachable, websockets.ConnectionClosed) as error:
+                if loop.time() - heard > patience_s:
+                    raise Unreachable(f"The connection to {self.url} broke and is not back.") from error
+            except Refused as refusal:
+                if refusal.status not in (429, 503) or loop.time() - heard > patience_s:
+                    raise
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    @asynccontextmanager
+    async def socket(
+        self, address: str = "/api/orders/execute", **parameters: object
+    ) -> AsyncIterator[ClientConnection]:
+        """A WebSocket to the engine, at an address that it gave or at its own, with further parameters."""
+        try:
+            socket = await websockets.connect(
+                self._socket_url(address, parameters), proxy=None if self._direct else True
+            )
+        except websockets.InvalidStatus as refusal:
+            raise _refused(refusal.response.status_code, refusal.response.body or b"") from None
+        except (OSError, TimeoutError, websockets.InvalidHandshake) as error:
+            raise self._unreachable(error) from error
+        async with socket:
+            yield socket
+
+    def _socket_url(self, address: str, parameters: Mapping[str, object]) -> str:
+        url = urlsplit(urljoin(f"{self.url}/", address))
+        query = "&".join(part for part in (url.query, urlencode(parameters)) if part)
+        scheme = {"http": "ws", "https": "wss"}.get(url.scheme, url.scheme)
+        return url._replace(scheme=scheme, query=query).geturl()
+
+    async def _ask(self, method: str, path: str, **rest: Any) -> Wire:
+        try:
+            response = await self._http.request(method, path, **rest)
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise self._unreachable(error) from error
+        answer = _object(response.content)
+        if answer is not None and response.is_success:
+            return answer
+        raise _refused(response.status_code, response.content)
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        why = (
+            "" if isinstance(error, (OSError, httpx.ConnectError)) else f" ({error or type(error).__name__})"
+        )
+        return Unreachable(f"No engine answers at {self.url}{why}.")
+
+
+def _refused(status: int, body: bytes | bytearray) -> ClientError:
+    answer = _object(body)
+    if answer is None:
+        return Unreachable(f"What answers there is not an order engine: it said {status}.")
+    return Refused(status, answer)
+
+
+def _event(text: str | bytes) -> Wire:
+    event = _object(text)
+    if event is None or "seq" not in event:
+        raise Refused(0, event or {"error": f"The engine sent what is no event: {text[:200]!r}"})
+    return event
+
+
+def _object(body: str | bytes | bytearray) -> Wire | None:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _given(parameters: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in parameters.items() if value is not None}

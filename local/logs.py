@@ -1,0 +1,47 @@
+"""The engine's log on a terminal: a line an entry, to stderr, and never a password."""
+
+from __future__ import annotations
+
+import logging
+import re
+import traceback
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+CHATTY = ("asyncio", "boto3", "botocore", "httpcore", "httpx", "urllib3", "uvicorn", "websockets")
+
+_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]+(@)")
+
+
+def log_to_stderr(level: str) -> None:
+    """Log everything from `level` on; of the libraries, only what is wrong, except at DEBUG."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(OneLine("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else logging.WARNING)
+
+
+class OneLine(logging.Formatter):
+    """Says an exception in the entry's own line; its traceback follows at DEBUG only."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The entry as text, passwords in URLs masked."""
+        text = super().format(record)
+        if record.exc_info and record.exc_info[1] and not _is_debugging():
+            text = f"{text.partition(chr(10))[0]}: {_said(record.exc_info[1])}"
+        return masked(text)
+
+
+def masked(text: str) -> str:
+    """`text` with every password in a URL replaced: `redis://user:***@host`."""
+    return _PASSWORD.sub(r"\1***\2", text)
+
+
+def _said(error: BaseException) -> str:
+    place = traceback.extract_tb(error.__traceback__)[-1:]
+    where = f" ({place[0].name}, {place[0].filename.rpartition('/')[2]}:{place[0].lineno})" if place else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"
+
+
+def _is_debugging() -> bool:
+    return logging.getLogger().isEnabledFor(logging.DEBUG)

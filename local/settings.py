@@ -1,0 +1,31 @@
+"""Settings on a developer's machine: options over the environment over `.env` over what suits one machine."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from dotenv import load_dotenv
+
+from . import ROOT
+
+BEGAN = time.monotonic()  # near enough to the start of the process
+STATE = ROOT / ".local"
+DOTENV = ROOT / ".env"
+
+DEFAULTS = {"SWEEP_AFTER_MS": "5000"}
+"""Where one machine is better off with other defaults than the cloud: its sweep comes by more often."""
+
+
+def read_dotenv(path: Path = DOTENV) -> None:
+    """Put what `.env` sets into the environment, save what is set there already."""
+    load_dotenv(path, interpolate=False)
+
+
+def settings(environ: Mapping[str, str] = os.environ, **options: object) -> dict[str, str]:
+    """The environment to load a Config from; an option that is None was not given."""
+    given = {name: value for name, value in environ.items() if value.strip()}
+    chosen = {name.upper(): str(value) for name, value in options.items() if value is not None}
+    return {**DEFAULTS, **given, **chosen}
