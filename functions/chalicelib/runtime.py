@@ -58,6 +58,7 @@ class Runtime:
         self.loop = loop
         self._push = push
         self._launcher = launcher
+        self._relays: set[asyncio.Task[Any]] = set()
 
     @cached_property
     def database(self) -> Database:
@@ -165,7 +166,10 @@ class Runtime:
             poll=config.relay_poll_ms / 1000,
             idle=RELAY_IDLE_S,
         )
-        again = await relay.run(seconds)
+        serving = asyncio.create_task(relay.run(seconds))
+        self._relays.add(serving)
+        serving.add_done_callback(self._relays.discard)
+        again = await serving
         if again:
             await self.launcher.launch(shard)
         return again
@@ -178,7 +182,11 @@ class Runtime:
         return shards
 
     async def close(self) -> None:
-        """Close every connection that was opened."""
+        """End the relays that run, and close every connection that was opened."""
+        relays = [*self._relays]
+        for relay in relays:
+            relay.cancel()
+        await asyncio.gather(*relays, return_exceptions=True)
         if "redis" in self.__dict__:
             await self.redis.aclose()
         if "database" in self.__dict__:
