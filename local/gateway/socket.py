@@ -65,14 +65,15 @@ class Socket:
         self._more.set()
         return len(self._queue)
 
-    def end(self, code: int, reason: str) -> None:
+    def end(self, code: int, reason: str, *, within_s: float | None = None) -> None:
         """Close the socket after what is queued; by force if the client does not take that for long."""
         if self._ended:
             return
         self._ended = True
         self._queue.append(Close(code, reason))
         self._more.set()
-        asyncio.get_running_loop().call_later(self._settings.close_grace_s, self._abort)
+        grace_s = self._settings.close_grace_s if within_s is None else within_s
+        asyncio.get_running_loop().call_later(grace_s, self._abort)
 
     def gone(self) -> None:
         """Nobody is there any more."""

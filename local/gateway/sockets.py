@@ -62,11 +62,11 @@ class SocketApi:
     async def stop(self) -> None:
         """Close every socket and wait until the functions know."""
         self._closing = True
+        grace_s = self._settings.drain_s
         for socket in self._sockets.values():
-            socket.end(GOING_AWAY, "the engine is stopping")
+            socket.end(GOING_AWAY, "the engine is stopping", within_s=grace_s)
         if self._conversations:
-            limit_s = self._settings.close_grace_s + self._settings.drain_s
-            await asyncio.wait(self._conversations, timeout=limit_s)
+            await asyncio.wait(self._conversations, timeout=2 * grace_s)  # the close, and then $disconnect
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
