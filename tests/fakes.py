@@ -1,8 +1,8 @@
 """The engine's ports as small real implementations in memory, for tests of the use cases.
 
 They keep the promises of `services/ports.py` and `venues/venue.py`; the contract tests in `tests/integration`
-hold the store, the registry and the relay's channel to the same tests as their real counterparts. What can
-go wrong out there is done on request: a server that is away, a swap that is dropped, a doorbell that is silent.
+hold the store, the registry and the relay's channel to the same tests as their real counterparts. What can go
+wrong out there is done on request: a server that is away, a swap that is dropped, a doorbell that is silent.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from chalicelib.venues.venue import Landed, ProgramError, SignedTransaction, Swa
 KEPT = ("dex", "quoted_out", "minimum_out", "amount_out", "tx_hash")
 
 
-async def eventually(condition: Callable[[], Any], timeout: float = 5.0) -> Any:
+async def eventually(condition: Callable[[], Any], within: float = 5.0) -> Any:
     """What `condition` gives once it is true; it may be a coroutine function."""
-    async with asyncio.timeout(timeout):
+    async with asyncio.timeout(within):
         while True:
             found = condition()
             if isinstance(found, Awaitable):
@@ -44,7 +44,7 @@ class Crash(BaseException):
 
 
 class Fuse:
-    """Burns at the `at`-th call through it (the first is 1), before the call or, with `after`, once it is done."""
+    """Burns at the `at`-th call through it (from 1 on), before the call or, with `after`, once it is done."""
 
     def __init__(self, at: int, *, after: bool = False) -> None:
         self.left = at
@@ -93,9 +93,13 @@ class Away:
     """A server that can be away."""
 
     away = False
+    looks = 0  # how often it was asked
+    refused = 0  # how often while it was away
 
     def _reach(self) -> None:
+        self.looks += 1
         if self.away:
+            self.refused += 1
             raise TemporarilyUnavailable("It is away.")
 
     async def check(self) -> None:
@@ -501,19 +505,26 @@ class MemoryChannel:
             self._redis.ears.discard(self)
 
     async def told(self, followings: Sequence[Following]) -> None:
+        known = self._mine()
         for item in followings:
-            self._write((item.connection_id, item.order_id), item.after)
+            if (item.connection_id, item.order_id) in known:
+                known[item.connection_id, item.order_id] = item.after
+
+    async def restore(self, followings: Sequence[Following]) -> None:
+        known = self._mine()
+        for item in followings:
+            if self._redis.leases.get(self.shard) == self.fence:
+                self._redis.connections[self.shard].add(item.connection_id)
+            known.setdefault((item.connection_id, item.order_id), item.after)
 
     async def ended(self, connection_id: str, order_id: str) -> None:
-        self._write((connection_id, order_id), None)
+        self._mine().pop((connection_id, order_id), None)
 
-    def _write(self, key: tuple[str, str], after: int | None) -> None:
+    def _mine(self) -> dict[tuple[str, str], int]:
+        """The shard's followings while the lease is held, else what nobody reads."""
         self._redis._reach()
-        if self._redis.leases.get(self.shard) == self.fence:
-            if after is None:
-                self._redis.followings[self.shard].pop(key, None)
-            else:
-                self._redis.followings[self.shard][key] = after
+        held = self._redis.leases.get(self.shard) == self.fence
+        return self._redis.followings[self.shard] if held else {}
 
 
 class MemoryPush:

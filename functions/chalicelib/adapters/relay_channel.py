@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncIterator, Sequence
 
 from redis.asyncio import Redis
@@ -33,12 +34,22 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
 RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
-# Store how far clients were told, or forget what has ended ('-'), unless another relay has taken over.
+# Store how far clients were told, or forget what has ended ('-'), unless another relay has taken over. What a
+# client has taken back meanwhile is not written again.
 TOLD = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 for i = 2, #ARGV, 2 do
     if ARGV[i + 1] == '-' then redis.call('HDEL', KEYS[2], ARGV[i])
-    else redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+    elseif redis.call('HEXISTS', KEYS[2], ARGV[i]) == 1 then redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+end
+return 1
+"""
+# Fill an emptied registry again: connection, following, told; unless another relay has taken over.
+RESTORE = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+for i = 3, #ARGV, 3 do
+    redis.call('HSETNX', KEYS[3], ARGV[i], ARGV[2])
+    redis.call('HSETNX', KEYS[2], ARGV[i + 1], ARGV[i + 2])
 end
 return 1
 """
@@ -110,6 +121,15 @@ class RedisRelayChannel:
         await asyncio.gather(
             *(self._write((field(item.connection_id, item.order_id), str(item.after))) for item in followings)
         )
+
+    async def restore(self, followings: Sequence[Following]) -> None:
+        parts = [
+            (item.connection_id, field(item.connection_id, item.order_id), str(item.after))
+            for item in followings
+        ]
+        arguments = [self._fence, str(int(time.time() * 1000)), *(part for item in parts for part in item)]
+        keys = (self._keys.lease, self._keys.followings, self._keys.connections)
+        await available(lambda: self._redis.eval(RESTORE, 3, *keys, *arguments))
 
     async def ended(self, connection_id: str, order_id: str) -> None:
         await self._write((field(connection_id, order_id), "-"))

@@ -216,7 +216,10 @@ class Channel(Protocol):
         """What is heard, as it comes, for ever; reconnects by itself and then says `missed`."""
 
     async def told(self, followings: Sequence[Following]) -> None:
-        """Store how far connections have been told."""
+        """Store how far connections have been told; what was taken back meanwhile stays forgotten."""
+
+    async def restore(self, followings: Sequence[Following]) -> None:
+        """Store followings, and that their connections exist, where they are missing."""
 
     async def ended(self, connection_id: str, order_id: str) -> None:
         """The connection has nothing more to hear of the order: forget the following."""

@@ -34,6 +34,11 @@ class Feed:
         self.behind = True  # the store has, or may have, more than `events`
         self.bell = asyncio.Event()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether no event follows."""
+        return bool(self.events) and self.events[-1]["status"] in TERMINAL
+
     def hear(self, event: Mapping[str, object]) -> None:
         """Take an event from the doorbell: the next, one known already, or a sign that some are missing."""
         seq = event["seq"]
@@ -59,6 +64,8 @@ class Relay:
         self._idle = idle
         self._feeds: dict[str, Feed] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Lock()  # one change of who follows what at a time, in the order they were heard
+        self._out_of_step = False  # with the registry: a change was heard and could not be followed
         self._closing = False
 
     async def run(self, seconds: float) -> bool:
@@ -99,9 +106,13 @@ class Relay:
                 if await self._channel.connections() or self._feeds:
                     needed = loop.time()
             except TemporarilyUnavailable as error:
+                needed = loop.time()  # for all that is known
                 log.warning("the lease can't be renewed: %s", error)
         await self._release()
-        return bool(await self._channel.connections())  # one may have come while the lease was still held
+        try:
+            return bool(await self._channel.connections())  # one may have come while the lease was still held
+        except TemporarilyUnavailable:
+            return False  # the schedule starts a relay where there is a connection
 
     async def _release(self) -> None:
         try:
@@ -112,9 +123,14 @@ class Relay:
     async def _listen(self) -> None:
         async for heard in self._channel.heard():
             try:
-                await self._take(heard)
+                async with self._turn:
+                    await self._take(heard)
             except TemporarilyUnavailable as error:
+                self._out_of_step = True  # the next poll makes up for it
                 log.warning("the registry can't be read: %s", error)
+            except Exception:  # nothing that is said on the doorbell may make the relay deaf
+                self._out_of_step = True
+                log.exception("heard %r", heard)
 
     async def _take(self, heard: Heard) -> None:
         if heard.event is not None:
@@ -139,6 +155,8 @@ class Relay:
         What the registry knows and the relay does not is followed; what the relay knows is written down
         again, in case the registry was emptied.
         """
+        if not await self._channel.acquire():
+            return  # it is another relay's shard by now
         for feed in self._feeds.values():
             feed.behind = True
             feed.bell.set()
@@ -149,7 +167,7 @@ class Relay:
         ]
         for following in await self._channel.followings():
             self._follow(following)
-        await self._channel.told(known)
+        await self._channel.restore(known)
 
     def _follow(self, following: Following) -> None:
         feed = self._feeds.get(following.order_id)
@@ -176,9 +194,13 @@ class Relay:
         while True:
             await asyncio.sleep(self._poll)
             try:
+                if self._out_of_step:
+                    async with self._turn:
+                        await self._resume()
+                        self._out_of_step = False
                 seqs = await self._store.last_seqs(tuple(self._feeds)) if self._feeds else {}
             except TemporarilyUnavailable as error:
-                log.warning("the relay can't read the store: %s", error)
+                log.warning("the relay can't catch up: %s", error)
                 continue
             for order_id, seq in seqs.items():
                 feed = self._feeds.get(order_id)
@@ -215,23 +237,30 @@ class Relay:
 
     async def _tell(self, feed: Feed, connection_id: str) -> None:
         """Send the follower what it has not been told, and write down how far that is."""
-        events = feed.events[feed.followers[connection_id] :]
-        told = len(feed.events)
-        ended = bool(feed.events) and feed.events[-1]["status"] in TERMINAL
-        if not events and not ended:
-            return
+        before = feed.followers[connection_id]
         try:
-            for event in events:
-                await self._push.send(connection_id, json.dumps(event))
+            await self._send(feed, connection_id)
         except ConnectionGone:
             await self._forget(connection_id)
             await self._channel.forget(connection_id)
             return
-        if connection_id not in feed.followers:  # it left meanwhile
+        except Exception as error:
+            log.warning("connection %s is told later: %r", connection_id, error)
+            feed.behind = True  # the next poll rings
+        told = feed.followers.get(connection_id)
+        if told is None:
             return
-        feed.followers[connection_id] = told
-        if ended:
+        if feed.is_over and told >= len(feed.events):
             await self._channel.ended(connection_id, feed.order_id)
             feed.followers.pop(connection_id, None)
-        else:
+        elif told > before:
             await self._channel.told([Following(connection_id, feed.order_id, told)])
+
+    async def _send(self, feed: Feed, connection_id: str) -> None:
+        """Send the events that follow the last one told, for as long as the follower stays."""
+        told = feed.followers[connection_id]
+        for event in feed.events[told:]:
+            await self._push.send(connection_id, json.dumps(event))
+            if feed.followers.get(connection_id) != told:
+                return  # it left meanwhile, or came back to be told from elsewhere
+            told = feed.followers[connection_id] = told + 1
