@@ -38,13 +38,21 @@ class Config:
 
     database_connections: int = setting(4, "connections to Postgres per process", least=1, most=100)
     max_attempts: int = setting(3, "attempts to execute an order", least=1, most=10)
-    retry_base_ms: int = setting(500, "wait after the first failed attempt, ms; doubles each time", least=0)
-    quote_timeout_ms: int = setting(3000, "how long a venue may take to quote, ms", least=1)
-    confirm_timeout_ms: int = setting(15000, "how long one attempt waits for its transaction, ms", least=1)
-    lease_ms: int = setting(20000, "how long a worker that stays silent keeps an order, ms", least=100)
+    retry_base_ms: int = setting(
+        500, "wait after the first failed attempt, ms; doubles each time", least=0, most=60_000
+    )
+    quote_timeout_ms: int = setting(3000, "how long a venue may take to quote, ms", least=1, most=600_000)
+    confirm_timeout_ms: int = setting(
+        15000, "how long one attempt waits for its transaction, ms", least=1, most=600_000
+    )
+    lease_ms: int = setting(
+        20000, "how long a worker that stays silent keeps an order, ms", least=100, most=3_600_000
+    )
     default_slippage_bps: int = setting(100, "an order's slippage limit if it names none", least=1, most=5000)
     max_price_impact_bps: int = setting(5000, "orders that move the price further fail", least=1, most=10000)
-    sweep_after_ms: int = setting(60000, "how long an order may rest before a sweep queues it", least=0)
+    sweep_after_ms: int = setting(
+        60000, "how long an order may rest before a sweep queues it", least=100, most=86_400_000
+    )
     relay_shards: int = setting(1, "relays that connections are spread over", least=1, most=256)
     relay_lease_ms: int = setting(10000, "how long a relay that stays silent keeps its shard, ms", least=500)
     relay_poll_ms: int = setting(

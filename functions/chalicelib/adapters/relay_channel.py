@@ -40,7 +40,9 @@ TOLD = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 for i = 2, #ARGV, 2 do
     if ARGV[i + 1] == '-' then redis.call('HDEL', KEYS[2], ARGV[i])
-    elseif redis.call('HEXISTS', KEYS[2], ARGV[i]) == 1 then redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+    elseif redis.call('HEXISTS', KEYS[2], ARGV[i]) == 1 then
+        redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
+    end
 end
 return 1
 """
@@ -123,6 +125,8 @@ class RedisRelayChannel:
         )
 
     async def restore(self, followings: Sequence[Following]) -> None:
+        if not followings:
+            return
         parts = [
             (item.connection_id, field(item.connection_id, item.order_id), str(item.after))
             for item in followings

@@ -18,7 +18,9 @@ class Sweep:
     async def run(self) -> int:
         """Queue every order that is overdue; how many there were."""
         swept = 0
-        while order_ids := await self._store.take_overdue(self._batch):
+        while True:
+            order_ids = await self._store.take_overdue(self._batch)
             await asyncio.gather(*(self._queue.send(order_id) for order_id in order_ids))
             swept += len(order_ids)
-        return swept
+            if len(order_ids) < self._batch:
+                return swept
