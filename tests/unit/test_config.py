@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+from chalicelib.config import Config, ConfigError
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    config = Config.load({})
+    assert (config.max_attempts, config.retry_base_ms, config.relay_shards) == (3, 500, 1)
+    assert config == Config()
+
+
+def test_settings_are_read_by_their_names_in_capitals_and_get_their_types() -> None:
+    config = Config.load({"DATABASE_URL": "postgresql://h/d", "LEASE_MS": " 900 ", "SIM_LATENCY": "0.5"})
+    assert (config.database_url, config.lease_ms, config.sim_latency) == ("postgresql://h/d", 900, 0.5)
+
+
+def test_an_empty_variable_is_as_good_as_none() -> None:
+    assert Config.load({"MAX_ATTEMPTS": "", "SIM_SEED": "  "}) == Config()
+
+
+def test_other_variables_are_nobodys_business() -> None:
+    assert Config.load({"PATH": "/bin", "LEASE": "x"}) == Config()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("MAX_ATTEMPTS", "three"),
+        ("MAX_ATTEMPTS", "0"),
+        ("MAX_ATTEMPTS", "11"),
+        ("MAX_ATTEMPTS", "2.5"),  # a count is whole
+        ("MAX_ATTEMPTS", "-1"),
+        ("RETRY_BASE_MS", "-1"),
+        ("LEASE_MS", "99"),
+        ("LEASE_MS", "99999999999"),  # more than the database's integers hold
+        ("DATABASE_CONNECTIONS", "0"),
+        ("DEFAULT_SLIPPAGE_BPS", "5001"),
+        ("MAX_PRICE_IMPACT_BPS", "10001"),
+        ("RELAY_SHARDS", "257"),
+        ("RELAY_POLL_MS", "0"),
+        ("SWEEP_AFTER_MS", "0"),  # a sweep would find the orders it has just queued, for ever
+        ("SIM_LATENCY", "nan"),  # compares with nothing
+        ("SIM_LATENCY", "inf"),
+        ("SIM_LATENCY", "-0.1"),
+        ("SIM_SLOT_MS", "0"),
+    ],
+)
+def test_a_wrong_setting_ends_the_start_and_is_named(name: str, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config.load({name: text})
+    assert name in str(caught.value)
+    assert text in str(caught.value)
+
+
+def test_the_bounds_themselves_are_allowed() -> None:
+    config = Config.load({"MAX_ATTEMPTS": "10", "SIM_LATENCY": "0", "DEFAULT_SLIPPAGE_BPS": "1"})
+    assert (config.max_attempts, config.sim_latency, config.default_slippage_bps) == (10, 0.0, 1)
+
+
+def test_what_is_needed_and_missing_is_named() -> None:
+    with pytest.raises(ConfigError, match="REDIS_URL is not set"):
+        Config(database_url="x").require("database_url", "redis_url")
+
+
+@pytest.mark.parametrize("item", fields(Config), ids=lambda item: item.name)
+def test_every_setting_says_what_it_means(item: object) -> None:
+    assert item.metadata["doc"]  # type: ignore[attr-defined]

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from chalicelib.domain import errors
+from chalicelib.domain.errors import (
+    AttemptFailed,
+    EngineError,
+    InsufficientLiquidity,
+    InvalidRequest,
+    NotFound,
+)
+
+
+def family(root: type[EngineError]) -> Iterator[type[EngineError]]:
+    yield root
+    for child in root.__subclasses__():
+        yield from family(child)
+
+
+ALL = list(family(EngineError))
+
+
+@pytest.mark.parametrize("error", ALL, ids=lambda error: error.__name__)
+def test_every_error_says_a_sentence_and_a_code(error: type[EngineError]) -> None:
+    wire = error().to_wire()
+    assert str(wire["error"]).endswith(".")
+    assert str(wire["code"]).isupper()
+
+
+def test_every_error_has_a_code_of_its_own() -> None:
+    codes = [error.code for error in ALL]
+    assert len(set(codes)) == len(codes)
+
+
+def test_the_tree_in_the_docstring_names_every_error() -> None:
+    drawn = str(errors.__doc__)
+    assert all(error.__name__ in drawn for error in ALL)
+
+
+def test_only_what_no_retry_mends_is_not_retryable() -> None:
+    hopeless = {error.__name__ for error in family(AttemptFailed) if not error.retryable}  # type: ignore[attr-defined]
+    assert hopeless == {"InsufficientLiquidity", "PriceImpactTooHigh"}
+
+
+def test_an_error_may_name_its_code_sentence_and_details() -> None:
+    error = InvalidRequest("No.", code="SAME_TOKEN", field="tokenOut")
+    assert error.to_wire() == {"error": "No.", "code": "SAME_TOKEN", "field": "tokenOut"}
+    assert InvalidRequest.code == "INVALID_REQUEST"  # of the others
+
+
+def test_what_travels_is_json() -> None:
+    assert json.loads(json.dumps(NotFound(orderId="x").to_wire()))["orderId"] == "x"
+    assert json.dumps(InsufficientLiquidity().to_wire())
