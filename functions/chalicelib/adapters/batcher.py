@@ -63,6 +63,8 @@ class Batcher(Generic[Item, Result]):
             return
         try:
             results = await self._run([item for item, _ in batch])
+            if len(results) != len(batch):
+                raise RuntimeError(f"{len(batch)} items got {len(results)} results")
         except Exception as error:
             if len(batch) > 1 and not isinstance(error, TemporarilyUnavailable):
                 for alone in batch:
