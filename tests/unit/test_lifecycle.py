@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from chalicelib.domain.lifecycle import NEXT, TERMINAL, Status, sources
 from hypothesis import given
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 def test_the_way_to_a_fill() -> None:
     way = [Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED, Status.CONFIRMED]
-    assert all(after in NEXT[before] for before, after in zip(way, way[1:], strict=False))
+    assert all(after in NEXT[before] for before, after in pairwise(way))
 
 
 def test_every_status_has_its_row_and_names_statuses_only() -> None:

@@ -1,0 +1,85 @@
+"""Which part may know of which: read from the source, so that nobody has to remember it."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+FUNCTIONS = Path(__file__).parents[2] / "functions"
+LIBRARY = FUNCTIONS / "chalicelib"
+
+PURE = {"__future__", "collections", "dataclasses", "datetime", "decimal", "enum", "re", "typing", "uuid"}
+ALLOWED = {  # part → the parts of ours that it may import
+    "domain": {"domain"},
+    "services": {"domain", "services", "venues.venue"},
+    "entrypoints": {"domain", "services", "entrypoints", "runtime"},
+    "venues": {"domain", "venues", "adapters.batcher", "adapters.database", "config"},
+    "adapters": {"domain", "services.ports", "venues.venue", "adapters"},
+}
+OUTSIDE = {
+    "domain": PURE,
+    "services": sys.stdlib_module_names,
+    "entrypoints": {*sys.stdlib_module_names, "chalice"},
+}
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in FUNCTIONS.rglob("*.py") if ".chalice" not in path.parts)
+
+
+def part(path: Path) -> str:
+    return path.relative_to(LIBRARY).parts[0] if path.is_relative_to(LIBRARY) else ""
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that `path` imports, anywhere in it, by its full name."""
+    package = path.relative_to(FUNCTIONS).with_suffix("").parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            base = ".".join([*above, *filter(None, [node.module])])
+            for alias in node.names:
+                name = f"{base}.{alias.name}"
+                yield name if (FUNCTIONS / name.replace(".", "/")).with_suffix(".py").exists() else base
+
+
+def names(paths: list[Path]) -> list[str]:
+    return [str(path.relative_to(FUNCTIONS)) for path in paths]
+
+
+def test_the_rule_is_about_real_files_and_real_imports() -> None:
+    assert {part(path) for path in modules()} >= set(ALLOWED)
+    assert "chalicelib.services.ports" in set(imports(LIBRARY / "services" / "execution.py"))
+    assert "chalicelib.runtime" in set(imports(LIBRARY / "entrypoints" / "submit.py"))
+
+
+@pytest.mark.parametrize("path", modules(), ids=names(modules()))
+def test_a_part_imports_only_the_parts_it_may_know(path: Path) -> None:
+    allowed = ALLOWED.get(part(path))
+    if allowed is None:
+        return  # app.py, runtime.py and their like put everything together
+    for name in imports(path):
+        if name.startswith("chalicelib"):
+            ours = name.removeprefix("chalicelib").lstrip(".")
+            assert any(ours == known or ours.startswith(f"{known}.") for known in allowed), f"{path} → {name}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=names(modules()))
+def test_the_inner_parts_import_no_library(path: Path) -> None:
+    outside = OUTSIDE.get(part(path))
+    if outside is None:
+        return
+    for name in imports(path):
+        root = name.partition(".")[0]
+        assert root == "chalicelib" or root in outside, f"{path} → {name}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=names(modules()))
+def test_what_is_deployed_knows_nothing_of_the_developers_machine(path: Path) -> None:
+    assert not {name.partition(".")[0] for name in imports(path)} & {"local", "tests", "pytest"}
