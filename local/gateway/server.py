@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import cast
 
 import uvicorn
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from .errors import PortTaken
@@ -109,6 +110,11 @@ class _SocketProtocol(WebSocketsSansIOProtocol):
 
     A write to such a client waits until 64 KB have room in the transport, and so does a close frame.
     """
+
+    async def send(self, message: ASGISendEvent) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True  # by a refusal; uvicorn would log that as the app's error
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
