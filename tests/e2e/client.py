@@ -1,0 +1,149 @@
+"""A client with no more than HTTP, a WebSocket and the README: what is tested must not test itself.
+
+`Socket.lives` hands back exactly the messages that came, in the order in which they came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, TypeVar
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.e2e.engine import Engine
+from tests.e2e.life import TERMINAL, Wire
+
+PATIENCE_S = 30.0
+
+Found = TypeVar("Found")
+
+
+class Client:
+    """An async context manager."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        limits = httpx.Limits(max_connections=100)
+        self.http = httpx.AsyncClient(
+            base_url=engine.http_url, timeout=PATIENCE_S, trust_env=False, limits=limits
+        )
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.http.aclose()
+
+    async def submit(self, token_in: str, token_out: str, amount: object = None, **more: object) -> Wire:
+        """The 202's body. An order that names no amount gets one that no other has."""
+        order = {"tokenIn": token_in, "tokenOut": token_out, "amount": amount or fresh_amount(), **more}
+        response = await self.http.post("/api/orders/execute", json=order)
+        assert response.status_code == 202, response.text
+        return self._object(response)
+
+    async def get(self, path: str, **parameters: object) -> Wire:
+        """The 200's body."""
+        response = await self.http.get(path, params=httpx.QueryParams(parameters))  # type: ignore[arg-type]
+        assert response.status_code == 200, response.text
+        return self._object(response)
+
+    async def order(self, order_id: str) -> Wire:
+        """The order as the engine shows it."""
+        return await self.get(f"/api/orders/{order_id}")
+
+    async def follow(self, order: Wire) -> list[Wire]:
+        """The order's whole life, over a socket of its own at the address that the submit answered."""
+        async with self.socket(order["websocket"]) as socket:
+            return await socket.life(order["orderId"])
+
+    async def execute(
+        self, token_in: str, token_out: str, amount: object = None, **more: object
+    ) -> list[Wire]:
+        """Submit and follow to the end."""
+        return await self.follow(await self.submit(token_in, token_out, amount, **more))
+
+    @asynccontextmanager
+    async def socket(self, address: str = "", **parameters: object) -> AsyncIterator[Socket]:
+        """A socket at `address`, or at the API's own with `parameters`."""
+        async with connect(self.engine.socket_url(address, **parameters), proxy=None) as connection:
+            yield Socket(connection)
+
+    @staticmethod
+    def _object(response: httpx.Response) -> Wire:
+        found = response.json()
+        assert isinstance(found, dict)
+        return found
+
+
+class Socket:
+    """One WebSocket."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    async def send(self, **message: object) -> None:
+        """Send an object."""
+        await self.connection.send(json.dumps(message))
+
+    async def receive(self) -> Wire:
+        """The next message."""
+        async with asyncio.timeout(PATIENCE_S):
+            found = json.loads(await self.connection.recv())
+        assert isinstance(found, dict)
+        return found
+
+    async def ask(self, **message: object) -> Wire:
+        """Send an object, and take the next message for its answer."""
+        await self.send(**message)
+        return await self.receive()
+
+    async def life(self, order_id: str) -> list[Wire]:
+        """The order's events, to the last one; nothing else may come."""
+        return (await self.lives(order_id))[order_id]
+
+    async def lives(self, *order_ids: str) -> dict[str, list[Wire]]:
+        """The events of each order, until all have ended; nothing else may come."""
+        lives: dict[str, list[Wire]] = {order_id: [] for order_id in order_ids}
+        while not all(events and events[-1]["status"] in TERMINAL for events in lives.values()):
+            event = await self.receive()
+            lives[event["orderId"]].append(event)
+        return lives
+
+    async def until(self, is_it: Callable[[Wire], bool]) -> list[Wire]:
+        """What comes, up to the message that is awaited."""
+        received = [await self.receive()]
+        while not is_it(received[-1]):
+            received.append(await self.receive())
+        return received
+
+    async def nothing_more(self) -> None:
+        """Assert that all has been said: what comes next is the answer to a ping."""
+        assert await self.ask(action="ping") == {"action": "pong"}
+
+
+def fresh_amount() -> str:
+    """A small amount that no other order has: faults are counted by pair and amount."""
+    return f"{Decimal(10**5 + secrets.randbelow(10**5)) / 10**5:f}"
+
+
+async def eventually(
+    probe: Callable[[], Awaitable[Found]], is_it: Callable[[Found], bool] = bool, *, every_s: float = 0.05
+) -> Found:
+    """What `probe` gives, as soon as it is what is awaited."""
+    found: Any = None
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while not is_it(found := await probe()):
+                await asyncio.sleep(every_s)
+    except TimeoutError:
+        raise AssertionError(f"still {found!r} after {PATIENCE_S} s") from None
+    return found

@@ -1,0 +1,167 @@
+"""The engine under test: the one that the environment names, or `python -m local up` in its own process.
+
+    ENGINE_HTTP_URL, ENGINE_WS_URL                    a deployed engine, with FAULTS as its SIM_FAULTS
+    DATABASE_URL, ORDERS_QUEUE_URL, ORDERS_DLQ_URL    what lies behind it, for the tests that count there
+
+Whoever starts one reads all of it from the file that `up` leaves for a second terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode, urljoin
+
+import httpx
+
+from local import ROOT
+from local.services import erase, find_running
+
+STARTS_WITHIN_S = 40.0  # with an empty folder, on a machine that is busy with other things
+STOPS_WITHIN_S = 30.0
+
+# Each token has a fault of its own, so that one engine serves the tests of all of them. SOL, USDC, USDT and
+# BONK are sound.
+FAULTS = "; ".join(
+    (
+        "quote-timeout token=COPE times=2",
+        "quote-timeout token=FIDA",
+        "slippage token=RAY times=1",
+        "send-dropped token=JUP times=1",
+        "reply-lost token=JTO times=1",
+    )
+)
+SETTINGS = {"SIM_FAULTS": FAULTS, "SIM_LATENCY": "0.05"}
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where an engine is reached; empty where it can't be looked into."""
+
+    http_url: str
+    ws_url: str
+    database_url: str = ""
+    queue_url: str = ""
+    dead_letter_url: str = ""
+    state: Path | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether our own gateway stands in front of it, and not API Gateway."""
+        return self.state is not None
+
+    def socket_url(self, address: str = "", **parameters: object) -> str:
+        """`address`, as the engine gave it, or the WebSocket API's own, with `parameters`."""
+        query = urlencode(parameters)
+        return urljoin(self.ws_url, address) + (f"?{query}" if query else "")
+
+
+def deployed(environ: Mapping[str, str] = os.environ) -> Engine | None:
+    """The engine that the environment names, or None."""
+    if not environ.get("ENGINE_HTTP_URL"):
+        return None
+    return Engine(
+        environ["ENGINE_HTTP_URL"].rstrip("/"),
+        environ["ENGINE_WS_URL"],
+        environ.get("DATABASE_URL", ""),
+        environ.get("ORDERS_QUEUE_URL", ""),
+        environ.get("ORDERS_DLQ_URL", ""),
+    )
+
+
+class LocalEngine:
+    """`up` on a folder of its own, with `settings`; as a context manager it starts, stops and cleans up."""
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        # Not pytest's folder, which root's Postgres user can't enter.
+        self.state = Path(tempfile.mkdtemp(prefix="order-engine-e2e-"))
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._environ = {**os.environ, **settings, "PYTHONPATH": str(ROOT)}
+        self._log = self.state / "engine.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The engine's process."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """What it has said since it was first started."""
+        return self._log.read_text()
+
+    def start(self) -> Engine:
+        """Start it and wait until it serves."""
+        up = [sys.executable, "-P", "-m", "local", "up", "--port", str(self.port), "--state", str(self.state)]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                up, env=self._environ, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+        self._await_health(time.monotonic() + STARTS_WITHIN_S)
+        endpoints = find_running(self.state)
+        assert endpoints is not None
+        return Engine(
+            self.url,
+            f"ws://127.0.0.1:{self.port}/api/orders/execute",
+            endpoints.database_url,
+            endpoints.queue_url,
+            endpoints.dead_letter_url,
+            self.state,
+        )
+
+    def stop(self) -> int:
+        """Ask it to stop, as Ctrl-C and `kill` do; its exit code."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> int:
+        """End it as the kernel would that runs out of memory."""
+        return self._end(signal.SIGKILL)
+
+    def __enter__(self) -> LocalEngine:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        if self._process and self._process.poll() is None:
+            self.stop()
+        erase(self.state)
+        shutil.rmtree(self.state)
+
+    def _end(self, number: signal.Signals) -> int:
+        assert self._process is not None
+        self._process.send_signal(number)
+        try:
+            return self._process.wait(STOPS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise AssertionError(f"it does not stop on {number.name}:\n{self.log}") from None
+
+    def _await_health(self, deadline: float) -> None:
+        assert self._process is not None
+        with httpx.Client(trust_env=False) as http:
+            while True:
+                try:
+                    if http.get(f"{self.url}/health").status_code == 200:
+                        return
+                except httpx.TransportError:
+                    pass
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise AssertionError(f"the engine does not start:\n{self.log}")
+                time.sleep(0.05)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

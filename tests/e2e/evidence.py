@@ -1,0 +1,77 @@
+"""What lies behind the API and can be counted: orders, landed swaps, messages, dead letters.
+
+A test that asks for it is skipped where the engine under test can't be looked into.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from local.dead_letters import read_dead_letters
+from local.embedded.queues import connect
+from local.endpoints import local_credentials
+from tests.e2e.engine import Engine
+
+WAITING = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+
+# Every order with its number of landed swaps that are what the order says.
+SWAPS = """
+SELECT orders.id::text AS order_id, orders.status::text, count(swaps.signature) AS landed,
+    count(*) FILTER (
+        WHERE swaps.signature = orders.tx_hash
+          AND swaps.amount_out = orders.amount_out
+          AND swaps.amount_in = orders.amount_in
+          AND swaps.amount_out >= orders.minimum_out
+    ) AS as_told
+FROM orders LEFT JOIN sim.swaps ON swaps.memo = orders.id::text
+GROUP BY orders.id
+"""
+
+
+def count_orders(engine: Engine) -> int:
+    """Rows in the table of orders."""
+    [(orders,)] = _rows(engine, "SELECT count(*) FROM orders")
+    return int(orders)
+
+
+def landed_swaps(engine: Engine) -> list[tuple[str, str, int, int]]:
+    """Every order: its id, its status, its landed swaps, and those of them that are as the order says."""
+    return _rows(engine, SWAPS)
+
+
+def count_messages(engine: Engine) -> int:
+    """Messages in the queue, whether or not somebody works on them."""
+    found = _sqs(engine.queue_url).get_queue_attributes(
+        QueueUrl=engine.queue_url, AttributeNames=list(WAITING)
+    )
+    return sum(int(number) for number in found["Attributes"].values())
+
+
+def dead_letters(engine: Engine) -> list[str | None]:
+    """The orders that the dead-letter queue's messages name."""
+    return [
+        letter.order_id for letter in read_dead_letters(_sqs(engine.dead_letter_url), engine.dead_letter_url)
+    ]
+
+
+def _rows(engine: Engine, query: str) -> list[Any]:
+    if not engine.database_url:
+        pytest.skip("DATABASE_URL does not say where the engine's database is")
+    with psycopg.connect(engine.database_url) as connection:
+        return connection.execute(query).fetchall()
+
+
+def _sqs(queue_url: str) -> Any:
+    if not queue_url:
+        pytest.skip("ORDERS_QUEUE_URL and ORDERS_DLQ_URL do not say where the engine's queues are")
+    url = urlsplit(queue_url)
+    return connect(f"{url.scheme}://{url.netloc}", local_credentials(os.environ))
