@@ -38,7 +38,7 @@ def _process(record: SQSRecord) -> bool:
 def _attempt(body: str) -> Outcome:
     try:
         order_id = parse_order_id(json.loads(body)["orderId"])
-    except (ValueError, TypeError, KeyError, InvalidRequest):
+    except (ValueError, TypeError, KeyError, RecursionError, InvalidRequest):
         log.error("a message that names no order: %.200r", body)
         return Outcome(done=False)
     try:

@@ -158,9 +158,12 @@ def _cursor(text: str | None) -> tuple[datetime, str] | None:
     if text is None:
         return None
     try:
-        at, order_id = json.loads(base64.urlsafe_b64decode(text))
-        return datetime.fromisoformat(at), parse_order_id(order_id)
-    except (ValueError, TypeError, InvalidRequest):
+        text_at, order_id = json.loads(base64.urlsafe_b64decode(text))
+        at = datetime.fromisoformat(text_at)
+        if at.tzinfo is None:
+            raise ValueError(text_at)
+        return at, parse_order_id(order_id)
+    except (ValueError, TypeError, RecursionError, InvalidRequest):
         raise InvalidRequest(
             "cursor is what an earlier page gave as next.", code="INVALID_PARAMETER"
         ) from None
