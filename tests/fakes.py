@@ -10,12 +10,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import threading
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from chalicelib import runtime
+from chalicelib.config import Config
 from chalicelib.domain.errors import AttemptFailed, BlockhashExpired, ClaimLost, TemporarilyUnavailable
 from chalicelib.domain.lifecycle import NEXT, Status
 from chalicelib.domain.order import Event, Order, Terms
@@ -561,3 +564,38 @@ class MemoryLauncher:
 
     async def launch(self, shard: int) -> None:
         self.launched.append(shard)
+
+
+class MemoryEngine:
+    """A real `Runtime` whose servers are all in memory, on a loop of its own; current while it is open."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.redis = Redis()
+        self.store, self.queue, self.events = MemoryStore(), MemoryQueue(), MemoryEvents(self.redis)
+        self.registry, self.push, self.launcher = MemoryRegistry(self.redis), MemoryPush(), MemoryLauncher()
+        self.raydium, self.meteora = MemoryVenue("raydium", 150_000_000), MemoryVenue("meteora", 151_000_000)
+        self.chain = MemoryChain()
+        self._settings = settings
+
+    def __enter__(self) -> MemoryEngine:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        engine = runtime.start(
+            Config(**self._settings), loop=self._loop, push=self.push, launcher=self.launcher
+        )
+        venues = {venue.name: venue for venue in (self.raydium, self.meteora)}
+        vars(engine).update(
+            store=self.store,
+            queue=self.queue,
+            events=self.events,
+            registry=self.registry,
+            world=(venues, self.chain, MemorySigner()),
+        )
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        asyncio.run_coroutine_threadsafe(runtime.stop(), self._loop).result(5)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from chalicelib.domain.errors import InvalidRequest, NotFound, TemporarilyUnavailable
+from chalicelib.domain.order import Terms
+from chalicelib.domain.tokens import find_token
+from chalicelib.services.following import Sockets, SocketSettings
+from chalicelib.services.ports import ConnectionGone
+from chalicelib.services.submission import Submission
+
+from tests.fakes import (
+    MemoryEvents,
+    MemoryLauncher,
+    MemoryPush,
+    MemoryQueue,
+    MemoryRegistry,
+    MemoryStore,
+    Redis,
+)
+
+SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
+ORDER = "11111111-1111-4111-8111-111111111111"
+UNKNOWN = "22222222-2222-4222-8222-222222222222"
+NEW = "33333333-3333-4333-8333-333333333333"
+
+
+class World:
+    """A client's side of the sockets; there is one order, ORDER, and the next to come is NEW."""
+
+    def __init__(self) -> None:
+        self.redis, self.store, self.queue = Redis(), MemoryStore(), MemoryQueue()
+        self.push, self.launcher = MemoryPush(), MemoryLauncher()
+        submission = Submission(self.store, self.queue, MemoryEvents(self.redis), new_id=lambda: NEW)
+        settings = SocketSettings("", default_slippage_bps=100)
+        registry = MemoryRegistry(self.redis)
+        self.sockets = Sockets(self.store, registry, self.push, self.launcher, submission, settings)
+
+    async def say(self, **message: object) -> Any:
+        """The answer to a message."""
+        await self.sockets.message("client", message)
+        return self.push.frames["client"][-1]
+
+    @property
+    def followed(self) -> dict[str, int]:
+        return {order_id: after for (_, order_id), after in self.redis.followings[0].items()}
+
+
+@pytest.fixture
+async def world() -> World:
+    world = World()
+    await world.store.create(ORDER, Terms(SOL, USDC, 10**9, 100))
+    return world
+
+
+@pytest.mark.parametrize(("after", "told"), [(None, 0), ("0", 0), ("3", 3)])
+async def test_a_client_connects_and_follows_an_order(world: World, after: str | None, told: int) -> None:
+    await world.sockets.connect("client", ORDER, after)
+    assert world.redis.connections[0] == {"client"}
+    assert world.followed == {ORDER: told}
+
+
+async def test_a_client_may_connect_without_an_order(world: World) -> None:
+    await world.sockets.connect("client", None, None)
+    assert (world.redis.connections[0], world.followed) == ({"client"}, {})
+
+
+@pytest.mark.parametrize(
+    ("order_id", "after", "error", "code"),
+    [
+        (UNKNOWN, None, NotFound, "ORDER_NOT_FOUND"),
+        ("17", None, InvalidRequest, "INVALID_ORDER_ID"),
+        ("", None, InvalidRequest, "INVALID_ORDER_ID"),
+        (ORDER, "-1", InvalidRequest, "INVALID_PARAMETER"),
+        (ORDER, "x", InvalidRequest, "INVALID_PARAMETER"),
+        (ORDER, "1.5", InvalidRequest, "INVALID_PARAMETER"),
+        (ORDER, "٣", InvalidRequest, "INVALID_PARAMETER"),
+        (ORDER, "9" * 5000, InvalidRequest, "INVALID_PARAMETER"),
+    ],
+)
+async def test_who_asks_for_what_is_not_there_is_not_let_in(
+    world: World, order_id: str, after: str | None, error: type[Exception], code: str
+) -> None:
+    with pytest.raises(error) as caught:
+        await world.sockets.connect("client", order_id, after)
+    assert caught.value.code == code  # type: ignore[attr-defined]
+    assert (world.redis.connections[0], world.followed, world.launcher.launched) == (set(), {}, [])
+
+
+async def test_the_first_client_starts_the_relay_and_the_next_finds_it(world: World) -> None:
+    await world.sockets.connect("client", ORDER, None)
+    assert world.launcher.launched == [0]
+    world.redis.leases[0] = "relay"
+    await world.sockets.connect("other", ORDER, None)
+    assert world.launcher.launched == [0]
+
+
+async def test_a_subscription_is_answered_before_its_events_can_come(world: World) -> None:
+    assert await world.say(action="subscribe", orderId=ORDER, after=Decimal(2)) == {
+        "action": "subscribed",
+        "orderId": ORDER,
+        "after": 2,
+    }
+    assert world.followed == {ORDER: 2}
+    assert world.launcher.launched == [0]
+
+
+async def test_a_subscription_is_taken_back(world: World) -> None:
+    await world.say(action="subscribe", orderId=ORDER)
+    assert await world.say(action="unsubscribe", orderId=ORDER) == {
+        "action": "unsubscribed",
+        "orderId": ORDER,
+    }
+    assert world.followed == {}
+
+
+async def test_what_was_never_followed_can_be_unfollowed(world: World) -> None:
+    assert (await world.say(action="unsubscribe", orderId=UNKNOWN))["action"] == "unsubscribed"
+
+
+async def test_a_ping_is_answered(world: World) -> None:
+    assert await world.say(action="ping") == {"action": "pong"}
+
+
+async def test_an_order_is_submitted_and_followed_on_the_socket(world: World) -> None:
+    answer = await world.say(tokenIn="SOL", tokenOut="USDC", amount=Decimal(1))
+    assert answer == {
+        "orderId": NEW,
+        "status": "pending",
+        "websocket": f"/api/orders/execute?orderId={NEW}",
+    }
+    assert world.followed == {NEW: 0}
+    assert world.queue.sent == [NEW]
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ({"action": "dance"}, "UNKNOWN_ACTION"),
+        ({"action": None}, "UNKNOWN_ACTION"),
+        ({"action": ["ping"]}, "UNKNOWN_ACTION"),
+        ({"action": "PING"}, "UNKNOWN_ACTION"),
+        ({"action": "subscribe"}, "INVALID_ORDER_ID"),
+        ({"action": "subscribe", "orderId": None}, "INVALID_ORDER_ID"),
+        ({"action": "subscribe", "orderId": UNKNOWN}, "ORDER_NOT_FOUND"),
+        ({"action": "subscribe", "orderId": ORDER, "after": None}, "INVALID_PARAMETER"),
+        ({"action": "subscribe", "orderId": ORDER, "after": True}, "INVALID_PARAMETER"),
+        ({"action": "subscribe", "orderId": ORDER, "after": Decimal("1.5")}, "INVALID_PARAMETER"),
+        ({"action": "subscribe", "orderId": ORDER, "after": Decimal("-1")}, "INVALID_PARAMETER"),
+        ({"action": "subscribe", "orderId": ORDER, "after": Decimal("NaN")}, "INVALID_PARAMETER"),
+        ({"action": "unsubscribe", "orderId": "17"}, "INVALID_ORDER_ID"),
+        ({}, "MISSING_FIELD"),
+        ({"tokenIn": "SOL", "tokenOut": "SOL", "amount": Decimal(1)}, "SAME_TOKEN"),
+        ({"tokenIn": "SOL", "tokenOut": "USDC", "amount": Decimal(0)}, "INVALID_AMOUNT"),
+    ],
+    ids=str,
+)
+async def test_what_is_wrong_with_a_message_is_its_answer(
+    world: World, message: dict[str, object], code: str
+) -> None:
+    answer = await world.say(**message)
+    assert (answer["code"], answer["error"][-1]) == (code, ".")
+    assert (world.followed, world.queue.sent) == ({}, [])
+
+
+async def test_a_store_that_is_away_is_said_on_the_socket(world: World) -> None:
+    world.store.away = True
+    assert (await world.say(action="subscribe", orderId=ORDER))["code"] == "TEMPORARILY_UNAVAILABLE"
+
+
+async def test_a_registry_that_is_away_lets_nobody_in_halfway(world: World) -> None:
+    world.redis.away = True
+    with pytest.raises(TemporarilyUnavailable):
+        await world.sockets.connect("client", ORDER, None)
+
+
+async def test_a_client_that_left_before_its_answer_is_said_to_be_gone(world: World) -> None:
+    world.push.gone.add("client")
+    with pytest.raises(ConnectionGone):
+        await world.sockets.message("client", {"action": "ping"})
+
+
+async def test_who_leaves_is_no_longer_connected(world: World) -> None:
+    await world.sockets.connect("client", ORDER, None)
+    await world.sockets.disconnect("client")
+    assert world.redis.connections[0] == set()
+
+
+async def test_many_messages_at_once_each_get_their_answer(world: World) -> None:
+    pings = (world.sockets.message("client", {"action": "ping"}) for _ in range(20))
+    await asyncio.gather(*pings)
+    assert world.push.frames["client"] == [{"action": "pong"}] * 20

@@ -1,0 +1,349 @@
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import app as functions
+import pytest
+from chalicelib.domain.errors import (
+    AttemptFailed,
+    ClaimLost,
+    EngineError,
+    InvalidRequest,
+    NotFound,
+    TemporarilyUnavailable,
+    TooLarge,
+    UnsupportedMediaType,
+    VenueUnavailable,
+)
+from chalicelib.domain.lifecycle import Status
+from chalicelib.entrypoints.http import MAX_BODY_BYTES, json_object, status_of
+
+from tests.fakes import MemoryEngine
+
+ORDER = b'{"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1}'
+UNKNOWN = "11111111-1111-4111-8111-111111111111"
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+@pytest.fixture
+def engine() -> Iterator[MemoryEngine]:
+    with MemoryEngine() as engine:
+        yield engine
+
+
+def call(
+    method: str,
+    route: str,
+    body: bytes = b"",
+    *,
+    content_type: str | None = "application/json",
+    query: dict[str, list[str]] | None = None,
+    **parts: str,
+) -> Answer:
+    """What the deployed function answers to a REST proxy event."""
+    headers = {"content-type": content_type} if content_type else {}
+    answer = functions.app(
+        {
+            "resource": route,
+            "path": route.format(**parts),
+            "httpMethod": method,
+            "headers": headers,
+            "multiValueHeaders": {name: [value] for name, value in headers.items()},
+            "queryStringParameters": {name: values[-1] for name, values in (query or {}).items()} or None,
+            "multiValueQueryStringParameters": query,
+            "pathParameters": parts or None,
+            "stageVariables": None,
+            "requestContext": {"httpMethod": method, "resourcePath": route, "identity": {"sourceIp": "::1"}},
+            "body": base64.b64encode(body).decode(),
+            "isBase64Encoded": True,
+        },
+        None,
+    )
+    return Answer(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
+
+
+def submit(body: bytes = ORDER, **more: Any) -> Answer:
+    return call("POST", "/api/orders/execute", body, **more)
+
+
+def padded(size: int) -> bytes:
+    return ORDER + b" " * (size - len(ORDER))
+
+
+def test_an_order_is_taken(engine: MemoryEngine) -> None:
+    answer = submit()
+    order_id = answer.body["orderId"]
+    assert answer.status == 202
+    assert answer.body == {
+        "orderId": order_id,
+        "status": "pending",
+        "websocket": f"/api/orders/execute?orderId={order_id}",
+    }
+    assert engine.queue.sent == list(engine.store.rows) == [order_id]
+
+
+def test_where_sockets_have_a_url_of_their_own_it_is_told() -> None:
+    with MemoryEngine(websocket_url="wss://sockets.example/api"):
+        answer = submit()
+    assert answer.body["websocket"] == f"wss://sockets.example/api?orderId={answer.body['orderId']}"
+
+
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "APPLICATION/JSON", None])
+def test_json_may_call_itself_json_in_several_ways(engine: MemoryEngine, content_type: str | None) -> None:
+    assert submit(content_type=content_type).status == 202
+
+
+def test_a_body_of_128_kb_is_read(engine: MemoryEngine) -> None:
+    assert submit(padded(MAX_BODY_BYTES)).status == 202
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "code"),
+    [
+        (b"", "application/json", 400, "EMPTY_BODY"),
+        (b" \n", "application/json", 400, "EMPTY_BODY"),
+        (b"tokenIn=SOL", "application/json", 400, "INVALID_JSON"),
+        (b"{'tokenIn': 'SOL'}", "application/json", 400, "INVALID_JSON"),
+        (ORDER[:-1], "application/json", 400, "INVALID_JSON"),
+        (ORDER + ORDER, "application/json", 400, "INVALID_JSON"),
+        (
+            ORDER.replace(b"1}", b"NaN}"),
+            "application/json",
+            400,
+            "INVALID_JSON",
+        ),  # Python's own would take it
+        (ORDER.replace(b"1}", b"Infinity}"), "application/json", 400, "INVALID_JSON"),
+        (ORDER.replace(b"1}", b"-Infinity}"), "application/json", 400, "INVALID_JSON"),
+        (ORDER.replace(b"1}", b"01}"), "application/json", 400, "INVALID_JSON"),
+        (ORDER.replace(b"1}", b"1,}"), "application/json", 400, "INVALID_JSON"),
+        (ORDER.replace(b"SOL", b"\xff\xfe"), "application/json", 400, "INVALID_JSON"),  # not UTF-8
+        (
+            ORDER.replace(b"SOL", b"\xed\xa0\x80"),
+            "application/json",
+            400,
+            "INVALID_JSON",
+        ),  # half a pair in it
+        (ORDER.replace(b"SOL", b"SO\0L"), "application/json", 400, "INVALID_JSON"),  # a bare NUL
+        (ORDER + b"\0", "application/json", 400, "INVALID_JSON"),
+        (b"\xef\xbb\xbf" + ORDER, "application/json", 400, "INVALID_JSON"),  # a byte order mark
+        (ORDER.decode().encode("utf-16"), "application/json", 400, "INVALID_JSON"),
+        (b"[" * 100_000, "application/json", 400, "INVALID_JSON"),  # deeper than any stack
+        (b'{"a":' * 20_000 + b"1" + b"}" * 20_000, "application/json", 400, "INVALID_JSON"),
+        (b"[" + ORDER + b"]", "application/json", 400, "NOT_AN_OBJECT"),
+        (b"[]", "application/json", 400, "NOT_AN_OBJECT"),
+        (b"null", "application/json", 400, "NOT_AN_OBJECT"),
+        (b"1", "application/json", 400, "NOT_AN_OBJECT"),
+        (b'"text"', "application/json", 400, "NOT_AN_OBJECT"),
+        (ORDER.replace(b"1}", b'1, "amount": 2}'), "application/json", 400, "DUPLICATE_KEY"),
+        (ORDER.replace(b"1}", b'1, "x": {"y": 1, "y": 2}}'), "application/json", 400, "DUPLICATE_KEY"),
+        (ORDER.replace(b"1}", b'1, "\\u0061mount": 2}'), "application/json", 400, "DUPLICATE_KEY"),  # escaped
+        (ORDER.replace(b"1}", b"1e400}"), "application/json", 400, "AMOUNT_TOO_LARGE"),
+        (ORDER.replace(b"1}", b"1e99999999999999999999}"), "application/json", 400, "INVALID_AMOUNT"),
+        (ORDER.replace(b"1}", b"9" * 100_000 + b"}"), "application/json", 400, "INVALID_AMOUNT"),
+        (ORDER.replace(b"1}", b"true}"), "application/json", 400, "INVALID_TYPE"),
+        (ORDER.replace(b"USDC", b"SOL"), "application/json", 400, "SAME_TOKEN"),
+        (padded(MAX_BODY_BYTES + 1), "application/json", 413, "BODY_TOO_LARGE"),
+        (padded(129 * 1024), "application/json", 413, "BODY_TOO_LARGE"),
+        (ORDER, "text/plain", 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (ORDER, "application/x-www-form-urlencoded", 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (ORDER, "application/jsonp", 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (ORDER, "", 202, ""),  # as good as none
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_a_bad_body_gets_its_status_and_code_and_leaves_nothing_behind(
+    engine: MemoryEngine, body: bytes, content_type: str, status: int, code: str
+) -> None:
+    answer = submit(body, content_type=content_type)
+    assert (answer.status, answer.body.get("code", "")) == (status, code)
+    if code:
+        assert answer.body["error"].endswith(".")
+        assert (engine.store.rows, engine.queue.sent, engine.events.published) == ({}, [], [])
+
+
+def test_numbers_come_as_decimals_and_never_as_floats() -> None:
+    assert json_object(b'{"a": 0.1, "b": 1, "c": [1e2]}') == {
+        "a": Decimal("0.1"),
+        "b": Decimal(1),
+        "c": [Decimal("1e2")],
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (InvalidRequest(), 400),
+        (NotFound(), 404),
+        (TooLarge(), 413),
+        (UnsupportedMediaType(), 415),
+        (VenueUnavailable(), 422),
+        (AttemptFailed(), 422),
+        (TemporarilyUnavailable(), 503),
+        (ClaimLost(), 500),
+        (EngineError(), 500),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_every_family_of_errors_has_its_status(error: EngineError, status: int) -> None:
+    assert status_of(error) == status
+
+
+def test_a_store_that_is_away_is_503_with_when_to_come_back(engine: MemoryEngine) -> None:
+    engine.store.away = True
+    answer = submit()
+    assert (answer.status, answer.body["code"]) == (503, "TEMPORARILY_UNAVAILABLE")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_what_nobody_expected_is_500_and_tells_nothing_of_us(
+    engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*asked: object) -> None:
+        raise KeyError("secret")
+
+    monkeypatch.setattr(engine.store, "create", broken)
+    answer = submit()
+    assert (answer.status, answer.body["code"]) == (500, "INTERNAL_ERROR")
+    assert "secret" not in json.dumps(answer.body)
+
+
+def test_an_order_is_shown_with_its_events(engine: MemoryEngine) -> None:
+    order_id = submit().body["orderId"]
+    answer = call("GET", "/api/orders/{order_id}", order_id=order_id.upper())
+    assert answer.status == 200
+    assert answer.body["orderId"] == order_id
+    assert [event["seq"] for event in answer.body["events"]] == [1]
+    assert answer.body["websocket"].endswith(order_id)
+
+
+@pytest.mark.parametrize(
+    ("order_id", "status", "code"),
+    [(UNKNOWN, 404, "ORDER_NOT_FOUND"), ("17", 400, "INVALID_ORDER_ID"), ("\0", 400, "INVALID_ORDER_ID")],
+)
+def test_an_order_that_is_not_there_is_not_shown(
+    engine: MemoryEngine, order_id: str, status: int, code: str
+) -> None:
+    answer = call("GET", "/api/orders/{order_id}", order_id=order_id)
+    assert (answer.status, answer.body["code"]) == (status, code)
+
+
+def test_orders_are_listed_newest_first_page_by_page(engine: MemoryEngine) -> None:
+    submitted = [submit().body["orderId"] for _ in range(7)]
+    listed, cursor, pages = [], None, 0
+    while pages == 0 or cursor:
+        page = call(
+            "GET", "/api/orders", query={"limit": ["3"]} | ({"cursor": [cursor]} if cursor else {})
+        ).body
+        listed += [order["orderId"] for order in page["orders"]]
+        cursor, pages = page["next"], pages + 1
+    assert listed == submitted[::-1]
+    assert pages == 3
+
+
+def test_orders_are_listed_by_status(engine: MemoryEngine) -> None:
+    first, second = (submit().body["orderId"] for _ in range(2))
+    engine.store.append(first, Status.ROUTING)
+    for status, expected in (("routing", [first]), ("pending", [second]), ("failed", [])):
+        page = call("GET", "/api/orders", query={"status": [status]}).body
+        assert [order["orderId"] for order in page["orders"]] == expected
+
+
+def cursor(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({"limit": ["0"]}, "INVALID_PARAMETER"),
+        ({"limit": ["201"]}, "INVALID_PARAMETER"),
+        ({"limit": ["-1"]}, "INVALID_PARAMETER"),
+        ({"limit": ["ten"]}, "INVALID_PARAMETER"),
+        ({"limit": [""]}, "INVALID_PARAMETER"),
+        ({"limit": ["٣"]}, "INVALID_PARAMETER"),  # a digit to Python
+        ({"limit": ["9" * 5000]}, "INVALID_PARAMETER"),  # more than int() reads
+        ({"limit": ["1", "2"]}, "DUPLICATE_KEY"),
+        ({"offset": ["1"]}, "UNKNOWN_FIELD"),
+        ({"status": ["done"]}, "INVALID_PARAMETER"),
+        ({"status": ["PENDING"]}, "INVALID_PARAMETER"),
+        ({"cursor": [""]}, "INVALID_PARAMETER"),
+        ({"cursor": ["é"]}, "INVALID_PARAMETER"),
+        ({"cursor": ["bm90IGpzb24="]}, "INVALID_PARAMETER"),
+        ({"cursor": [cursor(5)]}, "INVALID_PARAMETER"),
+        ({"cursor": [cursor(["yesterday", UNKNOWN])]}, "INVALID_PARAMETER"),
+        ({"cursor": [cursor(["2026-01-01T00:00:00+00:00", "x"])]}, "INVALID_PARAMETER"),
+        ({"cursor": [cursor(["2026-01-01T00:00:00", UNKNOWN])]}, "INVALID_PARAMETER"),  # in which zone?
+        ({"cursor": [base64.urlsafe_b64encode(b"[" * 5000).decode()]}, "INVALID_PARAMETER"),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_a_wrong_parameter_is_named(engine: MemoryEngine, query: dict[str, list[str]], code: str) -> None:
+    answer = call("GET", "/api/orders", query=query)
+    assert (answer.status, answer.body["code"]) == (400, code)
+
+
+def test_a_quote_tells_both_venues_and_the_choice(engine: MemoryEngine) -> None:
+    query = {"tokenIn": ["SOL"], "tokenOut": ["USDC"], "amount": ["1"], "slippageBps": ["50"]}
+    answer = call("GET", "/api/quote", query=query)
+    assert answer.status == 200
+    assert {name: answer.body[name] for name in ("chosen", "amountOut", "minimumOut", "slippageBps")} == {
+        "chosen": "meteora",
+        "amountOut": "151",
+        "minimumOut": "150.245",
+        "slippageBps": 50,
+    }
+    assert set(answer.body["quotes"]) == {"raydium", "meteora"}
+    assert engine.store.rows == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"amount": ["0"]}, "INVALID_AMOUNT"),
+        ({"slippageBps": ["0"]}, "INVALID_SLIPPAGE"),
+        ({"slippageBps": ["abc"]}, "INVALID_TYPE"),
+        ({"tokenOut": ["SOL"]}, "SAME_TOKEN"),
+        ({"side": ["buy"]}, "UNKNOWN_FIELD"),
+        ({"amount": ["1", "2"]}, "DUPLICATE_KEY"),
+    ],
+)
+def test_a_quote_is_as_strict_as_an_order(
+    engine: MemoryEngine, changes: dict[str, list[str]], code: str
+) -> None:
+    query = {"tokenIn": ["SOL"], "tokenOut": ["USDC"], "amount": ["1"]} | changes
+    answer = call("GET", "/api/quote", query=query)
+    assert (answer.status, answer.body["code"]) == (400, code)
+
+
+def test_a_quote_that_no_venue_gives_says_why(engine: MemoryEngine) -> None:
+    engine.raydium.always = engine.meteora.always = VenueUnavailable("Nobody answers.")
+    answer = call("GET", "/api/quote", query={"tokenIn": ["SOL"], "tokenOut": ["USDC"], "amount": ["1"]})
+    assert (answer.status, answer.body) == (422, {"error": "Nobody answers.", "code": "VENUE_UNAVAILABLE"})
+
+
+def test_health_names_what_is_away(engine: MemoryEngine) -> None:
+    assert call("GET", "/health").body["status"] == "ok"
+    engine.queue.away = True
+    answer = call("GET", "/health")
+    assert answer.status == 503
+    assert {name: answer.body[name] for name in ("status", "database", "redis", "queue")} == {
+        "status": "degraded",
+        "database": "ok",
+        "redis": "ok",
+        "queue": "unavailable",
+    }
+
+
+def test_the_front_page_says_where_everything_is(engine: MemoryEngine) -> None:
+    assert "POST /api/orders/execute" in call("GET", "/").body["endpoints"].values()

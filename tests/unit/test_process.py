@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import app as functions
+import pytest
+from chalicelib.domain.errors import InsufficientLiquidity, VenueUnavailable
+from chalicelib.domain.order import Terms
+from chalicelib.domain.tokens import find_token
+
+from tests.fakes import MemoryEngine
+
+SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
+ORDER = "11111111-1111-4111-8111-111111111111"
+
+
+@pytest.fixture
+def engine() -> Iterator[MemoryEngine]:
+    with MemoryEngine(confirm_timeout_ms=200) as engine:
+        asyncio.run(engine.store.create(ORDER, Terms(SOL, USDC, 10**9, 100)))
+        yield engine
+
+
+def deliver(*bodies: str) -> Any:
+    """What the deployed function answers to SQS."""
+    records = [
+        {"messageId": f"message-{number}", "receiptHandle": f"receipt-{number}", "body": body}
+        for number, body in enumerate(bodies)
+    ]
+    return functions.process_order({"Records": records}, None)
+
+
+def message(order_id: str = ORDER) -> str:
+    return json.dumps({"orderId": order_id})
+
+
+def left(*numbers: int) -> dict[str, object]:
+    return {"batchItemFailures": [{"itemIdentifier": f"message-{number}"} for number in numbers]}
+
+
+def test_a_message_whose_order_is_filled_is_done_with(engine: MemoryEngine) -> None:
+    assert deliver(message()) == left()
+    assert engine.store.log[ORDER][-1].status == "confirmed"
+    assert engine.queue.retries == []
+
+
+def test_a_failed_attempt_leaves_the_message_and_says_when_it_is_due(engine: MemoryEngine) -> None:
+    engine.raydium.always = engine.meteora.always = VenueUnavailable()
+    assert deliver(message()) == left(0)
+    [(receipt, delay_ms)] = engine.queue.retries
+    assert receipt == "receipt-0"
+    assert 500 <= delay_ms <= 625
+    assert engine.store.log[ORDER][-1].detail["retryInMs"] == delay_ms
+
+
+def test_the_message_of_a_failed_order_goes_on_to_the_dead_letters_at_once(engine: MemoryEngine) -> None:
+    engine.raydium.always = engine.meteora.always = InsufficientLiquidity()
+    assert deliver(message()) == left(0)
+    assert deliver(message()) == left(0)
+    assert engine.queue.retries == [("receipt-0", 0)] * 2
+    assert engine.store.log[ORDER][-1].status == "failed"
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "not json", "{}", "[]", "null", '"x"', '{"orderId": null}', '{"orderId": "17"}', "[" * 100_000],
+)
+def test_a_message_that_names_no_order_is_left_to_the_dead_letters(engine: MemoryEngine, body: str) -> None:
+    assert deliver(body) == left(0)
+
+
+def test_while_the_store_is_away_messages_wait(engine: MemoryEngine) -> None:
+    engine.store.away = True
+    assert deliver(message()) == left(0)
+    assert engine.queue.retries == [("receipt-0", 5000)]
+
+
+def test_a_queue_that_cannot_be_told_when_leaves_it_to_the_visibility_timeout(engine: MemoryEngine) -> None:
+    engine.raydium.always = engine.meteora.always = VenueUnavailable()
+    engine.queue.away = True
+    assert deliver(message()) == left(0)
+
+
+def test_of_several_messages_only_those_not_done_with_come_back(engine: MemoryEngine) -> None:
+    assert deliver("poison", message(), "poison") == left(0, 2)
+    assert engine.store.log[ORDER][-1].status == "confirmed"
+
+
+def test_a_message_that_comes_twice_fills_its_order_once(engine: MemoryEngine) -> None:
+    assert deliver(message(), message()) == left()
+    assert len(engine.chain.swaps[ORDER]) == 1
