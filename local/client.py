@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import httpx
 import websockets
@@ -51,12 +51,9 @@ class EngineClient:
 
     def __init__(self, url: str, *, timeout_s: float = 35.0) -> None:
         self.url = url.rstrip("/")
-        self._direct = urlsplit(url).hostname in LOOPBACK  # a proxy can't reach our own machine
+        self._direct = _host(url) in LOOPBACK  # a proxy can't reach our own machine
         timeout = httpx.Timeout(timeout_s, connect=5.0)
-        try:
-            self._http = httpx.AsyncClient(base_url=self.url, timeout=timeout, trust_env=not self._direct)
-        except httpx.InvalidURL as error:
-            raise Unreachable(f"{url!r} is not the URL of an engine: {error}.") from None
+        self._http = httpx.AsyncClient(base_url=self.url, timeout=timeout, trust_env=not self._direct)
 
     async def __aenter__(self) -> EngineClient:
         return self
@@ -77,7 +74,7 @@ class EngineClient:
 
     async def order(self, order_id: str) -> Wire:
         """An order with its `events`."""
-        return await self._ask("GET", f"/api/orders/{order_id}")
+        return await self._ask("GET", f"/api/orders/{quote(order_id, safe='')}")
 
     async def orders(
         self, limit: int | None = None, status: str | None = None, cursor: str | None = None
@@ -158,7 +155,7 @@ class EngineClient:
     async def _ask(self, method: str, path: str, **rest: Any) -> Wire:
         try:
             response = await self._http.request(method, path, **rest)
-        except (httpx.TransportError, httpx.InvalidURL) as error:
+        except httpx.TransportError as error:
             raise self._unreachable(error) from error
         answer = _object(response.content)
         if answer is not None and response.is_success:
@@ -170,6 +167,17 @@ class EngineClient:
             "" if isinstance(error, (OSError, httpx.ConnectError)) else f" ({error or type(error).__name__})"
         )
         return Unreachable(f"No engine answers at {self.url}{why}.")
+
+
+def _host(url: str) -> str:
+    """The host of an engine's URL. Raises Unreachable if it is none."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts.hostname
+    except ValueError:
+        pass  # no number for a port, or an address that is never closed
+    raise Unreachable(f"{url!r} is not the URL of an engine, which is like http://127.0.0.1:3000.")
 
 
 def _refused(status: int, body: bytes | bytearray) -> ClientError:

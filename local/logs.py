@@ -9,7 +9,8 @@ import traceback
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 CHATTY = ("asyncio", "boto3", "botocore", "httpcore", "httpx", "urllib3", "uvicorn", "websockets")
 
-_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]+(@)")
+_IN_URL = re.compile(r"(://[^:/@\s]*:)\S+(@)")
+_AS_KEY = re.compile(r"(password=)[^\s&]+")
 
 
 def log_to_stderr(level: str) -> None:
@@ -33,8 +34,8 @@ class OneLine(logging.Formatter):
 
 
 def masked(text: str) -> str:
-    """`text` with every password in a URL replaced: `redis://user:***@host`."""
-    return _PASSWORD.sub(r"\1***\2", text)
+    """`text` with passwords replaced: `redis://user:***@host`, `password=***`."""
+    return _AS_KEY.sub(r"\1***", _IN_URL.sub(r"\1***\2", text))
 
 
 def _said(error: BaseException) -> str:

@@ -19,9 +19,9 @@ from ..settings import settings
 from . import options
 from .drawing import draw_lives
 from .life import Life
+from .outcome import outcome_tables
 from .output import screen
 from .stopping import Stopped, Stopping, signals
-from .view import outcome_tables
 
 ORDERS = (
     ("SOL", "USDC", "1.5"),

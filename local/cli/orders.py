@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -33,7 +34,7 @@ def orders(status: str | None, limit: int, url: str, as_json: bool) -> None:
     elif not found:
         say("no orders" + (f" are {status}" if status else " yet"))
     else:
-        screen().print(orders_table(found))
+        screen().print(orders_table(found, datetime.now(UTC)))
 
 
 async def _newest(url: str, status: str | None, limit: int) -> list[dict[str, Any]]:

@@ -1,18 +1,16 @@
-"""Drawing: lives while they are lived, the table of what came of them, lists of orders, a quote."""
+"""What is drawn: an event, lives while they are lived, lists of orders and dead letters, a quote."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 
 from rich.table import Table
 from rich.text import Text
 
-from .life import STEPS, Life, Wire, percent, quote_lines, short, tell
+from .life import STEPS, Life, Wire, percent, short, tell
 
 COLOURS = {"confirmed": "green", "failed": "red"}
-WIDE = 140  # from here on, what came of the orders fits into one table
-
-Cell = Callable[[Life], str]
 
 
 def event_line(event: Wire, life: Life, *, name: str = "") -> Text:
@@ -25,120 +23,43 @@ def event_line(event: Wire, life: Life, *, name: str = "") -> Text:
 
 
 def lives_table(lives: Sequence[Life]) -> Table:
-    """Where every order is right now."""
+    """Where every order is right now: a dot for each step that it has reached, and what it said last."""
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-    table.add_column(no_wrap=True, style="dim")
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
+    names = [str(life) for life in lives]
+    for width in (8, max(map(len, names), default=0), len(STEPS) * 2 + 1, 9):
+        table.add_column(no_wrap=True, min_width=width)
     table.add_column(no_wrap=True, overflow="ellipsis")
-    for life in lives:
+    for life, name in zip(lives, names, strict=True):
+        colour = COLOURS.get(life.status, "cyan")
         said = tell(life.events[-1], life) if len(life.events) > 1 else ""
-        table.add_row(life.order_id[:8], str(life), _steps(life), Text(said, COLOURS.get(life.status, "")))
+        table.add_row(Text(life.order_id[:8], "dim"), name, _dots(life), Text(life.status, colour), said)
     return table
 
 
-def _steps(life: Life) -> Text:
-    text = Text()
-    reached = STEPS.index(life.status) if life.status in STEPS else len(STEPS)
-    for position, step in enumerate(STEPS):
-        style = "green" if position < reached else "bold cyan" if position == reached else "dim"
-        text.append(step, style="dim" if life.status == "failed" else style).append(" › ", style="dim")
-    end = "failed" if life.status == "failed" else "confirmed"
-    return text.append(end, style=f"bold {COLOURS[end]}" if life.has_ended else "dim")
+def _dots(life: Life) -> Text:
+    if life.status == "failed":
+        return Text("✗", "red")
+    last = STEPS.index(life.status) if life.status in STEPS else len(STEPS)
+    dots = (
+        ("●", COLOURS.get(life.status, "cyan")) if n <= last else ("○", "dim") for n in range(len(STEPS) + 1)
+    )
+    return Text(" ").join(Text(*dot) for dot in dots)
 
 
-def outcome_tables(lives: Sequence[Life], width: int) -> list[Table]:
-    """What came of the orders: one table, or two where the terminal is narrow."""
-    if width >= WIDE:
-        return [_table(lives, NAME + RESULT + TIMES)]
-    return [_table(lives, NAME + RESULT), _table(lives, NAME + TIMES)]
+def plain_table(gap: int = 2) -> Table:
+    """A table without lines, to which columns are added."""
+    return Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="bold")
 
 
-def _table(lives: Sequence[Life], columns: Sequence[tuple[str, Cell]]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for title, cell in columns:
-        is_number = cell not in (_order_id, _pair, _route)
-        table.add_column(title, justify="right" if is_number else "left", no_wrap=True)
-    for life in lives:
-        table.add_row(*(cell(life) for _, cell in columns), style="red" if life.status == "failed" else "")
-    return table
-
-
-def _order_id(life: Life) -> str:
-    return life.order_id[:8]
-
-
-def _pair(life: Life) -> str:
-    return life.pair
-
-
-def _amount(life: Life) -> str:
-    return short(life.terms["amount"])
-
-
-def _route(life: Life) -> str:
-    """The dex chosen, marked, and below it the other one, each with its quote."""
-    chosen = life.building.get("chosen", "")
-    lines = [
-        f"{'▸' if line.startswith(chosen) else ' '} {line}"
-        for line in quote_lines(life.building.get("quotes", {}))
-    ]
-    return "\n".join(sorted(lines, reverse=True)) or str(life.end.get("code", ""))
-
-
-def _quoted(life: Life) -> str:
-    return short(life.building.get("route", {}).get("amountOut", ""))
-
-
-def _received(life: Life) -> str:
-    return short(life.end.get("amountOut", ""))
-
-
-def _impact(life: Life) -> str:
-    route = life.building.get("route")
-    return percent(route["priceImpactBps"]) if route else ""
-
-
-def _attempts(life: Life) -> str:
-    return str(life.attempts)
-
-
-def _in(status: str) -> Cell:
-    return lambda life: _seconds(life.seconds_in(status))
-
-
-def _total(life: Life) -> str:
-    return _seconds(life.seconds)
-
-
-def _seconds(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds:.2f} s"
-
-
-NAME: list[tuple[str, Cell]] = [("order", _order_id), ("pair", _pair), ("amount", _amount)]
-RESULT: list[tuple[str, Cell]] = [
-    ("route", _route),
-    ("quoted", _quoted),
-    ("received", _received),
-    ("impact", _impact),
-]
-TIMES: list[tuple[str, Cell]] = [
-    ("attempts", _attempts),
-    *((status, _in(status)) for status in STEPS),
-    ("total", _total),
-]
-
-
-def orders_table(orders: Sequence[Wire]) -> Table:
+def orders_table(orders: Sequence[Wire], now: datetime) -> Table:
     """Orders as the engine lists them."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for title in ("order", "created", "pair", "amount", "status", "received", "attempt", "reason"):
-        right = title in ("amount", "received", "attempt")
-        table.add_column(title, justify="right" if right else "left", no_wrap=title != "reason")
+    table = plain_table()
+    for title in ("order", "age", "pair", "amount", "status", "received", "attempt", "reason"):
+        _add_column(table, title)
     for order in orders:
         table.add_row(
             order["orderId"],
-            str(order["createdAt"])[:19].replace("T", " "),
+            age((now - datetime.fromisoformat(order["createdAt"])).total_seconds()),
             f"{order['tokenIn']} → {order['tokenOut']}",
             short(order["amount"]),
             Text(order["status"], COLOURS.get(order["status"], "cyan")),
@@ -149,9 +70,16 @@ def orders_table(orders: Sequence[Wire]) -> Table:
     return table
 
 
+def _add_column(table: Table, title: str) -> None:
+    """Nothing is cut off where the terminal is narrow, and an order's id is not folded either."""
+    numbers = ("age", "amount", "received", "attempt", "attempts", "receives")
+    least = 36 if title == "order" else None
+    table.add_column(title, justify="right" if title in numbers else "left", overflow="fold", min_width=least)
+
+
 def quote_table(quote: Wire) -> Table:
     """Both venues' quotes, the one chosen marked."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table = plain_table()
     for title in ("  venue", "gives", "price", "fee", "impact"):
         table.add_column(title, justify="left" if title == "  venue" else "right", no_wrap=True)
     for dex, answer in quote["quotes"].items():
@@ -171,10 +99,9 @@ def quote_table(quote: Wire) -> Table:
 
 def dead_letters_table(letters: Sequence[Wire]) -> Table:
     """Dead letters with their orders."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table = plain_table()
     for title in ("order", "status", "code", "attempts", "receives", "age", "reason"):
-        right = title in ("attempts", "receives", "age")
-        table.add_column(title, justify="right" if right else "left", no_wrap=title != "reason")
+        _add_column(table, title)
     for letter in letters:
         status = letter["status"] or "unknown"
         table.add_row(
@@ -194,4 +121,4 @@ def age(seconds: float) -> str:
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
+    return f"{max(0.0, seconds):.0f} s"

@@ -1,0 +1,375 @@
+"""The command line against an engine in a process of its own: `python -m local up`, and a second terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import ROOT
+
+LONGEST_S = 60
+OURS = ("DATABASE_URL", "REDIS_URL", "AWS_ENDPOINT_URL", "LOCALSTACK_HOST", "ENGINE_URL", "PORT", "LOG_LEVEL")
+COPE_FAILS = "quote-timeout token=COPE"
+
+
+def environment(**given: str) -> dict[str, str]:
+    """Ours without what would lead a command elsewhere."""
+    kept = {name: value for name, value in os.environ.items() if name not in OURS and "SIM_" not in name}
+    return {**kept, "PYTHONPATH": str(ROOT), **given}
+
+
+def local(*arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "local", *arguments],
+        env=environment(**given),
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_S,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def until(met: Callable[[], Any], what: str) -> Any:
+    """What `met` gives as soon as that is true."""
+    deadline = time.monotonic() + LONGEST_S
+    while not (found := met()):
+        assert time.monotonic() < deadline, f"waited in vain for: {what}"
+        time.sleep(0.02)
+    return found
+
+
+def processes_that_name(text: str) -> list[int]:
+    """Running processes whose command line has `text` in it."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if text.encode() in place.read_bytes():
+                found.append(int(place.parent.name))
+        except OSError:
+            continue  # it has ended meanwhile
+    return found
+
+
+class Up:
+    """`up` in a process of its own, on a free port and on `state`; serving once it is made."""
+
+    def __init__(self, state: Path, *options: str, **given: str) -> None:
+        self.state = state
+        self.log = state.with_suffix(".log")
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "local", "up", "--port", "0", "--state", str(state), *options],
+                env=environment(**given),
+                cwd="/",
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
+        until(lambda: self.process.poll() is not None or "Ctrl-C stops" in self.said, "serving")
+        found = re.search(r"serving on (\S+) after ([\d.]+) s", self.said)
+        assert found, self.said
+        self.url, self.seconds = found[1], float(found[2])
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def ends(self, number: signal.Signals) -> int:
+        """Send a signal and wait for the end; its exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(LONGEST_S)
+
+    def leaves_nothing(self) -> None:
+        until(lambda: not processes_that_name(str(self.state)), "no process left")
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    up = Up(
+        tmp_path_factory.mktemp("cli") / "state",
+        "--latency=0",
+        f"--faults={COPE_FAILS}",
+        RETRY_BASE_MS="0",
+        SIM_SLOT_MS="20",
+    )
+    try:
+        yield up
+    finally:
+        up.ends(signal.SIGTERM)
+        up.leaves_nothing()
+
+
+def confirmed(engine: Up) -> str:
+    """The id of an order that is confirmed."""
+    done = local("submit", "SOL", "USDC", "1.5", "--watch", "--json", "--url", engine.url)
+    return str(json.loads(done.stdout.splitlines()[0])["orderId"])
+
+
+def test_help_teaches_every_command_with_an_example():
+    done = local("--help")
+    assert done.returncode == 0
+    for command in ("", " demo", " submit", " watch", " orders", " quote", " dlq list"):
+        assert f"./local/run{command}" in done.stdout
+    for command in ("up", "demo", "submit", "watch", "orders", "quote"):
+        assert "Example: ./local/run" in local(command, "--help").stdout
+
+
+def test_up_says_what_runs_where_and_what_to_type_next(engine: Up):
+    for part in ("Postgres", "Valkey", "SQS", "curl -X POST", "watch ORDER_ID", "quote", str(engine.state)):
+        assert part in engine.said
+
+
+def test_the_curl_line_that_up_prints_submits_an_order(engine: Up):
+    line = re.search(r"curl -X POST .*?\}'", engine.said, re.DOTALL)
+    assert line
+    done = subprocess.run(["sh", "-c", f"{line[0]} -sS --noproxy '*'"], capture_output=True, text=True)
+    assert json.loads(done.stdout)["status"] == "pending", done.stderr
+
+
+def test_submit_and_watch_follows_an_order_to_its_end(engine: Up):
+    done = local("submit", "SOL", "USDC", "1.5", "--watch", "--url", engine.url)
+    assert done.returncode == 0, done.stderr
+    steps = ("pending", "routing", "building", "submitted", "confirmed")
+    assert [line.split()[1] for line in done.stdout.splitlines()[1:]] == [*steps]
+    assert "\x1b" not in done.stdout
+
+
+def test_submit_says_how_to_follow_the_order(engine: Up):
+    done = local("submit", "RAY", "USDT", "40", ENGINE_URL=engine.url)
+    assert done.returncode == 0, done.stderr
+    assert re.search(rf"\./local/run watch [0-9a-f-]{{36}} --url {engine.url}", done.stdout)
+
+
+def test_watch_tells_a_life_that_is_over_from_its_first_event(engine: Up):
+    done = local("watch", confirmed(engine), "--json", "--url", engine.url)
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["seq"] for event in events] == [1, 2, 3, 4, 5]
+
+
+def test_a_failed_order_exits_1_and_is_in_the_dead_letter_queue_with_its_reason(engine: Up):
+    orders = []
+    for amount in range(1, 13):  # more than SQS gives in one call
+        done = local("submit", "COPE", "USDC", str(amount), "--json", "--url", engine.url)
+        orders.append(json.loads(done.stdout)["orderId"])
+    for order in orders:
+        assert local("watch", order, "--url", engine.url).returncode == 1
+
+    def listed() -> list[dict[str, Any]]:
+        done = local("dlq", "list", "--json", "--url", engine.url, "--state", str(engine.state))
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout)
+        return found if {letter["orderId"] for letter in found} == {*orders} else []
+
+    letters = until(listed, "all of them in the dead-letter queue")
+    assert {(letter["status"], letter["code"], letter["attempts"]) for letter in letters} == {
+        ("failed", "QUOTE_TIMEOUT", 3)
+    }
+    again = local("dlq", "list", "--url", engine.url, "--state", str(engine.state))  # nothing was consumed
+    assert all(order in again.stdout for order in orders)
+    assert "did not answer in time" in again.stdout
+
+
+def test_orders_are_listed_newest_first_and_by_status(engine: Up):
+    order = confirmed(engine)
+    newest = json.loads(local("orders", "--json", "--limit", "1", "--url", engine.url).stdout)
+    assert [one["orderId"] for one in newest] == [order]
+    shown = local("orders", "--status", "confirmed", "--url", engine.url).stdout
+    assert order in shown
+    assert "pending" not in shown
+
+
+def test_a_quote_shows_both_venues(engine: Up):
+    asked = ("quote", "SOL", "USDC", "1.5", "--slippage-bps", "50", "--url", engine.url)
+    shown = local(*asked).stdout
+    assert "raydium" in shown
+    assert "meteora" in shown
+    assert set(json.loads(local(*asked, "--json").stdout)["quotes"]) == {"raydium", "meteora"}
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (("submit", "SOL", "SOL", "1"), "same token"),
+        (("submit", "SOL", "USDC", "abc"), "decimal number"),
+        (("quote", "SOL", "NOPE", "1"), "no token"),
+        (("watch", "nonsense"), "UUID"),
+        (("watch", "7f0c2f8e-6f1e-4a53-9d1b-0c5f0f6c2a11"), "no such order"),
+    ],
+)
+def test_what_the_engine_refuses_is_one_line_with_the_reason(
+    engine: Up, command: tuple[str, ...], reason: str
+):
+    done = local(*command, "--url", engine.url)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert reason in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "command", [("submit", "SOL", "USDC", "1"), ("orders",), ("watch", "x"), ("quote", "SOL", "USDC", "1")]
+)
+def test_without_an_engine_a_command_says_how_to_start_one(command: tuple[str, ...]):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        done = local(*command, ENGINE_URL=f"http://127.0.0.1:{taken.getsockname()[1]}")
+    assert done.returncode == 2
+    assert "./local/run" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_without_an_engine_dlq_says_how_to_start_one(tmp_path: Path):
+    done = local("dlq", "list", "--state", str(tmp_path))
+    assert done.returncode == 1
+    assert "./local/run" in done.stderr
+
+
+def test_a_port_that_is_taken_is_said_in_one_line_before_anything_starts(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = local("up", "--port", str(port), "--state", str(tmp_path / "state"))
+    assert done.returncode == 1
+    assert str(port) in done.stderr
+    assert "--port" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SIM_LATENCY", "quick"), ("MAX_ATTEMPTS", "0"), ("SIM_FAULTS", "meteor"), ("LOG_LEVEL", "LOUD")],
+)
+def test_a_wrong_setting_is_said_by_its_name_before_anything_starts(tmp_path: Path, name: str, value: str):
+    done = local("up", "--port", "0", "--state", str(tmp_path / "state"), **{name: value})
+    assert done.returncode == 2
+    assert name in done.stderr or "--log-level" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_database_that_does_not_answer_is_said_without_its_password(tmp_path: Path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"postgresql://me:s3cr3t@127.0.0.1:{taken.getsockname()[1]}/orders"
+        done = local("up", "--port", "0", "--state", str(tmp_path / "state"), DATABASE_URL=url)
+    assert done.returncode == 1
+    assert "DATABASE_URL" in done.stderr
+    assert "s3cr3t" not in done.stdout + done.stderr
+    assert not processes_that_name(str(tmp_path))
+
+
+def test_a_second_engine_on_the_same_folder_is_told_of_the_first(engine: Up):
+    done = local("up", "--port", "0", "--state", str(engine.state))
+    assert done.returncode == 1
+    assert str(engine.process.pid) in done.stderr
+
+
+def test_orders_survive_ctrl_c_and_a_kill_but_not_fresh(tmp_path: Path):
+    state = tmp_path / "state"
+    instant = {"SIM_LATENCY": "0", "SIM_SLOT_MS": "20"}
+
+    up = Up(state, **instant)
+    order = confirmed(up)
+    assert up.ends(signal.SIGINT) == 0
+    assert re.search(rf"stopped; your data is in \S*{state.name}/$", up.said.rstrip())
+    up.leaves_nothing()
+
+    up = Up(state, **instant)
+    assert up.seconds < 3
+    assert local("watch", order, "--url", up.url).returncode == 0
+    second = confirmed(up)
+    assert up.ends(signal.SIGKILL) == -signal.SIGKILL
+    up.leaves_nothing()
+
+    up = Up(state, **instant)
+    listed = json.loads(local("orders", "--json", "--url", up.url).stdout)
+    assert [one["orderId"] for one in listed] == [second, order]
+    assert up.ends(signal.SIGTERM) == 0
+    up.leaves_nothing()
+
+    up = Up(state, "--fresh", **instant)
+    assert local("orders", "--url", up.url).stdout == "no orders yet\n"
+    assert up.ends(signal.SIGINT) == 0
+    up.leaves_nothing()
+
+
+def test_an_order_in_flight_ends_before_ctrl_c_stops_the_engine(tmp_path: Path):
+    up = Up(tmp_path / "state", SIM_LATENCY="0.3")
+    answer = json.loads(local("submit", "SOL", "USDC", "1", "--json", "--url", up.url).stdout)
+    with subprocess.Popen(
+        [sys.executable, "-m", "local", "watch", answer["orderId"], "--json", "--url", up.url],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as watching:
+        assert watching.stdout
+        for line in watching.stdout:
+            if json.loads(line)["status"] in ("routing", "building", "submitted"):
+                break
+        assert up.ends(signal.SIGINT) == 0
+        rest = [json.loads(line)["status"] for line in watching.stdout]
+    assert rest[-1] == "confirmed"
+    assert watching.returncode == 0
+    up.leaves_nothing()
+
+
+def test_watch_goes_on_when_a_killed_engine_is_back(tmp_path: Path):
+    soon = {"LEASE_MS": "1000", "RELAY_LEASE_MS": "1000", "SWEEP_AFTER_MS": "1000"}
+    up = Up(tmp_path / "state", SIM_LATENCY="1", **soon)
+    answer = json.loads(local("submit", "SOL", "USDC", "1", "--json", "--url", up.url).stdout)
+    with subprocess.Popen(
+        [sys.executable, "-m", "local", "watch", answer["orderId"], "--json", "--url", up.url],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as watching:
+        assert watching.stdout
+        events = [json.loads(watching.stdout.readline()) for _ in range(2)]
+        up.ends(signal.SIGKILL)
+        again = Up(up.state, "--port", up.url.rpartition(":")[2], SIM_LATENCY="0", **soon)
+        events += [json.loads(line) for line in watching.stdout]
+    assert [event["seq"] for event in events] == [*range(1, len(events) + 1)]
+    assert events[-1]["status"] == "confirmed"
+    assert watching.returncode == 0
+    assert again.ends(signal.SIGINT) == 0
+    again.leaves_nothing()
+
+
+def test_a_second_ctrl_c_ends_it_at_once(tmp_path: Path):
+    up = Up(tmp_path / "state", SIM_LATENCY="20")  # an order takes most of a minute
+    json.loads(local("submit", "SOL", "USDC", "1", "--json", "--url", up.url).stdout)
+    up.process.send_signal(signal.SIGINT)
+    until(lambda: "stopping" in up.said, "the stop")
+    assert up.ends(signal.SIGINT) == 128 + signal.SIGINT
+    up.leaves_nothing()
+
+
+def test_the_demo_shows_five_orders_and_counts_their_swaps():
+    done = local("demo", "--latency", "0", SIM_SLOT_MS="20")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "5 of 5 orders confirmed" in done.stdout
+    assert "sim.swaps holds 5 landed swaps" in done.stdout
+    assert "\x1b" not in done.stdout
+    impacts = [float(found) for found in re.findall(r" (\d+\.\d\d) %  ", done.stdout.partition("route")[2])]
+    assert max(impacts) > 1  # one order moves the price
+
+
+def test_the_demo_fails_if_an_order_does():
+    done = local("demo", "--latency", "0", "--faults", "quote-timeout token=FIDA", RETRY_BASE_MS="0")
+    assert done.returncode == 1
+    assert "WRONG" in done.stdout
+    assert "4 of 5 orders confirmed" in done.stdout

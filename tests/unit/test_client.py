@@ -1,0 +1,159 @@
+"""The client against a server that does to it what servers and networks do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from local.client import EngineClient, Refused, Unreachable
+
+ADDRESS = "/api/orders/execute?orderId=x"
+EVENTS = [
+    {"orderId": "x", "seq": seq, "status": status}
+    for seq, status in enumerate(("pending", "routing", "building", "submitted", "confirmed"), start=1)
+]
+
+Handler = Callable[[ServerConnection, int], object]
+Gate = Callable[[ServerConnection, Request], Response | None]
+
+
+def after_of(path: str) -> int:
+    return int(parse_qs(urlsplit(path).query)["after"][0])
+
+
+@asynccontextmanager
+async def engine(handler: Handler, gate: Gate | None = None) -> AsyncIterator[EngineClient]:
+    """A server that gives each connection, with its `after`, to `handler`; and a client of it."""
+
+    async def handle(socket: ServerConnection) -> None:
+        assert socket.request
+        await handler(socket, after_of(socket.request.path))  # type: ignore[misc]
+
+    async with (
+        serve(handle, "127.0.0.1", 0, process_request=gate) as server,
+        EngineClient(url_of(server)) as client,
+    ):
+        yield client
+
+
+def url_of(server: Server) -> str:
+    return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def send(socket: ServerConnection, *events: dict[str, object]) -> None:
+    for event in events:
+        await socket.send(json.dumps(event))
+
+
+async def test_a_connection_that_breaks_is_made_again_after_the_last_event():
+    begun = []
+
+    async def two_events_each(socket: ServerConnection, after: int) -> None:
+        begun.append(after)
+        await send(socket, *EVENTS[after : after + 2])
+        if after + 2 < len(EVENTS):
+            await asyncio.sleep(0)
+            socket.transport.close()  # no close frame: the wire is cut
+
+    async with engine(two_events_each) as client:
+        assert [event async for event in client.follow("x", websocket=ADDRESS)] == EVENTS
+    assert begun == [0, 2, 4]
+
+
+async def test_a_connection_that_the_engine_closes_is_made_again():
+    async def one_event_each(socket: ServerConnection, after: int) -> None:
+        await send(socket, EVENTS[after])
+
+    async with engine(one_event_each) as client:
+        assert [event async for event in client.follow("x", after=3, websocket=ADDRESS)] == EVENTS[3:]
+
+
+async def test_what_the_engine_sends_is_neither_left_out_nor_put_in_order():
+    sent = [EVENTS[0], EVENTS[0], EVENTS[2], EVENTS[1], EVENTS[4]]
+
+    async def disorderly(socket: ServerConnection, after: int) -> None:
+        await send(socket, *sent)
+
+    async with engine(disorderly) as client:
+        assert [event async for event in client.follow("x", websocket=ADDRESS)] == sent
+
+
+async def everything(socket: ServerConnection, after: int) -> None:
+    await send(socket, *EVENTS[after:])
+
+
+async def test_an_engine_that_is_busy_is_asked_again():
+    refusals = [HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS]
+
+    def busy(socket: ServerConnection, request: Request) -> Response | None:
+        return socket.respond(refusals.pop(), json.dumps({"error": "Busy."})) if refusals else None
+
+    async with engine(everything, busy) as client:
+        assert [event async for event in client.follow("x", websocket=ADDRESS)] == EVENTS
+    assert not refusals
+
+
+async def test_a_handshake_that_is_refused_says_why():
+    def refuse(socket: ServerConnection, request: Request) -> Response:
+        body = {"error": "There is no such order.", "code": "ORDER_NOT_FOUND"}
+        return socket.respond(HTTPStatus.NOT_FOUND, json.dumps(body))
+
+    async with engine(everything, refuse) as client:
+        with pytest.raises(Refused, match="no such order") as refused:
+            await anext(client.follow("x", websocket=ADDRESS))
+    assert (refused.value.status, refused.value.code) == (404, "ORDER_NOT_FOUND")
+
+
+async def test_an_error_on_the_socket_is_raised():
+    async def complain(socket: ServerConnection, after: int) -> None:
+        await send(socket, {"error": "Something went wrong inside the engine.", "code": "INTERNAL_ERROR"})
+
+    async with engine(complain) as client:
+        with pytest.raises(Refused, match="went wrong"):
+            await anext(client.follow("x", websocket=ADDRESS))
+
+
+async def test_an_address_on_another_host_is_used_as_it_is():
+    async with (
+        serve(lambda socket: everything(socket, 0), "127.0.0.1", 0) as other,
+        EngineClient("http://127.0.0.1:9") as client,
+    ):
+        address = url_of(other).replace("http", "ws") + "/live?orderId=x"
+        assert [event async for event in client.follow("x", websocket=address)] == EVENTS
+
+
+async def test_a_client_gives_up_when_the_engine_does_not_come_back():
+    async def once(socket: ServerConnection, after: int) -> None:
+        await send(socket, EVENTS[0])
+
+    async with engine(once) as client:
+        follow = client.follow("x", websocket=ADDRESS, patience_s=0)
+        assert await anext(follow) == EVENTS[0]
+    with pytest.raises(Unreachable, match="is not back"):
+        await anext(follow)
+
+
+async def test_a_server_that_is_no_engine_is_told_from_one():
+    def page(socket: ServerConnection, request: Request) -> Response:
+        return socket.respond(HTTPStatus.OK, "<html>hello</html>")
+
+    async with engine(everything, page) as client:
+        with pytest.raises(Unreachable, match="not an order engine"):
+            await client.health()
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "http://", "ftp://127.0.0.1/", "http://[::", "http://127.0.0.1:99999"]
+)
+async def test_a_url_that_is_none_is_unreachable(url: str):
+    with pytest.raises(Unreachable):
+        async with EngineClient(url) as client:
+            await client.health()
