@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 
+import psycopg
 import pytest
+from chalicelib.migrations import migrate
+from psycopg.conninfo import make_conninfo
 
 from local.services import Endpoints, Services
 
@@ -14,3 +18,15 @@ def services() -> Iterator[Endpoints]:
     """Postgres, Valkey and SQS with empty queues; attached to those that the environment names."""
     with Services(None, durable=False) as running:
         yield running.endpoints
+
+
+@pytest.fixture(scope="session")
+def database_url(services: Endpoints) -> Iterator[str]:
+    """A database of its own with this version's schema."""
+    name = f"orders_{uuid.uuid4().hex}"
+    with psycopg.connect(services.database_url, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}".encode())
+        url = make_conninfo(services.database_url, dbname=name)
+        migrate(url)
+        yield url
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
