@@ -74,7 +74,10 @@ class EngineClient:
 
     async def order(self, order_id: str) -> Wire:
         """An order with its `events`."""
-        return await self._ask("GET", f"/api/orders/{quote(order_id, safe='')}")
+        answer = await self._ask("GET", f"/api/orders/{quote(order_id, safe='')}")
+        if "orderId" not in answer:  # an id like "" or "." leads to another path
+            raise Refused(400, {"error": "That is no order's id.", "code": "INVALID_ORDER_ID"})
+        return answer
 
     async def orders(
         self, limit: int | None = None, status: str | None = None, cursor: str | None = None

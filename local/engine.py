@@ -129,6 +129,8 @@ class Engine:
         starting = asyncio.create_task(started.wait())
         await asyncio.wait({serving, starting}, return_when=asyncio.FIRST_COMPLETED)
         starting.cancel()
+        if serving.done():
+            serving.result()
 
 
 def _past_proxies() -> dict[str, str]:

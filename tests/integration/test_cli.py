@@ -207,6 +207,7 @@ def test_a_quote_shows_both_venues(engine: Up):
         (("submit", "SOL", "USDC", "abc"), "decimal number"),
         (("quote", "SOL", "NOPE", "1"), "no token"),
         (("watch", "nonsense"), "UUID"),
+        (("watch", ""), "no order's id"),  # the path of the list
         (("watch", "7f0c2f8e-6f1e-4a53-9d1b-0c5f0f6c2a11"), "no such order"),
     ],
 )
