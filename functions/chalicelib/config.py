@@ -53,6 +53,12 @@ class Config:
     sweep_after_ms: int = setting(
         60000, "how long an order may rest before a sweep queues it", least=100, most=86_400_000
     )
+    idempotency_ttl_s: int = setting(
+        86400, "how long an idempotency key is kept, s", least=1, most=31_536_000
+    )
+    max_outstanding_orders: int = setting(10000, "orders that a client may have under way", least=1)
+    max_sockets_per_client: int = setting(2000, "sockets that a client may have open", least=1)
+    max_subscriptions: int = setting(5000, "orders that a socket may follow at a time", least=1)
     relay_shards: int = setting(1, "relays that connections are spread over", least=1, most=256)
     relay_lease_ms: int = setting(10000, "how long a relay that stays silent keeps its shard, ms", least=500)
     relay_poll_ms: int = setting(

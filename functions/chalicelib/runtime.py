@@ -25,7 +25,7 @@ from .adapters.push import ApiGatewayPush
 from .adapters.queue import SqsQueue
 from .adapters.registry import RedisRegistry
 from .adapters.relay_channel import RedisRelayChannel
-from .adapters.store import PostgresStore
+from .adapters.store import PostgresStore, StoreSettings
 from .config import Config
 from .domain.retry import RetryPolicy
 from .services.execution import Execution, ExecutionLimits
@@ -79,7 +79,13 @@ class Runtime:
     @cached_property
     def store(self) -> PostgresStore:
         config = self.config
-        return PostgresStore(self.database, lease_ms=config.lease_ms, sweep_after_ms=config.sweep_after_ms)
+        settings = StoreSettings(
+            lease_ms=config.lease_ms,
+            sweep_after_ms=config.sweep_after_ms,
+            key_ttl_s=config.idempotency_ttl_s,
+            max_outstanding=config.max_outstanding_orders,
+        )
+        return PostgresStore(self.database, settings)
 
     @cached_property
     def queue(self) -> SqsQueue:
@@ -92,7 +98,13 @@ class Runtime:
 
     @cached_property
     def registry(self) -> RedisRegistry:
-        return RedisRegistry(self.redis, shards=self.config.relay_shards)
+        config = self.config
+        return RedisRegistry(
+            self.redis,
+            shards=config.relay_shards,
+            sockets_per_client=config.max_sockets_per_client,
+            followings_per_socket=config.max_subscriptions,
+        )
 
     @cached_property
     def push(self) -> Push:

@@ -29,8 +29,8 @@ class SqsQueue:
             "sqs",
             endpoint_url=endpoint_url or None,
             config=BotoConfig(
-                connect_timeout=2,
-                read_timeout=5,
+                connect_timeout=1,
+                read_timeout=2,
                 max_pool_connections=20,
                 retries={"total_max_attempts": 2},
                 proxies={} if endpoint_url else None,  # an emulator is never behind a proxy

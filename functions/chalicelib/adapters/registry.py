@@ -1,11 +1,12 @@
 """Connections in Redis: who is connected, who follows which order, and how far each has been told.
 
-A shard has three keys and a control channel, on which its relay hears of every change:
+A shard has its keys and a control channel, on which its relay hears of every change:
 
-    relay:{shard}:connections   hash   connection → when it connected (unix ms)
-    relay:{shard}:followings    hash   "connection order" → last seq told
-    relay:{shard}:lease         string the fence of the relay that serves the shard, with an expiry
-    relay:{shard}               pub/sub
+    client:{client}                          set    the client's connections
+    relay:{shard}:connections                hash   connection → when it connected (unix ms)
+    relay:{shard}:following:{connection}     hash   order → last seq told
+    relay:{shard}:lease                      string the fence of the relay that serves it, with an expiry
+    relay:{shard}                            pub/sub
 """
 
 from __future__ import annotations
@@ -20,29 +21,34 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from ..domain.errors import TemporarilyUnavailable
+from ..domain.errors import LimitReached, TemporarilyUnavailable
 from ..services.ports import Following
 
 
 @dataclass(frozen=True, slots=True)
 class ShardKeys:
-    """The names of a shard's keys."""
+    """The names of a shard's keys; the braces keep them in one slot of a Redis cluster."""
 
-    connections: str
-    followings: str
-    lease: str
-    control: str
+    shard: int
 
+    @property
+    def control(self) -> str:
+        """The channel on which the shard's relay hears of changes."""
+        return f"relay:{{{self.shard}}}"
 
-def shard_keys(shard: int) -> ShardKeys:
-    """The keys of the `shard`-th relay; the braces keep them in one slot of a Redis cluster."""
-    name = f"relay:{{{shard}}}"
-    return ShardKeys(f"{name}:connections", f"{name}:followings", f"{name}:lease", name)
+    @property
+    def connections(self) -> str:
+        """When each connection connected."""
+        return f"{self.control}:connections"
 
+    @property
+    def lease(self) -> str:
+        """Which relay serves the shard."""
+        return f"{self.control}:lease"
 
-def field(connection_id: str, order_id: str) -> str:
-    """A following's field in the hash."""
-    return f"{connection_id} {order_id}"
+    def following(self, connection_id: str) -> str:
+        """What a connection follows, and how far it has been told."""
+        return f"{self.control}:following:{connection_id}"
 
 
 async def available(call: Callable[[], Awaitable[Any]]) -> Any:
@@ -53,54 +59,94 @@ async def available(call: Callable[[], Awaitable[Any]]) -> Any:
         raise TemporarilyUnavailable("Redis is not available right now.") from error
 
 
-class RedisRegistry:
-    """`services.ports.Registry` over `shards` relays."""
+# Let one more connection of a client in, if it has not too many.
+ADMIT = """
+if redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
+redis.call('SADD', KEYS[1], ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return 1
+"""
+# Write a following down, if it is new and its connection has not too many, and tell the relay.
+FOLLOW = """
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
+    if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
+    redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+    redis.call('EXPIRE', KEYS[1], ARGV[4])
+end
+redis.call('PUBLISH', KEYS[2], ARGV[5])
+return 1
+"""
 
-    def __init__(self, redis: Redis, *, shards: int) -> None:
+LONGEST_CONNECTION_S = 2 * 60 * 60  # API Gateway's limit
+
+
+class RedisRegistry:
+    """`services.ports.Registry` over `shards` relays; the other two are limits."""
+
+    def __init__(
+        self, redis: Redis, *, shards: int, sockets_per_client: int, followings_per_socket: int
+    ) -> None:
         self._redis = redis
         self._shards = shards
+        self._sockets_per_client = sockets_per_client
+        self._followings_per_socket = followings_per_socket
 
     def shard(self, connection_id: str) -> int:
         return zlib.crc32(connection_id.encode()) % self._shards
 
-    async def connect(self, connection_id: str) -> None:
-        keys = self._keys(connection_id)
+    async def connect(self, connection_id: str, client: str) -> None:
+        keys, most = self._keys(connection_id), self._sockets_per_client
+        admitted = await available(
+            lambda: self._redis.eval(ADMIT, 1, f"client:{client}", connection_id, most, LONGEST_CONNECTION_S)
+        )
+        if not admitted:
+            raise LimitReached(
+                f"A client may have {most} sockets open.", code="TOO_MANY_CONNECTIONS", limit=most
+            )
         now = int(time.time() * 1000)
         await available(lambda: self._redis.hset(keys.connections, connection_id, str(now)))
 
     async def follow(self, following: Following) -> None:
-        """Write it down, unless the connection follows the order already and has been told further."""
-        keys = self._keys(following.connection_id)
-        name = field(following.connection_id, following.order_id)
-
-        async def write() -> None:
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.hsetnx(keys.followings, name, str(following.after))
-                pipeline.publish(
-                    keys.control, json.dumps({"follow": [following.connection_id, following.order_id]})
-                )
-                await pipeline.execute()
-
-        await available(write)
+        """Write it down, unless the connection follows the order already; then that goes on."""
+        connection_id, order_id = following.connection_id, following.order_id
+        keys, most = self._keys(connection_id), self._followings_per_socket
+        followed = await available(
+            lambda: self._redis.eval(
+                FOLLOW,
+                2,
+                keys.following(connection_id),
+                keys.control,
+                order_id,
+                following.after,
+                most,
+                LONGEST_CONNECTION_S,
+                json.dumps({"follow": [connection_id, order_id]}),
+            )
+        )
+        if not followed:
+            raise LimitReached(
+                f"A socket may follow {most} orders at a time.", code="TOO_MANY_SUBSCRIPTIONS", limit=most
+            )
 
     async def unfollow(self, connection_id: str, order_id: str) -> None:
         keys = self._keys(connection_id)
 
         async def write() -> None:
             async with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.hdel(keys.followings, field(connection_id, order_id))
+                pipeline.hdel(keys.following(connection_id), order_id)
                 pipeline.publish(keys.control, json.dumps({"unfollow": [connection_id, order_id]}))
                 await pipeline.execute()
 
         await available(write)
 
-    async def disconnect(self, connection_id: str) -> None:
-        """Forget the connection; its relay, which knows what it followed, clears the followings."""
+    async def disconnect(self, connection_id: str, client: str) -> None:
         keys = self._keys(connection_id)
 
         async def write() -> None:
             async with self._redis.pipeline(transaction=False) as pipeline:
+                pipeline.srem(f"client:{client}", connection_id)
                 pipeline.hdel(keys.connections, connection_id)
+                pipeline.delete(keys.following(connection_id))
                 pipeline.publish(keys.control, json.dumps({"disconnect": connection_id}))
                 await pipeline.execute()
 
@@ -113,12 +159,12 @@ class RedisRegistry:
         async def read() -> list[int]:
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for shard in range(self._shards):
-                    pipeline.hlen(shard_keys(shard).connections)
-                    pipeline.exists(shard_keys(shard).lease)
+                    pipeline.hlen(ShardKeys(shard).connections)
+                    pipeline.exists(ShardKeys(shard).lease)
                 counts = await pipeline.execute()
             return [shard for shard in range(self._shards) if counts[2 * shard] and not counts[2 * shard + 1]]
 
         return list(await available(read))
 
     def _keys(self, connection_id: str) -> ShardKeys:
-        return shard_keys(self.shard(connection_id))
+        return ShardKeys(self.shard(connection_id))

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from ..services.ports import Following, Heard
 from .batcher import Batcher
 from .events import channel
-from .registry import available, field, shard_keys
+from .registry import LONGEST_CONNECTION_S, ShardKeys, available
 
 log = logging.getLogger(__name__)
 
@@ -34,24 +34,25 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
 RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
-# Store how far clients were told, or forget what has ended ('-'), unless another relay has taken over. What a
-# client has taken back meanwhile is not written again.
+# Store how far a client was told, or forget what has ended ('-'), unless another relay has taken over. What
+# the client has taken back meanwhile is not written again.
 TOLD = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 for i = 2, #ARGV, 2 do
-    if ARGV[i + 1] == '-' then redis.call('HDEL', KEYS[2], ARGV[i])
-    elseif redis.call('HEXISTS', KEYS[2], ARGV[i]) == 1 then
-        redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
-    end
+    local following, order, told = KEYS[i / 2 + 1], ARGV[i], ARGV[i + 1]
+    if told == '-' then redis.call('HDEL', following, order)
+    elseif redis.call('HEXISTS', following, order) == 1 then redis.call('HSET', following, order, told) end
 end
 return 1
 """
-# Fill an emptied registry again: connection, following, told; unless another relay has taken over.
+# Fill an emptied registry again, unless another relay has taken over.
 RESTORE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-for i = 3, #ARGV, 3 do
-    redis.call('HSETNX', KEYS[3], ARGV[i], ARGV[2])
-    redis.call('HSETNX', KEYS[2], ARGV[i + 1], ARGV[i + 2])
+for i = 4, #ARGV, 3 do
+    local following = KEYS[(i - 1) / 3 + 2]
+    redis.call('HSETNX', KEYS[2], ARGV[i], ARGV[2])
+    redis.call('HSETNX', following, ARGV[i + 1], ARGV[i + 2])
+    redis.call('EXPIRE', following, ARGV[3])
 end
 return 1
 """
@@ -62,7 +63,7 @@ class RedisRelayChannel:
 
     def __init__(self, redis: Redis, shard: int, fence: str, *, lease_ms: int) -> None:
         self._redis = redis
-        self._keys = shard_keys(shard)
+        self._keys = ShardKeys(shard)
         self._fence = fence
         self._lease_ms = lease_ms
         self._wanted: set[str] = set()
@@ -81,19 +82,30 @@ class RedisRelayChannel:
         await available(lambda: self._redis.eval(RELEASE, 1, self._keys.lease, self._fence))
 
     async def followings(self) -> list[Following]:
-        fields = await available(lambda: self._redis.hgetall(self._keys.followings))
-        return [_following(name, after) for name, after in fields.items()]
+        async def read() -> list[Following]:
+            connections = [str(name) for name in await self._redis.hkeys(self._keys.connections)]
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for connection_id in connections:
+                    pipeline.hgetall(self._keys.following(connection_id))
+                found = await pipeline.execute()
+            return [
+                Following(connection_id, order_id, int(after))
+                for connection_id, orders in zip(connections, found, strict=True)
+                for order_id, after in orders.items()
+            ]
+
+        return list(await available(read))
 
     async def following(self, connection_id: str, order_id: str) -> Following | None:
-        name = field(connection_id, order_id)
-        after = await available(lambda: self._redis.hget(self._keys.followings, name))
-        return None if after is None else _following(name, after)
+        after = await available(lambda: self._redis.hget(self._keys.following(connection_id), order_id))
+        return None if after is None else Following(connection_id, order_id, int(after))
 
     async def connections(self) -> int:
         return int(await available(lambda: self._redis.hlen(self._keys.connections)))
 
     async def forget(self, connection_id: str) -> None:
         await available(lambda: self._redis.hdel(self._keys.connections, connection_id))
+        await available(lambda: self._redis.delete(self._keys.following(connection_id)))
 
     async def listen(self, order_id: str) -> None:
         """Hear this order's events from when this returns on; a silent Redis is waited for a second only."""
@@ -121,22 +133,31 @@ class RedisRelayChannel:
 
     async def told(self, followings: Sequence[Following]) -> None:
         await asyncio.gather(
-            *(self._write((field(item.connection_id, item.order_id), str(item.after))) for item in followings)
+            *(self._write((item.connection_id, item.order_id, str(item.after))) for item in followings)
         )
+
+    async def ended(self, connection_id: str, order_id: str) -> None:
+        await self._write((connection_id, order_id, "-"))
 
     async def restore(self, followings: Sequence[Following]) -> None:
         if not followings:
             return
-        parts = [
-            (item.connection_id, field(item.connection_id, item.order_id), str(item.after))
-            for item in followings
-        ]
-        arguments = [self._fence, str(int(time.time() * 1000)), *(part for item in parts for part in item)]
-        keys = (self._keys.lease, self._keys.followings, self._keys.connections)
-        await available(lambda: self._redis.eval(RESTORE, 3, *keys, *arguments))
-
-    async def ended(self, connection_id: str, order_id: str) -> None:
-        await self._write((field(connection_id, order_id), "-"))
+        keys = [self._keys.following(item.connection_id) for item in followings]
+        parts = [part for item in followings for part in (item.connection_id, item.order_id, str(item.after))]
+        now = int(time.time() * 1000)
+        await available(
+            lambda: self._redis.eval(
+                RESTORE,
+                2 + len(keys),
+                self._keys.lease,
+                self._keys.connections,
+                *keys,
+                self._fence,
+                now,
+                LONGEST_CONNECTION_S,
+                *parts,
+            )
+        )
 
     async def heard(self) -> AsyncIterator[Heard]:
         while True:
@@ -167,19 +188,13 @@ class RedisRelayChannel:
                 case {"type": "message", "data": text}:
                     yield Heard(event=json.loads(text))
 
-    async def _write_all(self, items: Sequence[tuple[str, str]]) -> list[None]:
-        arguments = [part for item in items for part in item]
+    async def _write_all(self, items: Sequence[tuple[str, str, str]]) -> list[None]:
+        keys = [self._keys.following(connection_id) for connection_id, _, _ in items]
+        parts = [part for _, order_id, told in items for part in (order_id, told)]
         await available(
-            lambda: self._redis.eval(
-                TOLD, 2, self._keys.lease, self._keys.followings, self._fence, *arguments
-            )
+            lambda: self._redis.eval(TOLD, 1 + len(keys), self._keys.lease, *keys, self._fence, *parts)
         )
         return [None] * len(items)
-
-
-def _following(name: str, after: str) -> Following:
-    connection_id, order_id = name.split(" ")
-    return Following(connection_id, order_id, int(after))
 
 
 def _change(change: dict[str, object]) -> Heard:

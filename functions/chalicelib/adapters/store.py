@@ -6,17 +6,19 @@ A row comes back for every order that really moved; a caller whose order is not 
 from __future__ import annotations
 
 import base64
+import json
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
-from ..domain.errors import ClaimLost
+from ..domain.errors import ClaimLost, IdempotencyConflict, LimitReached
 from ..domain.lifecycle import TERMINAL, Status, sources
 from ..domain.order import Event, Order, Terms
 from ..domain.tokens import TOKENS
-from ..services.ports import Claim, Held, Transition
+from ..services.ports import Claim, Held, NewOrder, Transition
 from ..venues.venue import SignedTransaction
 from .batcher import Batcher
 from .database import Database, Row
@@ -24,22 +26,43 @@ from .database import Database, Row
 _TOKEN = {token.symbol: token for token in TOKENS}
 
 
-class PostgresStore:
-    """`services.ports.Store`. `lease_ms` is how long a claim lasts without a sign of life."""
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """How long a claim lasts without a sign of life, when an order counts as overdue, how long a key is kept,
+    and how many orders of one client may be under way."""
 
-    def __init__(self, database: Database, *, lease_ms: int, sweep_after_ms: int) -> None:
+    lease_ms: int
+    sweep_after_ms: int
+    key_ttl_s: int
+    max_outstanding: int
+
+
+class PostgresStore:
+    """`services.ports.Store`."""
+
+    def __init__(self, database: Database, settings: StoreSettings) -> None:
         self._database = database
-        self._lease_ms = lease_ms
-        self._sweep_after_ms = sweep_after_ms
-        self._create = Batcher(self._create_all, lanes=2)
+        self._settings = settings
+        self._lease_ms = settings.lease_ms
+        self._create = Batcher(self._create_all)
         self._claim = Batcher(self._claim_all)
         self._record = Batcher(self._record_all, lanes=2)
         self._keep = Batcher(self._keep_all)
         self._events = Batcher(self._events_all)
         self._order = Batcher(self._orders_all)
 
-    async def create(self, order_id: str, terms: Terms) -> Event:
-        return await self._create((order_id, terms))
+    async def create(self, new: NewOrder) -> Event | Order:
+        return await self._create(new) or await self._first(new)
+
+    async def withdraw(self, order_id: str) -> bool:
+        return bool(await self._database.run("withdraw_orders", [{"id": order_id}]))
+
+    async def redrive(self, order_id: str) -> Event | None:
+        rows = await self._database.run("redrive_orders", [{"id": order_id}])
+        return _event(rows[0]) if rows else None
+
+    async def forget_expired_keys(self) -> None:
+        await self._database.run("forget_expired_keys")
 
     async def claim(self, order_id: str) -> Claim | Held | Order | None:
         return await self._claim(order_id)
@@ -77,28 +100,48 @@ class PostgresStore:
         return {str(row["id"]): row["seq"] for row in rows}
 
     async def take_overdue(self, limit: int) -> list[str]:
-        rows = await self._database.run("take_overdue", limit=limit, after_ms=self._sweep_after_ms)
+        rows = await self._database.run("take_overdue", limit=limit, after_ms=self._settings.sweep_after_ms)
         return [str(row["id"]) for row in rows]
 
     async def check(self) -> None:
         await self._database.run("ping")
 
-    async def _create_all(self, items: Sequence[tuple[str, Terms]]) -> list[Event]:
+    async def _create_all(self, orders: Sequence[NewOrder]) -> list[Event | None]:
         given = [
             {
-                "id": order_id,
-                "token_in": terms.token_in.symbol,
-                "token_out": terms.token_out.symbol,
-                "amount_in": terms.amount_in,
-                "slippage_bps": terms.slippage_bps,
-                "detail": terms.to_wire(),
+                "id": new.id,
+                "token_in": new.terms.token_in.symbol,
+                "token_out": new.terms.token_out.symbol,
+                "amount_in": new.terms.amount_in,
+                "slippage_bps": new.terms.slippage_bps,
+                "detail": new.terms.to_wire(),
+                "client": new.client,
+                "client_order_id": new.key,
+                "key": new.key,
+                "fingerprint": fingerprint(new.terms),
             }
-            for order_id, terms in items
+            for new in orders
         ]
-        events = {
-            str(row["order_id"]): _event(row) for row in await self._database.run("create_orders", given)
-        }
-        return [events[order_id] for order_id, _ in items]
+        rows = await self._database.run(
+            "create_orders",
+            given,
+            max_outstanding=self._settings.max_outstanding,
+            key_ttl_s=self._settings.key_ttl_s,
+        )
+        events = {str(row["order_id"]): _event(row) for row in rows}
+        return [events.get(new.id) for new in orders]
+
+    async def _first(self, new: NewOrder) -> Order:
+        """The order that was created under this key. Raises IdempotencyConflict, LimitReached."""
+        rows = await self._database.run("find_keys", [{"key": new.key}]) if new.key else []
+        if not rows:
+            limit = self._settings.max_outstanding
+            raise LimitReached(
+                f"At most {limit} orders of a client may be under way.", code="TOO_MANY_ORDERS", limit=limit
+            )
+        if rows[0]["fingerprint"] != fingerprint(new.terms):
+            raise IdempotencyConflict(orderId=str(rows[0]["id"]))
+        return _order(rows[0])
 
     async def _claim_all(self, order_ids: Sequence[str]) -> list[Claim | Held | Order | None]:
         given = [{"id": order_id, "lease_ms": self._lease_ms} for order_id in dict.fromkeys(order_ids)]
@@ -158,6 +201,11 @@ class PostgresStore:
         return [orders.get(order_id) for order_id in order_ids]
 
 
+def fingerprint(terms: Terms) -> str:
+    """What two submits under one key are compared by."""
+    return sha256(json.dumps(terms.to_wire(), sort_keys=True).encode()).hexdigest()
+
+
 def _order(row: Row) -> Order:
     terms = Terms(
         _TOKEN[row["token_in"]], _TOKEN[row["token_out"]], int(row["amount_in"]), row["slippage_bps"]
@@ -170,6 +218,7 @@ def _order(row: Row) -> Order:
         seq=row["seq"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        client_order_id=row["client_order_id"],
         dex=row["dex"],
         quoted_out=_whole(row["quoted_out"]),
         minimum_out=_whole(row["minimum_out"]),

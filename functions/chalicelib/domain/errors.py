@@ -5,6 +5,8 @@
     ├── NotFound                 no such order
     ├── TooLarge                 more than the engine reads in one request
     ├── UnsupportedMediaType     a body that does not call itself JSON
+    ├── IdempotencyConflict      the key belongs to an order with other terms
+    ├── LimitReached             this client has too much of something; `code` says of what
     ├── TemporarilyUnavailable   a server behind the engine is away; the same request may succeed later
     ├── ClaimLost                another worker owns the order now; whoever gets this stops, silently
     └── AttemptFailed            one attempt to execute an order came to nothing
@@ -64,6 +66,18 @@ class UnsupportedMediaType(EngineError):
     """The body must be sent as application/json."""
 
     code = "UNSUPPORTED_MEDIA_TYPE"
+
+
+class IdempotencyConflict(EngineError):
+    """This key belongs to an order with other terms."""
+
+    code = "IDEMPOTENCY_CONFLICT"
+
+
+class LimitReached(EngineError):
+    """There are too many."""
+
+    code = "LIMIT_REACHED"
 
 
 class TemporarilyUnavailable(EngineError):

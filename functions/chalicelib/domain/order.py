@@ -43,6 +43,7 @@ class Order:
     seq: int
     created_at: datetime
     updated_at: datetime
+    client_order_id: str | None = None
     dex: str | None = None
     quoted_out: int | None = None
     minimum_out: int | None = None
@@ -61,6 +62,7 @@ class Order:
         terms = self.terms
         known: dict[str, object | None] = {
             "orderId": self.id,
+            "clientOrderId": self.client_order_id,
             "status": self.status,
             "attempt": self.attempt,
             **terms.to_wire(),

@@ -11,6 +11,7 @@ from .order import MAX_BASE_UNITS, Terms
 from .tokens import TOKENS, Token, find_token
 
 FIELDS = ("tokenIn", "tokenOut", "amount", "slippageBps")
+MAX_KEY_LENGTH = 64
 MAX_SLIPPAGE_BPS = 5000
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
@@ -38,6 +39,28 @@ def parse_terms(body: Mapping[str, object], default_slippage_bps: int) -> Terms:
     amount_in = _base_units(body["amount"], token_in)
     slippage_bps = _slippage(body["slippageBps"]) if "slippageBps" in body else default_slippage_bps
     return Terms(token_in, token_out, amount_in, slippage_bps)
+
+
+def parse_order(body: Mapping[str, object], default_slippage_bps: int) -> tuple[Terms, str | None]:
+    """The terms in a submit's body, and its `clientOrderId` if it has one. Raises InvalidRequest."""
+    terms = {name: value for name, value in body.items() if name != "clientOrderId"}
+    key = parse_key(body["clientOrderId"]) if "clientOrderId" in body else None
+    return parse_terms(terms, default_slippage_bps), key
+
+
+def parse_key(value: object) -> str:
+    """An idempotency key: 1 to 64 printable ASCII characters. Raises InvalidRequest."""
+    if (
+        isinstance(value, str)
+        and 1 <= len(value) <= MAX_KEY_LENGTH
+        and value.isascii()
+        and value.isprintable()
+    ):
+        return value
+    raise InvalidRequest(
+        f"An idempotency key is a string of 1 to {MAX_KEY_LENGTH} printable ASCII characters.",
+        code="INVALID_IDEMPOTENCY_KEY",
+    )
 
 
 def parse_order_id(text: object) -> str:

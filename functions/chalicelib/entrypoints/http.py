@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from chalice.app import Request, Response
 
 from ..domain.errors import (
     AttemptFailed,
     EngineError,
+    IdempotencyConflict,
     InvalidRequest,
+    LimitReached,
     NotFound,
     TemporarilyUnavailable,
     TooLarge,
@@ -28,9 +30,11 @@ RETRY_AFTER_S = "2"
 _STATUS: dict[type[EngineError], int] = {
     InvalidRequest: 400,
     NotFound: 404,
+    IdempotencyConflict: 409,
     TooLarge: 413,
     UnsupportedMediaType: 415,
     AttemptFailed: 422,  # a quote that no venue can give
+    LimitReached: 429,
     TemporarilyUnavailable: 503,
 }
 
@@ -41,7 +45,7 @@ def respond(handler: Callable[[], Response]) -> Response:
         return handler()
     except EngineError as error:
         status = status_of(error)
-        headers: dict[str, str | list[str]] = {"Retry-After": RETRY_AFTER_S} if status == 503 else {}
+        headers: dict[str, str | list[str]] = {"Retry-After": RETRY_AFTER_S} if status in (429, 503) else {}
         return Response(error.to_wire(), headers=headers, status_code=status)
     except Exception:
         log.exception("unexpected")
@@ -56,6 +60,12 @@ def status_of(error: EngineError) -> int:
 def unexpected() -> EngineError:
     """What a client is told of an error that the engine does not know."""
     return EngineError("Something went wrong on our side.", code="INTERNAL_ERROR")
+
+
+def client_of(context: Mapping[str, Any]) -> str:
+    """Who is asking, from an event's `requestContext`: an API key's id, else an address."""
+    identity = context.get("identity") or {}
+    return str(identity.get("apiKeyId") or identity.get("sourceIp") or "")
 
 
 def json_body(request: Request) -> dict[str, object]:

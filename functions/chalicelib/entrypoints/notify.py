@@ -12,7 +12,7 @@ from chalice.app import WebsocketEvent
 from .. import runtime
 from ..domain.errors import EngineError
 from ..services.ports import ConnectionGone
-from .http import json_object, status_of, unexpected
+from .http import client_of, json_object, status_of, unexpected
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +24,9 @@ def connect(event: WebsocketEvent) -> dict[str, Any]:
     """`$connect`, with `?orderId=…&after=seq` to follow an order at once."""
     asked: Mapping[str, str] = event.to_dict().get("queryStringParameters") or {}
     try:
+        sockets = runtime.current().sockets
         runtime.run(
-            runtime.current().sockets.connect(event.connection_id, asked.get("orderId"), asked.get("after"))
+            sockets.connect(event.connection_id, _client(event), asked.get("orderId"), asked.get("after"))
         )
     except EngineError as error:
         return _refusal(error)
@@ -44,7 +45,7 @@ def message(event: WebsocketEvent) -> dict[str, Any]:
         except EngineError as error:
             runtime.run(sockets.refuse(event.connection_id, error))
         else:
-            runtime.run(sockets.message(event.connection_id, said))
+            runtime.run(sockets.message(event.connection_id, _client(event), said))
     except ConnectionGone:
         log.info("connection %s left before its answer", event.connection_id)
     except Exception:
@@ -55,7 +56,7 @@ def message(event: WebsocketEvent) -> dict[str, Any]:
 
 def disconnect(event: WebsocketEvent) -> dict[str, Any]:
     """`$disconnect`"""
-    runtime.run(runtime.current().sockets.disconnect(event.connection_id))
+    runtime.run(runtime.current().sockets.disconnect(event.connection_id, _client(event)))
     return {"statusCode": 200}
 
 
@@ -69,6 +70,10 @@ def relay(event: Mapping[str, Any], remaining_s: float) -> dict[str, Any]:
 def keep_relays() -> list[int]:
     """Start a relay for every shard that has connections and none."""
     return runtime.run(runtime.current().start_missing_relays())
+
+
+def _client(event: WebsocketEvent) -> str:
+    return client_of(event.to_dict()["requestContext"])
 
 
 def _refusal(error: EngineError) -> dict[str, Any]:

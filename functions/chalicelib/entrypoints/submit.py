@@ -13,10 +13,10 @@ from .. import runtime
 from ..domain.errors import InvalidRequest, NotFound
 from ..domain.lifecycle import Status
 from ..domain.order import Order, timestamp
-from ..domain.request import FIELDS, parse_order_id, parse_terms
+from ..domain.request import FIELDS, parse_key, parse_order, parse_order_id, parse_terms
 from ..domain.routing import minimum_received
 from ..services.quoting import choose, quotes_to_wire
-from .http import json_body, respond
+from .http import client_of, json_body, respond
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 
@@ -42,13 +42,13 @@ def execute_order(request: Request) -> Response:
 
     def handle() -> Response:
         engine = runtime.current()
-        terms = parse_terms(json_body(request), engine.config.default_slippage_bps)
-        event = runtime.run(engine.submission.submit(terms))
-        answer = {
-            "orderId": event.order_id,
-            "status": event.status,
-            "websocket": engine.socket_settings.url(event.order_id),
-        }
+        terms, key = parse_order(json_body(request), engine.config.default_slippage_bps)
+        submitted = runtime.run(
+            engine.submission.submit(terms, client=client_of(request.context), key=_key(request, key))
+        )
+        answer = submitted.to_wire(engine.socket_settings.url(submitted.order_id))
+        if submitted.replayed:
+            return Response(answer, headers={"Idempotent-Replayed": "true"}, status_code=200)
         return Response(answer, status_code=202)
 
     return respond(handle)
@@ -120,6 +120,18 @@ def health() -> Response:
         return Response(answer, status_code=200 if found.ok else 503)
 
     return respond(handle)
+
+
+def _key(request: Request, from_body: str | None) -> str | None:
+    """The idempotency key: of the header or of the body. Raises InvalidRequest."""
+    header = request.headers.get("idempotency-key")
+    if header is None:
+        return from_body
+    if from_body not in (None, header):
+        raise InvalidRequest(
+            "Idempotency-Key and clientOrderId differ; one is enough.", code="INVALID_IDEMPOTENCY_KEY"
+        )
+    return parse_key(header)
 
 
 def _parameters(request: Request, known: tuple[str, ...]) -> dict[str, str]:

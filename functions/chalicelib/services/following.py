@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from ..domain.errors import EngineError, InvalidRequest, NotFound
-from ..domain.request import parse_order_id, parse_terms
+from ..domain.request import parse_order, parse_order_id
 from .ports import Following, Push, Registry, RelayLauncher, Store
 from .submission import Submission
 
@@ -46,23 +46,26 @@ class Sockets:
         self._submission = submission
         self._settings = settings
 
-    async def connect(self, connection_id: str, order_id: str | None, after: str | None) -> None:
-        """Let the client in, and follow `order_id` if it names one. Raises InvalidRequest, NotFound."""
+    async def connect(self, connection_id: str, client: str, order_id: str | None, after: str | None) -> None:
+        """Let the client in, and follow `order_id` if it names one.
+
+        Raises InvalidRequest, NotFound, LimitReached.
+        """
         following = None
         if order_id is not None:
             following = await self._following(connection_id, order_id, after or "0")
-        await self._registry.connect(connection_id)
+        await self._registry.connect(connection_id, client)
         if following is not None:
             await self._registry.follow(following)
         await self._ensure_relay(connection_id)
 
-    async def message(self, connection_id: str, message: Mapping[str, object]) -> None:
+    async def message(self, connection_id: str, client: str, message: Mapping[str, object]) -> None:
         """Do what the message asks and answer on the socket; what is wrong with it is the answer then."""
         try:
             if "action" in message:
                 await self._act(connection_id, message)
             else:
-                await self._submit(connection_id, message)
+                await self._submit(connection_id, client, message)
         except EngineError as error:
             await self.refuse(connection_id, error)
 
@@ -70,9 +73,9 @@ class Sockets:
         """Tell the client what was wrong with what it sent."""
         await self._push.send(connection_id, json.dumps(error.to_wire()))
 
-    async def disconnect(self, connection_id: str) -> None:
+    async def disconnect(self, connection_id: str, client: str) -> None:
         """The client has left."""
-        await self._registry.disconnect(connection_id)
+        await self._registry.disconnect(connection_id, client)
 
     async def _act(self, connection_id: str, message: Mapping[str, object]) -> None:
         match message:
@@ -91,16 +94,11 @@ class Sockets:
             case _:
                 raise InvalidRequest(f"action is one of {', '.join(ACTIONS)}.", code="UNKNOWN_ACTION")
 
-    async def _submit(self, connection_id: str, message: Mapping[str, object]) -> None:
-        terms = parse_terms(message, self._settings.default_slippage_bps)
-        event = await self._submission.submit(terms)
-        await self._answer(
-            connection_id,
-            orderId=event.order_id,
-            status=event.status,
-            websocket=self._settings.url(event.order_id),
-        )
-        await self._follow(Following(connection_id, event.order_id))
+    async def _submit(self, connection_id: str, client: str, message: Mapping[str, object]) -> None:
+        terms, key = parse_order(message, self._settings.default_slippage_bps)
+        submitted = await self._submission.submit(terms, client=client, key=key)
+        await self._answer(connection_id, **submitted.to_wire(self._settings.url(submitted.order_id)))
+        await self._follow(Following(connection_id, submitted.order_id))
 
     async def _following(self, connection_id: str, order_id: object, after: object) -> Following:
         known = parse_order_id(order_id)

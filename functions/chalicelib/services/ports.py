@@ -54,11 +54,33 @@ class Transition:
     code: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """An order about to be stored; `client` is who submits it, `key` makes a second submit the same order."""
+
+    id: str
+    terms: Terms
+    client: str = ""
+    key: str | None = None
+
+
 class Store(Protocol):
     """The truth: orders and their events. Every method may raise TemporarilyUnavailable."""
 
-    async def create(self, order_id: str, terms: Terms) -> Event:
-        """Store a new order and its first event, in one transaction."""
+    async def create(self, new: NewOrder) -> Event | Order:
+        """Store a new order and its first event, in one transaction; or the order that has its key already.
+
+        Raises IdempotencyConflict, LimitReached.
+        """
+
+    async def withdraw(self, order_id: str) -> bool:
+        """Unmake an order that no worker has seen yet; False if one has."""
+
+    async def redrive(self, order_id: str) -> Event | None:
+        """Give a failed order a new set of attempts; None if it has not failed."""
+
+    async def forget_expired_keys(self) -> None:
+        """Forget the idempotency keys whose time is over."""
 
     async def claim(self, order_id: str) -> Claim | Held | Order | None:
         """Take the order to work on; a pending one moves to `routing` with it.
@@ -145,16 +167,16 @@ class Following:
 class Registry(Protocol):
     """Which connections follow which orders, and how far each was told. May raise TemporarilyUnavailable."""
 
-    async def connect(self, connection_id: str) -> None:
-        """A client has connected."""
+    async def connect(self, connection_id: str, client: str) -> None:
+        """A client has connected. Raises LimitReached."""
 
     async def follow(self, following: Following) -> None:
-        """Write it down and tell the relay of the connection's shard."""
+        """Write it down and tell the relay of the connection's shard. Raises LimitReached."""
 
     async def unfollow(self, connection_id: str, order_id: str) -> None:
         """Forget it and tell the relay."""
 
-    async def disconnect(self, connection_id: str) -> None:
+    async def disconnect(self, connection_id: str, client: str) -> None:
         """Forget the connection with all that it follows, and tell the relay."""
 
     async def has_relay(self, connection_id: str) -> bool:
@@ -204,7 +226,7 @@ class Channel(Protocol):
         """How many connections the shard has."""
 
     async def forget(self, connection_id: str) -> None:
-        """The connection is gone."""
+        """The connection is gone, and so is all that it follows."""
 
     async def listen(self, order_id: str) -> None:
         """Hear this order's events from when this returns on."""

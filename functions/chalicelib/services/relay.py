@@ -145,7 +145,7 @@ class Relay:
             connection_id, order_id = heard.unfollow
             self._drop(connection_id, self._feeds.get(order_id))
         if heard.disconnect is not None:
-            await self._forget(heard.disconnect)
+            self._forget(heard.disconnect)
         if heard.missed:
             await self._resume()
 
@@ -183,11 +183,9 @@ class Relay:
         if feed is not None and feed.followers.pop(connection_id, None) is not None:
             feed.bell.set()
 
-    async def _forget(self, connection_id: str) -> None:
-        followed = [feed for feed in self._feeds.values() if connection_id in feed.followers]
-        for feed in followed:
+    def _forget(self, connection_id: str) -> None:
+        for feed in self._feeds.values():
             self._drop(connection_id, feed)
-        await asyncio.gather(*(self._channel.ended(connection_id, feed.order_id) for feed in followed))
 
     async def _catch_up(self) -> None:
         """Find, every `poll` seconds, the orders that have more events than were heard of."""
@@ -241,7 +239,7 @@ class Relay:
         try:
             await self._send(feed, connection_id)
         except ConnectionGone:
-            await self._forget(connection_id)
+            self._forget(connection_id)
             await self._channel.forget(connection_id)
             return
         except Exception as error:

@@ -1,16 +1,36 @@
-"""Taking an order: store it with its first event, queue it, ring the doorbell."""
+"""Taking an order: store it with its first event, queue it, ring the doorbell.
+
+A key makes it safe to submit again: the second submit gets the first one's order. When the queue is away the
+order is withdrawn before the client is told to try again; if even that can't be done, the sweep will queue
+it, and the client that tries again under its key finds it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ..domain.errors import TemporarilyUnavailable
-from ..domain.order import Event, Terms
-from .ports import Events, Queue, Store
+from ..domain.lifecycle import Status
+from ..domain.order import Order, Terms
+from .ports import Events, NewOrder, Queue, Store
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What became of a submit; `replayed` if its key had an order already."""
+
+    order_id: str
+    status: Status
+    replayed: bool
+
+    def to_wire(self, websocket: str) -> dict[str, object]:
+        """The answer to a submit; `websocket` is where to follow the order."""
+        return {"orderId": self.order_id, "status": self.status, "websocket": websocket}
 
 
 class Submission:
@@ -22,14 +42,18 @@ class Submission:
         self._events = events
         self._new_id = new_id
 
-    async def submit(self, terms: Terms) -> Event:
-        """The order's first event. Raises TemporarilyUnavailable, and then nothing is stored."""
-        event = await self._store.create(self._new_id(), terms)
-        await asyncio.gather(self._enqueue(event.order_id), self._events.publish(event))
-        return event
+    async def submit(self, terms: Terms, *, client: str = "", key: str | None = None) -> Submitted:
+        """Take the order. Raises IdempotencyConflict, LimitReached, TemporarilyUnavailable."""
+        created = await self._store.create(NewOrder(self._new_id(), terms, client, key))
+        if isinstance(created, Order):
+            return Submitted(created.id, created.status, replayed=True)
+        await asyncio.gather(self._enqueue(created.order_id), self._events.publish(created))
+        return Submitted(created.order_id, created.status, replayed=False)
 
     async def _enqueue(self, order_id: str) -> None:
         try:
             await self._queue.send(order_id)
-        except TemporarilyUnavailable as error:  # it is committed: the sweep will queue it
-            log.warning("order %s is not queued yet: %s", order_id, error)
+        except TemporarilyUnavailable:
+            if await self._store.withdraw(order_id):
+                raise
+            log.warning("order %s reached the queue, whose answer did not reach us", order_id)

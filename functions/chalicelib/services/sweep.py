@@ -1,4 +1,8 @@
-"""The sweep: queues again what was committed and never queued, and what a lost worker left behind."""
+"""The sweep: queues again what was committed and never queued, and what a lost worker left behind.
+
+Whoever takes such an order from the queue asks the chain about it first, so this is also how orders stuck in
+flight are reconciled. Idempotency keys whose time is over are forgotten along the way.
+"""
 
 from __future__ import annotations
 
@@ -23,4 +27,6 @@ class Sweep:
             await asyncio.gather(*(self._queue.send(order_id) for order_id in order_ids))
             swept += len(order_ids)
             if len(order_ids) < self._batch:
-                return swept
+                break
+        await self._store.forget_expired_keys()
+        return swept

@@ -1,17 +1,76 @@
 -- The engine's statements. Each takes its rows as one JSON array, so it serves one order or a hundred alike.
 
 -- name: create_orders
+-- Gives back the orders it created. The others were too many for their client, or came under a key that is taken.
 WITH given AS (
-    SELECT * FROM json_to_recordset(%(rows)s::json)
-        AS item (id uuid, token_in text, token_out text, amount_in numeric, slippage_bps integer, detail json)
+    SELECT *, row_number() OVER (PARTITION BY client) AS nth FROM json_to_recordset(%(rows)s::json) AS item (
+        id uuid, token_in text, token_out text, amount_in numeric, slippage_bps integer, detail json, client text,
+        client_order_id text, key text, fingerprint text
+    )
+), busy AS (
+    SELECT client, count(*) AS outstanding FROM orders
+    WHERE client IN (SELECT client FROM given) AND status NOT IN ('confirmed', 'failed')
+    GROUP BY client
+), admitted AS (
+    SELECT given.* FROM given LEFT JOIN busy USING (client)
+    WHERE coalesce(outstanding, 0) + nth <= %(max_outstanding)s
+), keyed AS (
+    INSERT INTO idempotency_keys (key, order_id, fingerprint, expires_at)
+    SELECT DISTINCT ON (key) key, id, fingerprint, clock_timestamp() + %(key_ttl_s)s * interval '1 s'
+    FROM admitted WHERE key IS NOT NULL ORDER BY key
+    ON CONFLICT (key) DO UPDATE SET
+        order_id = excluded.order_id, fingerprint = excluded.fingerprint, expires_at = excluded.expires_at
+    WHERE idempotency_keys.expires_at < clock_timestamp()
+    RETURNING order_id
 ), created AS (
-    INSERT INTO orders (id, token_in, token_out, amount_in, slippage_bps)
-    SELECT id, token_in, token_out, amount_in, slippage_bps FROM given
+    INSERT INTO orders (id, token_in, token_out, amount_in, slippage_bps, client, client_order_id)
+    SELECT id, token_in, token_out, amount_in, slippage_bps, client, client_order_id
+    FROM admitted WHERE key IS NULL OR id IN (SELECT order_id FROM keyed)
     RETURNING id, seq, status, attempt, created_at
 )
 INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
 SELECT created.id, seq, status, attempt, created_at, detail FROM created JOIN given USING (id)
 RETURNING *;
+
+-- name: find_keys
+SELECT key, fingerprint, orders.* FROM idempotency_keys
+JOIN json_to_recordset(%(rows)s::json) AS given (key text) USING (key)
+JOIN orders ON orders.id = order_id
+WHERE expires_at >= clock_timestamp();
+
+-- name: forget_expired_keys
+DELETE FROM idempotency_keys WHERE key IN (
+    SELECT key FROM idempotency_keys WHERE expires_at < clock_timestamp() LIMIT 10000 FOR UPDATE SKIP LOCKED
+);
+
+-- name: withdraw_orders
+-- Only what no worker has seen.
+WITH given AS (
+    SELECT * FROM json_to_recordset(%(rows)s::json) AS item (id uuid)
+), unseen AS (
+    SELECT id FROM orders JOIN given USING (id) WHERE status = 'pending' AND fence = 0 FOR UPDATE OF orders
+), untold AS (
+    DELETE FROM order_events WHERE order_id IN (SELECT id FROM unseen)
+)
+DELETE FROM orders WHERE id IN (SELECT id FROM unseen) RETURNING id;
+
+-- name: redrive_orders
+-- The one way out of `failed`: an operator gives the order a new set of attempts.
+WITH given AS (
+    SELECT * FROM json_to_recordset(%(rows)s::json) AS item (id uuid)
+), moved AS (
+    UPDATE orders SET
+        status = 'pending', attempt = 1, seq = orders.seq + 1, updated_at = clock_timestamp(),
+        due_at = clock_timestamp(), redrives = orders.redrives + 1, error = NULL, code = NULL,
+        signature = NULL, transaction = NULL, last_valid_block_height = NULL
+    FROM given
+    WHERE orders.id = given.id AND orders.status = 'failed'
+    RETURNING orders.id AS order_id, orders.seq, orders.status, orders.attempt, orders.updated_at AS at,
+        json_build_object('redriven', orders.redrives) AS detail
+), told AS (
+    INSERT INTO order_events (order_id, seq, status, attempt, at, detail) SELECT * FROM moved
+)
+SELECT * FROM moved;
 
 -- name: claim_orders
 -- Nobody may hold the order, and it must be alive. A pending one moves on to routing; one that a lost worker left

@@ -1,0 +1,18 @@
+-- A client that submits again, because it does not know what came of the first time, gets the first order.
+
+CREATE TABLE idempotency_keys (
+    key         text PRIMARY KEY,
+    order_id    uuid NOT NULL REFERENCES orders (id) ON DELETE CASCADE,
+    fingerprint text NOT NULL,             -- of the terms: the same key with others is a conflict
+    expires_at  timestamptz NOT NULL
+);
+
+CREATE INDEX idempotency_keys_expiry ON idempotency_keys (expires_at);
+CREATE INDEX idempotency_keys_order ON idempotency_keys (order_id);
+
+ALTER TABLE orders
+    ADD COLUMN client text NOT NULL DEFAULT '',  -- who submitted it: an API key's id, or an address
+    ADD COLUMN client_order_id text,
+    ADD COLUMN redrives integer NOT NULL DEFAULT 0;
+
+CREATE INDEX orders_outstanding ON orders (client) WHERE status NOT IN ('confirmed', 'failed');
