@@ -87,8 +87,8 @@ class Execution:
         match claim:
             case Claim():
                 return await self._work(claim)
-            case Held():
-                return Outcome(done=False, retry_in_ms=claim.remaining_ms)
+            case Held():  # by one with a message of its own; should it be lost, the sweep queues the order again
+                return Outcome(done=True)
             case Order():
                 return Outcome(done=claim.status is Status.CONFIRMED)
             case None:
