@@ -19,12 +19,19 @@ from typing import Any
 
 from chalicelib import runtime
 from chalicelib.config import Config
-from chalicelib.domain.errors import AttemptFailed, BlockhashExpired, ClaimLost, TemporarilyUnavailable
-from chalicelib.domain.lifecycle import NEXT, Status
+from chalicelib.domain.errors import (
+    AttemptFailed,
+    BlockhashExpired,
+    ClaimLost,
+    IdempotencyConflict,
+    LimitReached,
+    TemporarilyUnavailable,
+)
+from chalicelib.domain.lifecycle import NEXT, TERMINAL, Status
 from chalicelib.domain.order import Event, Order, Terms
 from chalicelib.domain.routing import Quote
 from chalicelib.domain.tokens import Token
-from chalicelib.services.ports import Claim, ConnectionGone, Following, Heard, Held, Transition
+from chalicelib.services.ports import Claim, ConnectionGone, Following, Heard, Held, NewOrder, Transition
 from chalicelib.venues.venue import Landed, ProgramError, SignedTransaction, Swap, TransactionStatus
 
 KEPT = ("dex", "quoted_out", "minimum_out", "amount_out", "tx_hash")
@@ -118,34 +125,90 @@ class Row:
     fence: int = 0
     lease_until: datetime | None = None
     transaction: SignedTransaction | None = None
+    client: str = ""
+    redrives: int = 0
+
+
+@dataclass
+class Key:
+    """What the table `idempotency_keys` holds of a key."""
+
+    order_id: str
+    terms: Terms
+    expires_at: datetime
 
 
 class MemoryStore(Away):
     """`services.ports.Store`; time goes on only by `pass_time`, and each change takes a microsecond."""
 
-    def __init__(self, *, lease_ms: int = 45_000, sweep_after_ms: int = 60_000) -> None:
+    def __init__(
+        self,
+        *,
+        lease_ms: int = 45_000,
+        sweep_after_ms: int = 60_000,
+        key_ttl_s: int = 86_400,
+        max_outstanding: int = 10_000,
+    ) -> None:
         self.rows: dict[str, Row] = {}
         self.log: dict[str, list[Event]] = {}
+        self.keys: dict[str, Key] = {}
         self.reads = 0
         self._lease = timedelta(milliseconds=lease_ms)
         self._sweep_after = timedelta(milliseconds=sweep_after_ms)
+        self._key_ttl = timedelta(seconds=key_ttl_s)
+        self._max_outstanding = max_outstanding
         self._now = datetime(2026, 1, 1, tzinfo=UTC)
 
     async def pass_time(self, seconds: float) -> None:
         self._now += timedelta(seconds=seconds)
 
-    async def create(self, order_id: str, terms: Terms) -> Event:
+    async def create(self, new: NewOrder) -> Event | Order:
         self._reach()
         now = self._tick()
-        self.rows[order_id] = Row(Order(order_id, terms, Status.PENDING, 1, 0, now, now), due_at=now)
-        self.log[order_id] = []
-        return self._move(self.rows[order_id], Status.PENDING, terms.to_wire())
+        key = self.keys.get(new.key) if new.key else None
+        if key is not None and key.expires_at >= now:
+            if key.terms != new.terms:
+                raise IdempotencyConflict(orderId=key.order_id)
+            return self.rows[key.order_id].order
+        if self._outstanding(new.client) >= self._max_outstanding:
+            raise LimitReached(code="TOO_MANY_ORDERS", limit=self._max_outstanding)
+        if new.key:
+            self.keys[new.key] = Key(new.id, new.terms, now + self._key_ttl)
+        order = Order(new.id, new.terms, Status.PENDING, 1, 0, now, now, client_order_id=new.key)
+        self.rows[new.id] = Row(order, due_at=now, client=new.client)
+        self.log[new.id] = []
+        return self._move(self.rows[new.id], Status.PENDING, new.terms.to_wire())
+
+    async def withdraw(self, order_id: str) -> bool:
+        self._reach()
+        row = self.rows.get(order_id)
+        if row is None or row.fence or row.order.status is not Status.PENDING:
+            return False
+        del self.rows[order_id], self.log[order_id]
+        self.keys = {name: key for name, key in self.keys.items() if key.order_id != order_id}
+        return True
+
+    async def redrive(self, order_id: str) -> Event | None:
+        self._reach()
+        row = self.rows.get(order_id)
+        if row is None or row.order.status is not Status.FAILED:
+            return None
+        row.order = replace(row.order, attempt=1, error=None, code=None)
+        row.redrives += 1
+        row.transaction, row.due_at = None, self._tick()
+        return self._move(row, Status.PENDING, {"redriven": row.redrives})
+
+    async def forget_expired_keys(self) -> None:
+        self._reach()
+        self.keys = {name: key for name, key in self.keys.items() if key.expires_at >= self._now}
 
     async def claim(self, order_id: str) -> Claim | Held | Order | None:
         self._reach()
         row, now = self.rows.get(order_id), self._tick()
-        if row is None or row.order.is_terminal:
-            return row and row.order
+        if row is None:
+            return None
+        if row.order.is_terminal:
+            return row.order
         if row.lease_until is not None and row.lease_until >= now:
             return Held(int((row.lease_until - now).total_seconds() * 1000))
         resumed = row.order.status is not Status.PENDING
@@ -164,6 +227,8 @@ class MemoryStore(Away):
         kept = {name: found[name] for name in KEPT if found[name] is not None}
         row.order = replace(row.order, error=transition.error, code=transition.code, **kept)
         row.lease_until = row.due_at = self._tick() + self._lease
+        if transition.status in TERMINAL:
+            row.lease_until = None
         if transition.retry_in_ms is not None:
             row.order = replace(row.order, attempt=row.order.attempt + 1)
             row.lease_until, row.transaction = None, None
@@ -182,7 +247,7 @@ class MemoryStore(Away):
     async def order(self, order_id: str) -> Order | None:
         self._reach()
         row = self.rows.get(order_id)
-        return row and row.order
+        return row.order if row else None
 
     async def orders(
         self, limit: int, before: tuple[datetime, str] | None, status: Status | None
@@ -218,6 +283,9 @@ class MemoryStore(Away):
     def append(self, order_id: str, status: Status, **detail: object) -> Event:
         """The next event of an order, whoever works on it: for tests of those who watch."""
         return self._move(self.rows[order_id], status, detail)
+
+    def _outstanding(self, client: str) -> int:
+        return sum(row.client == client and not row.order.is_terminal for row in self.rows.values())
 
     def _held(self, order_id: str, fence: int) -> Row:
         row = self.rows[order_id]
@@ -376,10 +444,17 @@ class Redis(Away):
 
     def __init__(self) -> None:
         self.connections: defaultdict[int, set[str]] = defaultdict(set)
+        self.clients: defaultdict[str, set[str]] = defaultdict(set)
         self.followings: defaultdict[int, dict[tuple[str, str], int]] = defaultdict(dict)
         self.leases: dict[int, str] = {}
         self.ears: set[MemoryChannel] = set()
         self.rings: Callable[[Event], int] = lambda event: 1
+
+    def forget(self, shard: int, connection_id: str) -> None:
+        self.connections[shard].discard(connection_id)
+        for key in [*self.followings[shard]]:
+            if key[0] == connection_id:
+                del self.followings[shard][key]
 
     def control(self, shard: int, heard: Heard) -> None:
         for ear in self.ears:
@@ -393,6 +468,7 @@ class Redis(Away):
     def flush(self) -> None:
         """As an empty server after a restart: the subscriptions are made anew."""
         self.connections.clear()
+        self.clients.clear()
         self.followings.clear()
         self.leases.clear()
         self.cut()
@@ -418,21 +494,36 @@ class MemoryEvents(Away):
 class MemoryRegistry:
     """`services.ports.Registry`."""
 
-    def __init__(self, redis: Redis, *, shards: int = 1) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        shards: int = 1,
+        sockets_per_client: int = 2000,
+        followings_per_socket: int = 5000,
+    ) -> None:
         self._redis = redis
         self._shards = shards
+        self._sockets_per_client = sockets_per_client
+        self._followings_per_socket = followings_per_socket
 
     def shard(self, connection_id: str) -> int:
         return sum(connection_id.encode()) % self._shards
 
-    async def connect(self, connection_id: str) -> None:
+    async def connect(self, connection_id: str, client: str) -> None:
         self._redis._reach()
+        if len(self._redis.clients[client]) >= self._sockets_per_client:
+            raise LimitReached(code="TOO_MANY_CONNECTIONS", limit=self._sockets_per_client)
+        self._redis.clients[client].add(connection_id)
         self._redis.connections[self.shard(connection_id)].add(connection_id)
 
     async def follow(self, following: Following) -> None:
         self._redis._reach()
         shard, key = self.shard(following.connection_id), (following.connection_id, following.order_id)
-        self._redis.followings[shard].setdefault(key, following.after)
+        known = self._redis.followings[shard]
+        if key not in known and self._followed(shard, key[0]) >= self._followings_per_socket:
+            raise LimitReached(code="TOO_MANY_SUBSCRIPTIONS", limit=self._followings_per_socket)
+        known.setdefault(key, following.after)
         self._redis.control(shard, Heard(follow=key))
 
     async def unfollow(self, connection_id: str, order_id: str) -> None:
@@ -441,9 +532,10 @@ class MemoryRegistry:
         self._redis.followings[shard].pop(key, None)
         self._redis.control(shard, Heard(unfollow=key))
 
-    async def disconnect(self, connection_id: str) -> None:
+    async def disconnect(self, connection_id: str, client: str) -> None:
         self._redis._reach()
-        self._redis.connections[self.shard(connection_id)].discard(connection_id)
+        self._redis.clients[client].discard(connection_id)
+        self._redis.forget(self.shard(connection_id), connection_id)
         self._redis.control(self.shard(connection_id), Heard(disconnect=connection_id))
 
     async def has_relay(self, connection_id: str) -> bool:
@@ -454,6 +546,9 @@ class MemoryRegistry:
         self._redis._reach()
         busy = (shard for shard, connections in self._redis.connections.items() if connections)
         return sorted(shard for shard in busy if shard not in self._redis.leases)
+
+    def _followed(self, shard: int, connection_id: str) -> int:
+        return sum(key[0] == connection_id for key in self._redis.followings[shard])
 
 
 class MemoryChannel:
@@ -490,7 +585,7 @@ class MemoryChannel:
 
     async def forget(self, connection_id: str) -> None:
         self._redis._reach()
-        self._redis.connections[self.shard].discard(connection_id)
+        self._redis.forget(self.shard, connection_id)
 
     async def listen(self, order_id: str) -> None:
         self.listening.add(order_id)
@@ -571,19 +666,25 @@ class MemoryEngine:
 
     def __init__(self, **settings: Any) -> None:
         self.redis = Redis()
-        self.store, self.queue, self.events = MemoryStore(), MemoryQueue(), MemoryEvents(self.redis)
-        self.registry, self.push, self.launcher = MemoryRegistry(self.redis), MemoryPush(), MemoryLauncher()
+        config = self._config = Config(**settings)
+        self.store = MemoryStore(
+            key_ttl_s=config.idempotency_ttl_s, max_outstanding=config.max_outstanding_orders
+        )
+        self.registry = MemoryRegistry(
+            self.redis,
+            sockets_per_client=config.max_sockets_per_client,
+            followings_per_socket=config.max_subscriptions,
+        )
+        self.queue, self.events = MemoryQueue(), MemoryEvents(self.redis)
+        self.push, self.launcher = MemoryPush(), MemoryLauncher()
         self.raydium, self.meteora = MemoryVenue("raydium", 150_000_000), MemoryVenue("meteora", 151_000_000)
         self.chain = MemoryChain()
-        self._settings = settings
 
     def __enter__(self) -> MemoryEngine:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        engine = runtime.start(
-            Config(**self._settings), loop=self._loop, push=self.push, launcher=self.launcher
-        )
+        engine = runtime.start(self._config, loop=self._loop, push=self.push, launcher=self.launcher)
         venues = {venue.name: venue for venue in (self.raydium, self.meteora)}
         vars(engine).update(
             store=self.store,

@@ -21,6 +21,7 @@ from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.tokens import find_token
 from chalicelib.services import execution
 from chalicelib.services.execution import Execution, ExecutionLimits, Outcome
+from chalicelib.services.ports import NewOrder
 from chalicelib.services.quoting import Quoting
 
 from tests.fakes import (
@@ -73,7 +74,7 @@ class World:
         )
 
     async def submit(self) -> World:
-        await self.store.create(ORDER, TERMS)
+        await self.store.create(NewOrder(ORDER, TERMS))
         return self
 
     async def deliver(self, worker: Execution | None = None) -> Outcome:
@@ -357,13 +358,11 @@ async def test_a_price_that_takes_too_long_to_compute_is_a_venue_error_and_not_a
     assert "bug" not in str(world.told[-1]["error"])
 
 
-async def test_an_order_that_is_held_comes_back_when_its_lease_ends() -> None:
+async def test_the_message_of_an_order_that_another_holds_is_done_with() -> None:
     world = await World().submit()
     await world.store.claim(ORDER)
     await world.store.pass_time(30)
-    outcome = await world.deliver()
-    assert not outcome.done
-    assert 14_900 <= outcome.retry_in_ms <= 15_000
+    assert await world.deliver() == Outcome(done=True)
     assert world.steps == [("pending", 1), ("routing", 1)]
 
 
@@ -416,7 +415,8 @@ async def test_a_claim_lost_to_another_worker_changes_nothing(reached: str) -> N
 async def test_ten_deliveries_at_once_make_one_swap() -> None:
     world = await World().submit()
     outcomes = await asyncio.gather(*(world.deliver() for _ in range(10)))
-    assert [outcome.done for outcome in outcomes].count(True) == 1
+    assert outcomes == [Outcome(done=True)] * 10  # one has filled it, and to the others it was held
+    assert world.status is Status.CONFIRMED
     world.check()
 
 

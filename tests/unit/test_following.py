@@ -9,7 +9,7 @@ from chalicelib.domain.errors import InvalidRequest, NotFound, TemporarilyUnavai
 from chalicelib.domain.order import Terms
 from chalicelib.domain.tokens import find_token
 from chalicelib.services.following import Sockets, SocketSettings
-from chalicelib.services.ports import ConnectionGone
+from chalicelib.services.ports import ConnectionGone, NewOrder
 from chalicelib.services.submission import Submission
 
 from tests.fakes import (
@@ -26,6 +26,7 @@ SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)
 ORDER = "11111111-1111-4111-8111-111111111111"
 UNKNOWN = "22222222-2222-4222-8222-222222222222"
 NEW = "33333333-3333-4333-8333-333333333333"
+CLIENT = "127.0.0.1"
 
 
 class World:
@@ -41,7 +42,7 @@ class World:
 
     async def say(self, **message: object) -> Any:
         """The answer to a message."""
-        await self.sockets.message("client", message)
+        await self.sockets.message("client", CLIENT, message)
         return self.push.frames["client"][-1]
 
     @property
@@ -52,19 +53,19 @@ class World:
 @pytest.fixture
 async def world() -> World:
     world = World()
-    await world.store.create(ORDER, Terms(SOL, USDC, 10**9, 100))
+    await world.store.create(NewOrder(ORDER, Terms(SOL, USDC, 10**9, 100)))
     return world
 
 
 @pytest.mark.parametrize(("after", "told"), [(None, 0), ("0", 0), ("3", 3)])
 async def test_a_client_connects_and_follows_an_order(world: World, after: str | None, told: int) -> None:
-    await world.sockets.connect("client", ORDER, after)
+    await world.sockets.connect("client", CLIENT, ORDER, after)
     assert world.redis.connections[0] == {"client"}
     assert world.followed == {ORDER: told}
 
 
 async def test_a_client_may_connect_without_an_order(world: World) -> None:
-    await world.sockets.connect("client", None, None)
+    await world.sockets.connect("client", CLIENT, None, None)
     assert (world.redis.connections[0], world.followed) == ({"client"}, {})
 
 
@@ -85,16 +86,16 @@ async def test_who_asks_for_what_is_not_there_is_not_let_in(
     world: World, order_id: str, after: str | None, error: type[Exception], code: str
 ) -> None:
     with pytest.raises(error) as caught:
-        await world.sockets.connect("client", order_id, after)
+        await world.sockets.connect("client", CLIENT, order_id, after)
     assert caught.value.code == code  # type: ignore[attr-defined]
     assert (world.redis.connections[0], world.followed, world.launcher.launched) == (set(), {}, [])
 
 
 async def test_the_first_client_starts_the_relay_and_the_next_finds_it(world: World) -> None:
-    await world.sockets.connect("client", ORDER, None)
+    await world.sockets.connect("client", CLIENT, ORDER, None)
     assert world.launcher.launched == [0]
     world.redis.leases[0] = "relay"
-    await world.sockets.connect("other", ORDER, None)
+    await world.sockets.connect("other", CLIENT, ORDER, None)
     assert world.launcher.launched == [0]
 
 
@@ -174,22 +175,22 @@ async def test_a_store_that_is_away_is_said_on_the_socket(world: World) -> None:
 async def test_a_registry_that_is_away_lets_nobody_in_halfway(world: World) -> None:
     world.redis.away = True
     with pytest.raises(TemporarilyUnavailable):
-        await world.sockets.connect("client", ORDER, None)
+        await world.sockets.connect("client", CLIENT, ORDER, None)
 
 
 async def test_a_client_that_left_before_its_answer_is_said_to_be_gone(world: World) -> None:
     world.push.gone.add("client")
     with pytest.raises(ConnectionGone):
-        await world.sockets.message("client", {"action": "ping"})
+        await world.sockets.message("client", CLIENT, {"action": "ping"})
 
 
 async def test_who_leaves_is_no_longer_connected(world: World) -> None:
-    await world.sockets.connect("client", ORDER, None)
-    await world.sockets.disconnect("client")
+    await world.sockets.connect("client", CLIENT, ORDER, None)
+    await world.sockets.disconnect("client", CLIENT)
     assert world.redis.connections[0] == set()
 
 
 async def test_many_messages_at_once_each_get_their_answer(world: World) -> None:
-    pings = (world.sockets.message("client", {"action": "ping"}) for _ in range(20))
+    pings = (world.sockets.message("client", CLIENT, {"action": "ping"}) for _ in range(20))
     await asyncio.gather(*pings)
     assert world.push.frames["client"] == [{"action": "pong"}] * 20

@@ -10,6 +10,7 @@ import pytest
 from chalicelib.domain.errors import InsufficientLiquidity, VenueUnavailable
 from chalicelib.domain.order import Terms
 from chalicelib.domain.tokens import find_token
+from chalicelib.services.ports import NewOrder
 
 from tests.fakes import MemoryEngine
 
@@ -20,7 +21,7 @@ ORDER = "11111111-1111-4111-8111-111111111111"
 @pytest.fixture
 def engine() -> Iterator[MemoryEngine]:
     with MemoryEngine(confirm_timeout_ms=200) as engine:
-        asyncio.run(engine.store.create(ORDER, Terms(SOL, USDC, 10**9, 100)))
+        asyncio.run(engine.store.create(NewOrder(ORDER, Terms(SOL, USDC, 10**9, 100))))
         yield engine
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from chalicelib.domain.lifecycle import Status
-from chalicelib.domain.order import Terms
+from chalicelib.domain.order import Event, Terms
 from chalicelib.domain.tokens import find_token
-from chalicelib.services.ports import Following, Heard
+from chalicelib.services.ports import Following, Heard, NewOrder
 from chalicelib.services.relay import Relay
 
 from tests.fakes import (
@@ -26,6 +26,7 @@ SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)
 TERMS = Terms(SOL, USDC, 10**9, slippage_bps=100)
 LIFE = (Status.ROUTING, Status.BUILDING, Status.SUBMITTED, Status.CONFIRMED)
 WHOLE = [1, 2, 3, 4, 5]
+CLIENT = "127.0.0.1"
 
 
 class World:
@@ -43,7 +44,9 @@ class World:
 
     async def order(self) -> str:
         order_id = next(self._ids)
-        await self.events.publish(await self.store.create(order_id, TERMS))
+        created = await self.store.create(NewOrder(order_id, TERMS))
+        assert isinstance(created, Event)
+        await self.events.publish(created)
         return order_id
 
     async def move(self, order_id: str, *statuses: Status) -> None:
@@ -52,7 +55,7 @@ class World:
             await self.events.publish(self.store.append(order_id, status))
 
     async def follow(self, connection_id: str, order_id: str, after: int = 0) -> None:
-        await self.registry.connect(connection_id)
+        await self.registry.connect(connection_id, CLIENT)
         await self.registry.follow(Following(connection_id, order_id, after))
 
     def relay(
@@ -304,7 +307,7 @@ async def test_a_disconnect_clears_what_the_connection_followed(world: World) ->
     for order_id in (first, second):
         await world.follow("client", order_id)
         await world.sees("client", [1], order_id)
-    await world.registry.disconnect("client")
+    await world.registry.disconnect("client", CLIENT)
     await eventually(lambda: not world.redis.followings[0])
     await world.move(first, *LIFE)
     await world.is_quiet()
@@ -339,7 +342,7 @@ async def test_relays_that_follow_each_other_quickly_bring_everything_once(world
     for seq, status in enumerate(LIFE, start=2):
         await world.move(order_id, status)
         await world.sees("client", WHOLE[:seq])
-    await world.registry.disconnect("client")
+    await world.registry.disconnect("client", CLIENT)
     serving.cancel()
 
 
@@ -373,12 +376,12 @@ async def test_without_connections_a_relay_ends(world: World) -> None:
 
 
 async def test_a_relay_stays_while_anybody_is_connected(world: World) -> None:
-    await world.registry.connect("client")
+    await world.registry.connect("client", CLIENT)
     relay = world.relay(idle=0.03, poll=0.01)
     await world.is_quiet()
     await asyncio.wait([relay], timeout=0.1)
     assert not relay.done()
-    await world.registry.disconnect("client")
+    await world.registry.disconnect("client", CLIENT)
     assert await relay is False
 
 
@@ -388,7 +391,7 @@ async def test_who_connects_as_an_idle_relay_ends_gets_another(world: World) -> 
 
     class Last(MemoryChannel):
         async def release(self) -> None:
-            await world.registry.connect("last")
+            await world.registry.connect("last", CLIENT)
             await release(self)
 
     channel = Last(world.redis, 0, "ending")

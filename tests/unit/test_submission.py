@@ -1,29 +1,51 @@
 from __future__ import annotations
 
+import asyncio
+import itertools
+from dataclasses import replace
+from typing import Any
+
 import pytest
-from chalicelib.domain.errors import TemporarilyUnavailable
+from chalicelib.domain.errors import IdempotencyConflict, LimitReached, TemporarilyUnavailable
+from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Terms
 from chalicelib.domain.tokens import find_token
-from chalicelib.services.submission import Submission
+from chalicelib.services.ports import Claim
+from chalicelib.services.submission import Submission, Submitted
 
 from tests.fakes import MemoryEvents, MemoryQueue, MemoryStore
 
 SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
 TERMS = Terms(SOL, USDC, 1_500_000_000, 50)
+NEW = Submitted("order-1", Status.PENDING, replayed=False)
+REPLAYED = replace(NEW, replayed=True)
 
 
 class World:
-    def __init__(self) -> None:
-        self.store, self.queue, self.events = MemoryStore(), MemoryQueue(), MemoryEvents()
-        self.submission = Submission(self.store, self.queue, self.events, new_id=lambda: "new")
+    """What submits go to; orders are called order-1, order-2, …"""
+
+    def __init__(self, **store: Any) -> None:
+        self.store, self.queue, self.events = MemoryStore(**store), MemoryQueue(), MemoryEvents()
+        numbers = itertools.count(1)
+        self.submission = Submission(
+            self.store, self.queue, self.events, new_id=lambda: f"order-{next(numbers)}"
+        )
+        self.submit = self.submission.submit
+
+    @property
+    def left_behind(self) -> tuple[object, ...]:
+        return self.store.rows, self.store.log, self.store.keys, self.queue.sent
+
+
+NOTHING: tuple[object, ...] = ({}, {}, {}, [])
 
 
 async def test_an_order_is_stored_queued_and_told_of() -> None:
     world = World()
-    event = await world.submission.submit(TERMS)
-    assert event.to_wire() == world.store.log["new"][0].to_wire()
+    assert await world.submit(TERMS) == NEW
+    [event] = world.store.log["order-1"]
     assert (event.seq, event.status, event.attempt, dict(event.detail)) == (1, "pending", 1, TERMS.to_wire())
-    assert world.queue.sent == ["new"]
+    assert world.queue.sent == ["order-1"]
     assert world.events.published == [event]
 
 
@@ -31,20 +53,132 @@ async def test_without_a_store_nothing_is_queued_and_nobody_is_told() -> None:
     world = World()
     world.store.away = True
     with pytest.raises(TemporarilyUnavailable):
-        await world.submission.submit(TERMS)
-    assert (world.store.rows, world.queue.sent, world.events.published) == ({}, [], [])
+        await world.submit(TERMS, key="key")
+    assert world.left_behind == NOTHING
+    assert world.events.published == []
 
 
-async def test_an_order_that_could_not_be_queued_is_taken_all_the_same_for_the_sweep_to_queue() -> None:
+async def test_an_order_that_cannot_be_queued_is_withdrawn_with_its_event_and_its_key() -> None:
     world = World()
     world.queue.away = True
-    assert (await world.submission.submit(TERMS)).status == "pending"
+    with pytest.raises(TemporarilyUnavailable):
+        await world.submit(TERMS, key="key")
+    assert world.left_behind == NOTHING
+    world.queue.away = False
+    assert await world.submit(TERMS, key="key") == replace(NEW, order_id="order-2")  # the key was free again
+
+
+async def test_an_order_that_a_worker_has_seen_already_stays_whatever_the_queue_said() -> None:
+    world = World()
+    send = world.queue.send
+
+    async def deliver_and_break(order_id: str) -> None:
+        await send(order_id)
+        assert isinstance(await world.store.claim(order_id), Claim)
+        raise TemporarilyUnavailable("The answer was lost.")
+
+    world.queue.send = deliver_and_break  # type: ignore[method-assign]
+    assert await world.submit(TERMS) == NEW
+    assert world.store.rows["order-1"].order.status is Status.ROUTING
+
+
+async def test_an_order_that_can_be_neither_queued_nor_withdrawn_is_found_again_under_its_key() -> None:
+    world = World()
+
+    async def take_the_store_along(order_id: str) -> None:
+        world.store.away = True
+        raise TemporarilyUnavailable("Everything is away.")
+
+    world.queue.send = take_the_store_along  # type: ignore[method-assign]
+    with pytest.raises(TemporarilyUnavailable):
+        await world.submit(TERMS, key="key")
+    world.store.away = False
+    assert await world.submit(TERMS, key="key") == REPLAYED
     await world.store.pass_time(61)
-    assert await world.store.take_overdue(10) == ["new"]
+    assert await world.store.take_overdue(10) == ["order-1"]
 
 
 async def test_a_silent_doorbell_takes_no_order_away() -> None:
     world = World()
     world.events.away = True
-    await world.submission.submit(TERMS)
-    assert world.queue.sent == ["new"]
+    await world.submit(TERMS)
+    assert world.queue.sent == ["order-1"]
+
+
+async def test_the_same_key_gives_the_first_order_however_far_it_is() -> None:
+    world = World()
+    assert await world.submit(TERMS, key="key") == NEW
+    assert await world.submit(TERMS, key="key") == REPLAYED
+    world.store.append("order-1", Status.FAILED)
+    assert await world.submit(TERMS, key="key") == replace(REPLAYED, status=Status.FAILED)
+    assert world.queue.sent == ["order-1"]  # a replay is neither queued nor told of again
+    assert len(world.events.published) == 1
+
+
+async def test_fifty_identical_submits_at_once_make_one_order() -> None:
+    world = World()
+    answers = await asyncio.gather(*(world.submit(TERMS, key="key") for _ in range(50)))
+    assert answers.count(NEW) == 1
+    assert answers.count(REPLAYED) == 49
+    assert world.queue.sent == ["order-1"]
+
+
+async def test_without_a_key_equal_submits_are_different_orders() -> None:
+    world = World()
+    answers = [await world.submit(TERMS) for _ in range(3)]
+    assert len({answer.order_id for answer in answers}) == 3
+    assert not any(answer.replayed for answer in answers)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(TERMS, amount_in=TERMS.amount_in + 1),
+        replace(TERMS, slippage_bps=51),
+        replace(TERMS, token_in=USDC, token_out=SOL),
+    ],
+)
+async def test_the_same_key_with_other_terms_is_a_conflict_that_names_the_order(other: Terms) -> None:
+    world = World()
+    await world.submit(TERMS, key="key")
+    with pytest.raises(IdempotencyConflict) as caught:
+        await world.submit(other, key="key")
+    assert (caught.value.code, caught.value.details) == ("IDEMPOTENCY_CONFLICT", {"orderId": "order-1"})
+    assert (len(world.store.rows), len(world.queue.sent)) == (1, 1)
+
+
+async def test_a_key_whose_time_is_over_makes_a_new_order_and_holds_that_from_then_on() -> None:
+    world = World(key_ttl_s=60)
+    await world.submit(TERMS, key="key")
+    await world.store.pass_time(59)
+    assert (await world.submit(TERMS, key="key")).replayed  # which does not make it live longer
+    await world.store.pass_time(2)
+    second = await world.submit(replace(TERMS, amount_in=1), key="key")
+    assert not second.replayed
+    assert await world.submit(replace(TERMS, amount_in=1), key="key") == replace(second, replayed=True)
+    assert len(world.store.rows) == 2
+
+
+async def test_a_client_with_too_many_orders_under_way_is_told_and_others_are_served() -> None:
+    world = World(max_outstanding=2)
+    for _ in range(2):
+        await world.submit(TERMS, client="one")
+    with pytest.raises(LimitReached) as caught:
+        await world.submit(TERMS, client="one", key="key")
+    assert (caught.value.code, caught.value.details) == ("TOO_MANY_ORDERS", {"limit": 2})
+    assert (len(world.store.rows), world.store.keys) == (2, {})
+    assert not (await world.submit(TERMS, client="other")).replayed
+
+
+@pytest.mark.parametrize("status", [Status.CONFIRMED, Status.FAILED])
+async def test_an_order_that_ends_makes_room_for_another(status: Status) -> None:
+    world = World(max_outstanding=1)
+    await world.submit(TERMS, client="one")
+    world.store.append("order-1", status)
+    assert not (await world.submit(TERMS, client="one")).replayed
+
+
+async def test_who_has_too_many_orders_still_gets_those_back_whose_keys_it_repeats() -> None:
+    world = World(max_outstanding=1)
+    await world.submit(TERMS, client="one", key="key")
+    assert await world.submit(TERMS, client="one", key="key") == REPLAYED

@@ -5,17 +5,19 @@ from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Terms
 from chalicelib.domain.tokens import find_token
+from chalicelib.services.ports import NewOrder
 from chalicelib.services.sweep import Sweep
 
 from tests.fakes import MemoryQueue, MemoryStore
 
 SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
+TERMS = Terms(SOL, USDC, 10**9, 100)
 
 
 async def overdue(orders: int) -> tuple[MemoryStore, MemoryQueue]:
     store = MemoryStore(lease_ms=20_000, sweep_after_ms=60_000)
     for number in range(orders):
-        await store.create(f"order-{number}", Terms(SOL, USDC, 10**9, 100))
+        await store.create(NewOrder(f"order-{number}", TERMS))
     await store.pass_time(61)
     return store, MemoryQueue()
 
@@ -32,7 +34,7 @@ async def test_what_is_new_held_or_over_is_left_alone() -> None:
     store, queue = await overdue(3)
     await store.claim("order-0")  # somebody works on it
     store.append("order-1", Status.FAILED)
-    await store.create("order-3", Terms(SOL, USDC, 10**9, 100))
+    await store.create(NewOrder("order-3", TERMS))
     await Sweep(store, queue).run()
     assert queue.sent == ["order-2"]
 
