@@ -19,6 +19,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from .adapters.database import Database
+from .adapters.dead_letters import SqsDeadLetters
 from .adapters.events import RedisEvents
 from .adapters.launcher import LambdaRelayLauncher
 from .adapters.push import ApiGatewayPush
@@ -33,6 +34,7 @@ from .services.following import Sockets, SocketSettings
 from .services.health import Health, check_health
 from .services.ports import Push, RelayLauncher
 from .services.quoting import Quoting
+from .services.redrive import Redrive
 from .services.relay import Relay
 from .services.submission import Submission
 from .services.sweep import Sweep
@@ -91,6 +93,11 @@ class Runtime:
     def queue(self) -> SqsQueue:
         self.config.require("orders_queue_url")
         return SqsQueue(self.config.orders_queue_url, endpoint_url=self.config.aws_endpoint_url)
+
+    @cached_property
+    def dead_letters(self) -> SqsDeadLetters:
+        self.config.require("orders_dlq_url")
+        return SqsDeadLetters(self.config.orders_dlq_url, endpoint_url=self.config.aws_endpoint_url)
 
     @cached_property
     def events(self) -> RedisEvents:
@@ -159,10 +166,15 @@ class Runtime:
     def sweep(self) -> Sweep:
         return Sweep(self.store, self.queue)
 
+    @cached_property
+    def redrive(self) -> Redrive:
+        return Redrive(self.store, self.queue, self.events, self.dead_letters)
+
     async def health(self) -> Health:
-        """Whether Postgres, Redis and the queue answer."""
+        """Whether Postgres, Redis and the queue answer, and what the dead letters come to."""
         return await check_health(
-            {"database": self.store.check, "redis": self.events.check, "queue": self.queue.check}
+            {"database": self.store.check, "redis": self.events.check, "queue": self.queue.check},
+            self.dead_letters.summary if self.config.orders_dlq_url else None,
         )
 
     async def relay(self, shard: int, seconds: float) -> bool:

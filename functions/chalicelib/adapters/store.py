@@ -50,6 +50,7 @@ class PostgresStore:
         self._keep = Batcher(self._keep_all)
         self._events = Batcher(self._events_all)
         self._order = Batcher(self._orders_all)
+        self._redrive = Batcher(self._redrive_all)
 
     async def create(self, new: NewOrder) -> Event | Order:
         return await self._create(new) or await self._first(new)
@@ -58,8 +59,7 @@ class PostgresStore:
         return bool(await self._database.run("withdraw_orders", [{"id": order_id}]))
 
     async def redrive(self, order_id: str) -> Event | None:
-        rows = await self._database.run("redrive_orders", [{"id": order_id}])
-        return _event(rows[0]) if rows else None
+        return await self._redrive(order_id)
 
     async def forget_expired_keys(self) -> None:
         await self._database.run("forget_expired_keys")
@@ -142,6 +142,13 @@ class PostgresStore:
         if rows[0]["fingerprint"] != fingerprint(new.terms):
             raise IdempotencyConflict(orderId=str(rows[0]["id"]))
         return _order(rows[0])
+
+    async def _redrive_all(self, order_ids: Sequence[str]) -> list[Event | None]:
+        given = [{"id": order_id} for order_id in set(order_ids)]
+        events = {
+            str(row["order_id"]): _event(row) for row in await self._database.run("redrive_orders", given)
+        }
+        return [events.pop(order_id, None) for order_id in order_ids]  # asked for twice: redriven once
 
     async def _claim_all(self, order_ids: Sequence[str]) -> list[Claim | Held | Order | None]:
         given = [{"id": order_id, "lease_ms": self._lease_ms} for order_id in dict.fromkeys(order_ids)]

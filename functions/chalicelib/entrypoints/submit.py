@@ -115,11 +115,20 @@ def health() -> Response:
 
     def handle() -> Response:
         found = runtime.run(runtime.current().health())
-        answer = {name: "ok" if ok else "unavailable" for name, ok in found.servers.items()}
-        answer |= {"status": "ok" if found.ok else "degraded", "timestamp": timestamp(datetime.now(UTC))}
+        letters = found.dead_letters
+        answer = {
+            "status": "ok" if found.ok else "degraded",
+            **{name: "ok" if answers else "unavailable" for name, answers in found.servers.items()},
+            "deadLetters": letters and {"count": letters.count, "oldestSeconds": _seconds(letters.oldest_s)},
+            "timestamp": timestamp(datetime.now(UTC)),
+        }
         return Response(answer, status_code=200 if found.ok else 503)
 
     return respond(handle)
+
+
+def _seconds(age_s: float | None) -> float | None:
+    return None if age_s is None else round(age_s, 1)
 
 
 def _key(request: Request, from_body: str | None) -> str | None:

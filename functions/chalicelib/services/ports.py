@@ -131,6 +131,41 @@ class Queue(Protocol):
         """Return if the queue answers."""
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that was received too often; `order_id` is None if its body names no order."""
+
+    message_id: str
+    receipt: str
+    body: str
+    order_id: str | None
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterSummary:
+    """How many there are, and how old, in seconds, the oldest is that was looked at; None if none was."""
+
+    count: int
+    oldest_s: float | None
+
+
+class DeadLetters(Protocol):
+    """The queue's dead letters. Every method may raise TemporarilyUnavailable."""
+
+    def pages(self) -> AsyncIterator[list[DeadLetter]]:
+        """All of them, a page at a time, each once; their reader has them until it gives them back."""
+
+    async def give_back(self, letters: Sequence[DeadLetter]) -> None:
+        """Show them to others again."""
+
+    async def delete(self, letters: Sequence[DeadLetter]) -> None:
+        """They are done with."""
+
+    async def summary(self) -> DeadLetterSummary:
+        """How many, and how old; takes nothing from anyone."""
+
+
 class Events(Protocol):
     """The doorbell: who listens hears of an event at once, who does not reads the store."""
 
@@ -169,6 +204,9 @@ class Registry(Protocol):
 
     async def connect(self, connection_id: str, client: str) -> None:
         """A client has connected. Raises LimitReached."""
+
+    async def reserve(self, following: Following) -> None:
+        """Write it down, for the relay to be told of it by `follow`. Raises LimitReached."""
 
     async def follow(self, following: Following) -> None:
         """Write it down and tell the relay of the connection's shard. Raises LimitReached."""

@@ -57,7 +57,8 @@ DELETE FROM orders WHERE id IN (SELECT id FROM unseen) RETURNING id;
 -- name: redrive_orders
 -- The one way out of `failed`: an operator gives the order a new set of attempts.
 WITH given AS (
-    SELECT * FROM json_to_recordset(%(rows)s::json) AS item (id uuid)
+    SELECT orders.id FROM orders JOIN json_to_recordset(%(rows)s::json) AS item (id uuid) USING (id)
+    ORDER BY id FOR UPDATE OF orders
 ), moved AS (
     UPDATE orders SET
         status = 'pending', attempt = 1, seq = orders.seq + 1, updated_at = clock_timestamp(),

@@ -1,0 +1,44 @@
+"""The way to SQS: a boto3 client whose calls are soon over, and one error for whatever is wrong out there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, TypeVar
+
+import boto3
+from botocore.config import Config as BotoConfig
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ..domain.errors import TemporarilyUnavailable
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+Result = TypeVar("Result")
+
+MOST_AT_ONCE = 10  # messages that SQS gives or takes in a call
+
+
+def connect(endpoint_url: str, *, tries: int = 2) -> SQSClient:
+    """A client of AWS's SQS, or of an emulator's at `endpoint_url`; a try takes three seconds at most."""
+    return boto3.client(
+        "sqs",
+        endpoint_url=endpoint_url or None,
+        config=BotoConfig(
+            connect_timeout=1,
+            read_timeout=2,
+            max_pool_connections=20,
+            retries={"total_max_attempts": tries},
+            proxies={} if endpoint_url else None,  # an emulator is never behind a proxy
+        ),
+    )
+
+
+async def available(call: Callable[[], Result], threads: Executor | None = None) -> Result:
+    """What `call` gives, called in one of `threads`. Raises TemporarilyUnavailable while SQS is away."""
+    try:
+        return await asyncio.get_running_loop().run_in_executor(threads, call)
+    except (BotoCoreError, ClientError) as error:
+        raise TemporarilyUnavailable("The queue is not available right now.") from error
