@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from itertools import pairwise
 
 import pytest
 
@@ -29,7 +30,7 @@ def retries(events: list[Wire]) -> list[Wire]:
 
 def assert_waited(events: list[Wire]) -> None:
     """That each retry was announced with a doubling, jittered delay, and came no sooner."""
-    for event, following in zip(events, events[1:], strict=False):
+    for event, following in pairwise(events):
         if "retryInMs" in event:
             base = BACKOFF_MS[event["attempt"] - 1]
             assert base <= event["retryInMs"] <= base * 1.25
