@@ -13,15 +13,12 @@ from __future__ import annotations
 import json
 import time
 import zlib
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from ..domain.errors import TemporarilyUnavailable
 from ..services.ports import Following
+from .redis_pool import available
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +40,6 @@ def shard_keys(shard: int) -> ShardKeys:
 def field(connection_id: str, order_id: str) -> str:
     """A following's field in the hash."""
     return f"{connection_id} {order_id}"
-
-
-async def available(call: Callable[[], Awaitable[Any]]) -> Any:
-    """What `call` gives. Raises TemporarilyUnavailable while Redis is away."""
-    try:
-        return await call()
-    except (RedisError, OSError) as error:
-        raise TemporarilyUnavailable("Redis is not available right now.") from error
 
 
 class RedisRegistry:

@@ -19,7 +19,8 @@ from redis.exceptions import RedisError
 from ..services.ports import Following, Heard
 from .batcher import Batcher
 from .events import channel
-from .registry import available, field, shard_keys
+from .redis_pool import available
+from .registry import field, shard_keys
 
 log = logging.getLogger(__name__)
 
@@ -163,9 +164,11 @@ class RedisRelayChannel:
                     if listening is not None and not listening.done():
                         listening.set_result(None)
                 case {"type": "message", "channel": name, "data": text} if name == self._keys.control:
-                    yield _change(json.loads(text))
+                    yield _change(_parse(text))
                 case {"type": "message", "data": text}:
-                    yield Heard(event=json.loads(text))
+                    event = _parse(text)
+                    if event.keys() >= {"orderId", "seq", "status"}:
+                        yield Heard(event=event)
 
     async def _write_all(self, items: Sequence[tuple[str, str]]) -> list[None]:
         arguments = [part for item in items for part in item]
@@ -180,6 +183,18 @@ class RedisRelayChannel:
 def _following(name: str, after: str) -> Following:
     connection_id, order_id = name.split(" ")
     return Following(connection_id, order_id, int(after))
+
+
+def _parse(text: str) -> dict[str, object]:
+    """The object in `text`, an empty one if there is none: anyone can publish anything."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict):
+        return value
+    log.error("the relay heard what is no object: %.100r", text)
+    return {}
 
 
 def _change(change: dict[str, object]) -> Heard:
