@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from chalicelib.domain.lifecycle import Status
-from chalicelib.domain.order import Terms
+from chalicelib.domain.order import Event, Terms
 from chalicelib.domain.tokens import find_token
 from chalicelib.services.ports import Following, Heard
 from chalicelib.services.relay import Relay
@@ -463,6 +463,21 @@ async def test_a_follow_that_could_not_be_read_is_not_forgotten(world: World) ->
     await world.is_quiet()
     assert world.push.seqs("client") == []
     world.redis.away = False
+    await world.sees("client", [1])
+
+
+async def test_a_store_that_breaks_in_an_unheard_of_way_does_not_silence_an_order(world: World) -> None:
+    read, faults = world.store.events, iter([KeyError("a bug"), KeyError("a bug")])
+
+    async def breaks(order_id: str, after: int = 0) -> list[Event]:
+        if fault := next(faults, None):
+            raise fault
+        return await read(order_id, after)
+
+    world.store.events = breaks  # type: ignore[method-assign]
+    world.relay()
+    order_id = await world.order()
+    await world.follow("client", order_id)
     await world.sees("client", [1])
 
 
