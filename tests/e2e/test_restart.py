@@ -21,7 +21,7 @@ SETTINGS = {
     "SWEEP_AFTER_MS": "100",
     "RELAY_LEASE_MS": "1000",
 }
-MORE_THAN_ARE_IN_FLIGHT = 25
+MORE_THAN_ARE_IN_FLIGHT = 15
 
 
 @pytest.fixture(scope="module")
