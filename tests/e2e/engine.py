@@ -59,6 +59,11 @@ class Engine:
         """Whether our own gateway stands in front of it, and not API Gateway."""
         return self.state is not None
 
+    @property
+    def shows_its_inside(self) -> bool:
+        """Whether orders and messages can be counted where they are kept."""
+        return bool(self.database_url and self.queue_url)
+
     def socket_url(self, address: str = "", **parameters: object) -> str:
         """`address`, as the engine gave it, or the WebSocket API's own, with `parameters`."""
         query = urlencode(parameters)
