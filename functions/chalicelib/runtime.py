@@ -15,8 +15,6 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from .adapters.database import Database
 from .adapters.dead_letters import SqsDeadLetters
@@ -24,6 +22,7 @@ from .adapters.events import RedisEvents
 from .adapters.launcher import LambdaRelayLauncher
 from .adapters.push import ApiGatewayPush
 from .adapters.queue import SqsQueue
+from .adapters.redis_pool import connect
 from .adapters.registry import RedisRegistry
 from .adapters.relay_channel import RedisRelayChannel
 from .adapters.store import PostgresStore, StoreSettings
@@ -70,13 +69,7 @@ class Runtime:
     @cached_property
     def redis(self) -> Redis:
         self.config.require("redis_url")
-        return Redis.from_url(
-            self.config.redis_url,
-            decode_responses=True,
-            socket_connect_timeout=2,
-            socket_keepalive=True,
-            retry=Retry(NoBackoff(), 1),
-        )
+        return connect(self.config.redis_url, listeners=self.config.relay_shards)
 
     @cached_property
     def store(self) -> PostgresStore:

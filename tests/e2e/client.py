@@ -142,7 +142,7 @@ async def eventually(
     found: Any = None
     try:
         async with asyncio.timeout(PATIENCE_S):
-            while not is_it(found := await probe()):
+            while not is_it(found := await probe()):  # noqa: ASYNC110 - another process sets no event of ours
                 await asyncio.sleep(every_s)
     except TimeoutError:
         raise AssertionError(f"still {found!r} after {PATIENCE_S} s") from None

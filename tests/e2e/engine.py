@@ -59,6 +59,11 @@ class Engine:
         """Whether our own gateway stands in front of it, and not API Gateway."""
         return self.state is not None
 
+    @property
+    def shows_its_inside(self) -> bool:
+        """Whether orders and messages can be counted where they are kept."""
+        return bool(self.database_url and self.queue_url)
+
     def socket_url(self, address: str = "", **parameters: object) -> str:
         """`address`, as the engine gave it, or the WebSocket API's own, with `parameters`."""
         query = urlencode(parameters)
@@ -97,17 +102,19 @@ class LocalEngine:
         return self._process.pid
 
     @property
+    def is_running(self) -> bool:
+        """Whether it has been started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def log(self) -> str:
         """What it has said since it was first started."""
         return self._log.read_text()
 
     def start(self) -> Engine:
-        """Start it and wait until it serves."""
-        up = [sys.executable, "-P", "-m", "local", "up", "--port", str(self.port), "--state", str(self.state)]
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                up, env=self._environ, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
-            )
+        """Start it, unless it runs, and wait until it serves."""
+        if not self.is_running:
+            self._launch()
         self._await_health(time.monotonic() + STARTS_WITHIN_S)
         endpoints = find_running(self.state)
         assert endpoints is not None
@@ -132,10 +139,17 @@ class LocalEngine:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        if self._process and self._process.poll() is None:
+        if self.is_running:
             self.stop()
         erase(self.state)
         shutil.rmtree(self.state)
+
+    def _launch(self) -> None:
+        up = [sys.executable, "-P", "-m", "local", "up", "--port", str(self.port), "--state", str(self.state)]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                up, env=self._environ, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
 
     def _end(self, number: signal.Signals) -> int:
         assert self._process is not None

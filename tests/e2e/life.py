@@ -38,7 +38,7 @@ def statuses(events: Iterable[Wire]) -> list[str]:
 
 
 def assert_complete(events: Sequence[Wire]) -> None:
-    """That these are all events of one order's life, each once, in order, with the fields they should have."""
+    """That these are all events of one order's life, each once, in order, with their fields."""
     assert [event["seq"] for event in events] == [*range(1, len(events) + 1)], events
     assert len({event["orderId"] for event in events}) == 1
     assert events[0]["status"] == "pending"
@@ -60,7 +60,7 @@ def seconds(one: Wire, two: Wire) -> float:
 
 
 def most_in_flight(lives: Iterable[Sequence[Wire]]) -> int:
-    """How many attempts were under way at once, at most: from `routing` to an end or a return to `pending`."""
+    """How many attempts were under way at once, at most: from `routing` to the end or back to `pending`."""
     changes = []
     for events in lives:
         for event in events:

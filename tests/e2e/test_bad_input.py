@@ -13,7 +13,7 @@ import pytest
 from tests.e2e import evidence
 from tests.e2e.client import eventually
 from tests.e2e.engine import Engine
-from tests.e2e.raw import JSON, ask
+from tests.e2e.raw import ask
 
 SOL_MINT = "So11111111111111111111111111111111111111112"
 LIMIT = 128 * 1024
@@ -37,13 +37,17 @@ def at_rest(engine: Engine) -> Engine:
     async def waiting() -> int:
         return evidence.count_messages(engine)
 
-    asyncio.run(eventually(waiting, lambda messages: messages == 0))
+    if engine.shows_its_inside:
+        asyncio.run(eventually(waiting, lambda messages: messages == 0))
     return engine
 
 
 @pytest.fixture(autouse=True)
 def leaves_nothing(at_rest: Engine) -> Iterator[None]:
     """Whatever a test sends here, there are as many orders and messages as before."""
+    if not at_rest.shows_its_inside:
+        yield
+        return
     orders, messages = evidence.count_orders(at_rest), evidence.count_messages(at_rest)
     yield
     assert (evidence.count_orders(at_rest), evidence.count_messages(at_rest)) == (orders, messages)
@@ -260,9 +264,7 @@ def test_a_quote_that_there_cannot_be_is_refused(engine: Engine, query: str, cod
     ask(engine, "GET", f"/api/quote?{query}", headers={}).assert_refused(400, code)
 
 
-def test_a_good_order_after_all_these_is_taken(engine: Engine) -> None:
-    """And JSON may say what charset it is in, though it can be only one."""
+def test_json_may_be_spelled_otherwise_and_say_its_charset(engine: Engine) -> None:
     headers = {"Content-Type": "Application/JSON; charset=utf-8"}
     answer = ask(engine, "POST", "/api/orders/execute", order(tokenOut="SOL"), headers)
-    answer.assert_refused(400, "SAME_TOKEN")  # taken for what it is, and still nothing is left
-    assert JSON["Content-Type"] == "application/json"
+    answer.assert_refused(400, "SAME_TOKEN")  # and so it was read

@@ -18,6 +18,12 @@ from tests.e2e.raw import assert_discreet
 NOBODYS = str(uuid.UUID(int=1))
 TOO_BIG = 1009
 
+
+def subscribe(more: str = "") -> str:
+    """A subscription to nobody's order, with `more` in it."""
+    return f'{{"action": "subscribe", "orderId": "{NOBODYS}"{more}}}'
+
+
 MESSAGES = [
     ("", "EMPTY_BODY"),
     ("hello", "INVALID_JSON"),
@@ -35,10 +41,10 @@ MESSAGES = [
     ('{"action": "subscribe"}', "INVALID_ORDER_ID"),
     ('{"action": "subscribe", "orderId": 1}', "INVALID_ORDER_ID"),
     ('{"action": "subscribe", "orderId": "\\u0000"}', "INVALID_ORDER_ID"),
-    ('{"action": "subscribe", "orderId": "%s"}' % NOBODYS, "ORDER_NOT_FOUND"),
-    ('{"action": "subscribe", "orderId": "%s", "after": -1}' % NOBODYS, "INVALID_PARAMETER"),
-    ('{"action": "subscribe", "orderId": "%s", "after": true}' % NOBODYS, "INVALID_PARAMETER"),
-    ('{"action": "subscribe", "orderId": "%s", "after": 1e99}' % NOBODYS, "INVALID_PARAMETER"),
+    (subscribe(), "ORDER_NOT_FOUND"),
+    (subscribe(', "after": -1'), "INVALID_PARAMETER"),
+    (subscribe(', "after": true'), "INVALID_PARAMETER"),
+    (subscribe(', "after": 1e99'), "INVALID_PARAMETER"),
     ('{"action": "unsubscribe", "orderId": "me"}', "INVALID_ORDER_ID"),
     ("{}", "MISSING_FIELD"),
     ('{"tokenIn": "SOL", "tokenOut": "USDC"}', "MISSING_FIELD"),

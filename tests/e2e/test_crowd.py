@@ -40,8 +40,8 @@ async def test_fifty_clients_that_connect_at_any_time_see_their_orders_whole(cli
 async def test_of_a_hundred_orders_at_once_never_more_than_ten_are_in_flight_and_all_end(
     client: Client,
 ) -> None:
-    tokens = [*SOUND, "COPE", "RAY"]  # some of them are retried, and that counts, too
-    answers = await asyncio.gather(*(client.submit(tokens[n % 5], "USDC") for n in range(100)))
+    tokens = [*SOUND * 3, "COPE"]  # a tenth of them is retried twice, and that counts, too
+    answers = await asyncio.gather(*(client.submit(tokens[n % 10], "USDC") for n in range(100)))
     lives = await asyncio.gather(*(client.follow(answer) for answer in answers))
     for events in lives:
         assert_complete(events)

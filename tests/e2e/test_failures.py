@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from itertools import pairwise
 
 import pytest
 
@@ -22,6 +23,17 @@ ATTEMPT_THAT_LANDS = ["routing", "building", "submitted", "confirmed"]
 TOO_LARGE = "5000000000"
 
 
+@pytest.fixture(scope="module")
+def failed(engine: Engine) -> list[Wire]:
+    """The life of an order that was tried three times in vain."""
+
+    async def live() -> list[Wire]:
+        async with Client(engine) as client:
+            return await client.execute("FIDA", "USDC")
+
+    return asyncio.run(live())
+
+
 def retries(events: list[Wire]) -> list[Wire]:
     """The events that say that an attempt has failed and another follows."""
     return [event for event in events if "retryInMs" in event]
@@ -29,7 +41,7 @@ def retries(events: list[Wire]) -> list[Wire]:
 
 def assert_waited(events: list[Wire]) -> None:
     """That each retry was announced with a doubling, jittered delay, and came no sooner."""
-    for event, following in zip(events, events[1:], strict=False):
+    for event, following in pairwise(events):
         if "retryInMs" in event:
             base = BACKOFF_MS[event["attempt"] - 1]
             assert base <= event["retryInMs"] <= base * 1.25
@@ -48,44 +60,37 @@ async def test_venues_that_time_out_twice_and_then_answer_lead_to_a_confirmed_th
     assert_waited(events)
 
 
-async def test_venues_that_never_answer_fail_the_order_once_after_its_third_attempt(client: Client) -> None:
-    answer = await client.submit("FIDA", "USDC")
-    events = await client.follow(answer)
-    assert_complete(events)
-    assert statuses(events) == ["pending", "routing"] * 3 + ["failed"]
-    assert (events[-1]["code"], events[-1]["attempts"]) == ("QUOTE_TIMEOUT", 3)
-    assert events[-1]["error"]
-    assert_waited(events)
-    order = await client.order(answer["orderId"])
-    assert order["events"] == events
+async def test_venues_that_never_answer_fail_the_order_once_after_its_third_attempt(
+    client: Client, failed: list[Wire]
+) -> None:
+    assert_complete(failed)
+    assert statuses(failed) == ["pending", "routing"] * 3 + ["failed"]
+    assert (failed[-1]["code"], failed[-1]["attempts"]) == ("QUOTE_TIMEOUT", 3)
+    assert failed[-1]["error"]
+    assert_waited(failed)
+    order = await client.order(failed[0]["orderId"])
+    assert order["events"] == failed
     assert (order["status"], order["attempt"], order["code"]) == ("failed", 3, "QUOTE_TIMEOUT")
-    assert order["error"] == events[-1]["error"]
+    assert order["error"] == failed[-1]["error"]
     assert "txHash" not in order
 
 
 async def test_the_message_of_a_failed_order_becomes_a_dead_letter_once(
-    client: Client, engine: Engine
+    client: Client, engine: Engine, failed: list[Wire]
 ) -> None:
-    retried, hopeless = await asyncio.gather(
-        client.submit("FIDA", "USDC"), client.submit("SOL", "USDC", TOO_LARGE)
-    )
-    lives = await asyncio.gather(client.follow(retried), client.follow(hopeless))
+    hopeless = await client.execute("SOL", "USDC", TOO_LARGE)
 
     async def letters() -> list[str | None]:
         return await asyncio.to_thread(evidence.dead_letters, engine)
 
-    for order in (retried, hopeless):
-        order_id = order["orderId"]
+    for events in (failed, hopeless):
+        order_id = events[0]["orderId"]
         found = await eventually(letters, lambda ids, order_id=order_id: order_id in ids)
         assert found.count(order_id) == 1
-    for order, events in zip((retried, hopeless), lives, strict=True):
-        assert (await client.order(order["orderId"]))["events"] == events, "said once, however often received"
+        assert (await client.order(order_id))["events"] == events, "said once, however often received"
 
 
-async def test_dlq_list_shows_a_dead_letter_with_its_reason(client: Client, gateway: Engine) -> None:
-    answer = await client.submit("FIDA", "USDC")
-    await client.follow(answer)
-
+async def test_dlq_list_shows_a_dead_letter_with_its_reason(gateway: Engine, failed: list[Wire]) -> None:
     async def row() -> Wire | None:
         listing = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "local", "dlq", "list", "--json"),
@@ -95,13 +100,13 @@ async def test_dlq_list_shows_a_dead_letter_with_its_reason(client: Client, gate
         )
         output, _ = await listing.communicate()
         assert listing.returncode == 0
-        rows = [found for found in json.loads(output) if found["orderId"] == answer["orderId"]]
+        rows = [found for found in json.loads(output) if found["orderId"] == failed[0]["orderId"]]
         return rows[0] if rows else None
 
     found = await eventually(row)
     assert found is not None
     assert (found["status"], found["code"], found["attempts"]) == ("failed", "QUOTE_TIMEOUT", 3)
-    assert found["error"]
+    assert found["error"] == failed[-1]["error"]
 
 
 async def test_a_swap_that_slipped_is_tried_again_with_a_new_transaction(client: Client) -> None:

@@ -469,6 +469,21 @@ async def test_a_follow_that_could_not_be_read_is_not_forgotten(world: World) ->
     await world.sees("client", [1])
 
 
+async def test_a_store_that_breaks_in_an_unheard_of_way_does_not_silence_an_order(world: World) -> None:
+    read, faults = world.store.events, iter([KeyError("a bug"), KeyError("a bug")])
+
+    async def breaks(order_id: str, after: int = 0) -> list[Event]:
+        if fault := next(faults, None):
+            raise fault
+        return await read(order_id, after)
+
+    world.store.events = breaks  # type: ignore[method-assign]
+    world.relay()
+    order_id = await world.order()
+    await world.follow("client", order_id)
+    await world.sees("client", [1])
+
+
 @pytest.mark.parametrize("garbage", [Heard(), Heard(event={}), Heard(event={"orderId": None, "seq": "x"})])
 async def test_what_nobody_understands_does_not_stop_the_relay(world: World, garbage: Any) -> None:
     world.relay()

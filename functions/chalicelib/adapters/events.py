@@ -7,11 +7,11 @@ import logging
 from collections.abc import Sequence
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from ..domain.errors import TemporarilyUnavailable
 from ..domain.order import Event
 from .batcher import Batcher
+from .redis_pool import available
 
 log = logging.getLogger(__name__)
 
@@ -36,17 +36,14 @@ class RedisEvents:
             log.warning("event %s/%s was not published: %s", event.order_id, event.seq, error)
 
     async def check(self) -> None:
-        try:
-            await self._redis.ping()
-        except (RedisError, OSError) as error:
-            raise TemporarilyUnavailable("Redis is not available right now.") from error
+        await available(self._redis.ping)
 
     async def _publish_all(self, events: Sequence[Event]) -> list[None]:
-        try:
+        async def publish() -> None:
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for event in events:
                     pipeline.publish(channel(event.order_id), json.dumps(event.to_wire()))
                 await pipeline.execute()
-        except (RedisError, OSError) as error:
-            raise TemporarilyUnavailable("Redis is not available right now.") from error
+
+        await available(publish)
         return [None] * len(events)

@@ -14,15 +14,13 @@ from __future__ import annotations
 import json
 import time
 import zlib
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from ..domain.errors import LimitReached, TemporarilyUnavailable
+from ..domain.errors import LimitReached
 from ..services.ports import Following
+from .redis_pool import available
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +47,6 @@ class ShardKeys:
     def following(self, connection_id: str) -> str:
         """What a connection follows, and how far it has been told."""
         return f"{self.control}:following:{connection_id}"
-
-
-async def available(call: Callable[[], Awaitable[Any]]) -> Any:
-    """What `call` gives. Raises TemporarilyUnavailable while Redis is away."""
-    try:
-        return await call()
-    except (RedisError, OSError) as error:
-        raise TemporarilyUnavailable("Redis is not available right now.") from error
 
 
 # Let one more connection of a client in, if it has not too many.

@@ -19,7 +19,8 @@ from redis.exceptions import RedisError
 from ..services.ports import Following, Heard
 from .batcher import Batcher
 from .events import channel
-from .registry import LONGEST_CONNECTION_S, ShardKeys, available
+from .redis_pool import available
+from .registry import LONGEST_CONNECTION_S, ShardKeys
 
 log = logging.getLogger(__name__)
 
@@ -184,9 +185,11 @@ class RedisRelayChannel:
                     if listening is not None and not listening.done():
                         listening.set_result(None)
                 case {"type": "message", "channel": name, "data": text} if name == self._keys.control:
-                    yield _change(json.loads(text))
+                    yield _change(_parse(text))
                 case {"type": "message", "data": text}:
-                    yield Heard(event=json.loads(text))
+                    event = _parse(text)
+                    if event.keys() >= {"orderId", "seq", "status"}:
+                        yield Heard(event=event)
 
     async def _write_all(self, items: Sequence[tuple[str, str, str]]) -> list[None]:
         keys = [self._keys.following(connection_id) for connection_id, _, _ in items]
@@ -195,6 +198,18 @@ class RedisRelayChannel:
             lambda: self._redis.eval(TOLD, 1 + len(keys), self._keys.lease, *keys, self._fence, *parts)
         )
         return [None] * len(items)
+
+
+def _parse(text: str) -> dict[str, object]:
+    """The object in `text`, an empty one if there is none: anyone can publish anything."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict):
+        return value
+    log.error("the relay heard what is no object: %.100r", text)
+    return {}
 
 
 def _change(change: dict[str, object]) -> Heard:

@@ -87,7 +87,7 @@ class Execution:
         match claim:
             case Claim():
                 return await self._work(claim)
-            case Held():  # by one with a message of its own; should it be lost, the sweep queues the order again
+            case Held():  # by one with a message of its own; the sweep stands behind it
                 return Outcome(done=True)
             case Order():
                 return Outcome(done=claim.status is Status.CONFIRMED)

@@ -215,6 +215,9 @@ class Relay:
             except TemporarilyUnavailable as error:
                 log.warning("order %s is told later: %s", feed.order_id, error)
                 feed.behind = True  # the next poll rings
+            except Exception:
+                log.exception("order %s is told later", feed.order_id)
+                feed.behind = True
             if feed.followers and not self._closing:
                 await feed.bell.wait()
         del self._feeds[feed.order_id]

@@ -1,0 +1,5 @@
+#!/bin/sh
+# 400 MISSING_FIELD: no amount.
+curl -sSi "${ENGINE_URL:-http://127.0.0.1:3000}/api/orders/execute" \
+    -H 'Content-Type: application/json' \
+    -d '{"tokenIn": "SOL", "tokenOut": "USDC"}'

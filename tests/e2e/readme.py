@@ -1,0 +1,43 @@
+"""The README as a test reads it: its blocks, its tables, its links."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from local import ROOT
+
+
+@cache
+def text() -> str:
+    """All of it."""
+    return (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    """The contents of the blocks that are fenced as `language`."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text(), re.MULTILINE | re.DOTALL)
+
+
+def section(title: str) -> str:
+    """What stands below a heading, up to the next one of its level or above."""
+    found = re.search(rf"^(#+) {re.escape(title)}$\n(.*?)(?=^#{{1,6}} |\Z)", text(), re.MULTILINE | re.DOTALL)
+    assert found, f"the README has no section {title!r}"
+    return found[2]
+
+
+def in_tables(part: str, pattern: str) -> list[str]:
+    """The code spans in the tables of `part` that match."""
+    rows = "\n".join(line for line in part.splitlines() if line.startswith("|"))
+    return [span for span in re.findall(r"`([^`]+)`", rows) if re.fullmatch(pattern, span)]
+
+
+def links() -> list[str]:
+    """Where it links to."""
+    return re.findall(r"\]\(([^)\s]+)\)", text())
+
+
+def anchors() -> set[str]:
+    """The headings, as links name them."""
+    titles = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text(), flags=re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}

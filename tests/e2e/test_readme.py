@@ -1,0 +1,70 @@
+"""What the README says is so: its tables name what the code holds, its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import fields
+from pathlib import Path
+
+import app as functions
+import pytest
+from chalicelib.config import Config
+
+from local import FUNCTIONS, ROOT
+from tests.e2e import readme
+from tests.e2e.life import FIELDS, FIRST, RETRY
+
+CODE = re.compile(r"""\bcode(?:: \S+)? ?= ?"([A-Z_]+)\"""")
+NEVER_TOLD = {
+    "INVALID_REQUEST",
+    "ATTEMPT_FAILED",
+    "CLAIM_LOST",
+}  # roots of families, and a matter among workers
+
+
+def codes(*folders: Path) -> set[str]:
+    """Every error code that stands in the sources."""
+    sources = [path.read_text() for folder in folders for path in folder.rglob("*.py")]
+    return {code for source in sources for code in CODE.findall(source)}
+
+
+def test_the_tables_of_errors_list_every_code_that_there_is_and_no_other() -> None:
+    listed = set(readme.in_tables(readme.section("Errors"), "[A-Z_]{4,}"))
+    assert listed == codes(FUNCTIONS, ROOT / "local" / "gateway") - NEVER_TOLD
+
+
+def test_the_table_of_settings_lists_every_setting_with_its_default() -> None:
+    listed = re.findall(r"^\| `([A-Z_]+)` \| (\S+) \|", readme.section("Settings"), re.MULTILINE)
+    held = [
+        (item.name.upper(), f"`{item.default}`" if item.default != "" else "–") for item in fields(Config)
+    ]
+    assert listed == held
+
+
+def test_the_table_of_requests_lists_every_route_of_the_api() -> None:
+    listed = {
+        span.partition("?")[0] for span in readme.in_tables(readme.section("HTTP API"), "(GET|POST) .*")
+    }
+    routes = {f"{method} {path}" for path, methods in functions.app.routes.items() for method in methods}
+    assert {request.replace("{orderId}", "{order_id}") for request in listed} == routes
+
+
+@pytest.mark.parametrize("status", ["pending", *FIELDS])
+def test_the_table_of_events_names_every_field(status: str) -> None:
+    [row] = re.findall(rf"^\| `{status}` \| (.*) \|$", readme.section("Events"), re.MULTILINE)
+    said = set(re.findall(r"\w+", row))
+    assert FIELDS.get(status, FIRST | RETRY) <= said
+
+
+def test_every_link_leads_somewhere() -> None:
+    for link in readme.links():
+        path, _, anchor = link.partition("#")
+        if "://" not in path:
+            assert not path or (ROOT / path).exists(), link
+            assert not anchor or path or anchor in readme.anchors(), link
+
+
+@pytest.mark.parametrize("block", readme.blocks("bash"))
+def test_what_needs_docker_or_aws_is_at_least_well_formed(block: str) -> None:
+    subprocess.run(["bash", "-n"], input=block, text=True, check=True, timeout=10)

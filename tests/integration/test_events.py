@@ -1,0 +1,100 @@
+"""The doorbell against a real Redis protocol: what is published, in what order, and a Redis that is away."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from chalicelib.adapters import redis_pool
+from chalicelib.adapters.events import RedisEvents, channel
+from chalicelib.adapters.redis_pool import connect
+from chalicelib.domain.errors import TemporarilyUnavailable
+from chalicelib.domain.lifecycle import Status
+from chalicelib.domain.order import Event
+from redis.asyncio import Redis
+
+from local.embedded import Valkey
+from local.services import Endpoints
+from tests.fakes import eventually
+
+ORDER = "11111111-1111-4111-8111-111111111111"
+
+
+def event(seq: int, order_id: str = ORDER) -> Event:
+    return Event(order_id, seq, Status.PENDING, 1, datetime(2026, 1, 1, tzinfo=UTC), {"amount": "0.1"})
+
+
+@pytest.fixture
+async def redis(services: Endpoints) -> AsyncIterator[Redis]:
+    async with connect(services.redis_url) as redis:
+        yield redis
+
+
+async def test_events_that_meet_arrive_whole_and_in_order_on_their_orders_channel(redis: Redis) -> None:
+    async with redis.pubsub() as listener:
+        await listener.subscribe(channel(ORDER))
+        events = RedisEvents(redis)
+        await asyncio.gather(
+            *(events.publish(event(seq)) for seq in range(1, 31)), events.publish(event(1, "another"))
+        )
+        heard: list[dict[str, object]] = []
+
+        async def all_heard() -> bool:
+            message = await listener.get_message(ignore_subscribe_messages=True, timeout=0.1)
+            if message:
+                heard.append(json.loads(message["data"]))
+            return len(heard) == 30
+
+        await eventually(all_heard)
+    assert heard == [event(seq).to_wire() for seq in range(1, 31)]
+
+
+async def test_a_doorbell_that_nobody_hears_is_no_error(redis: Redis) -> None:
+    events = RedisEvents(redis)
+    await events.publish(event(1))
+    await events.check()
+
+
+async def test_a_redis_that_hangs_is_said_to_be_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_pool, "CALL_TIMEOUT_S", 0.2)
+    server = Valkey(tmp_path / "valkey", temporary=True)
+    await asyncio.to_thread(server.start)
+    assert server.pid
+    try:
+        async with connect(server.url) as redis:
+            events = RedisEvents(redis)
+            await events.check()
+            os.kill(server.pid, signal.SIGSTOP)
+            with pytest.raises(TemporarilyUnavailable):
+                await events.check()
+            await events.publish(event(1))
+            os.kill(server.pid, signal.SIGCONT)
+            await events.check()
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+        await asyncio.to_thread(server.stop)
+
+
+async def test_a_redis_that_is_killed_stops_nobody_and_is_said_to_be_away_until_it_is_back(
+    tmp_path: Path,
+) -> None:
+    server = Valkey(tmp_path / "valkey", temporary=True)
+    await asyncio.to_thread(server.start)
+    try:
+        async with connect(server.url) as redis:
+            events = RedisEvents(redis)
+            await events.check()
+            await asyncio.to_thread(server.kill)
+            await asyncio.gather(*(events.publish(event(seq)) for seq in range(1, 20)))
+            with pytest.raises(TemporarilyUnavailable):
+                await events.check()
+            await asyncio.to_thread(server.start)
+            await events.check()
+    finally:
+        await asyncio.to_thread(server.stop)

@@ -1,0 +1,158 @@
+"""The queue against a real SQS API: batches, delays, dead letters, and an SQS that is away."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from chalicelib.adapters.queue import SqsQueue
+from chalicelib.domain.errors import TemporarilyUnavailable
+
+from local.services import Endpoints
+from tests.fakes import eventually
+
+AWAY = "http://127.0.0.1:1"
+
+
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch, services: Endpoints) -> None:
+    for name, value in services.environment().items():
+        if name.startswith("AWS_"):
+            monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def sqs(services: Endpoints, credentials: None) -> Iterator[Any]:
+    client = boto3.client("sqs", endpoint_url=services.aws_endpoint_url)
+    yield client
+    client.close()
+
+
+class Queues:
+    """Two queues of the test's own, set up like the engine's."""
+
+    def __init__(self, sqs: Any) -> None:
+        self.sqs = sqs
+        name = f"test-{uuid.uuid4().hex}"
+        self.dead_url = sqs.create_queue(QueueName=f"{name}-dlq")["QueueUrl"]
+        found = sqs.get_queue_attributes(QueueUrl=self.dead_url, AttributeNames=["QueueArn"])
+        redrive = {"deadLetterTargetArn": found["Attributes"]["QueueArn"], "maxReceiveCount": "3"}
+        attributes = {"VisibilityTimeout": "60", "RedrivePolicy": json.dumps(redrive)}
+        self.url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+
+    def receive(self, url: str | None = None) -> list[dict[str, Any]]:
+        found = self.sqs.receive_message(
+            QueueUrl=url or self.url,
+            MaxNumberOfMessages=10,
+            WaitTimeSeconds=0,
+            AttributeNames=["ApproximateReceiveCount"],
+        )
+        messages: list[dict[str, Any]] = found.get("Messages", [])
+        return messages
+
+    async def take(self, messages: int, url: str | None = None) -> list[dict[str, Any]]:
+        """Receive until there are that many."""
+        found: list[dict[str, Any]] = []
+
+        async def enough() -> bool:
+            found.extend(await asyncio.to_thread(self.receive, url))
+            return len(found) >= messages
+
+        await eventually(enough, within=10)
+        assert len(found) == messages
+        return found
+
+    def delete(self) -> None:
+        for url in (self.url, self.dead_url):
+            self.sqs.delete_queue(QueueUrl=url)
+
+
+@pytest.fixture
+def queues(sqs: Any) -> Iterator[Queues]:
+    queues = Queues(sqs)
+    yield queues
+    queues.delete()
+
+
+@pytest.fixture
+def queue(queues: Queues, services: Endpoints) -> SqsQueue:
+    return SqsQueue(queues.url, endpoint_url=services.aws_endpoint_url)
+
+
+def order_ids(messages: list[dict[str, Any]]) -> list[str]:
+    return sorted(json.loads(message["Body"])["orderId"] for message in messages)
+
+
+async def test_a_message_names_its_order(queue: SqsQueue, queues: Queues) -> None:
+    await queue.send("order")
+    [message] = await queues.take(1)
+    assert json.loads(message["Body"]) == {"orderId": "order"}
+
+
+async def test_twenty_five_orders_at_once_arrive_each_once(queue: SqsQueue, queues: Queues) -> None:
+    sent = [f"order-{number:02}" for number in range(25)]
+    await asyncio.gather(*map(queue.send, sent))
+    assert order_ids(await queues.take(25)) == sent
+
+
+async def test_a_message_that_is_to_come_again_does_so_when_it_is_due(
+    queue: SqsQueue, queues: Queues
+) -> None:
+    await queue.send("order")
+    [message] = await queues.take(1)
+    begin = time.monotonic()
+    await queue.retry_in(message["ReceiptHandle"], 1200)
+    [again] = await queues.take(1)
+    assert 1.1 < time.monotonic() - begin < 4
+    assert again["Attributes"]["ApproximateReceiveCount"] == "2"
+
+
+async def test_a_message_that_is_due_at_once_comes_at_once(queue: SqsQueue, queues: Queues) -> None:
+    await queue.send("order")
+    [message] = await queues.take(1)
+    begin = time.monotonic()
+    await queue.retry_in(message["ReceiptHandle"], 0)
+    await queues.take(1)
+    assert time.monotonic() - begin < 1
+
+
+async def test_what_came_back_three_times_is_a_dead_letter(queue: SqsQueue, queues: Queues) -> None:
+    await queue.send("order")
+    for attempt in (1, 2, 3):
+        [message] = await queues.take(1)
+        assert message["Attributes"]["ApproximateReceiveCount"] == str(attempt)
+        await queue.retry_in(message["ReceiptHandle"], 0)
+    assert await asyncio.to_thread(queues.receive) == []
+    assert order_ids(await queues.take(1, queues.dead_url)) == ["order"]
+
+
+async def test_the_engines_own_queue_has_the_redrive_policy(services: Endpoints, sqs: Any) -> None:
+    found = sqs.get_queue_attributes(QueueUrl=services.queue_url, AttributeNames=["All"])["Attributes"]
+    policy = json.loads(found["RedrivePolicy"])
+    assert int(policy["maxReceiveCount"]) == 3
+    assert policy["deadLetterTargetArn"].endswith(":orders-dlq")
+
+
+async def test_a_queue_that_answers_is_well(queue: SqsQueue) -> None:
+    await queue.check()
+
+
+async def test_an_sqs_that_is_away_is_said_to_be(credentials: None) -> None:
+    queue = SqsQueue(f"{AWAY}/000000000000/orders", endpoint_url=AWAY)
+    calls = (queue.send("a"), queue.send("b"), queue.check(), queue.retry_in("receipt", 0))
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(result) for result in results] == [TemporarilyUnavailable] * 4
+
+
+async def test_a_queue_that_is_not_there_is_said_to_be_away(queue: SqsQueue, services: Endpoints) -> None:
+    queue = SqsQueue(
+        f"{services.aws_endpoint_url}/000000000000/nobody", endpoint_url=services.aws_endpoint_url
+    )
+    with pytest.raises(TemporarilyUnavailable):
+        await queue.send("order")

@@ -1,0 +1,219 @@
+"""A relay's ear on a real Redis: what it hears, what a broken connection does to it, and how a lease ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+
+import pytest
+from chalicelib.adapters.events import RedisEvents, channel
+from chalicelib.adapters.redis_pool import connect
+from chalicelib.adapters.registry import RedisRegistry, shard_keys
+from chalicelib.adapters.relay_channel import RedisRelayChannel
+from chalicelib.domain.lifecycle import Status
+from chalicelib.domain.order import Event, Terms
+from chalicelib.domain.tokens import find_token
+from chalicelib.services.ports import Following, Heard
+from chalicelib.services.relay import Relay
+from redis.asyncio import Redis
+
+from local.embedded import Valkey
+from tests.fakes import MemoryPush, MemoryStore, eventually
+
+SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
+ORDER = "11111111-1111-4111-8111-111111111111"
+
+
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """A server of this module's own, which its tests may kill."""
+    server = Valkey(tmp_path_factory.mktemp("valkey") / "server", temporary=True)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def redis(valkey: Valkey) -> AsyncIterator[Redis]:
+    async with connect(valkey.url, listeners=3) as redis:
+        await redis.flushall()
+        yield redis
+
+
+class Ear:
+    """A channel that is listened to all the time, and what it heard."""
+
+    def __init__(self, redis: Redis, *, lease_ms: int = 10_000) -> None:
+        self.channel = RedisRelayChannel(redis, 0, uuid.uuid4().hex, lease_ms=lease_ms)
+        self.heard: list[Heard] = []
+        self._task = asyncio.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        async for heard in self.channel.heard():
+            self.heard.append(heard)
+
+    async def hears(self, heard: Heard) -> None:
+        """Wait for this, and forget what was heard up to it."""
+        await eventually(lambda: heard in self.heard, within=10)
+        del self.heard[: self.heard.index(heard) + 1]
+
+    async def close(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+@pytest.fixture
+async def ear(redis: Redis) -> AsyncIterator[Ear]:
+    ear = Ear(redis)
+    await ear.hears(Heard(missed=True))
+    yield ear
+    await ear.close()
+
+
+def event(seq: int) -> Event:
+    return Event(ORDER, seq, Status.ROUTING, 1, datetime(2026, 1, 1, tzinfo=UTC))
+
+
+async def rings(redis: Redis, seq: int) -> Heard:
+    await RedisEvents(redis).publish(event(seq))
+    return Heard(event=event(seq).to_wire())
+
+
+async def test_at_first_everything_may_have_been_missed(redis: Redis) -> None:
+    ear = Ear(redis)
+    await eventually(lambda: ear.heard)
+    assert ear.heard == [Heard(missed=True)]
+    await ear.close()
+
+
+async def test_changes_of_who_follows_what_are_heard_in_their_order(redis: Redis, ear: Ear) -> None:
+    registry = RedisRegistry(redis, shards=1)
+    await registry.connect("client")
+    await registry.follow(Following("client", ORDER))
+    await registry.unfollow("client", ORDER)
+    await registry.disconnect("client")
+    await eventually(lambda: len(ear.heard) >= 3)
+    assert ear.heard == [
+        Heard(follow=("client", ORDER)),
+        Heard(unfollow=("client", ORDER)),
+        Heard(disconnect="client"),
+    ]
+
+
+async def test_an_orders_events_are_heard_from_when_listen_returns_until_it_is_ignored(
+    redis: Redis, ear: Ear
+) -> None:
+    await rings(redis, 1)
+    await ear.channel.listen(ORDER)
+    for seq in (2, 3):
+        await ear.hears(await rings(redis, seq))
+    await ear.channel.ignore(ORDER)
+    await eventually(lambda: _listeners(redis, 0))
+    await rings(redis, 4)
+    await RedisRegistry(redis, shards=1).disconnect("last")
+    await ear.hears(Heard(disconnect="last"))
+    assert ear.heard == []
+
+
+async def test_an_order_can_be_listened_to_again_after_it_was_ignored(redis: Redis, ear: Ear) -> None:
+    for seq in range(1, 6):
+        await ear.channel.listen(ORDER)
+        await ear.hears(await rings(redis, seq))
+        await ear.channel.ignore(ORDER)
+
+
+async def test_garbage_on_the_doorbell_is_passed_over(redis: Redis, ear: Ear) -> None:
+    await ear.channel.listen(ORDER)
+    for name in (channel(ORDER), shard_keys(0).control):
+        for text in ("", "not json", "[", "5", "null", '"x"', '{"follow": 5}', "[" * 100_000):
+            await redis.publish(name, text)
+    await ear.hears(await rings(redis, 1))
+    assert all(heard == Heard() for heard in ear.heard)
+
+
+async def test_a_connection_that_is_cut_is_made_again_and_says_what_may_be_missing(
+    redis: Redis, ear: Ear
+) -> None:
+    await ear.channel.listen(ORDER)
+    await redis.client_kill_filter(_type="pubsub")
+    await ear.hears(Heard(missed=True))
+    await eventually(lambda: _listeners(redis, 1))
+    await ear.hears(await rings(redis, 1))
+
+
+async def test_a_redis_that_was_killed_is_listened_to_again_when_it_is_back(
+    redis: Redis, ear: Ear, valkey: Valkey
+) -> None:
+    await ear.channel.listen(ORDER)
+    await asyncio.to_thread(valkey.kill)
+    other = "22222222-2222-4222-8222-222222222222"
+    await ear.channel.listen(other)  # says nothing, and is made up for
+    await asyncio.to_thread(valkey.start)
+    await ear.hears(Heard(missed=True))
+    await eventually(lambda: _listeners(redis, 1), within=10)
+    await ear.hears(await rings(redis, 1))
+    assert (await redis.pubsub_numsub(channel(other)))[0][1] == 1
+
+
+async def test_a_lease_that_is_not_renewed_ends(redis: Redis) -> None:
+    silent = RedisRelayChannel(redis, 0, "silent", lease_ms=50)
+    waiting = RedisRelayChannel(redis, 0, "waiting", lease_ms=10_000)
+    assert await silent.acquire()
+    await eventually(waiting.acquire)
+    assert await silent.acquire() is False
+    await silent.release()
+    assert await waiting.acquire()
+
+
+async def test_what_is_told_at_once_is_written_in_one_go(redis: Redis) -> None:
+    relay = RedisRelayChannel(redis, 0, "relay", lease_ms=10_000)
+    await relay.acquire()
+    registry = RedisRegistry(redis, shards=1)
+    wanted = [Following(f"client-{number}", ORDER, number) for number in range(1, 1201)]
+    await asyncio.gather(*(registry.follow(Following(item.connection_id, ORDER)) for item in wanted))
+    await relay.told(wanted)
+    assert sorted(await relay.followings(), key=str) == sorted(wanted, key=str)
+
+
+async def test_a_client_sees_everything_once_though_redis_is_killed_in_the_middle(
+    redis: Redis, valkey: Valkey
+) -> None:
+    store, push, registry = MemoryStore(), MemoryPush(), RedisRegistry(redis, shards=1)
+    events = RedisEvents(redis)
+    await store.create(ORDER, Terms(SOL, USDC, 10**9, 100))
+    channel_of_relay = RedisRelayChannel(redis, 0, "relay", lease_ms=600)
+    relay = Relay(channel_of_relay, store, push, lease=0.6, poll=0.05, idle=30)
+    serving = asyncio.create_task(relay.run(60))
+    await registry.connect("client")
+    await registry.follow(Following("client", ORDER))
+    await eventually(lambda: push.seqs("client") == [1])
+    await events.publish(store.append(ORDER, Status.ROUTING))
+    await eventually(lambda: push.seqs("client") == [1, 2])
+    await asyncio.to_thread(valkey.kill)
+    await events.publish(store.append(ORDER, Status.BUILDING))
+    await eventually(lambda: push.seqs("client") == [1, 2, 3])  # by the poll
+    await asyncio.to_thread(valkey.start)
+
+    async def written_again() -> bool:
+        return await redis.hgetall(shard_keys(0).followings) == {f"client {ORDER}": "3"}
+
+    await eventually(written_again, within=10)
+    for status in (Status.SUBMITTED, Status.CONFIRMED):
+        await events.publish(store.append(ORDER, status))
+    await eventually(lambda: len(push.seqs("client")) >= 5)
+    assert push.seqs("client") == [1, 2, 3, 4, 5]
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+async def _listeners(redis: Redis, count: int) -> bool:
+    """Whether that many listen to the order's channel."""
+    found = await redis.pubsub_numsub(channel(ORDER))
+    return bool(found[0][1] == count)
+
+
+def test_the_text_on_the_channel_is_the_event_that_clients_get() -> None:
+    assert json.loads(json.dumps(event(2).to_wire())) == event(2).to_wire()

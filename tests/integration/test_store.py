@@ -1,0 +1,495 @@
+"""The store's promises, kept by Postgres and by the one in memory alike; then what only Postgres can show."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from chalicelib.adapters.database import Database
+from chalicelib.adapters.store import PostgresStore
+from chalicelib.domain.errors import ClaimLost, TemporarilyUnavailable
+from chalicelib.domain.lifecycle import TERMINAL, Status
+from chalicelib.domain.order import MAX_BASE_UNITS, Order, Terms
+from chalicelib.domain.tokens import find_token
+from chalicelib.migrations import migrate
+from chalicelib.services.ports import Claim, Held, Store, Transition
+from chalicelib.venues.venue import SignedTransaction
+
+from local.embedded import Postgres
+from tests.fakes import MemoryStore, eventually
+
+SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
+TERMS = Terms(SOL, USDC, 1_500_000_000, 50)
+SETTINGS = {"lease_ms": 20_000, "sweep_after_ms": 60_000}
+SIGNED = SignedTransaction("signature", b"\0\xff raw bytes", 2**40)
+
+
+class Shop:
+    """A store, and what a test does to its world."""
+
+    store: Store
+
+    async def pass_time(self, seconds: float) -> None:
+        raise NotImplementedError
+
+    async def made_at(self, order_ids: Sequence[str], at: datetime) -> None:
+        """Pretend that these were created at that moment."""
+        raise NotImplementedError
+
+    async def new(self, terms: Terms = TERMS) -> str:
+        return (await self.store.create(str(uuid.uuid4()), terms)).order_id
+
+    async def claim(self, order_id: str) -> Claim:
+        claim = await self.store.claim(order_id)
+        assert isinstance(claim, Claim)
+        return claim
+
+    async def move(self, claim: Claim, *statuses: Status, **kept: Any) -> None:
+        for status in statuses:
+            await self.store.record(Transition(claim.order.id, claim.fence, status, **kept))
+
+    async def end(self, order_id: str, status: Status = Status.FAILED) -> None:
+        await self.move(await self.claim(order_id), status)
+
+    async def steps(self, order_id: str) -> list[tuple[int, str, int]]:
+        return [(event.seq, event.status.value, event.attempt) for event in await self.store.events(order_id)]
+
+
+class MemoryShop(Shop):
+    def __init__(self) -> None:
+        self.memory = self.store = MemoryStore(**SETTINGS)
+
+    async def pass_time(self, seconds: float) -> None:
+        await self.memory.pass_time(seconds)
+
+    async def made_at(self, order_ids: Sequence[str], at: datetime) -> None:
+        for order_id in order_ids:
+            row = self.memory.rows[order_id]
+            row.order = replace(row.order, created_at=at)
+
+
+class PostgresShop(Shop):
+    def __init__(self, url: str) -> None:
+        self.database = Database(url)
+        self.store = PostgresStore(self.database, **SETTINGS)
+
+    async def execute(self, statement: str, *parameters: object) -> None:
+        async with self.database.connection() as connection:
+            await connection.execute(statement.encode(), parameters)
+
+    async def pass_time(self, seconds: float) -> None:
+        await self.execute(
+            "UPDATE orders SET lease_until = lease_until - passed, due_at = due_at - passed"
+            " FROM (SELECT %s * interval '1 s' AS passed) AS time",
+            seconds,
+        )
+
+    async def made_at(self, order_ids: Sequence[str], at: datetime) -> None:
+        await self.execute("UPDATE orders SET created_at = %s WHERE id::text = ANY(%s)", at, list(order_ids))
+
+
+@pytest.fixture
+async def postgres(database_url: str) -> AsyncIterator[PostgresShop]:
+    shop = PostgresShop(database_url)
+    await shop.execute("TRUNCATE orders, order_events")
+    yield shop
+    await shop.database.close()
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def shop(request: pytest.FixtureRequest) -> Shop:
+    if request.param == "memory":
+        return MemoryShop()
+    found: Shop = request.getfixturevalue("postgres")
+    return found
+
+
+async def test_a_new_order_is_there_with_its_first_event(shop: Shop) -> None:
+    order_id = str(uuid.uuid4())
+    event = await shop.store.create(order_id, TERMS)
+    assert (event.order_id, event.seq, event.status, event.attempt) == (order_id, 1, Status.PENDING, 1)
+    assert event.detail == TERMS.to_wire()
+    order = await shop.store.order(order_id)
+    assert order is not None
+    assert (order.terms, order.status, order.attempt, order.seq) == (TERMS, Status.PENDING, 1, 1)
+    assert order.created_at.tzinfo is not None
+    assert await shop.store.events(order_id) == [event]
+
+
+async def test_what_is_not_there_is_none_and_empty(shop: Shop) -> None:
+    unknown = str(uuid.uuid4())
+    assert await shop.store.order(unknown) is None
+    assert await shop.store.claim(unknown) is None
+    assert await shop.store.events(unknown) == []
+    assert await shop.store.last_seqs([unknown]) == {}
+    assert await shop.store.last_seqs([]) == {}
+    await shop.store.check()
+
+
+async def test_a_claim_moves_a_pending_order_to_routing(shop: Shop) -> None:
+    order_id = await shop.new()
+    claim = await shop.claim(order_id)
+    assert (claim.order.status, claim.order.seq, claim.resumed) == (Status.ROUTING, 2, False)
+    assert claim.transaction is None
+    [_, event] = await shop.store.events(order_id)
+    assert (event.seq, event.status, event.at, event.detail) == (2, "routing", claim.order.updated_at, {})
+
+
+async def test_of_ten_claims_at_once_one_is_granted_and_the_others_are_told_how_long(shop: Shop) -> None:
+    order_id = await shop.new()
+    claims = await asyncio.gather(*(shop.store.claim(order_id) for _ in range(10)))
+    assert len([claim for claim in claims if isinstance(claim, Claim)]) == 1
+    held = [claim for claim in claims if isinstance(claim, Held)]
+    assert len(held) == 9
+    assert all(15_000 < claim.remaining_ms <= 20_000 for claim in held)
+    assert await shop.steps(order_id) == [(1, "pending", 1), (2, "routing", 1)]
+
+
+async def test_a_lost_workers_order_is_resumed_where_it_was_with_what_was_signed(shop: Shop) -> None:
+    order_id = await shop.new()
+    lost = await shop.claim(order_id)
+    await shop.move(lost, Status.BUILDING, dex="meteora")
+    await shop.store.keep_transaction(lost, SIGNED)
+    await shop.pass_time(21)
+    claim = await shop.claim(order_id)
+    assert claim.fence > lost.fence
+    assert (claim.resumed, claim.order.status, claim.order.dex) == (True, Status.BUILDING, "meteora")
+    assert claim.transaction == SIGNED
+    assert len(await shop.steps(order_id)) == 3  # a resumed claim is no step
+
+
+async def test_every_step_renews_the_lease(shop: Shop) -> None:
+    order_id = await shop.new()
+    claim = await shop.claim(order_id)
+    await shop.pass_time(15)
+    await shop.move(claim, Status.BUILDING)
+    await shop.pass_time(15)
+    assert isinstance(await shop.store.claim(order_id), Held)
+
+
+async def test_a_stale_claim_changes_nothing(shop: Shop) -> None:
+    order_id = await shop.new()
+    stale = await shop.claim(order_id)
+    await shop.pass_time(21)
+    await shop.claim(order_id)
+    before = await shop.store.order(order_id), await shop.store.events(order_id)
+    for status in (Status.BUILDING, Status.PENDING, Status.FAILED):
+        with pytest.raises(ClaimLost):
+            await shop.move(stale, status)
+    with pytest.raises(ClaimLost):
+        await shop.store.keep_transaction(stale, SIGNED)
+    with pytest.raises(ClaimLost):
+        await shop.store.release(stale, 0)
+    assert (await shop.store.order(order_id), await shop.store.events(order_id)) == before
+
+
+async def test_a_stale_and_a_living_claim_that_meet_in_one_batch_are_told_apart(shop: Shop) -> None:
+    order_id = await shop.new()
+    stale = await shop.claim(order_id)
+    await shop.pass_time(21)
+    living = await shop.claim(order_id)
+    results = await asyncio.gather(
+        *(shop.move(claim, Status.BUILDING) for claim in (stale, living)), return_exceptions=True
+    )
+    assert [type(result) for result in results] == [ClaimLost, type(None)]
+    assert len(await shop.steps(order_id)) == 3
+
+
+@pytest.mark.parametrize(
+    ("reached", "target"),
+    [
+        ([], Status.ROUTING),
+        ([], Status.SUBMITTED),
+        ([], Status.CONFIRMED),
+        ([Status.BUILDING], Status.BUILDING),
+        ([Status.BUILDING], Status.CONFIRMED),
+        ([Status.BUILDING, Status.SUBMITTED], Status.BUILDING),
+        ([Status.BUILDING, Status.SUBMITTED, Status.CONFIRMED], Status.FAILED),
+        ([Status.FAILED], Status.PENDING),
+    ],
+)
+async def test_a_step_that_the_lifecycle_does_not_know_is_refused(
+    shop: Shop, reached: list[Status], target: Status
+) -> None:
+    order_id = await shop.new()
+    claim = await shop.claim(order_id)
+    await shop.move(claim, *reached)
+    before = await shop.steps(order_id)
+    with pytest.raises(ClaimLost):
+        await shop.move(claim, target)
+    assert await shop.steps(order_id) == before
+
+
+@pytest.mark.parametrize("status", sorted(TERMINAL))
+async def test_an_order_that_has_ended_is_shown_and_not_given_out(shop: Shop, status: Status) -> None:
+    order_id = await shop.new()
+    claim = await shop.claim(order_id)
+    if status is Status.CONFIRMED:
+        await shop.move(claim, Status.BUILDING, Status.SUBMITTED)
+    await shop.move(claim, status)
+    found = await shop.store.claim(order_id)
+    assert isinstance(found, Order)
+    assert found.status is status
+    with pytest.raises(ClaimLost):
+        await shop.store.keep_transaction(claim, SIGNED)
+    with pytest.raises(ClaimLost):
+        await shop.store.release(claim, 0)
+
+
+async def test_a_retried_order_is_pending_as_its_next_attempt_and_forgets_what_was_signed(shop: Shop) -> None:
+    order_id = await shop.new()
+    claim = await shop.claim(order_id)
+    await shop.move(claim, Status.BUILDING)
+    await shop.store.keep_transaction(claim, SIGNED)
+    event = await shop.store.record(
+        Transition(
+            order_id,
+            claim.fence,
+            Status.PENDING,
+            {"error": "No.", "code": "X", "retryInMs": 500},
+            retry_in_ms=500,
+            error="No.",
+            code="X",
+        )
+    )
+    assert (event.seq, event.attempt, event.detail["retryInMs"]) == (4, 2, 500)
+    order = await shop.store.order(order_id)
+    assert order is not None
+    assert (order.status, order.attempt, order.error, order.code) == (Status.PENDING, 2, "No.", "X")
+    again = await shop.claim(order_id)  # nobody holds it
+    assert (again.resumed, again.transaction, again.order.attempt) == (False, None, 2)
+    assert (await shop.steps(order_id))[-1] == (5, "routing", 2)
+
+
+async def test_a_released_order_can_be_claimed_at_once_and_is_where_it_was(shop: Shop) -> None:
+    order_id = await shop.new()
+    claim = await shop.claim(order_id)
+    await shop.move(claim, Status.BUILDING)
+    await shop.store.keep_transaction(claim, SIGNED)
+    await shop.store.release(claim, 5000)
+    again = await shop.claim(order_id)
+    assert (again.resumed, again.transaction, again.order.status) == (True, SIGNED, Status.BUILDING)
+
+
+@pytest.mark.parametrize("amount", [1, 2**53 + 1, MAX_BASE_UNITS])  # 2^53 + 1: no float holds it
+async def test_money_comes_back_to_the_last_base_unit(shop: Shop, amount: int) -> None:
+    order_id = await shop.new(replace(TERMS, amount_in=amount))
+    claim = await shop.claim(order_id)
+    assert claim.order.terms.amount_in == amount
+    await shop.move(claim, Status.BUILDING, quoted_out=amount, minimum_out=amount - 1)
+    await shop.move(claim, Status.SUBMITTED)
+    await shop.move(claim, Status.CONFIRMED, amount_out=amount, tx_hash="hash")
+    order = await shop.store.order(order_id)
+    assert order is not None
+    assert (order.quoted_out, order.minimum_out, order.amount_out) == (amount, amount - 1, amount)
+    assert order.terms.amount_in == amount
+    assert (await shop.store.events(order_id))[0].detail["amount"] == SOL.text(amount)
+
+
+async def test_an_events_detail_comes_back_as_it_was_written(shop: Shop) -> None:
+    order_id = await shop.new()
+    claim = await shop.claim(order_id)
+    detail = {"b": {"z": 1, "a": ["ü", None, True]}, "a": 'quote " and \\ and %s', "seq2": 9007199254740993}
+    event = await shop.store.record(Transition(order_id, claim.fence, Status.BUILDING, detail))
+    read = (await shop.store.events(order_id, 2))[0]
+    assert read == event
+    assert list(read.to_wire().items()) == list(event.to_wire().items())  # in the same order too
+    assert read.detail == detail
+
+
+async def test_many_readers_at_once_each_get_their_orders_events_after_their_seq(shop: Shop) -> None:
+    orders = [await shop.new() for _ in range(5)]
+    for order_id in orders[:3]:
+        await shop.end(order_id)
+    asked = [(order_id, after) for order_id in orders for after in (0, 1, 2, 9)]
+    found = await asyncio.gather(*(shop.store.events(*item) for item in asked))
+    for (order_id, after), events in zip(asked, found, strict=True):
+        total = 3 if order_id in orders[:3] else 1
+        assert [event.seq for event in events] == list(range(after + 1, total + 1))
+        assert {event.order_id for event in events} <= {order_id}
+    assert await shop.store.last_seqs(orders) == dict(zip(orders, (3, 3, 3, 1, 1), strict=True))
+
+
+async def test_two_hundred_orders_at_once_are_all_there(shop: Shop) -> None:
+    orders = await asyncio.gather(*(shop.new() for _ in range(200)))
+    found = await asyncio.gather(*map(shop.store.order, orders))
+    assert [order and order.id for order in found] == orders
+    claims = await asyncio.gather(*map(shop.claim, orders))
+    await asyncio.gather(*(shop.move(claim, Status.BUILDING, Status.SUBMITTED) for claim in claims))
+    assert set((await shop.store.last_seqs(orders)).values()) == {4}
+
+
+async def pages(store: Store, limit: int, status: Status | None = None) -> list[str]:
+    """Every order's id, page by page."""
+    found: list[str] = []
+    before = None
+    while page := await store.orders(limit, before, status):
+        assert len(page) <= limit
+        found += [order.id for order in page]
+        before = page[-1].created_at, page[-1].id
+    return found
+
+
+@pytest.mark.parametrize("limit", [1, 3, 10, 50])
+async def test_orders_come_newest_first_without_gap_or_duplicate_even_from_one_microsecond(
+    shop: Shop, limit: int
+) -> None:
+    orders = [await shop.new() for _ in range(12)]
+    twins = orders[3:9]
+    await shop.made_at(twins, datetime(2020, 1, 1, tzinfo=UTC))
+    newest_first = [order_id for order_id in orders[::-1] if order_id not in twins]
+    assert await pages(shop.store, limit) == newest_first + sorted(twins, reverse=True)
+
+
+async def test_an_order_that_comes_while_pages_are_turned_moves_nothing(shop: Shop) -> None:
+    orders = [await shop.new() for _ in range(4)]
+    first = await shop.store.orders(2, None, None)
+    await shop.new()
+    rest = await shop.store.orders(9, (first[-1].created_at, first[-1].id), None)
+    assert [order.id for order in [*first, *rest]] == orders[::-1]
+
+
+async def test_orders_are_listed_by_status(shop: Shop) -> None:
+    orders = [await shop.new() for _ in range(6)]
+    for order_id in orders[::2]:
+        await shop.end(order_id)
+    assert await pages(shop.store, 2, Status.FAILED) == orders[::2][::-1]
+    assert await pages(shop.store, 2, Status.PENDING) == orders[1::2][::-1]
+    assert await pages(shop.store, 2, Status.CONFIRMED) == []
+
+
+async def test_overdue_orders_are_given_out_once_oldest_first_and_no_more_than_asked(shop: Shop) -> None:
+    orders = [await shop.new() for _ in range(5)]
+    assert await shop.store.take_overdue(10) == []
+    await shop.pass_time(61)
+    assert set(await shop.store.take_overdue(3)) == set(orders[:3])
+    assert set(await shop.store.take_overdue(3)) == set(orders[3:])
+    assert await shop.store.take_overdue(3) == []
+    await shop.pass_time(121)
+    assert set(await shop.store.take_overdue(10)) == set(orders)
+
+
+async def test_what_is_held_over_or_not_due_yet_is_not_overdue(shop: Shop) -> None:
+    held, ended, retried, released, lost = [await shop.new() for _ in range(5)]
+    await shop.end(ended)
+    claim = await shop.claim(retried)
+    await shop.store.record(Transition(retried, claim.fence, Status.PENDING, retry_in_ms=30_000))
+    await shop.store.release(await shop.claim(released), 30_000)
+    await shop.claim(lost)
+    await shop.pass_time(50)
+    await shop.claim(held)
+    await shop.pass_time(29)
+    assert await shop.store.take_overdue(10) == []
+    await shop.pass_time(2)
+    assert await shop.store.take_overdue(10) == [lost]
+    await shop.pass_time(10)
+    assert set(await shop.store.take_overdue(10)) == {retried, released}
+
+
+async def test_two_processes_never_claim_the_same_order(postgres: PostgresShop, database_url: str) -> None:
+    other = PostgresShop(database_url)
+    try:
+        orders = await asyncio.gather(*(postgres.new() for _ in range(60)))
+        claims = await asyncio.gather(
+            *(shop.store.claim(order_id) for order_id in orders for shop in (postgres, other, postgres))
+        )
+        granted = [claim.order.id for claim in claims if isinstance(claim, Claim)]
+        assert sorted(granted) == sorted(orders)
+        assert all(isinstance(claim, Claim | Held) for claim in claims)
+        assert set((await postgres.store.last_seqs(orders)).values()) == {2}
+    finally:
+        await other.database.close()
+
+
+async def test_two_sweeps_at_once_give_each_order_out_once(postgres: PostgresShop, database_url: str) -> None:
+    other = PostgresShop(database_url)
+    try:
+        orders = await asyncio.gather(*(postgres.new() for _ in range(300)))
+        await postgres.pass_time(61)
+
+        async def sweep(shop: Shop) -> list[str]:
+            taken: list[str] = []
+            while some := await shop.store.take_overdue(20):
+                taken += some
+            return taken
+
+        first, second, third = await asyncio.gather(sweep(postgres), sweep(other), sweep(other))
+        assert sorted(first + second + third) == sorted(orders)
+    finally:
+        await other.database.close()
+
+
+async def test_an_order_and_its_event_are_stored_together_or_not_at_all(postgres: PostgresShop) -> None:
+    order_id = await postgres.new()
+    claim = await postgres.claim(order_id)
+    await postgres.execute(  # in the way of the next event
+        "INSERT INTO order_events (order_id, seq, status, attempt, at, detail)"
+        " VALUES (%s, 3, 'failed', 1, now(), '{}')",
+        order_id,
+    )
+    before = await postgres.store.order(order_id)
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        await postgres.move(claim, Status.BUILDING)
+    assert await postgres.store.order(order_id) == before
+
+
+async def test_one_order_that_cannot_be_stored_does_not_take_its_batch_along(postgres: PostgresShop) -> None:
+    taken = await postgres.new()
+    results = await asyncio.gather(
+        postgres.new(), postgres.store.create(taken, TERMS), postgres.new(), return_exceptions=True
+    )
+    assert [isinstance(result, psycopg.errors.UniqueViolation) for result in results] == [False, True, False]
+    assert len(await postgres.store.events(taken)) == 1
+
+
+@pytest.mark.parametrize("amount", [0, -1, 10**20])
+async def test_the_table_itself_refuses_what_is_no_amount(postgres: PostgresShop, amount: int) -> None:
+    with pytest.raises((psycopg.errors.CheckViolation, psycopg.errors.NumericValueOutOfRange)):
+        await postgres.new(replace(TERMS, amount_in=amount))
+    assert await postgres.store.orders(1, None, None) == []
+
+
+async def test_a_postgres_that_is_killed_is_said_to_be_away_and_serves_again_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    server = Postgres(tmp_path / "postgres", durable=False, temporary=True)
+    await asyncio.to_thread(server.start)
+    database = Database(server.url, timeout=0.5)
+    try:
+        await asyncio.to_thread(migrate, server.url)
+        store = PostgresStore(database, **SETTINGS)
+        order_id = (await store.create(str(uuid.uuid4()), TERMS)).order_id
+        await asyncio.to_thread(server.kill)
+        calls = (store.check(), store.order(order_id), store.claim(order_id), store.take_overdue(1))
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        assert [type(result) for result in results] == [TemporarilyUnavailable] * 4
+        await asyncio.to_thread(server.start)
+
+        async def answers() -> bool:
+            try:
+                return await store.order(order_id) is not None
+            except TemporarilyUnavailable:
+                return False
+
+        assert await eventually(answers, within=20)
+        assert isinstance(await store.claim(order_id), Claim)
+    finally:
+        await database.close()
+        await asyncio.to_thread(server.stop)
+
+
+async def test_connections_that_broke_while_idle_are_not_noticed(postgres: PostgresShop) -> None:
+    order_id = await postgres.new()
+    await postgres.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+    )
+    assert await postgres.store.order(order_id) is not None
+    assert isinstance(await postgres.store.claim(order_id), Claim)
