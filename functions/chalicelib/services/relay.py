@@ -1,9 +1,10 @@
 """The relay: brings the events of orders to the connections that follow them, in order, each once.
 
 For every followed order there is one feed: a task that listens to the order's channel first, then reads its
-events from the store, and from then on sends each follower what it has not been told yet. The doorbell only
-says that there is more; when it skips a number, or a poll of the table finds more than was heard, the feed
-reads the store. Who connects late is told from the same list. So nobody sees a gap or an event twice.
+events from the store. The doorbell only says that there is more; when it skips a number, or a poll of the
+table finds more than was heard, the feed reads the store. Each follower has a task of its own, which sends it
+what it has not been told yet, from the feed's one list: so nobody sees a gap or an event twice, who connects
+late sees all, and nobody waits for a client that is slow.
 
 A relay serves one shard, under a lease, for as long as its function may run and anybody is connected.
 """
@@ -13,7 +14,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from typing import Any
 
 from ..domain.errors import TemporarilyUnavailable
 from ..domain.lifecycle import TERMINAL
@@ -24,20 +26,30 @@ log = logging.getLogger(__name__)
 CLOSE_S = 3.0  # for the feeds to finish their round
 
 
+class Follower:
+    """A connection that follows an order, and how far it has been told."""
+
+    def __init__(self, following: Following) -> None:
+        self.connection_id = following.connection_id
+        self.told = following.after
+        self.bell = asyncio.Event()
+        self.gone = False
+
+
 class Feed:
-    """One followed order: its events so far (the n-th has seq n), and how far each follower has been told."""
+    """One followed order: its events so far (the n-th has seq n), and who follows it."""
 
     def __init__(self, order_id: str) -> None:
         self.order_id = order_id
         self.events: list[Mapping[str, object]] = []
-        self.followers: dict[str, int] = {}
+        self.followers: dict[str, Follower] = {}
         self.behind = True  # the store has, or may have, more than `events`
         self.bell = asyncio.Event()
 
     @property
     def is_over(self) -> bool:
-        """Whether no event follows."""
-        return bool(self.events) and self.events[-1]["status"] in TERMINAL
+        """Whether no event follows, as far as is known."""
+        return not self.behind and bool(self.events) and self.events[-1]["status"] in TERMINAL
 
     def hear(self, event: Mapping[str, object]) -> None:
         """Take an event from the doorbell: the next, one known already, or a sign that some are missing."""
@@ -48,6 +60,14 @@ class Feed:
         elif seq > len(self.events):
             self.behind = True
         self.bell.set()
+
+    def drop(self, connection_id: str) -> None:
+        """Let a follower go; its task ends by itself."""
+        follower = self.followers.pop(connection_id, None)
+        if follower is not None:
+            follower.gone = True
+            follower.bell.set()
+            self.bell.set()
 
 
 class Relay:
@@ -86,7 +106,7 @@ class Relay:
         """End the feeds between two rounds, so that what was sent is also written down."""
         self._closing = True
         for feed in self._feeds.values():
-            feed.bell.set()
+            feed.bell.set()  # which rings its followers' bells
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=CLOSE_S)
         for task in (*duties, *self._tasks):
@@ -143,7 +163,9 @@ class Relay:
                 self._follow(following)
         if heard.unfollow is not None:
             connection_id, order_id = heard.unfollow
-            self._drop(connection_id, self._feeds.get(order_id))
+            feed = self._feeds.get(order_id)
+            if feed is not None:
+                feed.drop(connection_id)
         if heard.disconnect is not None:
             self._forget(heard.disconnect)
         if heard.missed:
@@ -161,9 +183,9 @@ class Relay:
             feed.behind = True
             feed.bell.set()
         known = [
-            Following(connection_id, feed.order_id, told)
+            Following(follower.connection_id, feed.order_id, follower.told)
             for feed in self._feeds.values()
-            for connection_id, told in feed.followers.items()
+            for follower in feed.followers.values()
         ]
         for following in await self._channel.followings():
             self._follow(following)
@@ -173,19 +195,22 @@ class Relay:
         feed = self._feeds.get(following.order_id)
         if feed is None:
             feed = self._feeds[following.order_id] = Feed(following.order_id)
-            task = asyncio.create_task(self._serve(feed))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        feed.followers.setdefault(following.connection_id, following.after)
-        feed.bell.set()
-
-    def _drop(self, connection_id: str, feed: Feed | None) -> None:
-        if feed is not None and feed.followers.pop(connection_id, None) is not None:
+            self._spawn(self._serve(feed))
+        if feed.is_over:
+            feed.behind = True  # to make sure: the order may have been redriven unheard
+        if following.connection_id not in feed.followers:
+            follower = feed.followers[following.connection_id] = Follower(following)
+            self._spawn(self._tell(feed, follower))
             feed.bell.set()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _forget(self, connection_id: str) -> None:
         for feed in self._feeds.values():
-            self._drop(connection_id, feed)
+            feed.drop(connection_id)
 
     async def _catch_up(self) -> None:
         """Find, every `poll` seconds, the orders that have more events than were heard of."""
@@ -207,61 +232,62 @@ class Relay:
                     feed.bell.set()
 
     async def _serve(self, feed: Feed) -> None:
+        """Keep the feed's list complete, and ring its followers' bells."""
         await self._channel.listen(feed.order_id)
         while feed.followers and not self._closing:
             feed.bell.clear()
-            try:
-                await self._round(feed)
-            except TemporarilyUnavailable as error:
-                log.warning("order %s is told later: %s", feed.order_id, error)
-                feed.behind = True  # the next poll rings
-            except Exception:
-                log.exception("order %s is told later", feed.order_id)
-                feed.behind = True
-            if feed.followers and not self._closing:
-                await feed.bell.wait()
+            if feed.behind:
+                await self._read(feed)
+            for follower in feed.followers.values():
+                follower.bell.set()
+            await feed.bell.wait()
         del self._feeds[feed.order_id]
+        for follower in feed.followers.values():  # there are some only when the relay closes
+            follower.bell.set()
         await self._channel.ignore(feed.order_id)
 
-    async def _round(self, feed: Feed) -> None:
-        """Read what is missing and tell every follower. Raises TemporarilyUnavailable."""
-        if feed.behind:
-            feed.behind = False
-            events = await self._store.events(feed.order_id, len(feed.events))
-            feed.events += [event.to_wire() for event in events if event.seq > len(feed.events)]
-        results = await asyncio.gather(
-            *(self._tell(feed, connection_id) for connection_id in [*feed.followers]), return_exceptions=True
-        )
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-
-    async def _tell(self, feed: Feed, connection_id: str) -> None:
-        """Send the follower what it has not been told, and write down how far that is."""
-        before = feed.followers[connection_id]
+    async def _read(self, feed: Feed) -> None:
+        feed.behind = False
         try:
-            await self._send(feed, connection_id)
-        except ConnectionGone:
-            self._forget(connection_id)
-            await self._channel.forget(connection_id)
-            return
+            events = await self._store.events(feed.order_id, len(feed.events))
         except Exception as error:
-            log.warning("connection %s is told later: %r", connection_id, error)
+            log.warning("order %s is told later: %r", feed.order_id, error)
             feed.behind = True  # the next poll rings
-        told = feed.followers.get(connection_id)
-        if told is None:
             return
-        if feed.is_over and told >= len(feed.events):
-            await self._channel.ended(connection_id, feed.order_id)
-            feed.followers.pop(connection_id, None)
-        elif told > before:
-            await self._channel.told([Following(connection_id, feed.order_id, told)])
+        feed.events += [event.to_wire() for event in events if event.seq > len(feed.events)]
 
-    async def _send(self, feed: Feed, connection_id: str) -> None:
-        """Send the events that follow the last one told, for as long as the follower stays."""
-        told = feed.followers[connection_id]
-        for event in feed.events[told:]:
-            await self._push.send(connection_id, json.dumps(event))
-            if feed.followers.get(connection_id) != told:
-                return  # it left meanwhile, or came back to be told from elsewhere
-            told = feed.followers[connection_id] = told + 1
+    async def _tell(self, feed: Feed, follower: Follower) -> None:
+        """Send the follower each event once, write down how far that is, and end with the last one."""
+        while not (follower.gone or self._closing):
+            await follower.bell.wait()
+            follower.bell.clear()
+            try:
+                if await self._tell_more(feed, follower):
+                    feed.drop(follower.connection_id)
+            except ConnectionGone:
+                self._forget(follower.connection_id)
+                await self._forget_for_good(follower.connection_id)
+            except Exception as error:
+                log.warning("connection %s is told later: %r", follower.connection_id, error)
+                feed.behind = True  # the next poll rings
+
+    async def _tell_more(self, feed: Feed, follower: Follower) -> bool:
+        """Send what the follower has not been told; whether that was all there will ever be."""
+        before = follower.told
+        try:
+            while follower.told < len(feed.events) and not follower.gone:
+                await self._push.send(follower.connection_id, json.dumps(feed.events[follower.told]))
+                follower.told += 1
+        finally:
+            if follower.told > before and not follower.gone:
+                await self._channel.told([Following(follower.connection_id, feed.order_id, follower.told)])
+        if follower.gone or not feed.is_over or follower.told < len(feed.events):
+            return False
+        await self._channel.ended(follower.connection_id, feed.order_id)
+        return True
+
+    async def _forget_for_good(self, connection_id: str) -> None:
+        try:
+            await self._channel.forget(connection_id)
+        except TemporarilyUnavailable as error:
+            log.warning("connection %s is forgotten later: %s", connection_id, error)
