@@ -517,14 +517,19 @@ class MemoryRegistry:
         self._redis.clients[client].add(connection_id)
         self._redis.connections[self.shard(connection_id)].add(connection_id)
 
-    async def follow(self, following: Following) -> None:
+    async def reserve(self, following: Following) -> None:
         self._redis._reach()
-        shard, key = self.shard(following.connection_id), (following.connection_id, following.order_id)
-        known = self._redis.followings[shard]
-        if key not in known and self._followed(shard, key[0]) >= self._followings_per_socket:
-            raise LimitReached(code="TOO_MANY_SUBSCRIPTIONS", limit=self._followings_per_socket)
-        known.setdefault(key, following.after)
-        self._redis.control(shard, Heard(follow=key))
+        connection_id, order_id = following.connection_id, following.order_id
+        known, most = self._redis.followings[self.shard(connection_id)], self._followings_per_socket
+        followed = sum(key[0] == connection_id for key in known)
+        if (connection_id, order_id) not in known and followed >= most:
+            raise LimitReached(code="TOO_MANY_SUBSCRIPTIONS", limit=most, orderId=order_id)
+        known.setdefault((connection_id, order_id), following.after)
+
+    async def follow(self, following: Following) -> None:
+        await self.reserve(following)
+        key = following.connection_id, following.order_id
+        self._redis.control(self.shard(following.connection_id), Heard(follow=key))
 
     async def unfollow(self, connection_id: str, order_id: str) -> None:
         self._redis._reach()
@@ -546,9 +551,6 @@ class MemoryRegistry:
         self._redis._reach()
         busy = (shard for shard, connections in self._redis.connections.items() if connections)
         return sorted(shard for shard in busy if shard not in self._redis.leases)
-
-    def _followed(self, shard: int, connection_id: str) -> int:
-        return sum(key[0] == connection_id for key in self._redis.followings[shard])
 
 
 class MemoryChannel:

@@ -66,14 +66,14 @@ redis.call('SADD', KEYS[1], ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 return 1
 """
-# Write a following down, if it is new and its connection has not too many, and tell the relay.
+# Write a following down, if it is new and its connection has not too many, and tell the relay if asked to.
 FOLLOW = """
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
     if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
     redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
     redis.call('EXPIRE', KEYS[1], ARGV[4])
 end
-redis.call('PUBLISH', KEYS[2], ARGV[5])
+if ARGV[5] ~= '' then redis.call('PUBLISH', KEYS[2], ARGV[5]) end
 return 1
 """
 
@@ -106,8 +106,14 @@ class RedisRegistry:
         now = int(time.time() * 1000)
         await available(lambda: self._redis.hset(keys.connections, connection_id, str(now)))
 
+    async def reserve(self, following: Following) -> None:
+        await self._write(following, "")
+
     async def follow(self, following: Following) -> None:
         """Write it down, unless the connection follows the order already; then that goes on."""
+        await self._write(following, json.dumps({"follow": [following.connection_id, following.order_id]}))
+
+    async def _write(self, following: Following, told: str) -> None:
         connection_id, order_id = following.connection_id, following.order_id
         keys, most = self._keys(connection_id), self._followings_per_socket
         followed = await available(
@@ -120,12 +126,15 @@ class RedisRegistry:
                 following.after,
                 most,
                 LONGEST_CONNECTION_S,
-                json.dumps({"follow": [connection_id, order_id]}),
+                told,
             )
         )
         if not followed:
             raise LimitReached(
-                f"A socket may follow {most} orders at a time.", code="TOO_MANY_SUBSCRIPTIONS", limit=most
+                f"A socket may follow {most} orders at a time.",
+                code="TOO_MANY_SUBSCRIPTIONS",
+                limit=most,
+                orderId=order_id,
             )
 
     async def unfollow(self, connection_id: str, order_id: str) -> None:

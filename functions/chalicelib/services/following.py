@@ -83,6 +83,7 @@ class Sockets:
                 await self._answer(connection_id, action="pong")
             case {"action": "subscribe", **rest}:
                 following = await self._following(connection_id, rest.get("orderId"), rest.get("after", "0"))
+                await self._registry.reserve(following)  # refused or answered, and then the events
                 await self._answer(
                     connection_id, action="subscribed", orderId=following.order_id, after=following.after
                 )
