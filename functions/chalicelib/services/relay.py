@@ -176,6 +176,8 @@ class Relay:
             task = asyncio.create_task(self._serve(feed))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        if feed.is_over:
+            feed.behind = True  # to make sure: the order may have been redriven unheard
         feed.followers.setdefault(following.connection_id, following.after)
         feed.bell.set()
 
