@@ -29,7 +29,7 @@ Next, in another terminal:
   both    ./local/run submit SOL USDC 1.5 --watch{option}
   quote   curl '{url}/api/quote?tokenIn=SOL&tokenOut=USDC&amount=1.5'
   list    ./local/run orders{option}
-          ./local/run dlq list{option}{state_option}
+          ./local/run dlq list{state_option}
 
 Orders are kept in {state}/ until you start with --fresh. Ctrl-C stops."""
 
@@ -45,7 +45,10 @@ Orders are kept in {state}/ until you start with --fresh. Ctrl-C stops."""
 )
 @click.option("--fresh", is_flag=True, help="Forget all orders first: empty the folder.")
 @click.option(
-    "--separate", is_flag=True, help="Gateway, worker and relay in processes of their own, to be killed."
+    "--separate",
+    envvar="ENGINE_SEPARATE",
+    is_flag=True,
+    help="Gateway, worker and relay in processes of their own, each started again when it dies.",
 )
 @options.state
 @options.world
