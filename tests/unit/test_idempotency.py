@@ -33,7 +33,8 @@ def keyed(key: str, **more: object) -> Answer:
 
 
 def say(engine: MemoryEngine, **message: object) -> Any:
-    """The answer to a message on a socket."""
+    """The answer to a message on a socket that is open."""
+    engine.redis.connections[0].add("socket")
     socket_event("message", json.dumps(message))
     return engine.push.frames["socket"][-1]
 

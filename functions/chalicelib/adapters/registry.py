@@ -3,7 +3,7 @@
 A shard has its keys and a control channel, on which its relay hears of every change:
 
     client:{client}                          set    the client's connections
-    relay:{shard}:connections                hash   connection → when it connected (unix ms)
+    relay:{shard}:connections                hash   connection → when it connected (unix ms), and its client
     relay:{shard}:following:{connection}     hash   order → last seq told
     relay:{shard}:lease                      string the fence of the relay that serves it, with an expiry
     relay:{shard}                            pub/sub
@@ -38,7 +38,7 @@ class ShardKeys:
 
     @property
     def connections(self) -> str:
-        """When each connection connected."""
+        """When each connection connected, and whose it is: see `entry`."""
         return f"{self.control}:connections"
 
     @property
@@ -49,6 +49,22 @@ class ShardKeys:
     def following(self, connection_id: str) -> str:
         """What a connection follows, and how far it has been told."""
         return f"{self.control}:following:{connection_id}"
+
+
+def entry(client: str) -> str:
+    """What is kept of a connection that has just come."""
+    return f"{int(time.time() * 1000)} {client}"
+
+
+def read_entry(text: str) -> tuple[float, str]:
+    """How old a connection is, in seconds, and its client; empty if nobody knows any more."""
+    connected_at, _, client = text.partition(" ")
+    return time.time() - int(connected_at) / 1000, client
+
+
+def slots(client: str) -> str:
+    """The key of a client's set of connections, which its limit counts."""
+    return f"client:{client}"
 
 
 async def available(call: Callable[[], Awaitable[Any]]) -> Any:
@@ -97,14 +113,13 @@ class RedisRegistry:
     async def connect(self, connection_id: str, client: str) -> None:
         keys, most = self._keys(connection_id), self._sockets_per_client
         admitted = await available(
-            lambda: self._redis.eval(ADMIT, 1, f"client:{client}", connection_id, most, LONGEST_CONNECTION_S)
+            lambda: self._redis.eval(ADMIT, 1, slots(client), connection_id, most, LONGEST_CONNECTION_S)
         )
         if not admitted:
             raise LimitReached(
                 f"A client may have {most} sockets open.", code="TOO_MANY_CONNECTIONS", limit=most
             )
-        now = int(time.time() * 1000)
-        await available(lambda: self._redis.hset(keys.connections, connection_id, str(now)))
+        await available(lambda: self._redis.hset(keys.connections, connection_id, entry(client)))
 
     async def reserve(self, following: Following) -> None:
         await self._write(following, "")
@@ -153,13 +168,17 @@ class RedisRegistry:
 
         async def write() -> None:
             async with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.srem(f"client:{client}", connection_id)
+                pipeline.srem(slots(client), connection_id)
                 pipeline.hdel(keys.connections, connection_id)
                 pipeline.delete(keys.following(connection_id))
                 pipeline.publish(keys.control, json.dumps({"disconnect": connection_id}))
                 await pipeline.execute()
 
         await available(write)
+
+    async def knows(self, connection_id: str) -> bool:
+        keys = self._keys(connection_id)
+        return bool(await available(lambda: self._redis.hexists(keys.connections, connection_id)))
 
     async def has_relay(self, connection_id: str) -> bool:
         return bool(await available(lambda: self._redis.exists(self._keys(connection_id).lease)))
