@@ -122,7 +122,7 @@ class EngineClient:
                         event = _event(text)
                         after, heard = event["seq"], loop.time()
                         yield event
-                        if event["status"] in ENDED:
+                        if event["status"] in ENDED and await self._is_last(event):
                             return
             except (Unreachable, websockets.ConnectionClosed) as error:
                 if loop.time() - heard > patience_s:
@@ -132,6 +132,16 @@ class EngineClient:
                     raise
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def _is_last(self, event: Wire) -> bool:
+        """Whether no event follows one that ends a life: `failed` does not if the order was redriven."""
+        if event["status"] == "confirmed":
+            return True
+        try:
+            order = await self.order(event["orderId"])
+        except ClientError:
+            return True
+        return bool(order["events"][-1]["seq"] == event["seq"])
 
     @asynccontextmanager
     async def socket(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+from chalicelib.config import Config
 
 from .embedded import ServiceError
 from .embedded.lock import owner_pid
@@ -23,6 +25,17 @@ class Endpoints:
     aws_endpoint_url: str
     queue_url: str
     dead_letter_url: str
+
+    def configure(self, config: Config) -> Config:
+        """`config` with these servers."""
+        return replace(
+            config,
+            database_url=self.database_url,
+            redis_url=self.redis_url,
+            aws_endpoint_url=self.aws_endpoint_url,
+            orders_queue_url=self.queue_url,
+            orders_dlq_url=self.dead_letter_url,
+        )
 
     def environment(self) -> dict[str, str]:
         """The functions' environment; AWS region and credentials only where none are set."""

@@ -13,10 +13,14 @@ _IN_URL = re.compile(r"(://[^:/@\s]*:)\S+(@)")
 _AS_KEY = re.compile(r"(password=)[^\s&]+")
 
 
-def log_to_stderr(level: str) -> None:
-    """Log everything from `level` on; of the libraries, only what is wrong, except at DEBUG."""
+def log_to_stderr(level: str, *, process: str = "") -> None:
+    """Log everything from `level` on; of the libraries, only what is wrong, except at DEBUG.
+
+    `process` says which one is talking, where several do.
+    """
     handler = logging.StreamHandler()
-    handler.setFormatter(OneLine("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
+    who = f"{process:7} " if process else ""
+    handler.setFormatter(OneLine(f"%(asctime)s {who}%(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else logging.WARNING)

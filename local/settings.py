@@ -15,8 +15,9 @@ BEGAN = time.monotonic()  # near enough to the start of the process
 STATE = ROOT / ".local"
 DOTENV = ROOT / ".env"
 
-DEFAULTS = {"SWEEP_AFTER_MS": "5000"}
-"""Where one machine is better off with other defaults than the cloud: its sweep comes by more often."""
+DEFAULTS = {"SWEEP_AFTER_MS": "5000", "RELAY_LEASE_MS": "2000"}
+"""Where one machine is better off with other defaults than the cloud: what looks after the lost comes by more
+often, and an engine that was killed and started again need not wait for the leases of the one before."""
 
 
 def read_dotenv(path: Path = DOTENV) -> None:

@@ -31,9 +31,20 @@ from chalicelib.domain.lifecycle import NEXT, TERMINAL, Status
 from chalicelib.domain.order import Event, Order, Terms
 from chalicelib.domain.routing import Quote
 from chalicelib.domain.tokens import Token
-from chalicelib.services.ports import Claim, ConnectionGone, Following, Heard, Held, NewOrder, Transition
+from chalicelib.services.ports import (
+    Claim,
+    ConnectionGone,
+    DeadLetter,
+    DeadLetterSummary,
+    Following,
+    Heard,
+    Held,
+    NewOrder,
+    Transition,
+)
 from chalicelib.venues.venue import Landed, ProgramError, SignedTransaction, Swap, TransactionStatus
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KEPT = ("dex", "quoted_out", "minimum_out", "amount_out", "tx_hash")
 
 
@@ -160,6 +171,9 @@ class MemoryStore(Away):
         self._now = datetime(2026, 1, 1, tzinfo=UTC)
 
     async def pass_time(self, seconds: float) -> None:
+        self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
         self._now += timedelta(seconds=seconds)
 
     async def create(self, new: NewOrder) -> Event | Order:
@@ -327,6 +341,46 @@ class MemoryQueue(Away):
         self.retries.append((receipt, delay_ms))
 
 
+class MemoryDeadLetters(Away):
+    """`services.ports.DeadLetters`, three to a page; what was read stays hidden until it is given back."""
+
+    def __init__(self) -> None:
+        self.letters: dict[str, DeadLetter] = {}
+        self.hidden: set[str] = set()
+        self._numbers = itertools.count(1)
+
+    def put(self, body: str, order_id: str | None = None, *, age_s: float = 0.0) -> DeadLetter:
+        """A new letter, with an id of its own."""
+        name = f"message-{next(self._numbers)}"
+        letter = DeadLetter(name, f"receipt-{name}", body, order_id, NOW - timedelta(seconds=age_s))
+        self.letters[name] = letter
+        return letter
+
+    async def pages(self) -> AsyncIterator[list[DeadLetter]]:
+        while True:
+            self._reach()
+            page = [letter for name, letter in self.letters.items() if name not in self.hidden][:3]
+            if not page:
+                return
+            self.hidden |= {letter.message_id for letter in page}
+            yield page
+
+    async def give_back(self, letters: Sequence[DeadLetter]) -> None:
+        self._reach()
+        self.hidden -= {letter.message_id for letter in letters}
+
+    async def delete(self, letters: Sequence[DeadLetter]) -> None:
+        self._reach()
+        for letter in letters:
+            self.letters.pop(letter.message_id, None)
+            self.hidden.discard(letter.message_id)
+
+    async def summary(self) -> DeadLetterSummary:
+        self._reach()
+        ages = [(NOW - letter.sent_at).total_seconds() for letter in self.letters.values()]
+        return DeadLetterSummary(len(ages), max(ages, default=None))
+
+
 class MemoryVenue:
     """`venues.venue.Venue`: gives `script`'s answers in turn, then always `amount_out`.
 
@@ -452,6 +506,8 @@ class Redis(Away):
 
     def forget(self, shard: int, connection_id: str) -> None:
         self.connections[shard].discard(connection_id)
+        for connections in self.clients.values():
+            connections.discard(connection_id)
         for key in [*self.followings[shard]]:
             if key[0] == connection_id:
                 del self.followings[shard][key]
@@ -517,14 +573,19 @@ class MemoryRegistry:
         self._redis.clients[client].add(connection_id)
         self._redis.connections[self.shard(connection_id)].add(connection_id)
 
-    async def follow(self, following: Following) -> None:
+    async def reserve(self, following: Following) -> None:
         self._redis._reach()
-        shard, key = self.shard(following.connection_id), (following.connection_id, following.order_id)
-        known = self._redis.followings[shard]
-        if key not in known and self._followed(shard, key[0]) >= self._followings_per_socket:
-            raise LimitReached(code="TOO_MANY_SUBSCRIPTIONS", limit=self._followings_per_socket)
-        known.setdefault(key, following.after)
-        self._redis.control(shard, Heard(follow=key))
+        connection_id, order_id = following.connection_id, following.order_id
+        known, most = self._redis.followings[self.shard(connection_id)], self._followings_per_socket
+        followed = sum(key[0] == connection_id for key in known)
+        if (connection_id, order_id) not in known and followed >= most:
+            raise LimitReached(code="TOO_MANY_SUBSCRIPTIONS", limit=most, orderId=order_id)
+        known.setdefault((connection_id, order_id), following.after)
+
+    async def follow(self, following: Following) -> None:
+        await self.reserve(following)
+        key = following.connection_id, following.order_id
+        self._redis.control(self.shard(following.connection_id), Heard(follow=key))
 
     async def unfollow(self, connection_id: str, order_id: str) -> None:
         self._redis._reach()
@@ -538,6 +599,10 @@ class MemoryRegistry:
         self._redis.forget(self.shard(connection_id), connection_id)
         self._redis.control(self.shard(connection_id), Heard(disconnect=connection_id))
 
+    async def knows(self, connection_id: str) -> bool:
+        self._redis._reach()
+        return connection_id in self._redis.connections[self.shard(connection_id)]
+
     async def has_relay(self, connection_id: str) -> bool:
         self._redis._reach()
         return self.shard(connection_id) in self._redis.leases
@@ -546,9 +611,6 @@ class MemoryRegistry:
         self._redis._reach()
         busy = (shard for shard, connections in self._redis.connections.items() if connections)
         return sorted(shard for shard in busy if shard not in self._redis.leases)
-
-    def _followed(self, shard: int, connection_id: str) -> int:
-        return sum(key[0] == connection_id for key in self._redis.followings[shard])
 
 
 class MemoryChannel:
@@ -676,6 +738,7 @@ class MemoryEngine:
             followings_per_socket=config.max_subscriptions,
         )
         self.queue, self.events = MemoryQueue(), MemoryEvents(self.redis)
+        self.dead_letters = MemoryDeadLetters()
         self.push, self.launcher = MemoryPush(), MemoryLauncher()
         self.raydium, self.meteora = MemoryVenue("raydium", 150_000_000), MemoryVenue("meteora", 151_000_000)
         self.chain = MemoryChain()
@@ -690,6 +753,7 @@ class MemoryEngine:
             store=self.store,
             queue=self.queue,
             events=self.events,
+            dead_letters=self.dead_letters,
             registry=self.registry,
             world=(venues, self.chain, MemorySigner()),
         )

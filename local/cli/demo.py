@@ -11,9 +11,10 @@ from chalicelib.config import Config
 from rich.console import Console
 
 from ..client import EngineClient
-from ..engine import Engine, run_on_loop
+from ..engine import Engine
 from ..gateway import listen
 from ..logs import log_to_stderr
+from ..loop import run_on_loop
 from ..services import Services
 from ..settings import settings
 from . import options

@@ -85,6 +85,8 @@ def tell(event: Wire, life: Life) -> str:
     match event:
         case {"status": "pending", "error": error, "code": code}:
             return f"attempt {event['attempt']} in {event['retryInMs']} ms: {error} ({code})"
+        case {"status": "pending", "redriven": times}:
+            return f"redriven: set {times + 1} of its attempts begins"
         case {"status": "pending"}:
             slippage = event.get("slippageBps")
             return str(life) + (f", slippage up to {percent(slippage)}" if slippage else "")

@@ -9,9 +9,11 @@ import click
 from chalicelib.config import Config
 from chalicelib.venues.fault_rules import parse
 
-from ..engine import Engine, run_on_loop
+from ..engine import Engine
 from ..gateway import listen
 from ..logs import log_to_stderr, masked
+from ..loop import run_on_loop
+from ..separate import SeparateEngine
 from ..services import Services, erase
 from ..settings import BEGAN, settings
 from . import options
@@ -27,7 +29,7 @@ Next, in another terminal:
   both    ./local/run submit SOL USDC 1.5 --watch{option}
   quote   curl '{url}/api/quote?tokenIn=SOL&tokenOut=USDC&amount=1.5'
   list    ./local/run orders{option}
-          ./local/run dlq list{option}{state_option}
+          ./local/run dlq list{state_option}
 
 Orders are kept in {state}/ until you start with --fresh. Ctrl-C stops."""
 
@@ -42,12 +44,19 @@ Orders are kept in {state}/ until you start with --fresh. Ctrl-C stops."""
     help="Port to listen on; 0 is a free one.",
 )
 @click.option("--fresh", is_flag=True, help="Forget all orders first: empty the folder.")
+@click.option(
+    "--separate",
+    envvar="ENGINE_SEPARATE",
+    is_flag=True,
+    help="Gateway, worker and relay in processes of their own, each started again when it dies.",
+)
 @options.state
 @options.world
 @options.log_level
 def up(
     port: int,
     fresh: bool,
+    separate: bool,
     state: Path,
     latency: float | None,
     faults: str | None,
@@ -59,17 +68,20 @@ def up(
     \b
     Example: ./local/run up --port 4000 --latency 0.1
     """
-    log_to_stderr("INFO" if verbose else log_level)
-    environ = settings(sim_latency=latency, sim_faults=faults)
+    level = "INFO" if verbose else log_level
+    log_to_stderr(level)
+    environ = settings(sim_latency=latency, sim_faults=faults, log_level=level)
     try:
         with signals(lambda: _say("\nstopping … (Ctrl-C again: at once)")) as stopping:
-            _run(port, state, fresh, environ, stopping)
+            _run(port, state, environ, stopping, fresh=fresh, separate=separate)
     except Stopped:
         pass
     _say(f"stopped; your data is in {_shown(state)}/")
 
 
-def _run(port: int, state: Path, fresh: bool, environ: dict[str, str], stopping: Stopping) -> None:
+def _run(
+    port: int, state: Path, environ: dict[str, str], stopping: Stopping, *, fresh: bool, separate: bool
+) -> None:
     config = Config.load(environ)
     parse(config.sim_faults)
     with listen(HOST, port) as listening:
@@ -80,14 +92,20 @@ def _run(port: int, state: Path, fresh: bool, environ: dict[str, str], stopping:
         with Services(state, environ=environ, on_progress=lambda line: _say(f"  {line}")) as services:
 
             async def serve() -> None:
-                async with Engine(config, services.endpoints, listening=listening) as engine:
+                endpoints = services.endpoints
+                chosen = (
+                    SeparateEngine(config, endpoints, listening=listening, state=state, environ=environ)
+                    if separate
+                    else Engine(config, endpoints, listening=listening)
+                )
+                async with chosen as engine:
                     _greet(engine, state)
                     await stopping.unless(engine.ended())
 
             run_on_loop(serve)
 
 
-def _greet(engine: Engine, state: Path) -> None:
+def _greet(engine: Engine | SeparateEngine, state: Path) -> None:
     for name in engine.migrations:
         _say(f"  schema: {name} applied")
     _say(f"serving on {engine.url} after {time.monotonic() - BEGAN:.1f} s")

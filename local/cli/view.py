@@ -1,4 +1,4 @@
-"""What is drawn: an event, lives while they are lived, lists of orders and dead letters, a quote."""
+"""What is drawn: an event, lives while they are lived, a list of orders, a quote."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def orders_table(orders: Sequence[Wire], now: datetime) -> Table:
     """Orders as the engine lists them."""
     table = plain_table()
     for title in ("order", "age", "pair", "amount", "status", "received", "attempt", "reason"):
-        _add_column(table, title)
+        add_column(table, title)
     for order in orders:
         table.add_row(
             order["orderId"],
@@ -70,10 +70,10 @@ def orders_table(orders: Sequence[Wire], now: datetime) -> Table:
     return table
 
 
-def _add_column(table: Table, title: str) -> None:
-    """Nothing is cut off where the terminal is narrow, and an order's id is not folded either."""
-    numbers = ("age", "amount", "received", "attempt", "attempts", "receives")
-    least = 36 if title == "order" else None
+def add_column(table: Table, title: str) -> None:
+    """Add a column: nothing is cut off where the terminal is narrow, and an id is not folded either."""
+    numbers = ("age", "amount", "received", "attempt", "attempts")
+    least = 36 if title in ("order", "message") else None
     table.add_column(title, justify="right" if title in numbers else "left", overflow="fold", min_width=least)
 
 
@@ -94,25 +94,6 @@ def quote_table(quote: Wire) -> Table:
                 f"{short(answer['fee'])} {quote['tokenIn']}",
                 percent(answer["priceImpactBps"]),
             )
-    return table
-
-
-def dead_letters_table(letters: Sequence[Wire]) -> Table:
-    """Dead letters with their orders."""
-    table = plain_table()
-    for title in ("order", "status", "code", "attempts", "receives", "age", "reason"):
-        _add_column(table, title)
-    for letter in letters:
-        status = letter["status"] or "unknown"
-        table.add_row(
-            letter["orderId"] or "",
-            Text(status, COLOURS.get(status, "cyan")),
-            letter["code"] or "",
-            str(letter["attempts"] or ""),
-            str(letter["receives"]),
-            age(letter["ageSeconds"]),
-            letter["error"] or "",
-        )
     return table
 
 

@@ -83,6 +83,11 @@ def new_connection_id() -> str:
     return base64.urlsafe_b64encode(secrets.token_bytes(11)).decode()
 
 
+def identity(scope: Scope) -> dict[str, Any]:
+    """Who the client is, as far as API Gateway tells."""
+    return {"sourceIp": _source_ip(scope), "userAgent": _last(_headers(scope)).get("User-Agent")}
+
+
 def _common_context(scope: Scope, headers: Mapping[str, list[str]], stage: str) -> dict[str, Any]:
     now = time.time()
     last = _last(headers)
@@ -94,7 +99,7 @@ def _common_context(scope: Scope, headers: Mapping[str, list[str]], stage: str) 
         "extendedRequestId": new_connection_id(),
         "requestTime": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
         "requestTimeEpoch": int(now * 1000),
-        "identity": {"sourceIp": _source_ip(scope), "userAgent": last.get("User-Agent")},
+        "identity": identity(scope),
     }
 
 

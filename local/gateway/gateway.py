@@ -1,4 +1,4 @@
-"""API Gateway on a developer's machine: one ASGI app for REST and WebSocket, in front of the functions."""
+"""API Gateway on a developer's machine: one ASGI app for REST, WebSocket and `@connections`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from chalice.local import LocalChalice
 
 from .asgi import Receive, Scope, Send
 from .invoker import Invoker
+from .management import ManagementApi
 from .rest import RestApi
 from .settings import GatewaySettings
 from .sockets import SocketApi
@@ -28,10 +29,12 @@ class Gateway:
         self._invoker = Invoker(self.settings)
         self._rest = RestApi(functions.app, self._invoker, self.settings, self._submitted)
         self._sockets = SocketApi(functions, self._invoker, self.settings, self._submitted)
+        self._management = ManagementApi(self._sockets, self.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._rest(scope, receive, send)
+            serve = self._management if self._management.serves(scope) else self._rest
+            await serve(scope, receive, send)
         elif scope["type"] == "websocket":
             await self._sockets(scope, receive, send)
 

@@ -1,6 +1,8 @@
 """Lambda's part in a request: let it through, find it a thread, call the function, mind the time.
 
 throttle (429) → room to wait (503) → thread → handler(event, context) → its answer, 500 or 504
+
+A few threads are kept for those who ask whether the engine is well, so that they hear it when it is not.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from .settings import GatewaySettings
 
 log = logging.getLogger(__name__)
 
+RESERVED = 8  # threads
+
 Handler = Callable[[dict[str, Any], Any], Any]
 
 
@@ -28,6 +32,7 @@ class Invoker:
         self._settings = settings
         self._bucket = TokenBucket(settings.rate_per_s, settings.burst)
         self._threads = Threads(settings.handlers, "handler")
+        self._reserved = Threads(RESERVED, "reserved")
         self.running = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -46,15 +51,18 @@ class Invoker:
         if self.running >= settings.handlers + settings.waiting or self.waiting > settings.waiting:
             raise Unavailable()
 
-    async def invoke(self, name: str, handler: Handler, event: dict[str, Any]) -> Any:
+    async def invoke(
+        self, name: str, handler: Handler, event: dict[str, Any], *, reserved: bool = False
+    ) -> Any:
         """What the function answers. Raises FunctionFailed, FunctionTimedOut."""
+        threads = self._reserved if reserved else self._threads
         timeout_s = self._settings.handler_timeout_s
         context = LambdaContext(name, timeout_s)
         self.running += 1
         self._idle.clear()
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._threads.run(_call, handler, event, context)
+                return await threads.run(_call, handler, event, context)
         except TimeoutError:
             # A thread can't be stopped: the handler keeps its place until it returns, as a busy Lambda would.
             log.error("%s did not answer within %g s", name, timeout_s)
@@ -75,6 +83,7 @@ class Invoker:
     def close(self) -> None:
         """Let the threads end."""
         self._threads.close()
+        self._reserved.close()
 
 
 def _call(handler: Handler, event: dict[str, Any], context: LambdaContext) -> Any:

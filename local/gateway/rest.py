@@ -18,6 +18,8 @@ from .invoker import Invoker
 from .response import CORS, Response
 from .settings import GatewaySettings
 
+HEALTH = "/health"
+
 
 class RestApi:
     """The app's routes over HTTP. `submitted` is called after each POST that was not refused."""
@@ -59,12 +61,15 @@ class RestApi:
             raise MethodNotAllowed(scope["method"], allow)
         if self.closing:
             raise Unavailable("The engine is stopping.")
-        self._invoker.admit()
+        is_probe = route == HEALTH
+        if not is_probe:
+            self._invoker.admit()
         body = await read_body(scope, receive, self._settings.max_body_bytes)
         event = rest_event(
             scope, method=method, route=route, captured=captured, body=body, stage=self._settings.stage
         )
-        response = Response.from_lambda(await self._invoker.invoke("api_handler", self._app, event))
+        answer = await self._invoker.invoke("api_handler", self._app, event, reserved=is_probe)
+        response = Response.from_lambda(answer)
         if method == "POST" and response.status < 400:
             self._submitted()
         response.headers.append(("x-amzn-requestid", event["requestContext"]["requestId"]))

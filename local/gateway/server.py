@@ -41,6 +41,12 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
+def url_of(listening: socket.socket) -> str:
+    """Where clients reach who listens there."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 async def serve(
     gateway: Gateway, host: str, port: int, *, started: Callable[[], None], stop: asyncio.Event
 ) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from chalicelib.services.ports import ConnectionGone
 
@@ -32,9 +33,15 @@ class Socket:
     """A connection from before its handshake is answered until it is gone."""
 
     def __init__(
-        self, connection_id: str, send: Send, abort: Callable[[], None], settings: GatewaySettings
+        self,
+        connection_id: str,
+        identity: Mapping[str, Any],
+        send: Send,
+        abort: Callable[[], None],
+        settings: GatewaySettings,
     ) -> None:
         self.connection_id = connection_id
+        self.identity = identity
         self.connected_at = int(time.time() * 1000)
         self.active_at = time.monotonic()
         self._send = send

@@ -15,7 +15,7 @@ from chalicelib.services.ports import ConnectionGone
 from .asgi import Receive, Scope, Send
 from .conversation import GOING_AWAY, Conversation
 from .errors import Refusal, RouteNotFound, Unavailable
-from .events import connect_event, new_connection_id
+from .events import connect_event, identity, new_connection_id
 from .invoker import Invoker
 from .response import Response
 from .settings import GatewaySettings
@@ -46,12 +46,16 @@ class SocketApi:
     def __len__(self) -> int:
         return len(self._sockets)
 
+    def get(self, connection_id: str) -> Socket:
+        """The socket of a connection that is not over. Raises ConnectionGone."""
+        socket = self._sockets.get(connection_id)
+        if socket is None or socket.ended:
+            raise ConnectionGone(connection_id)
+        return socket
+
     async def send(self, connection_id: str, text: str) -> None:
         """Push one text frame. Raises ConnectionGone."""
-        socket = self._sockets.get(connection_id)
-        if socket is None:
-            raise ConnectionGone(connection_id)
-        if socket.push(text) > LET_THE_WRITER_RUN:
+        if self.get(connection_id).push(text) > LET_THE_WRITER_RUN:
             await asyncio.sleep(0)  # or a long catch-up would fill the queue of a client that reads well
 
     async def close(self, connection_id: str, reason: str) -> None:
@@ -70,7 +74,8 @@ class SocketApi:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
-        socket = Socket(new_connection_id(), send, scope["state"]["abort"], self._settings)
+        abort = scope["state"]["abort"]
+        socket = Socket(new_connection_id(), identity(scope), send, abort, self._settings)
         self._sockets[socket.connection_id] = socket
         try:
             if refusing := await self._connect(scope, socket):

@@ -5,14 +5,15 @@ A test that asks for it is skipped where the engine under test can't be looked i
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from chalicelib.adapters.dead_letters import SqsDeadLetters
 
-from local.dead_letters import read_dead_letters
 from local.embedded.queues import connect
 from local.endpoints import local_credentials
 from tests.e2e.engine import Engine
@@ -58,9 +59,16 @@ def count_messages(engine: Engine) -> int:
 
 def dead_letters(engine: Engine) -> list[str | None]:
     """The orders that the dead-letter queue's messages name."""
-    return [
-        letter.order_id for letter in read_dead_letters(_sqs(engine.dead_letter_url), engine.dead_letter_url)
-    ]
+    _sqs(engine.dead_letter_url)
+    os.environ |= local_credentials(os.environ)
+
+    async def read() -> list[str | None]:
+        queue = SqsDeadLetters(engine.dead_letter_url, endpoint_url=_origin(engine.dead_letter_url))
+        letters = [letter async for page in queue.pages() for letter in page]
+        await queue.give_back(letters)
+        return [letter.order_id for letter in letters]
+
+    return asyncio.run(read())
 
 
 def _rows(engine: Engine, query: str) -> list[Any]:
@@ -73,5 +81,9 @@ def _rows(engine: Engine, query: str) -> list[Any]:
 def _sqs(queue_url: str) -> Any:
     if not queue_url:
         pytest.skip("ORDERS_QUEUE_URL and ORDERS_DLQ_URL do not say where the engine's queues are")
+    return connect(_origin(queue_url), local_credentials(os.environ))
+
+
+def _origin(queue_url: str) -> str:
     url = urlsplit(queue_url)
-    return connect(f"{url.scheme}://{url.netloc}", local_credentials(os.environ))
+    return f"{url.scheme}://{url.netloc}"

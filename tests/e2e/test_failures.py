@@ -94,7 +94,7 @@ async def test_dlq_list_shows_a_dead_letter_with_its_reason(gateway: Engine, fai
     async def row() -> Wire | None:
         listing = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "local", "dlq", "list", "--json"),
-            *("--state", str(gateway.state), "--url", gateway.http_url),
+            *("--state", str(gateway.state)),
             cwd=ROOT,
             stdout=asyncio.subprocess.PIPE,
         )

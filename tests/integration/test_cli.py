@@ -169,7 +169,7 @@ def test_a_failed_order_exits_1_and_is_in_the_dead_letter_queue_with_its_reason(
         assert local("watch", order, "--url", engine.url).returncode == 1
 
     def listed() -> list[dict[str, Any]]:
-        done = local("dlq", "list", "--json", "--url", engine.url, "--state", str(engine.state))
+        done = local("dlq", "list", "--json", "--state", str(engine.state))
         assert done.returncode == 0, done.stderr
         found = json.loads(done.stdout)
         return found if {letter["orderId"] for letter in found} == {*orders} else []
@@ -178,7 +178,7 @@ def test_a_failed_order_exits_1_and_is_in_the_dead_letter_queue_with_its_reason(
     assert {(letter["status"], letter["code"], letter["attempts"]) for letter in letters} == {
         ("failed", "QUOTE_TIMEOUT", 3)
     }
-    again = local("dlq", "list", "--url", engine.url, "--state", str(engine.state))  # nothing was consumed
+    again = local("dlq", "list", "--state", str(engine.state))  # nothing was consumed
     assert all(order in again.stdout for order in orders)
     assert "did not answer in time" in again.stdout
 

@@ -14,6 +14,7 @@ from local.settings import DEFAULTS, read_dotenv, settings
 LOCAL_ONLY = {
     "PORT": "3000",
     "ENGINE_URL": "http://127.0.0.1:3000",
+    "ENGINE_SEPARATE": "0",
     "LOG_LEVEL": "WARNING",
     "LOCALSTACK_HOST": "",
     "AWS_DEFAULT_REGION": "us-east-1",

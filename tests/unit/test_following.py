@@ -42,8 +42,13 @@ class World:
 
     async def say(self, **message: object) -> Any:
         """The answer to a message."""
-        await self.sockets.message("client", CLIENT, message)
+        await self.hear(message)
         return self.push.frames["client"][-1]
+
+    async def hear(self, message: dict[str, object]) -> None:
+        """Take a message from a client that has been let in."""
+        self.redis.connections[0].add("client")
+        await self.sockets.message("client", CLIENT, message)
 
     @property
     def followed(self) -> dict[str, int]:
@@ -181,7 +186,7 @@ async def test_a_registry_that_is_away_lets_nobody_in_halfway(world: World) -> N
 async def test_a_client_that_left_before_its_answer_is_said_to_be_gone(world: World) -> None:
     world.push.gone.add("client")
     with pytest.raises(ConnectionGone):
-        await world.sockets.message("client", CLIENT, {"action": "ping"})
+        await world.hear({"action": "ping"})
 
 
 async def test_who_leaves_is_no_longer_connected(world: World) -> None:
@@ -191,6 +196,20 @@ async def test_who_leaves_is_no_longer_connected(world: World) -> None:
 
 
 async def test_many_messages_at_once_each_get_their_answer(world: World) -> None:
-    pings = (world.sockets.message("client", CLIENT, {"action": "ping"}) for _ in range(20))
+    pings = (world.hear({"action": "ping"}) for _ in range(20))
     await asyncio.gather(*pings)
     assert world.push.frames["client"] == [{"action": "pong"}] * 20
+
+
+async def test_a_socket_that_the_registry_has_lost_is_closed_when_it_says_something(world: World) -> None:
+    await world.sockets.connect("client", CLIENT, ORDER, None)
+    world.redis.flush()
+    await world.sockets.message("client", CLIENT, {"action": "ping"})
+    assert (world.push.closed, world.push.frames["client"]) == (["client"], [])
+
+
+async def test_a_socket_that_the_registry_has_lost_submits_nothing(world: World) -> None:
+    order = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": Decimal(1)}
+    await world.sockets.message("client", CLIENT, order)
+    assert world.push.closed == ["client"]
+    assert await world.store.order(NEW) is None

@@ -3,11 +3,8 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
-import app as functions
 import pytest
 from chalicelib.domain.errors import (
     AttemptFailed,
@@ -24,57 +21,15 @@ from chalicelib.domain.lifecycle import Status
 from chalicelib.entrypoints.http import MAX_BODY_BYTES, json_object, status_of
 
 from tests.fakes import MemoryEngine
+from tests.rest import ORDER, call, submit
 
-ORDER = b'{"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1}'
 UNKNOWN = "11111111-1111-4111-8111-111111111111"
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: Any
 
 
 @pytest.fixture
 def engine() -> Iterator[MemoryEngine]:
     with MemoryEngine() as engine:
         yield engine
-
-
-def call(
-    method: str,
-    route: str,
-    body: bytes = b"",
-    *,
-    content_type: str | None = "application/json",
-    query: dict[str, list[str]] | None = None,
-    **parts: str,
-) -> Answer:
-    """What the deployed function answers to a REST proxy event."""
-    headers = {"content-type": content_type} if content_type else {}
-    answer = functions.app(
-        {
-            "resource": route,
-            "path": route.format(**parts),
-            "httpMethod": method,
-            "headers": headers,
-            "multiValueHeaders": {name: [value] for name, value in headers.items()},
-            "queryStringParameters": {name: values[-1] for name, values in (query or {}).items()} or None,
-            "multiValueQueryStringParameters": query,
-            "pathParameters": parts or None,
-            "stageVariables": None,
-            "requestContext": {"httpMethod": method, "resourcePath": route, "identity": {"sourceIp": "::1"}},
-            "body": base64.b64encode(body).decode(),
-            "isBase64Encoded": True,
-        },
-        None,
-    )
-    return Answer(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
-
-
-def submit(body: bytes = ORDER, **more: Any) -> Answer:
-    return call("POST", "/api/orders/execute", body, **more)
 
 
 def padded(size: int) -> bytes:

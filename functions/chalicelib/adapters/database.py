@@ -42,7 +42,7 @@ class Database:
             max_size=connections,
             timeout=timeout,
             max_idle=300,
-            reconnect_timeout=10,
+            reconnect_timeout=1,  # after that, whoever asks next makes it try: no pause outlasts the outage
             check=AsyncConnectionPool.check_connection,
             connection_class=psycopg.AsyncConnection[Row],
             kwargs={

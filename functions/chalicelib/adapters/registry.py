@@ -3,7 +3,7 @@
 A shard has its keys and a control channel, on which its relay hears of every change:
 
     client:{client}                          set    the client's connections
-    relay:{shard}:connections                hash   connection → when it connected (unix ms)
+    relay:{shard}:connections                hash   connection → when it connected (unix ms), and its client
     relay:{shard}:following:{connection}     hash   order → last seq told
     relay:{shard}:lease                      string the fence of the relay that serves it, with an expiry
     relay:{shard}                            pub/sub
@@ -36,7 +36,7 @@ class ShardKeys:
 
     @property
     def connections(self) -> str:
-        """When each connection connected."""
+        """When each connection connected, and whose it is: see `entry`."""
         return f"{self.control}:connections"
 
     @property
@@ -49,6 +49,22 @@ class ShardKeys:
         return f"{self.control}:following:{connection_id}"
 
 
+def entry(client: str) -> str:
+    """What is kept of a connection that has just come."""
+    return f"{int(time.time() * 1000)} {client}"
+
+
+def read_entry(text: str) -> tuple[float, str]:
+    """How old a connection is, in seconds, and its client; empty if nobody knows any more."""
+    connected_at, _, client = text.partition(" ")
+    return time.time() - int(connected_at) / 1000, client
+
+
+def slots(client: str) -> str:
+    """The key of a client's set of connections, which its limit counts."""
+    return f"client:{client}"
+
+
 # Let one more connection of a client in, if it has not too many.
 ADMIT = """
 if redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
@@ -56,14 +72,14 @@ redis.call('SADD', KEYS[1], ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 return 1
 """
-# Write a following down, if it is new and its connection has not too many, and tell the relay.
+# Write a following down, if it is new and its connection has not too many, and tell the relay if asked to.
 FOLLOW = """
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
     if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
     redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
     redis.call('EXPIRE', KEYS[1], ARGV[4])
 end
-redis.call('PUBLISH', KEYS[2], ARGV[5])
+if ARGV[5] ~= '' then redis.call('PUBLISH', KEYS[2], ARGV[5]) end
 return 1
 """
 
@@ -87,17 +103,22 @@ class RedisRegistry:
     async def connect(self, connection_id: str, client: str) -> None:
         keys, most = self._keys(connection_id), self._sockets_per_client
         admitted = await available(
-            lambda: self._redis.eval(ADMIT, 1, f"client:{client}", connection_id, most, LONGEST_CONNECTION_S)
+            lambda: self._redis.eval(ADMIT, 1, slots(client), connection_id, most, LONGEST_CONNECTION_S)
         )
         if not admitted:
             raise LimitReached(
                 f"A client may have {most} sockets open.", code="TOO_MANY_CONNECTIONS", limit=most
             )
-        now = int(time.time() * 1000)
-        await available(lambda: self._redis.hset(keys.connections, connection_id, str(now)))
+        await available(lambda: self._redis.hset(keys.connections, connection_id, entry(client)))
+
+    async def reserve(self, following: Following) -> None:
+        await self._write(following, "")
 
     async def follow(self, following: Following) -> None:
         """Write it down, unless the connection follows the order already; then that goes on."""
+        await self._write(following, json.dumps({"follow": [following.connection_id, following.order_id]}))
+
+    async def _write(self, following: Following, told: str) -> None:
         connection_id, order_id = following.connection_id, following.order_id
         keys, most = self._keys(connection_id), self._followings_per_socket
         followed = await available(
@@ -110,12 +131,15 @@ class RedisRegistry:
                 following.after,
                 most,
                 LONGEST_CONNECTION_S,
-                json.dumps({"follow": [connection_id, order_id]}),
+                told,
             )
         )
         if not followed:
             raise LimitReached(
-                f"A socket may follow {most} orders at a time.", code="TOO_MANY_SUBSCRIPTIONS", limit=most
+                f"A socket may follow {most} orders at a time.",
+                code="TOO_MANY_SUBSCRIPTIONS",
+                limit=most,
+                orderId=order_id,
             )
 
     async def unfollow(self, connection_id: str, order_id: str) -> None:
@@ -134,13 +158,17 @@ class RedisRegistry:
 
         async def write() -> None:
             async with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.srem(f"client:{client}", connection_id)
+                pipeline.srem(slots(client), connection_id)
                 pipeline.hdel(keys.connections, connection_id)
                 pipeline.delete(keys.following(connection_id))
                 pipeline.publish(keys.control, json.dumps({"disconnect": connection_id}))
                 await pipeline.execute()
 
         await available(write)
+
+    async def knows(self, connection_id: str) -> bool:
+        keys = self._keys(connection_id)
+        return bool(await available(lambda: self._redis.hexists(keys.connections, connection_id)))
 
     async def has_relay(self, connection_id: str) -> bool:
         return bool(await available(lambda: self._redis.exists(self._keys(connection_id).lease)))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import time
 from collections.abc import AsyncIterator, Sequence
 
 from redis.asyncio import Redis
@@ -20,7 +19,7 @@ from ..services.ports import Following, Heard
 from .batcher import Batcher
 from .events import channel
 from .redis_pool import available
-from .registry import LONGEST_CONNECTION_S, ShardKeys
+from .registry import LONGEST_CONNECTION_S, ShardKeys, entry, read_entry, slots
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +83,7 @@ class RedisRelayChannel:
 
     async def followings(self) -> list[Following]:
         async def read() -> list[Following]:
-            connections = [str(name) for name in await self._redis.hkeys(self._keys.connections)]
+            connections = await self._recent_connections()
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for connection_id in connections:
                     pipeline.hgetall(self._keys.following(connection_id))
@@ -105,8 +104,16 @@ class RedisRelayChannel:
         return int(await available(lambda: self._redis.hlen(self._keys.connections)))
 
     async def forget(self, connection_id: str) -> None:
-        await available(lambda: self._redis.hdel(self._keys.connections, connection_id))
-        await available(lambda: self._redis.delete(self._keys.following(connection_id)))
+        async def write() -> None:
+            known = await self._redis.hget(self._keys.connections, connection_id)
+            _, client = read_entry(str(known or entry("")))
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                pipeline.srem(slots(client), connection_id)
+                pipeline.hdel(self._keys.connections, connection_id)
+                pipeline.delete(self._keys.following(connection_id))
+                await pipeline.execute()
+
+        await available(write)
 
     async def listen(self, order_id: str) -> None:
         """Hear this order's events from when this returns on; a silent Redis is waited for a second only."""
@@ -145,7 +152,6 @@ class RedisRelayChannel:
             return
         keys = [self._keys.following(item.connection_id) for item in followings]
         parts = [part for item in followings for part in (item.connection_id, item.order_id, str(item.after))]
-        now = int(time.time() * 1000)
         await available(
             lambda: self._redis.eval(
                 RESTORE,
@@ -154,7 +160,7 @@ class RedisRelayChannel:
                 self._keys.connections,
                 *keys,
                 self._fence,
-                now,
+                entry(""),
                 LONGEST_CONNECTION_S,
                 *parts,
             )
@@ -190,6 +196,15 @@ class RedisRelayChannel:
                     event = _parse(text)
                     if event.keys() >= {"orderId", "seq", "status"}:
                         yield Heard(event=event)
+
+    async def _recent_connections(self) -> list[str]:
+        """Those that can still be there; the others are gone, though nobody was told of it."""
+        known = await self._redis.hgetall(self._keys.connections)
+        ages = {str(name): read_entry(str(text))[0] for name, text in known.items()}
+        for connection_id in [name for name, age_s in ages.items() if age_s > LONGEST_CONNECTION_S]:
+            await self.forget(connection_id)
+            del ages[connection_id]
+        return [*ages]
 
     async def _write_all(self, items: Sequence[tuple[str, str, str]]) -> list[None]:
         keys = [self._keys.following(connection_id) for connection_id, _, _ in items]

@@ -13,6 +13,7 @@ from .ports import Following, Push, Registry, RelayLauncher, Store
 from .submission import Submission
 
 ACTIONS = ("subscribe", "unsubscribe", "ping")
+LOST_TRACK = "the engine has lost track of this socket: connect again, with after"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,15 @@ class Sockets:
         await self._ensure_relay(connection_id)
 
     async def message(self, connection_id: str, client: str, message: Mapping[str, object]) -> None:
-        """Do what the message asks and answer on the socket; what is wrong with it is the answer then."""
+        """Do what the message asks and answer on the socket; what is wrong with it is the answer then.
+
+        A connection that is in no registry any more has lost what it followed, and perhaps nobody knows what
+        that was. So it is closed, and its client follows anew from the last event that it has seen.
+        """
         try:
-            if "action" in message:
+            if not await self._registry.knows(connection_id):
+                await self._push.close(connection_id, LOST_TRACK)
+            elif "action" in message:
                 await self._act(connection_id, message)
             else:
                 await self._submit(connection_id, client, message)
@@ -83,6 +90,7 @@ class Sockets:
                 await self._answer(connection_id, action="pong")
             case {"action": "subscribe", **rest}:
                 following = await self._following(connection_id, rest.get("orderId"), rest.get("after", "0"))
+                await self._registry.reserve(following)  # refused or answered, and then the events
                 await self._answer(
                     connection_id, action="subscribed", orderId=following.order_id, after=following.after
                 )

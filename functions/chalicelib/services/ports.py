@@ -217,6 +217,9 @@ class Registry(Protocol):
     async def disconnect(self, connection_id: str, client: str) -> None:
         """Forget the connection with all that it follows, and tell the relay."""
 
+    async def knows(self, connection_id: str) -> bool:
+        """Whether the connection is written down; an open one is not after the registry was emptied."""
+
     async def has_relay(self, connection_id: str) -> bool:
         """Whether a relay holds the connection's shard."""
 

@@ -1,0 +1,112 @@
+"""The gateway's `@connections`, called by boto3 as a function on AWS would."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+from botocore.config import Config
+from chalicelib.adapters.push import ApiGatewayPush
+from chalicelib.services.ports import ConnectionGone
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.integration.gateway_app import Served, serving, until
+
+CREDENTIALS = {
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+}
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    async with serving(max_message_bytes=1000) as served:
+        yield served
+
+
+@pytest.fixture
+def api(served: Served, monkeypatch: pytest.MonkeyPatch) -> Any:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    config = Config(proxies={}, retries={"total_max_attempts": 1})
+    return boto3.client("apigatewaymanagementapi", endpoint_url=served.url, config=config)
+
+
+async def test_what_is_posted_arrives_in_order(served: Served, api: Any) -> None:
+    async with connect(served.socket_url) as client:
+        for number in range(20):
+            await asyncio.to_thread(
+                api.post_to_connection, ConnectionId=served.connection_id(), Data=f'"{number} €"'.encode()
+            )
+        assert [json.loads(await client.recv()) for _ in range(20)] == [f"{n} €" for n in range(20)]
+
+
+async def test_a_connection_is_described(served: Served, api: Any) -> None:
+    async with connect(served.socket_url, user_agent_header="somebody/1"):
+        found = await asyncio.to_thread(api.get_connection, ConnectionId=served.connection_id())
+    assert found["Identity"] == {"SourceIp": "127.0.0.1", "UserAgent": "somebody/1"}
+    for time in (found["ConnectedAt"], found["LastActiveAt"]):
+        assert abs(datetime.now(UTC) - time) < timedelta(seconds=30)
+
+
+async def test_a_deleted_connection_is_closed(served: Served, api: Any) -> None:
+    async with connect(served.socket_url) as client:
+        await asyncio.to_thread(api.delete_connection, ConnectionId=served.connection_id())
+        with pytest.raises(ConnectionClosed):
+            await client.recv()
+        assert (client.close_code, client.close_reason) == (1000, "closed by the engine")
+    await until(lambda: served.app.of_type("DISCONNECT"))
+
+
+@pytest.mark.parametrize("call", ["post_to_connection", "get_connection", "delete_connection"])
+async def test_a_connection_that_is_over_is_gone(served: Served, api: Any, call: str) -> None:
+    async with connect(served.socket_url):
+        connection_id = served.connection_id()
+    await until(lambda: not served.gateway.connections)
+    more = {"Data": b"{}"} if call == "post_to_connection" else {}
+    with pytest.raises(api.exceptions.GoneException) as gone:
+        await asyncio.to_thread(getattr(api, call), ConnectionId=connection_id, **more)
+    assert gone.value.response["ResponseMetadata"]["HTTPStatusCode"] == 410
+
+
+async def test_too_large_a_frame_is_refused_and_the_socket_stays(served: Served, api: Any) -> None:
+    async with connect(served.socket_url) as client:
+        connection_id = served.connection_id()
+        with pytest.raises(api.exceptions.PayloadTooLargeException):
+            await asyncio.to_thread(
+                api.post_to_connection, ConnectionId=connection_id, Data=json.dumps("x" * 1000).encode()
+            )
+        await asyncio.to_thread(api.post_to_connection, ConnectionId=connection_id, Data=b'"small"')
+        assert await client.recv() == '"small"'
+
+
+async def test_who_does_not_sign_as_aws_does_is_nobody(served: Served) -> None:
+    async with connect(served.socket_url) as client, httpx.AsyncClient(trust_env=False) as http:
+        answer = await http.post(f"{served.url}/@connections/{served.connection_id()}", content=b"{}")
+        assert answer.status_code == 403
+        assert answer.headers["x-amzn-errortype"] == "MissingAuthenticationTokenException"
+        assert "access-control-allow-origin" not in answer.headers
+        await served.gateway.send(served.connection_id(), '"nothing came before"')
+        assert await client.recv() == '"nothing came before"'
+
+
+async def test_the_functions_own_push_reaches_a_client_and_learns_that_it_is_gone(
+    served: Served, api: Any
+) -> None:
+    push = ApiGatewayPush(served.url)
+    async with connect(served.socket_url) as client:
+        connection_id = served.connection_id()
+        await push.send(connection_id, '"hello"')
+        assert await client.recv() == '"hello"'
+    await until(lambda: not served.gateway.connections)
+    with pytest.raises(ConnectionGone):
+        await push.send(connection_id, '"anybody there?"')
+    await push.close(connection_id, "gone already is fine")

@@ -1,0 +1,79 @@
+"""Connections whose end nobody was told of: they take no room for ever."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import pytest
+from chalicelib.adapters.registry import LONGEST_CONNECTION_S, RedisRegistry, ShardKeys
+from chalicelib.adapters.relay_channel import RedisRelayChannel
+from chalicelib.domain.errors import LimitReached
+from chalicelib.services.ports import Following
+from redis.asyncio import Redis
+
+from local.services import Endpoints
+
+CLIENT = "203.0.113.7"
+
+
+@pytest.fixture
+async def redis(services: Endpoints) -> AsyncIterator[Redis]:
+    """A Redis database of the tests' own, empty."""
+    url = urlsplit(services.redis_url)._replace(path="/6").geturl()
+    async with Redis.from_url(url, decode_responses=True) as redis:
+        await redis.flushdb()
+        yield redis
+
+
+@pytest.fixture
+def registry(redis: Redis) -> RedisRegistry:
+    return RedisRegistry(redis, shards=1, sockets_per_client=2, followings_per_socket=10)
+
+
+@pytest.fixture
+async def relay(redis: Redis) -> RedisRelayChannel:
+    relay = RedisRelayChannel(redis, 0, "relay", lease_ms=10_000)
+    assert await relay.acquire()
+    return relay
+
+
+async def test_a_connection_that_is_found_gone_makes_room_for_its_clients_next(
+    registry: RedisRegistry, relay: RedisRelayChannel
+) -> None:
+    for name in ("first", "second"):
+        await registry.connect(name, CLIENT)
+    with pytest.raises(LimitReached):
+        await registry.connect("third", CLIENT)
+    await relay.forget("first")
+    await registry.connect("third", CLIENT)
+    assert not await registry.knows("first")
+    assert await registry.knows("third")
+
+
+async def test_a_connection_older_than_any_can_be_is_forgotten_when_a_relay_starts(
+    registry: RedisRegistry, relay: RedisRelayChannel, redis: Redis
+) -> None:
+    for name in ("old", "new"):
+        await registry.connect(name, CLIENT)
+        await registry.follow(Following(name, "order"))
+    written = await redis.hget(ShardKeys(0).connections, "old")
+    connected_at = int(str(written).split()[0]) - (LONGEST_CONNECTION_S + 1) * 1000
+    await redis.hset(ShardKeys(0).connections, "old", f"{connected_at} {CLIENT}")
+    assert await relay.followings() == [Following("new", "order")]
+    assert await relay.connections() == 1
+    await registry.connect("next", CLIENT)
+
+
+async def test_an_emptied_registry_knows_nobody_until_the_relay_has_restored_it(
+    registry: RedisRegistry, relay: RedisRelayChannel, redis: Redis
+) -> None:
+    await registry.connect("client", CLIENT)
+    await redis.flushdb()
+    assert not await registry.knows("client")
+    await relay.acquire()
+    await relay.restore([Following("client", "order", 3)])
+    assert await registry.knows("client")
+    assert await relay.followings() == [Following("client", "order", 3)]
+    await relay.forget("client")
+    assert not await registry.knows("client")
