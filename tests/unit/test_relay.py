@@ -492,3 +492,51 @@ async def test_what_nobody_understands_does_not_stop_the_relay(world: World, gar
     world.redis.control(0, garbage)
     await world.follow("client", order_id)
     await world.sees("client", [1])
+
+
+FAILED_LIFE = (Status.ROUTING, Status.FAILED)
+REDRIVEN = [*range(1, 9)]  # pending, routing, failed; and then a whole life
+
+
+async def test_a_redriven_order_is_told_from_its_first_event_and_from_behind_its_failure(
+    world: World,
+) -> None:
+    world.relay()
+    order_id = await world.order()
+    await world.follow("live", order_id)
+    await world.move(order_id, *FAILED_LIFE)
+    await world.sees("live", [1, 2, 3])
+    await world.is_quiet()  # nobody follows it any more
+    redriven = await world.store.redrive(order_id)
+    assert redriven is not None
+    await world.events.publish(redriven)
+    await world.follow("late", order_id)
+    await world.follow("live", order_id, after=3)
+    await world.move(order_id, *LIFE)
+    await world.sees("late", REDRIVEN)
+    await world.sees("live", REDRIVEN)
+
+
+async def test_a_feed_that_seems_over_is_not_if_its_order_was_redriven_unheard(world: World) -> None:
+    """As when Redis was away for the moment, and a follower still takes in the failure."""
+    taking_in = asyncio.Event()
+    push = world.push.send
+
+    async def slow(connection_id: str, text: str) -> None:
+        if connection_id == "slow" and '"failed"' in text:
+            await taking_in.wait()
+        await push(connection_id, text)
+
+    world.push.send = slow  # type: ignore[method-assign]
+    world.relay(poll=60)
+    order_id = await world.order()
+    await world.follow("slow", order_id)
+    await world.sees("slow", [1])
+    await world.move(order_id, *FAILED_LIFE)
+    await world.sees("slow", [1, 2])
+    await world.store.redrive(order_id)
+    await world.follow("new", order_id)
+    taking_in.set()
+    await world.sees("new", [1, 2, 3, 4])
+    await world.move(order_id, *LIFE)
+    await world.sees("new", REDRIVEN)
