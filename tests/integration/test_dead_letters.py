@@ -1,0 +1,324 @@
+"""The dead-letter queue against a real SQS, and what becomes of dead letters in a whole engine.
+
+The fake is held to the same promises as the adapter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from chalicelib.adapters.dead_letters import SqsDeadLetters
+from chalicelib.config import Config
+from chalicelib.domain.lifecycle import Status
+from chalicelib.domain.order import Terms
+from chalicelib.domain.tokens import find_token
+from chalicelib.runtime import Runtime
+from chalicelib.services import health
+from chalicelib.services.ports import Claim, DeadLetter, DeadLetters, NewOrder, Transition
+
+from local.endpoints import Endpoints, find_running, local_credentials
+from tests.e2e import evidence
+from tests.e2e.client import Client, eventually
+from tests.e2e.engine import Engine, LocalEngine
+from tests.e2e.life import Wire, assert_complete, statuses
+from tests.fakes import MemoryDeadLetters
+
+SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
+TERMS = Terms(SOL, USDC, 10**7, 100)
+SQS_BATCH = 10
+FAULTS = "quote-timeout token=COPE times=3; quote-timeout token=FIDA"
+SETTINGS = {"SIM_FAULTS": FAULTS, "SIM_LATENCY": "0", "SIM_SLOT_MS": "20", "RETRY_BASE_MS": "0"}
+NOBODYS = str(uuid.UUID(int=7))
+POISON = ("", "not JSON", "[]", "{}", '{"orderId": 1}', '{"orderId": "x"}', json.dumps({"orderId": NOBODYS}))
+
+
+@dataclass
+class Kept:
+    """Dead letters, and a way to put some there."""
+
+    letters: DeadLetters
+    put: Callable[[list[str]], Any]
+
+
+def put_on_memory(letters: MemoryDeadLetters, bodies: list[str]) -> None:
+    for body in bodies:
+        letters.put(body)
+
+
+def put_on_sqs(sqs: Any, url: str, bodies: list[str]) -> None:
+    for start in range(0, len(bodies), SQS_BATCH):
+        batch = bodies[start : start + SQS_BATCH]
+        entries = [{"Id": str(index), "MessageBody": body} for index, body in enumerate(batch)]
+        assert not sqs.send_message_batch(QueueUrl=url, Entries=entries).get("Failed")
+
+
+@pytest.fixture(params=["memory", "SQS"])
+def kept(request: pytest.FixtureRequest, services: Endpoints) -> Iterator[Kept]:
+    """An empty dead-letter queue."""
+    if request.param == "memory":
+        memory = MemoryDeadLetters()
+        yield Kept(memory, lambda bodies: put_on_memory(memory, bodies))
+        return
+    os.environ |= local_credentials(os.environ)
+    sqs = evidence._sqs(services.queue_url)
+    url = sqs.create_queue(QueueName=f"dead-{uuid.uuid4().hex}")["QueueUrl"]
+    letters = SqsDeadLetters(url, endpoint_url=services.aws_endpoint_url)
+    yield Kept(letters, lambda bodies: put_on_sqs(sqs, url, bodies))
+    sqs.delete_queue(QueueUrl=url)
+
+
+async def read(letters: DeadLetters) -> list[DeadLetter]:
+    return [letter async for page in letters.pages() for letter in page]
+
+
+def bodies_of(letters: list[DeadLetter]) -> list[str]:
+    return sorted(letter.body for letter in letters)
+
+
+# What is promised of dead letters, by the fake and by SQS
+
+
+@pytest.mark.parametrize("count", [0, 1, 10, 45, 250])
+async def test_every_letter_is_read_once(kept: Kept, count: int) -> None:
+    bodies = sorted(f"letter {number}" for number in range(count))
+    kept.put(bodies)
+    assert bodies_of(await read(kept.letters)) == bodies
+
+
+async def test_what_one_reads_is_hidden_from_others_until_it_is_given_back(kept: Kept) -> None:
+    kept.put([f"letter {number}" for number in range(12)])
+    letters = await read(kept.letters)
+    assert await read(kept.letters) == []
+    await kept.letters.give_back(letters)
+    assert bodies_of(await read(kept.letters)) == bodies_of(letters)
+
+
+async def test_what_is_deleted_is_gone_and_the_rest_is_not(kept: Kept) -> None:
+    kept.put([f"letter {number:02}" for number in range(25)])
+    letters = sorted(await read(kept.letters), key=lambda letter: letter.body)
+    await kept.letters.delete(letters[:13])
+    await kept.letters.give_back(letters[13:])
+    assert bodies_of(await read(kept.letters)) == bodies_of(letters[13:])
+    assert (await kept.letters.summary()).count == 12
+
+
+async def test_a_summary_counts_all_and_hides_none(kept: Kept) -> None:
+    empty = await kept.letters.summary()
+    assert (empty.count, empty.oldest_s) == (0, None)
+    kept.put([f"letter {number}" for number in range(30)])
+    summary = await kept.letters.summary()
+    assert summary.count == 30
+    assert summary.oldest_s is not None
+    assert 0 <= summary.oldest_s < 10
+    assert len(await read(kept.letters)) == 30
+    assert (await kept.letters.summary()).count == 30, "those that somebody reads are counted, too"
+
+
+async def test_many_who_ask_for_a_summary_at_once_are_soon_answered(kept: Kept) -> None:
+    kept.put(["letter"] * 200)
+    async with asyncio.timeout(health.TIMEOUT_S):
+        summaries = await asyncio.gather(*(kept.letters.summary() for _ in range(100)))
+    assert {summary.count for summary in summaries} == {200}
+
+
+# A whole engine
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with LocalEngine(SETTINGS) as local:
+        yield local.start()
+        assert local.stop() == 0, local.log
+
+
+@pytest.fixture
+async def client(engine: Engine) -> AsyncIterator[Client]:
+    async with Client(engine) as client:
+        yield client
+
+
+@pytest.fixture
+async def operator(engine: Engine) -> AsyncIterator[Runtime]:
+    """The engine's own parts, beside it, as `dlq` has them."""
+    assert engine.state is not None
+    endpoints = find_running(engine.state)
+    assert endpoints is not None
+    os.environ |= local_credentials(os.environ)
+    runtime = Runtime(endpoints.configure(Config()), asyncio.get_running_loop())
+    yield runtime
+    await runtime.redrive.delete({letter.message_id for letter in await runtime.redrive.read()})
+    await runtime.close()
+
+
+async def fail(client: Client, operator: Runtime, token: str, count: int = 1) -> list[str]:
+    """Orders that failed, with their letters where they belong."""
+    submitted = await asyncio.gather(*(client.submit(token, "USDC") for _ in range(count)))
+    orders = {answer["orderId"] for answer in submitted}
+    await eventually(lambda: _dead(operator), lambda dead: orders <= dead)
+    return sorted(orders)
+
+
+async def _dead(operator: Runtime) -> set[str | None]:
+    return {letter.order_id for letter in await operator.redrive.read()}
+
+
+async def test_a_redriven_order_is_executed_in_a_new_set_of_attempts(
+    client: Client, operator: Runtime
+) -> None:
+    [order_id] = await fail(client, operator, "COPE")
+    before = await client.order(order_id)
+    assert (before["status"], before["attempt"], before["code"]) == ("failed", 3, "QUOTE_TIMEOUT")
+
+    tally = await operator.redrive.run()
+    assert (tally.redriven, tally.is_clean) == ([order_id], True)
+    after = await eventually(lambda: client.order(order_id), lambda order: order["status"] == "confirmed")
+    assert after["attempt"] == 1
+    assert "code" not in after
+    events = after["events"]
+    assert events[: len(before["events"])] == before["events"]
+    assert [event["seq"] for event in events] == [*range(1, len(events) + 1)]
+    again = events[len(before["events"]) :]
+    assert statuses(again) == ["pending", "routing", "building", "submitted", "confirmed"]
+    assert {event["attempt"] for event in again} == {1}
+    assert again[0]["redriven"] == 1
+    assert await operator.redrive.read() == []
+
+
+async def test_a_redriven_order_lands_exactly_one_swap(
+    client: Client, operator: Runtime, engine: Engine
+) -> None:
+    orders = await fail(client, operator, "COPE", count=5)
+    tallies = await asyncio.gather(*(operator.redrive.run() for _ in range(3)))
+    assert sorted(order for tally in tallies for order in tally.redriven) == orders
+    for order_id in orders:
+        await eventually(lambda o=order_id: client.order(o), lambda order: order["status"] == "confirmed")
+    swaps = {row[0]: row[1:] for row in evidence.landed_swaps(engine)}
+    assert [swaps[order_id] for order_id in orders] == [("confirmed", 1, 1)] * 5
+
+
+async def test_sockets_see_the_failure_and_then_the_new_set(client: Client, operator: Runtime) -> None:
+    [order_id] = await fail(client, operator, "COPE")
+    failed = (await client.order(order_id))["events"]
+    await operator.redrive.run()
+    whole = await eventually(lambda: client.order(order_id), lambda order: order["status"] == "confirmed")
+
+    async def told(after: int) -> list[Wire]:
+        async with client.socket(orderId=order_id, after=after) as socket:
+            return await socket.until(lambda event: event["status"] == "confirmed")
+
+    assert await told(0) == whole["events"]
+    assert await told(len(failed)) == whole["events"][len(failed) :]
+
+
+async def test_a_client_that_subscribes_again_on_its_socket_sees_the_new_set(
+    client: Client, operator: Runtime
+) -> None:
+    answer = await client.submit("COPE", "USDC")
+    async with client.socket(answer["websocket"]) as socket:
+        failed = await socket.life(answer["orderId"])
+        assert failed[-1]["status"] == "failed"
+        await eventually(lambda: _dead(operator), lambda dead: answer["orderId"] in dead)
+        await operator.redrive.run()
+        after = failed[-1]["seq"]
+        asked = await socket.ask(action="subscribe", orderId=answer["orderId"], after=after)
+        assert asked["action"] == "subscribed"
+        again = await socket.until(lambda event: event["status"] == "confirmed")
+    assert [event["seq"] for event in again] == [*range(after + 1, after + 6)]
+
+
+async def test_an_order_that_fails_again_is_dead_again_and_counts_its_redrives(
+    client: Client, operator: Runtime
+) -> None:
+    [order_id] = await fail(client, operator, "FIDA")
+    for times in (1, 2):
+        await operator.redrive.run({order_id})
+        order = await eventually(
+            lambda: client.order(order_id),
+            lambda order, times=times: (
+                order["status"] == "failed" and sum("redriven" in event for event in order["events"]) == times
+            ),
+        )
+        assert order["events"][-1]["attempts"] == 3
+        await eventually(lambda: _dead(operator), lambda dead: order_id in dead)
+
+
+async def test_letters_of_a_confirmed_order_are_dropped(
+    client: Client, operator: Runtime, engine: Engine
+) -> None:
+    events = await client.execute("SOL", "USDC")
+    order_id = events[0]["orderId"]
+    body = json.dumps({"orderId": order_id})
+    put_on_sqs(evidence._sqs(engine.queue_url), engine.dead_letter_url, [body] * 3)
+    tally = await operator.redrive.run()
+    assert (tally.redriven, tally.dropped) == ([], {order_id: "confirmed"})
+    assert await operator.redrive.read() == []
+    assert (await client.order(order_id))["events"] == events
+
+
+async def test_hundreds_of_letters_are_redriven_in_seconds(operator: Runtime, engine: Engine) -> None:
+    orders = sorted(str(uuid.uuid4()) for _ in range(400))
+    await asyncio.gather(*(fail_by_hand(operator, order_id) for order_id in orders))
+    letters = [json.dumps({"orderId": order_id}) for order_id in orders]
+    put_on_sqs(evidence._sqs(engine.queue_url), engine.dead_letter_url, letters)
+    met: list[int] = []
+    began = time.monotonic()
+    tally = await operator.redrive.run(on_page=lambda tally: met.append(tally.met))
+    assert time.monotonic() - began < 10
+    assert sorted(tally.redriven) == orders
+    assert met == sorted(met)
+    assert (len(met) >= 10, met[-1]) == (True, 400)
+
+    async def confirmed() -> int:
+        found = await asyncio.gather(*map(operator.store.order, orders))
+        return sum(order is not None and order.status == "confirmed" for order in found)
+
+    await eventually(confirmed, lambda count: count == 400, every_s=0.5)
+    assert await operator.redrive.read() == []
+
+
+async def fail_by_hand(operator: Runtime, order_id: str) -> None:
+    """What a submit and a worker would do, without a queue between them."""
+    await operator.store.create(NewOrder(order_id, TERMS))
+    claim = await operator.store.claim(order_id)
+    assert isinstance(claim, Claim)
+    await operator.store.record(Transition(order_id, claim.fence, Status.FAILED, {"attempts": 1}))
+
+
+async def test_poison_does_not_keep_good_orders_from_their_end_and_becomes_dead_letters(
+    client: Client, operator: Runtime, engine: Engine
+) -> None:
+    bodies = [f"{body} " * (number + 1) for number in range(3) for body in POISON][:20]
+    bodies = [body if body.strip() else "?" for body in bodies]  # SQS takes no empty body
+    put_on_sqs(evidence._sqs(engine.queue_url), engine.queue_url, bodies)
+    submitted = await asyncio.gather(*(client.submit("SOL", "USDC") for _ in range(100)))
+    for life in await asyncio.gather(*map(client.follow, submitted)):
+        assert_complete(life)
+        assert life[-1]["status"] == "confirmed"
+
+    async def dead() -> list[DeadLetter]:
+        return await operator.redrive.read()
+
+    letters = await eventually(dead, lambda found: len(found) == len(bodies))
+    assert bodies_of(letters) == sorted(bodies)
+    tally = await operator.redrive.run()
+    assert (len(tally.poison), tally.redriven, tally.is_clean) == (20, [], False)
+    assert bodies_of(await operator.redrive.read()) == sorted(bodies)
+
+
+async def test_health_counts_the_dead_letters_and_knows_their_age(
+    client: Client, operator: Runtime, engine: Engine
+) -> None:
+    assert (await client.get("/health"))["deadLetters"] == {"count": 0, "oldestSeconds": None}
+    put_on_sqs(evidence._sqs(engine.queue_url), engine.dead_letter_url, ["not JSON"] * 12)
+    answer = await client.get("/health")
+    assert (answer["status"], answer["deadLetters"]["count"]) == ("ok", 12)
+    assert 0 <= answer["deadLetters"]["oldestSeconds"] < 10
+    assert len(await operator.redrive.read()) == 12
