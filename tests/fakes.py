@@ -147,6 +147,7 @@ class Key:
     order_id: str
     terms: Terms
     expires_at: datetime
+    replayed: bool = False
 
 
 class MemoryStore(Away):
@@ -181,6 +182,7 @@ class MemoryStore(Away):
         now = self._tick()
         key = self.keys.get(new.key) if new.key else None
         if key is not None and key.expires_at >= now:
+            key.replayed = True
             if key.terms != new.terms:
                 raise IdempotencyConflict(orderId=key.order_id)
             return self.rows[key.order_id].order
@@ -196,7 +198,8 @@ class MemoryStore(Away):
     async def withdraw(self, order_id: str) -> bool:
         self._reach()
         row = self.rows.get(order_id)
-        if row is None or row.fence or row.order.status is not Status.PENDING:
+        told = any(key.replayed for key in self.keys.values() if key.order_id == order_id)
+        if row is None or row.fence or row.order.status is not Status.PENDING or told:
             return False
         del self.rows[order_id], self.log[order_id]
         self.keys = {name: key for name, key in self.keys.items() if key.order_id != order_id}

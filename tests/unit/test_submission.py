@@ -82,6 +82,19 @@ async def test_an_order_that_a_worker_has_seen_already_stays_whatever_the_queue_
     assert world.store.rows["order-1"].order.status is Status.ROUTING
 
 
+async def test_an_order_that_a_second_submit_was_given_meanwhile_is_not_withdrawn() -> None:
+    world = World()
+
+    async def submit_again_and_break(order_id: str) -> None:
+        assert await world.submit(TERMS, key="key") == REPLAYED
+        raise TemporarilyUnavailable("It took too long.")
+
+    world.queue.send = submit_again_and_break  # type: ignore[method-assign]
+    assert await world.submit(TERMS, key="key") == NEW
+    await world.store.pass_time(61)
+    assert await world.store.take_overdue(10) == ["order-1"]
+
+
 async def test_an_order_that_can_be_neither_queued_nor_withdrawn_is_found_again_under_its_key() -> None:
     world = World()
 

@@ -53,7 +53,14 @@ class PostgresStore:
         self._redrive = Batcher(self._redrive_all)
 
     async def create(self, new: NewOrder) -> Event | Order:
-        return await self._create(new) or await self._first(new)
+        for _ in range(2):  # the first order of its key may be withdrawn just as it is looked for
+            created = await self._create(new) or await self._first(new)
+            if created is not None:
+                return created
+        most = self._settings.max_outstanding
+        raise LimitReached(
+            f"At most {most} orders of a client may be under way.", code="TOO_MANY_ORDERS", limit=most
+        )
 
     async def withdraw(self, order_id: str) -> bool:
         return bool(await self._database.run("withdraw_orders", [{"id": order_id}]))
@@ -131,14 +138,11 @@ class PostgresStore:
         events = {str(row["order_id"]): _event(row) for row in rows}
         return [events.get(new.id) for new in orders]
 
-    async def _first(self, new: NewOrder) -> Order:
-        """The order that was created under this key. Raises IdempotencyConflict, LimitReached."""
+    async def _first(self, new: NewOrder) -> Order | None:
+        """The order that was created under this key, if there is one. Raises IdempotencyConflict."""
         rows = await self._database.run("find_keys", [{"key": new.key}]) if new.key else []
         if not rows:
-            limit = self._settings.max_outstanding
-            raise LimitReached(
-                f"At most {limit} orders of a client may be under way.", code="TOO_MANY_ORDERS", limit=limit
-            )
+            return None
         if rows[0]["fingerprint"] != fingerprint(new.terms):
             raise IdempotencyConflict(orderId=str(rows[0]["id"]))
         return _order(rows[0])

@@ -74,7 +74,7 @@ class Store(Protocol):
         """
 
     async def withdraw(self, order_id: str) -> bool:
-        """Unmake an order that no worker has seen yet; False if one has."""
+        """Unmake an order that no worker has seen yet, nor another submit under its key; False if one has."""
 
     async def redrive(self, order_id: str) -> Event | None:
         """Give a failed order a new set of attempts; None if it has not failed."""

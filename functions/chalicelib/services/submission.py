@@ -1,8 +1,8 @@
 """Taking an order: store it with its first event, queue it, ring the doorbell.
 
 A key makes it safe to submit again: the second submit gets the first one's order. When the queue is away the
-order is withdrawn before the client is told to try again; if even that can't be done, the sweep will queue
-it, and the client that tries again under its key finds it.
+order is withdrawn before the client is told to try again; if that can't be done, or comes too late because a
+second submit was given the order meanwhile, the sweep will queue it.
 """
 
 from __future__ import annotations
@@ -56,4 +56,4 @@ class Submission:
         except TemporarilyUnavailable:
             if await self._store.withdraw(order_id):
                 raise
-            log.warning("order %s reached the queue, whose answer did not reach us", order_id)
+            log.warning("order %s is known to a worker or to another submit, and stays", order_id)

@@ -19,7 +19,8 @@ WITH given AS (
     SELECT DISTINCT ON (key) key, id, fingerprint, clock_timestamp() + %(key_ttl_s)s * interval '1 s'
     FROM admitted WHERE key IS NOT NULL ORDER BY key
     ON CONFLICT (key) DO UPDATE SET
-        order_id = excluded.order_id, fingerprint = excluded.fingerprint, expires_at = excluded.expires_at
+        order_id = excluded.order_id, fingerprint = excluded.fingerprint, expires_at = excluded.expires_at,
+        replayed = false
     WHERE idempotency_keys.expires_at < clock_timestamp()
     RETURNING order_id
 ), created AS (
@@ -33,10 +34,11 @@ SELECT created.id, seq, status, attempt, created_at, detail FROM created JOIN gi
 RETURNING *;
 
 -- name: find_keys
-SELECT key, fingerprint, orders.* FROM idempotency_keys
-JOIN json_to_recordset(%(rows)s::json) AS given (key text) USING (key)
-JOIN orders ON orders.id = order_id
-WHERE expires_at >= clock_timestamp();
+-- Who asks tells a client of the order, so from then on it can't be withdrawn.
+UPDATE idempotency_keys SET replayed = true
+FROM json_to_recordset(%(rows)s::json) AS given (key text), orders
+WHERE idempotency_keys.key = given.key AND orders.id = order_id AND expires_at >= clock_timestamp()
+RETURNING idempotency_keys.key, fingerprint, orders.*;
 
 -- name: forget_expired_keys
 DELETE FROM idempotency_keys WHERE key IN (
@@ -44,11 +46,15 @@ DELETE FROM idempotency_keys WHERE key IN (
 );
 
 -- name: withdraw_orders
--- Only what no worker has seen.
+-- Only what no worker has seen, nor another submit under its key.
 WITH given AS (
     SELECT * FROM json_to_recordset(%(rows)s::json) AS item (id uuid)
+), keyed AS (
+    SELECT order_id, replayed FROM idempotency_keys JOIN given ON order_id = id FOR UPDATE OF idempotency_keys
 ), unseen AS (
-    SELECT id FROM orders JOIN given USING (id) WHERE status = 'pending' AND fence = 0 FOR UPDATE OF orders
+    SELECT id FROM orders JOIN given USING (id)
+    WHERE status = 'pending' AND fence = 0 AND id NOT IN (SELECT order_id FROM keyed WHERE replayed)
+    FOR UPDATE OF orders
 ), untold AS (
     DELETE FROM order_events WHERE order_id IN (SELECT id FROM unseen)
 )

@@ -1,0 +1,329 @@
+"""Keys, limits, withdrawal and redrive: promises of the store in memory and of Postgres alike, and races."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from chalicelib.adapters.database import Database
+from chalicelib.adapters.store import PostgresStore, StoreSettings
+from chalicelib.domain.errors import ClaimLost, IdempotencyConflict, LimitReached, TemporarilyUnavailable
+from chalicelib.domain.lifecycle import Status
+from chalicelib.domain.order import Event, Order, Terms
+from chalicelib.domain.tokens import find_token
+from chalicelib.services.ports import Claim, NewOrder, Store, Transition
+from chalicelib.services.submission import Submission
+from chalicelib.venues.venue import SignedTransaction
+
+from tests.fakes import MemoryEvents, MemoryQueue, MemoryStore
+
+SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
+TERMS = Terms(SOL, USDC, 1_500_000_000, 50)
+OTHER_TERMS = replace(TERMS, amount_in=1)
+SIGNED = SignedTransaction("signature", b"raw", 2**40)
+SETTINGS = StoreSettings(lease_ms=20_000, sweep_after_ms=60_000, key_ttl_s=100, max_outstanding=5)
+
+
+def new(key: str | None = None, terms: Terms = TERMS, client: str = "") -> NewOrder:
+    """An order of a client that has no other, unless it is named."""
+    return NewOrder(str(uuid.uuid4()), terms, client or uuid.uuid4().hex, key)
+
+
+class Shop:
+    """A store, and what a test does to its world."""
+
+    store: Store
+
+    async def pass_time(self, seconds: float) -> None:
+        raise NotImplementedError
+
+    async def keys(self) -> set[str]:
+        """The keys that are kept, expired or not."""
+        raise NotImplementedError
+
+    async def created(self, order: NewOrder) -> str:
+        assert isinstance(await self.store.create(order), Event)
+        return order.id
+
+    async def found(self, order: NewOrder) -> str:
+        first = await self.store.create(order)
+        assert isinstance(first, Order)
+        return first.id
+
+    async def end(self, order_id: str, status: Status = Status.FAILED) -> Claim:
+        claim = await self.store.claim(order_id)
+        assert isinstance(claim, Claim)
+        steps = (Status.BUILDING, Status.SUBMITTED) if status is Status.CONFIRMED else ()
+        for step in (*steps, status):
+            await self.store.record(Transition(order_id, claim.fence, step, error="No.", code="X"))
+        return claim
+
+
+class MemoryShop(Shop):
+    def __init__(self) -> None:
+        self.store = self.memory = MemoryStore(
+            lease_ms=SETTINGS.lease_ms,
+            sweep_after_ms=SETTINGS.sweep_after_ms,
+            key_ttl_s=SETTINGS.key_ttl_s,
+            max_outstanding=SETTINGS.max_outstanding,
+        )
+
+    async def pass_time(self, seconds: float) -> None:
+        self.memory.advance(seconds)
+
+    async def keys(self) -> set[str]:
+        return set(self.memory.keys)
+
+
+class PostgresShop(Shop):
+    def __init__(self, url: str) -> None:
+        self.database = Database(url)
+        self.store = PostgresStore(self.database, SETTINGS)
+
+    async def pass_time(self, seconds: float) -> None:
+        for statement in (
+            "UPDATE orders SET lease_until = lease_until - passed, due_at = due_at - passed",
+            "UPDATE idempotency_keys SET expires_at = expires_at - passed",
+        ):
+            await self.ask(f"{statement} FROM (SELECT %s * interval '1 s' AS passed) AS time", seconds)
+
+    async def keys(self) -> set[str]:
+        return {row["key"] for row in await self.ask("SELECT key FROM idempotency_keys")}
+
+    async def ask(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
+        async with self.database.connection() as connection:
+            cursor = await connection.execute(statement.encode(), parameters)
+            return await cursor.fetchall() if cursor.description else []
+
+
+OpenShop = Callable[[], PostgresShop]
+
+
+@pytest.fixture
+async def open_shop(database_url: str) -> AsyncIterator[OpenShop]:
+    """Shops on one empty database, each a process of its own."""
+    opened: list[PostgresShop] = []
+
+    def open_one() -> PostgresShop:
+        opened.append(PostgresShop(database_url))
+        return opened[-1]
+
+    await open_one().ask("TRUNCATE orders, order_events, idempotency_keys")
+    yield open_one
+    for shop in opened:
+        await shop.database.close()
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def shop(request: pytest.FixtureRequest) -> Shop:
+    if request.param == "memory":
+        return MemoryShop()
+    found: OpenShop = request.getfixturevalue("open_shop")
+    return found()
+
+
+async def test_the_same_key_finds_the_first_order_however_far_it_is(shop: Shop) -> None:
+    order_id = await shop.created(new("key"))
+    assert await shop.found(new("key")) == order_id
+    await shop.end(order_id, Status.CONFIRMED)
+    first = await shop.store.create(new("key"))
+    assert isinstance(first, Order)
+    assert (first.id, first.status, first.client_order_id) == (order_id, Status.CONFIRMED, "key")
+    assert len(await shop.store.orders(9, None, None)) == 1
+
+
+async def test_the_same_key_with_other_terms_is_a_conflict_that_names_the_order(shop: Shop) -> None:
+    order_id = await shop.created(new("key"))
+    with pytest.raises(IdempotencyConflict) as caught:
+        await shop.store.create(new("key", OTHER_TERMS))
+    assert caught.value.details == {"orderId": order_id}
+
+
+async def test_a_key_whose_time_is_over_is_free_before_and_after_the_sweep_forgets_it(shop: Shop) -> None:
+    await shop.created(new("key"))
+    await shop.created(new("other"))
+    await shop.pass_time(99)
+    await shop.found(new("key"))
+    await shop.pass_time(2)
+    second = await shop.created(new("key", OTHER_TERMS))
+    await shop.store.forget_expired_keys()
+    assert await shop.keys() == {"key"}
+    assert await shop.found(new("key", OTHER_TERMS)) == second
+    await shop.created(new("other"))
+
+
+async def test_fifty_creations_at_once_under_one_key_make_one_order(shop: Shop) -> None:
+    answers = await asyncio.gather(*(shop.store.create(new("key", client="one")) for _ in range(50)))
+    [event] = [answer for answer in answers if isinstance(answer, Event)]
+    assert {answer.id for answer in answers if isinstance(answer, Order)} == {event.order_id}
+    assert len(await shop.store.orders(99, None, None)) == 1
+
+
+async def test_fifty_racing_submits_over_two_processes_make_one_order(open_shop: OpenShop) -> None:
+    shops, queue, events = [open_shop(), open_shop()], MemoryQueue(), MemoryEvents()
+    submissions = [Submission(shop.store, queue, events, lambda: str(uuid.uuid4())) for shop in shops]
+    answers = await asyncio.gather(*(submission.submit(TERMS, key="key") for submission in submissions * 25))
+    assert len({answer.order_id for answer in answers}) == 1
+    assert [answer.replayed for answer in answers].count(False) == 1
+    assert queue.sent == [answers[0].order_id]
+    assert len(await shops[0].store.orders(99, None, None)) == 1
+    assert len(await shops[0].store.events(answers[0].order_id)) == 1
+
+
+async def test_racing_submits_of_many_keys_over_two_processes_make_an_order_each(open_shop: OpenShop) -> None:
+    shops = [open_shop(), open_shop()]
+    keys = [f"key {number}" for number in range(40)]
+    answers = await asyncio.gather(
+        *(
+            shop.store.create(new(key))
+            for shop, order in zip(
+                shops, (keys, keys[::-1]), strict=True
+            )  # in opposite order: a deadlock's way
+            for key in order
+        )
+    )
+    assert len([answer for answer in answers if isinstance(answer, Event)]) == len(keys)
+    assert len(await shops[0].store.orders(99, None, None)) == len(keys)
+
+
+async def test_a_client_with_too_many_orders_under_way_is_told_until_one_ends(shop: Shop) -> None:
+    orders = [await shop.created(new(client="one")) for _ in range(5)]
+    with pytest.raises(LimitReached) as caught:
+        await shop.store.create(new("key", client="one"))
+    assert (caught.value.code, caught.value.details) == ("TOO_MANY_ORDERS", {"limit": 5})
+    assert await shop.keys() == set()
+    await shop.created(new(client="other"))
+    await shop.end(orders[0], Status.CONFIRMED)
+    await shop.created(new("key", client="one"))
+    assert await shop.found(new("key", client="one"))  # at the limit again, what there is can be found
+
+
+async def test_orders_at_once_keep_to_the_limit(shop: Shop) -> None:
+    answers = await asyncio.gather(
+        *(shop.store.create(new(client="one")) for _ in range(9)), return_exceptions=True
+    )
+    assert [type(answer) for answer in answers].count(LimitReached) == 4
+    assert len(await shop.store.orders(99, None, None)) == 5
+
+
+async def test_a_withdrawn_order_leaves_neither_row_nor_event_nor_key(shop: Shop) -> None:
+    order_id = await shop.created(new("key"))
+    assert await shop.store.withdraw(order_id)
+    assert await shop.store.order(order_id) is None
+    assert await shop.store.events(order_id) == []
+    assert await shop.keys() == set()
+    assert not await shop.store.withdraw(order_id)
+    assert await shop.created(new("key", OTHER_TERMS)) != order_id
+
+
+async def test_what_a_worker_has_seen_is_not_withdrawn(shop: Shop) -> None:
+    order_id = await shop.created(new("key"))
+    claim = await shop.store.claim(order_id)
+    assert isinstance(claim, Claim)
+    assert not await shop.store.withdraw(order_id)
+    await shop.store.record(Transition(order_id, claim.fence, Status.PENDING, retry_in_ms=1))
+    assert not await shop.store.withdraw(order_id)
+    assert len(await shop.store.events(order_id)) == 3
+    assert await shop.found(new("key")) == order_id
+
+
+async def test_what_a_second_submit_was_told_of_is_not_withdrawn(shop: Shop) -> None:
+    order_id = await shop.created(new("key"))
+    await shop.found(new("key"))
+    assert not await shop.store.withdraw(order_id)
+    assert await shop.found(new("key")) == order_id
+
+
+async def test_a_withdrawal_that_races_with_a_second_submit_leaves_it_an_order(open_shop: OpenShop) -> None:
+    one, other = open_shop(), open_shop()
+    for number in range(30):
+        key = f"key {number}"
+        first = await one.created(new(key))
+        withdrawn, second = await asyncio.gather(one.store.withdraw(first), other.store.create(new(key)))
+        told = second.id if isinstance(second, Order) else second.order_id
+        assert await one.store.order(told) is not None
+        assert withdrawn == (told != first)
+
+
+async def test_while_the_queue_is_away_racing_submits_leave_nothing_behind(open_shop: OpenShop) -> None:
+    shops, queue = [open_shop(), open_shop()], MemoryQueue()
+    queue.away = True
+    submissions = [Submission(shop.store, queue, MemoryEvents(), lambda: str(uuid.uuid4())) for shop in shops]
+    answers = await asyncio.gather(
+        *(
+            submissions[number % 2].submit(TERMS, client=f"client {number}", key=f"key {number}")
+            for number in range(20)
+        ),
+        return_exceptions=True,
+    )
+    assert {type(answer) for answer in answers} == {TemporarilyUnavailable}
+    assert await shops[0].store.orders(99, None, None) == []
+    assert await shops[0].ask("SELECT FROM order_events") == []
+    assert await shops[0].keys() == set()
+
+
+async def test_a_redriven_order_has_a_new_set_of_attempts_and_says_so(shop: Shop) -> None:
+    order_id = await shop.created(new("key"))
+    claim = await shop.store.claim(order_id)
+    assert isinstance(claim, Claim)
+    await shop.store.keep_transaction(claim, SIGNED)
+    await shop.store.record(Transition(order_id, claim.fence, Status.PENDING, retry_in_ms=1))
+    await shop.end(order_id)
+    for redrives in (1, 2):
+        event = await shop.store.redrive(order_id)
+        assert event is not None
+        assert (event.status, event.attempt, event.detail) == (Status.PENDING, 1, {"redriven": redrives})
+        assert (await shop.store.events(order_id))[-1] == event
+        order = await shop.store.order(order_id)
+        assert order is not None
+        assert (order.status, order.attempt, order.seq) == (Status.PENDING, 1, event.seq)
+        assert (order.error, order.code) == (None, None)
+        ended = await shop.end(order_id)  # can be claimed at once
+        assert (ended.resumed, ended.transaction) == (False, None)
+    events = await shop.store.events(order_id)
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert await shop.found(new("key")) == order_id
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.ROUTING, Status.CONFIRMED])
+async def test_only_what_has_failed_is_redriven(shop: Shop, status: Status) -> None:
+    order_id = await shop.created(new())
+    if status is Status.ROUTING:
+        await shop.store.claim(order_id)
+    if status is Status.CONFIRMED:
+        await shop.end(order_id, status)
+    before = await shop.store.events(order_id)
+    assert await shop.store.redrive(order_id) is None
+    assert await shop.store.events(order_id) == before
+    assert await shop.store.redrive(str(uuid.uuid4())) is None
+
+
+async def test_ten_redrives_at_once_are_one(shop: Shop) -> None:
+    order_id = await shop.created(new())
+    await shop.end(order_id)
+    events = await asyncio.gather(*(shop.store.redrive(order_id) for _ in range(10)))
+    assert len([event for event in events if event]) == 1
+
+
+async def test_who_failed_an_order_has_no_say_in_it_once_it_is_redriven_and_claimed(shop: Shop) -> None:
+    order_id = await shop.created(new())
+    before = await shop.end(order_id)
+    await shop.store.redrive(order_id)
+    assert isinstance(await shop.store.claim(order_id), Claim)
+    with pytest.raises(ClaimLost):
+        await shop.store.record(Transition(order_id, before.fence, Status.FAILED))
+
+
+async def test_a_redriven_order_that_is_not_queued_is_found_by_the_sweep(shop: Shop) -> None:
+    order_id = await shop.created(new())
+    await shop.end(order_id)
+    await shop.pass_time(1000)
+    assert await shop.store.take_overdue(9) == []
+    await shop.store.redrive(order_id)
+    assert await shop.store.take_overdue(9) == []
+    await shop.pass_time(61)
+    assert await shop.store.take_overdue(9) == [order_id]
