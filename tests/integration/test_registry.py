@@ -28,7 +28,7 @@ class Office:
         self._redis = redis
         self._memory = fakes.Redis()
         self.registry: Registry = (
-            RedisRegistry(redis, shards=SHARDS)
+            RedisRegistry(redis, shards=SHARDS, sockets_per_client=100, followings_per_socket=100)
             if redis is not None
             else MemoryRegistry(self._memory, shards=SHARDS)
         )
@@ -58,15 +58,16 @@ def office(request: pytest.FixtureRequest) -> Office:
 async def test_a_connection_is_counted_from_connect_to_disconnect(office: Office) -> None:
     relay = office.relay("client")
     assert await relay.connections() == 0
-    await office.registry.connect("client")
-    await office.registry.connect("client")
+    await office.registry.connect("client", "here")
+    await office.registry.connect("client", "here")
     assert await relay.connections() == 1
-    await office.registry.disconnect("client")
+    await office.registry.disconnect("client", "here")
     assert await relay.connections() == 0
 
 
 async def test_a_following_is_there_until_it_is_taken_back(office: Office) -> None:
     relay = office.relay("client")
+    await office.registry.connect("client", "here")
     await office.registry.follow(Following("client", FIRST, 3))
     await office.registry.follow(Following("client", SECOND))
     assert sorted(await relay.followings(), key=str) == [
@@ -81,13 +82,14 @@ async def test_a_following_is_there_until_it_is_taken_back(office: Office) -> No
 
 async def test_who_follows_again_does_not_go_back(office: Office) -> None:
     relay = office.relay("client")
+    await office.registry.connect("client", "here")
     await office.registry.follow(Following("client", FIRST, 4))
     await office.registry.follow(Following("client", FIRST, 0))
     assert await relay.followings() == [Following("client", FIRST, 4)]
 
 
 async def test_a_shard_has_a_relay_while_the_lease_is_held(office: Office) -> None:
-    await office.registry.connect("client")
+    await office.registry.connect("client", "here")
     assert not await office.registry.has_relay("client")
     assert await office.registry.idle_shards() == [office.registry.shard("client")]
     relay = office.relay("client")
@@ -99,8 +101,8 @@ async def test_a_shard_has_a_relay_while_the_lease_is_held(office: Office) -> No
 
 
 async def test_a_shard_without_connections_needs_no_relay(office: Office) -> None:
-    await office.registry.connect("client")
-    await office.registry.disconnect("client")
+    await office.registry.connect("client", "here")
+    await office.registry.disconnect("client", "here")
     assert await office.registry.idle_shards() == []
 
 
@@ -110,7 +112,7 @@ async def test_connections_are_spread_over_the_shards_and_each_stays_on_its_own(
     assert set(shards) == set(range(SHARDS))
     assert shards == [office.registry.shard(client) for client in clients]
     for client in clients:
-        await office.registry.connect(client)
+        await office.registry.connect(client, "here")
     assert await office.registry.idle_shards() == list(range(SHARDS))
     counts = [await office.relay(clients[shards.index(shard)]).connections() for shard in range(SHARDS)]
     assert counts == [shards.count(shard) for shard in range(SHARDS)]
@@ -128,6 +130,7 @@ async def test_one_relay_holds_a_shard_and_only_it_gives_it_back(office: Office)
 async def test_how_far_a_client_was_told_is_written_down(office: Office) -> None:
     relay = office.relay("client")
     await relay.acquire()
+    await office.registry.connect("client", "here")
     await office.registry.follow(Following("client", FIRST))
     await relay.told([Following("client", FIRST, 2)])
     assert await relay.followings() == [Following("client", FIRST, 2)]
@@ -138,6 +141,7 @@ async def test_how_far_a_client_was_told_is_written_down(office: Office) -> None
 async def test_what_was_taken_back_is_not_written_again(office: Office) -> None:
     relay = office.relay("client")
     await relay.acquire()
+    await office.registry.connect("client", "here")
     await office.registry.follow(Following("client", FIRST))
     await office.registry.unfollow("client", FIRST)
     await relay.told([Following("client", FIRST, 2)])
@@ -147,6 +151,7 @@ async def test_what_was_taken_back_is_not_written_again(office: Office) -> None:
 async def test_a_relay_without_the_lease_writes_nothing(office: Office) -> None:
     late, relay = office.relay("client", "late"), office.relay("client")
     await relay.acquire()
+    await office.registry.connect("client", "here")
     await office.registry.follow(Following("client", FIRST, 1))
     await late.told([Following("client", FIRST, 4)])
     await late.restore([Following("other", FIRST, 4)])
@@ -157,6 +162,7 @@ async def test_a_relay_without_the_lease_writes_nothing(office: Office) -> None:
 async def test_an_emptied_registry_is_filled_again_where_it_is_empty(office: Office) -> None:
     relay = office.relay("client")
     await relay.acquire()
+    await office.registry.connect("client", "here")
     await office.registry.follow(Following("client", FIRST, 5))
     await relay.restore([Following("client", FIRST, 3), Following("client", SECOND, 2)])
     await relay.restore([])
@@ -168,7 +174,7 @@ async def test_an_emptied_registry_is_filled_again_where_it_is_empty(office: Off
 
 
 async def test_a_connection_that_is_gone_is_forgotten(office: Office) -> None:
-    await office.registry.connect("client")
+    await office.registry.connect("client", "here")
     relay = office.relay("client")
     await relay.forget("client")
     assert await relay.connections() == 0
@@ -178,10 +184,10 @@ async def test_a_redis_that_is_away_is_said_to_be() -> None:
     async with connect("redis://127.0.0.1:1") as nobody:
         registry, relay = (office := Office(nobody)).registry, office.relay("client")
         for call in (
-            registry.connect("client"),
+            registry.connect("client", "here"),
             registry.follow(Following("client", FIRST)),
             registry.unfollow("client", FIRST),
-            registry.disconnect("client"),
+            registry.disconnect("client", "here"),
             registry.has_relay("client"),
             registry.idle_shards(),
             relay.acquire(),

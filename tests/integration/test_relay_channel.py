@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 import pytest
 from chalicelib.adapters.events import RedisEvents, channel
 from chalicelib.adapters.redis_pool import connect
-from chalicelib.adapters.registry import RedisRegistry, shard_keys
+from chalicelib.adapters.registry import RedisRegistry, ShardKeys
 from chalicelib.adapters.relay_channel import RedisRelayChannel
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Event, Terms
 from chalicelib.domain.tokens import find_token
-from chalicelib.services.ports import Following, Heard
+from chalicelib.services.ports import Following, Heard, NewOrder
 from chalicelib.services.relay import Relay
 from redis.asyncio import Redis
 
@@ -24,6 +24,7 @@ from local.embedded import Valkey
 from tests.fakes import MemoryPush, MemoryStore, eventually
 
 SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
+LIMITS = {"shards": 1, "sockets_per_client": 100, "followings_per_socket": 100}
 ORDER = "11111111-1111-4111-8111-111111111111"
 
 
@@ -90,11 +91,11 @@ async def test_at_first_everything_may_have_been_missed(redis: Redis) -> None:
 
 
 async def test_changes_of_who_follows_what_are_heard_in_their_order(redis: Redis, ear: Ear) -> None:
-    registry = RedisRegistry(redis, shards=1)
-    await registry.connect("client")
+    registry = RedisRegistry(redis, **LIMITS)
+    await registry.connect("client", "here")
     await registry.follow(Following("client", ORDER))
     await registry.unfollow("client", ORDER)
-    await registry.disconnect("client")
+    await registry.disconnect("client", "here")
     await eventually(lambda: len(ear.heard) >= 3)
     assert ear.heard == [
         Heard(follow=("client", ORDER)),
@@ -113,7 +114,7 @@ async def test_an_orders_events_are_heard_from_when_listen_returns_until_it_is_i
     await ear.channel.ignore(ORDER)
     await eventually(lambda: _listeners(redis, 0))
     await rings(redis, 4)
-    await RedisRegistry(redis, shards=1).disconnect("last")
+    await RedisRegistry(redis, **LIMITS).disconnect("last", "here")
     await ear.hears(Heard(disconnect="last"))
     assert ear.heard == []
 
@@ -127,7 +128,7 @@ async def test_an_order_can_be_listened_to_again_after_it_was_ignored(redis: Red
 
 async def test_garbage_on_the_doorbell_is_passed_over(redis: Redis, ear: Ear) -> None:
     await ear.channel.listen(ORDER)
-    for name in (channel(ORDER), shard_keys(0).control):
+    for name in (channel(ORDER), ShardKeys(0).control):
         for text in ("", "not json", "[", "5", "null", '"x"', '{"follow": 5}', "[" * 100_000):
             await redis.publish(name, text)
     await ear.hears(await rings(redis, 1))
@@ -171,8 +172,9 @@ async def test_a_lease_that_is_not_renewed_ends(redis: Redis) -> None:
 async def test_what_is_told_at_once_is_written_in_one_go(redis: Redis) -> None:
     relay = RedisRelayChannel(redis, 0, "relay", lease_ms=10_000)
     await relay.acquire()
-    registry = RedisRegistry(redis, shards=1)
+    registry = RedisRegistry(redis, **LIMITS)
     wanted = [Following(f"client-{number}", ORDER, number) for number in range(1, 1201)]
+    await asyncio.gather(*(registry.connect(item.connection_id, item.connection_id) for item in wanted))
     await asyncio.gather(*(registry.follow(Following(item.connection_id, ORDER)) for item in wanted))
     await relay.told(wanted)
     assert sorted(await relay.followings(), key=str) == sorted(wanted, key=str)
@@ -181,13 +183,13 @@ async def test_what_is_told_at_once_is_written_in_one_go(redis: Redis) -> None:
 async def test_a_client_sees_everything_once_though_redis_is_killed_in_the_middle(
     redis: Redis, valkey: Valkey
 ) -> None:
-    store, push, registry = MemoryStore(), MemoryPush(), RedisRegistry(redis, shards=1)
+    store, push, registry = MemoryStore(), MemoryPush(), RedisRegistry(redis, **LIMITS)
     events = RedisEvents(redis)
-    await store.create(ORDER, Terms(SOL, USDC, 10**9, 100))
+    await store.create(NewOrder(ORDER, Terms(SOL, USDC, 10**9, 100)))
     channel_of_relay = RedisRelayChannel(redis, 0, "relay", lease_ms=600)
     relay = Relay(channel_of_relay, store, push, lease=0.6, poll=0.05, idle=30)
     serving = asyncio.create_task(relay.run(60))
-    await registry.connect("client")
+    await registry.connect("client", "here")
     await registry.follow(Following("client", ORDER))
     await eventually(lambda: push.seqs("client") == [1])
     await events.publish(store.append(ORDER, Status.ROUTING))
@@ -198,7 +200,7 @@ async def test_a_client_sees_everything_once_though_redis_is_killed_in_the_middl
     await asyncio.to_thread(valkey.start)
 
     async def written_again() -> bool:
-        return await redis.hgetall(shard_keys(0).followings) == {f"client {ORDER}": "3"}
+        return await redis.hgetall(ShardKeys(0).following("client")) == {ORDER: "3"}
 
     await eventually(written_again, within=10)
     for status in (Status.SUBMITTED, Status.CONFIRMED):

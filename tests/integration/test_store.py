@@ -13,13 +13,13 @@ from typing import Any
 import psycopg
 import pytest
 from chalicelib.adapters.database import Database
-from chalicelib.adapters.store import PostgresStore
+from chalicelib.adapters.store import PostgresStore, StoreSettings
 from chalicelib.domain.errors import ClaimLost, TemporarilyUnavailable
 from chalicelib.domain.lifecycle import TERMINAL, Status
-from chalicelib.domain.order import MAX_BASE_UNITS, Order, Terms
+from chalicelib.domain.order import MAX_BASE_UNITS, Event, Order, Terms
 from chalicelib.domain.tokens import find_token
 from chalicelib.migrations import migrate
-from chalicelib.services.ports import Claim, Held, Store, Transition
+from chalicelib.services.ports import Claim, Held, NewOrder, Store, Transition
 from chalicelib.venues.venue import SignedTransaction
 
 from local.embedded import Postgres
@@ -28,6 +28,7 @@ from tests.fakes import MemoryStore, eventually
 SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
 TERMS = Terms(SOL, USDC, 1_500_000_000, 50)
 SETTINGS = {"lease_ms": 20_000, "sweep_after_ms": 60_000}
+LIMITS = {"key_ttl_s": 86_400, "max_outstanding": 1_000_000}
 SIGNED = SignedTransaction("signature", b"\0\xff raw bytes", 2**40)
 
 
@@ -44,7 +45,9 @@ class Shop:
         raise NotImplementedError
 
     async def new(self, terms: Terms = TERMS) -> str:
-        return (await self.store.create(str(uuid.uuid4()), terms)).order_id
+        event = await self.store.create(NewOrder(str(uuid.uuid4()), terms))
+        assert isinstance(event, Event)
+        return event.order_id
 
     async def claim(self, order_id: str) -> Claim:
         claim = await self.store.claim(order_id)
@@ -78,7 +81,7 @@ class MemoryShop(Shop):
 class PostgresShop(Shop):
     def __init__(self, url: str) -> None:
         self.database = Database(url)
-        self.store = PostgresStore(self.database, **SETTINGS)
+        self.store = PostgresStore(self.database, StoreSettings(**SETTINGS, **LIMITS))
 
     async def execute(self, statement: str, *parameters: object) -> None:
         async with self.database.connection() as connection:
@@ -98,7 +101,7 @@ class PostgresShop(Shop):
 @pytest.fixture
 async def postgres(database_url: str) -> AsyncIterator[PostgresShop]:
     shop = PostgresShop(database_url)
-    await shop.execute("TRUNCATE orders, order_events")
+    await shop.execute("TRUNCATE orders, order_events, idempotency_keys")
     yield shop
     await shop.database.close()
 
@@ -113,7 +116,7 @@ def shop(request: pytest.FixtureRequest) -> Shop:
 
 async def test_a_new_order_is_there_with_its_first_event(shop: Shop) -> None:
     order_id = str(uuid.uuid4())
-    event = await shop.store.create(order_id, TERMS)
+    event = await shop.store.create(NewOrder(order_id, TERMS))
     assert (event.order_id, event.seq, event.status, event.attempt) == (order_id, 1, Status.PENDING, 1)
     assert event.detail == TERMS.to_wire()
     order = await shop.store.order(order_id)
@@ -443,7 +446,7 @@ async def test_an_order_and_its_event_are_stored_together_or_not_at_all(postgres
 async def test_one_order_that_cannot_be_stored_does_not_take_its_batch_along(postgres: PostgresShop) -> None:
     taken = await postgres.new()
     results = await asyncio.gather(
-        postgres.new(), postgres.store.create(taken, TERMS), postgres.new(), return_exceptions=True
+        postgres.new(), postgres.store.create(NewOrder(taken, TERMS)), postgres.new(), return_exceptions=True
     )
     assert [isinstance(result, psycopg.errors.UniqueViolation) for result in results] == [False, True, False]
     assert len(await postgres.store.events(taken)) == 1
@@ -464,8 +467,9 @@ async def test_a_postgres_that_is_killed_is_said_to_be_away_and_serves_again_whe
     database = Database(server.url, timeout=0.5)
     try:
         await asyncio.to_thread(migrate, server.url)
-        store = PostgresStore(database, **SETTINGS)
-        order_id = (await store.create(str(uuid.uuid4()), TERMS)).order_id
+        store = PostgresStore(database, StoreSettings(**SETTINGS, **LIMITS))
+        order_id = str(uuid.uuid4())
+        await store.create(NewOrder(order_id, TERMS))
         await asyncio.to_thread(server.kill)
         calls = (store.check(), store.order(order_id), store.claim(order_id), store.take_overdue(1))
         results = await asyncio.gather(*calls, return_exceptions=True)
