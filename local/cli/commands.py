@@ -44,6 +44,7 @@ In a second terminal:
     ./local/run orders --status failed        list orders, newest first
     ./local/run quote SOL USDC 1.5            what both DEXs would give now
     ./local/run dlq list                      orders that failed for good, and why
+    ./local/run dlq redrive ORDER_ID          give a failed order a new set of attempts
 
 \b
 Environment (or .env in the project; .env.example lists every setting):

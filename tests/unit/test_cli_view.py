@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 
 from local.cli.life import Life, percent, short, tell
 from local.cli.outcome import WIDE, outcome_tables
-from local.cli.view import age, dead_letters_table, event_line, lives_table, orders_table, quote_table
+from local.cli.view import age, event_line, lives_table, orders_table, quote_table
 from local.logs import OneLine, masked
 
 ID = "7f0c2f8e-6f1e-4a53-9d1b-0c5f0f6c2a11"
@@ -190,14 +190,6 @@ def test_a_quote_marks_the_venue_chosen_and_says_why_another_gave_none():
     assert "▸ raydium" in text
     assert "223.65 USDC" in text
     assert "QUOTE_TIMEOUT" in text
-
-
-def test_dead_letters_are_listed_even_if_they_name_no_order():
-    nothing = dict.fromkeys(("orderId", "status", "code", "attempts"))
-    letter = {**nothing, "error": "The message names no order: x", "ageSeconds": 7300.0, "receives": 3}
-    text = drawn(dead_letters_table([letter]))
-    assert "The message names no order: x" in text
-    assert "2 h" in text
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,7 @@ from ..life import Wire
 def tally_row(tally: Tally) -> Wire:
     """`{redriven, dropped, left}`, as `redrive --json` prints it."""
     failed = [{"orderId": order_id, "reason": "it failed again"} for order_id in sorted(tally.again)]
-    unknown = [
-        {"orderId": order_id, "reason": "there is no such order"} for order_id in sorted(tally.unknown)
-    ]
+    unknown = [{"orderId": order_id, "reason": "there is no such order"} for order_id in _nowhere(tally)]
     poison = [{"messageId": letter.message_id, "reason": "poison"} for letter in tally.poison]
     return {
         "redriven": tally.redriven,

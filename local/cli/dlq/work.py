@@ -32,7 +32,7 @@ async def details(state: Path, wanted: str, *, quiet: bool) -> list[Wire]:
         letters = await _read(engine, quiet=quiet)
         found = [letter for letter in letters if wanted in (letter.message_id.lower(), letter.order_id)]
         if not found:
-            raise ClientError(f"No dead letter is {wanted!r} or names it.")
+            raise ClientError(f"No dead letter has the id {wanted!r}, or names an order that has.")
         return [
             detail(
                 letter,

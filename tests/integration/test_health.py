@@ -1,0 +1,119 @@
+"""/health while servers go away and come back: the truth within two seconds, and an answer always."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from chalicelib.config import Config
+
+from local.embedded import Server
+from local.engine import Engine
+from local.services import Services
+
+SOON_S = 2.0
+NAMES = {"database": "postgres", "redis": "valkey", "queue": "sqs"}
+BARE: dict[str, str] = {}
+ORDER = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1"}
+
+
+@pytest.fixture(scope="module")
+def services() -> Iterator[Services]:
+    with Services(None, environ=BARE, durable=False) as running:
+        yield running
+
+
+class Asked:
+    """/health of one engine; every answer must come in time."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self.http = http
+
+    async def answer(self) -> dict[str, Any]:
+        began = time.monotonic()
+        response = await self.http.get("/health")
+        assert time.monotonic() - began < SOON_S
+        found: dict[str, Any] = response.json()
+        assert response.status_code == (200 if found["status"] == "ok" else 503)
+        return found
+
+    async def says(self, met: Callable[[dict[str, Any]], bool], within_s: float = SOON_S) -> dict[str, Any]:
+        """The first answer that is as awaited, which has to be asked for in time."""
+        deadline = time.monotonic() + within_s
+        while not met(found := await self.answer()):
+            assert time.monotonic() < deadline, found
+        return found
+
+
+@contextmanager
+def silenced(server: Server) -> Iterator[None]:
+    """A server that takes connections and says nothing, as when its machine is overwhelmed."""
+    assert server.pid is not None
+    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(server.pid)], capture_output=True, text=True)
+    pids = [server.pid, *map(int, children.stdout.split())]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+@pytest.fixture
+def server(services: Services, request: pytest.FixtureRequest) -> Server:
+    found = getattr(services, NAMES[request.param])
+    assert isinstance(found, Server)
+    return found
+
+
+def engine(services: Services) -> Engine:
+    return Engine(Config(sim_latency=0.0), services.endpoints, port=0)
+
+
+@pytest.mark.parametrize(("name", "server"), [(name, name) for name in NAMES], indirect=["server"], ids=NAMES)
+async def test_a_server_that_was_killed_is_named_until_it_is_back(
+    services: Services, name: str, server: Server
+) -> None:
+    async with engine(services) as running, httpx.AsyncClient(base_url=running.url, trust_env=False) as http:
+        asked = Asked(http)
+        assert (await asked.answer())["status"] == "ok"
+        server.kill()
+        down = await asked.says(lambda answer: answer[name] == "unavailable")
+        assert down["status"] == "degraded"
+        assert {down[other] for other in NAMES if other != name} == {"ok"}
+        assert (down["deadLetters"] is None) is (name == "queue")
+        began = time.monotonic()
+        while time.monotonic() - began < 4:  # long enough for anyone who waits longer each time
+            assert (await asked.answer())[name] == "unavailable"
+            await asyncio.sleep(0.1)
+        await asyncio.to_thread(server.start)
+        up = await asked.says(lambda answer: answer["status"] == "ok")
+        assert up["deadLetters"] == {"count": 0, "oldestSeconds": None}
+
+
+@pytest.mark.parametrize(("name", "server"), [(name, name) for name in NAMES], indirect=["server"], ids=NAMES)
+async def test_a_silent_server_is_named_however_many_requests_wait_for_it(
+    services: Services, name: str, server: Server
+) -> None:
+    limits = httpx.Limits(max_connections=200)
+    async with (
+        engine(services) as running,
+        httpx.AsyncClient(base_url=running.url, trust_env=False, limits=limits, timeout=60) as http,
+    ):
+        asked = Asked(http)
+        with silenced(server):
+            waiting = [asyncio.create_task(http.post("/api/orders/execute", json=ORDER)) for _ in range(100)]
+            await asyncio.sleep(0)
+            await asked.says(lambda answer: answer[name] == "unavailable")
+            assert (await asked.answer())[name] == "unavailable"
+        await asked.says(lambda answer: answer["status"] == "ok")
+        assert {(await answer).status_code for answer in waiting} <= {202, 503}

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from chalicelib.domain.lifecycle import Status
+from chalicelib.services.ports import DeadLetter
+from chalicelib.services.redrive import Tally
+
+from local.cli.dlq.letters import poison_table, printable, row
+from local.cli.dlq.tally import summary, tally_row
+from tests.unit.test_cli_view import drawn
+
+
+def letter(body: str, order_id: str | None = None) -> DeadLetter:
+    return DeadLetter("message-1", "receipt", body, order_id, datetime.now(UTC) - timedelta(hours=2))
+
+
+@pytest.mark.parametrize(
+    ("dead", "reason"),
+    [
+        (letter("x"), "it is not JSON"),
+        (letter("[" * 100_000), "it is not JSON"),  # deeper than anybody reads
+        (letter("{}"), "it names no order"),
+        (letter('{"orderId": "a"}', "a"), "there is no order a"),
+    ],
+    ids=["text", "deep", "object", "unknown"],
+)
+def test_poison_says_what_is_wrong_with_it(dead: DeadLetter, reason: str) -> None:
+    found = row(dead, None)
+    assert found["poison"] == reason
+    text = drawn(poison_table([found]))
+    assert reason in text
+    assert "message-1" in text
+    assert "2 h" in text
+
+
+def test_a_body_is_shown_on_one_line_and_a_terminal_obeys_nothing_in_it() -> None:
+    assert printable("a\nb\x1b[2J\x9b2Jü") == "a\\nb\\x1b[2J\\x9b2Jü"
+
+
+def test_a_summary_says_what_was_redriven_dropped_and_left() -> None:
+    tally = Tally(
+        met=6,
+        redriven=["a", "b"],
+        dropped={"c": Status.CONFIRMED},
+        again={"d"},
+        unknown={"e", "f"},
+        poison=[letter('{"orderId": "e"}', "e")],
+    )
+    assert summary(tally).splitlines() == [
+        "redriven: 2 orders",
+        "dropped:  1 order is confirmed, so the letters went",
+        "left:     1 order failed again; redrive once what is wrong is mended",
+        "left:     1 poison; see `dlq list`, and `dlq delete MESSAGE`",
+        "left:     there is no order f",
+    ]
+    assert tally_row(tally)["left"] == [
+        {"orderId": "d", "reason": "it failed again"},
+        {"orderId": "f", "reason": "there is no such order"},
+        {"messageId": "message-1", "reason": "poison"},
+    ]
