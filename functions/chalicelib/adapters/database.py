@@ -34,7 +34,7 @@ def load_queries(path: Path) -> dict[str, str]:
 class Database:
     """`await database.run("name", [row, …])` in a connection that is known to be alive."""
 
-    def __init__(self, url: str, *, connections: int = 4, timeout: float = 5.0) -> None:
+    def __init__(self, url: str, *, connections: int = 4, timeout: float = 2.0) -> None:
         self._queries = load_queries(SQL / "queries.sql") | load_queries(SQL / "sim.sql")
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
