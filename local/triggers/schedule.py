@@ -36,6 +36,7 @@ class Schedule:
         self._first_after_s = every_s if first_after_s is None else first_after_s
         self._grace_s = grace_s
         self._threads = Threads(1, self._name)
+        self._failing = False
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -78,4 +79,10 @@ class Schedule:
         try:
             self._handler(schedule_event(self._name), LambdaContext(self._name, TIMEOUT_S))
         except Exception:
-            log.exception("%s raised; it is due again in %g s", self._name, self._every_s)
+            if not self._failing:  # said once, for some schedules come by often
+                log.exception("%s raised, and is tried again every %g s", self._name, self._every_s)
+            self._failing = True
+            return
+        if self._failing:
+            log.warning("%s works again", self._name)
+        self._failing = False
