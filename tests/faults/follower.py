@@ -1,0 +1,124 @@
+"""A client that follows orders on one socket, and connects again after the last event that it has seen.
+
+It drops what it has seen already, by `seq`, and writes down whatever the engine did not promise: a gap, an
+event that comes twice, an order that is not there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+
+from tests.e2e.engine import Engine
+from tests.e2e.life import TERMINAL, Wire
+
+PAUSE_S = 0.2
+PING_EVERY_S = 1.0
+SILENT_FOR_S = 10.0  # longer than it takes to answer a ping
+
+
+@dataclass(frozen=True)
+class Twice:
+    """An event that came again on the same socket, when, and since when the socket was open."""
+
+    order_id: str
+    seq: int
+    opened_at: float
+    at: float
+
+
+class Interrupted(Exception):
+    """The socket can't be used any more, or not for this; another one may."""
+
+
+class Follower:
+    """Follows `order_ids` to their ends; `run()` returns when all have been seen."""
+
+    def __init__(self, engine: Engine, *order_ids: str, ping_every_s: float = PING_EVERY_S) -> None:
+        self._engine = engine
+        self._ping_every_s = ping_every_s
+        self.seen: dict[str, list[Wire]] = {order_id: [] for order_id in order_ids}
+        self.twice: list[Twice] = []
+        self.wrong: list[str] = []
+        self.sockets = 0
+        self._opened_at = 0.0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every order has been seen to its end."""
+        return not self._open()
+
+    async def run(self) -> None:
+        """Follow, on as many sockets as it takes."""
+        while not self.is_done:
+            try:
+                async with self._socket() as socket:
+                    await self._follow(socket)
+            except (Interrupted, ConnectionClosed, InvalidHandshake, OSError, TimeoutError):
+                await asyncio.sleep(PAUSE_S)
+
+    @contextlib.asynccontextmanager
+    async def _socket(self) -> AsyncIterator[ClientConnection]:
+        """A socket that follows the orders that have not ended."""
+        order_ids = self._open()
+        alone = len(self.seen) == 1
+        where = {"orderId": order_ids[0], "after": len(self.seen[order_ids[0]])} if alone else {}
+        self._opened_at = time.monotonic()
+        try:
+            socket = await connect(self._engine.socket_url(**where), proxy=None, ping_interval=None)
+        except InvalidStatus as refused:
+            if refused.response.status_code not in (429, 503, 504):
+                self.wrong.append(f"a socket was refused: {refused.response.status_code}")
+            raise
+        self.sockets += 1
+        async with socket:
+            for order_id in [] if alone else order_ids:
+                after = len(self.seen[order_id])
+                await socket.send(
+                    json.dumps({"action": "subscribe", "orderId": order_id, "after": str(after)})
+                )
+            yield socket
+
+    async def _follow(self, socket: ClientConnection) -> None:
+        asking = asyncio.create_task(self._ask(socket))
+        try:
+            while not self.is_done:
+                async with asyncio.timeout(self._ping_every_s + SILENT_FOR_S):
+                    message = json.loads(await socket.recv())
+                if "seq" in message:
+                    self._take(message)
+                elif "error" in message:
+                    raise Interrupted(message)
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+
+    def _take(self, event: Wire) -> None:
+        order_id, seq = event["orderId"], event["seq"]
+        seen = self.seen[order_id]
+        if seq == len(seen) + 1:
+            seen.append(event)
+        elif seq > len(seen):
+            self.wrong.append(f"after event {len(seen)} of {order_id} came {seq}")
+            raise Interrupted
+        else:
+            self.twice.append(Twice(order_id, seq, self._opened_at, time.monotonic()))
+
+    def _open(self) -> list[str]:
+        """The orders whose end has not been seen."""
+        return [
+            order_id for order_id, seen in self.seen.items() if not seen or seen[-1]["status"] not in TERMINAL
+        ]
+
+    async def _ask(self, socket: ClientConnection) -> None:
+        """Ask now and then whether the engine still knows the socket; one that it has lost, it closes."""
+        while True:
+            await asyncio.sleep(self._ping_every_s)
+            await socket.send(json.dumps({"action": "ping"}))

@@ -1,0 +1,83 @@
+"""What happens in a round, drawn from its seed: which orders come when, and what is killed when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from tests.faults.world import SERVERS, TARGETS
+
+SUBMITTING_S = 4.0  # orders come all through this
+KILLING_S = (0.3, 5.0)  # the last ones are killed when no more orders come
+AWAY_S = (0.2, 2.0)
+MORE_FAULTS = 3
+TOKENS = ("SOL", "SOL", "USDT", "BONK", "JUP", "JTO", "RAY", "SOL")
+OWN_SOCKET = 0.9  # of the orders; the others are followed on a few shared ones
+SHARED_SOCKETS = 4
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`target` is killed `at_s`; a server is back `away_s` later, a process when its supervisor starts it."""
+
+    at_s: float
+    target: str
+    away_s: float
+
+
+@dataclass(frozen=True)
+class Submit:
+    """A client submits an order `at_s`, under `key`, and follows it on the socket `shared`, or its own."""
+
+    at_s: float
+    key: str
+    token: str
+    amount: str
+    shared: int | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A round."""
+
+    seed: int
+    faults: tuple[Fault, ...]
+    submits: tuple[Submit, ...]
+
+
+def draw(seed: int, orders: int) -> Plan:
+    """The plan of a seed. Each target is killed at least once."""
+    random = Random(seed)
+    targets = [*TARGETS, *random.choices(TARGETS, k=random.randint(0, MORE_FAULTS))]
+    faults = [_fault(random, target) for target in targets]
+    return Plan(seed, tuple(_apart(faults)), _submits(random, seed, orders, SUBMITTING_S))
+
+
+def with_faults(seed: int, orders: int, *faults: Fault, within_s: float = 1.0) -> Plan:
+    """The plan of a seed in which the orders come `within_s`, and just these faults."""
+    return Plan(seed, faults, _submits(Random(seed), seed, orders, within_s))
+
+
+def _fault(random: Random, target: str) -> Fault:
+    away_s = random.uniform(*AWAY_S) if target in SERVERS else 0.0
+    return Fault(random.uniform(*KILLING_S), target, away_s)
+
+
+def _submits(random: Random, seed: int, orders: int, within_s: float) -> tuple[Submit, ...]:
+    return tuple(_submit(random, f"{seed}-{number}", within_s) for number in range(orders))
+
+
+def _submit(random: Random, key: str, within_s: float) -> Submit:
+    shared = None if random.random() < OWN_SOCKET else random.randrange(SHARED_SOCKETS)
+    amount = f"{1 + random.randrange(10**5) / 10**5:.5f}"
+    return Submit(random.uniform(0, within_s), key, random.choice(TOKENS), amount, shared)
+
+
+def _apart(faults: list[Fault]) -> list[Fault]:
+    """The faults in their order, without those that would kill a server which is away already."""
+    kept: list[Fault] = []
+    for fault in sorted(faults, key=lambda fault: fault.at_s):
+        before = [other for other in kept if other.target == fault.target]
+        if not before or fault.at_s > before[-1].at_s + before[-1].away_s + 0.5:
+            kept.append(fault)
+    return kept

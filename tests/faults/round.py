@@ -1,0 +1,165 @@
+"""One round: the load of a plan and its faults, until every order has ended and every client has seen it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import httpx
+
+from tests.faults.follower import Follower
+from tests.faults.plan import SHARED_SOCKETS, Fault, Plan, Submit
+from tests.faults.submitter import Submitter
+from tests.faults.verdict import Verdict, judge, unfinished
+from tests.faults.world import SERVERS, World
+
+ENDS_WITHIN_S = 60.0  # after the last fault
+LOOK_EVERY_S = 0.25
+
+
+@dataclass
+class Progress:
+    """How far a round is, for who looks on."""
+
+    orders: int
+    taken: int = 0
+    seen: int = 0
+    killed: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A round that is over."""
+
+    plan: Plan
+    verdict: Verdict
+    killed: Sequence[str]
+    twice: int  # events that came again on a socket, because the relay was killed
+    submits: str
+    seconds: float
+
+
+class Round:
+    """A plan, carried out in `world`."""
+
+    def __init__(
+        self, world: World, plan: Plan, on_progress: Callable[[Progress], None] | None = None
+    ) -> None:
+        self._world = world
+        self._plan = plan
+        self._on_progress = on_progress or (lambda progress: None)
+        self._progress = Progress(len(plan.submits))
+        self._taken: dict[str, str] = {}  # key → order
+        self._followers: list[Follower] = []
+        self._relay_killed_at: list[float] = []
+        self._wrong: list[str] = []
+
+    async def run(self) -> Outcome:
+        """Carry it out, and judge."""
+        began = time.monotonic()
+        async with Submitter(self._world.engine) as submitter:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._inflict(began))
+                tasks.create_task(self._load(submitter, began))
+            answers = submitter.answers
+        await self._recover()
+        url = self._world.engine.database_url
+        verdict = await asyncio.to_thread(judge, url, self._taken)
+        verdict.lost += len(self._plan.submits) - len(self._taken)
+        self._judge_followers(verdict)
+        verdict.wrong += self._wrong + answers.wrong
+        submits = ", ".join(f"{status}: {count}" for status, count in sorted(answers.statuses.items()))
+        twice = sum(len(follower.twice) for follower in self._followers)
+        seconds = time.monotonic() - began
+        submits += f", broken: {answers.broken}"
+        return Outcome(self._plan, verdict, self._progress.killed, twice, submits, seconds)
+
+    async def _inflict(self, began: float) -> None:
+        """Kill what the plan says, when it says; servers come back by the same plan."""
+        async with asyncio.TaskGroup() as tasks:
+            for fault in self._plan.faults:
+                tasks.create_task(self._strike(fault, began))
+
+    async def _strike(self, fault: Fault, began: float) -> None:
+        await asyncio.sleep(began + fault.at_s - time.monotonic())
+        if fault.target == "relay":
+            self._relay_killed_at.append(time.monotonic())
+        await asyncio.to_thread(self._world.kill, fault.target)
+        self._progress.killed.append(fault.target)
+        self._on_progress(self._progress)
+        if fault.target in SERVERS:
+            await asyncio.sleep(fault.away_s)
+            await asyncio.to_thread(self._world.revive, fault.target)
+
+    async def _load(self, submitter: Submitter, began: float) -> None:
+        """Every client of the plan, until it has seen what it waits for, or it is too late for that."""
+        shared: dict[int, list[asyncio.Future[str]]] = {number: [] for number in range(SHARED_SOCKETS)}
+        last = max((fault.at_s + fault.away_s for fault in self._plan.faults), default=0.0)
+        try:
+            async with asyncio.timeout_at(asyncio.get_running_loop().time() + last + ENDS_WITHIN_S):
+                async with asyncio.TaskGroup() as tasks:
+                    for submit in self._plan.submits:
+                        taking = tasks.create_task(self._take(submitter, submit, began))
+                        if submit.shared is None:
+                            tasks.create_task(self._follow(taking))
+                        else:
+                            shared[submit.shared].append(taking)
+                    for takings in shared.values():
+                        tasks.create_task(self._follow(*takings))
+        except TimeoutError:
+            self._wrong.append("time ran out")
+
+    async def _take(self, submitter: Submitter, submit: Submit, began: float) -> str:
+        await asyncio.sleep(began + submit.at_s - time.monotonic())
+        answer = await submitter.submit(submit.key, submit.token, submit.amount)
+        order_id = str(answer["orderId"])
+        if self._taken.setdefault(submit.key, order_id) != order_id:
+            self._wrong.append(f"{submit.key} was told two orders")
+        self._progress.taken += 1
+        self._on_progress(self._progress)
+        return order_id
+
+    async def _follow(self, *takings: asyncio.Future[str]) -> None:
+        if not takings:
+            return
+        order_ids = await asyncio.gather(*takings)
+        follower = Follower(self._world.engine, *order_ids)
+        self._followers.append(follower)
+        await follower.run()
+        self._progress.seen += len(order_ids)
+        self._on_progress(self._progress)
+
+    async def _recover(self) -> None:
+        """Wait until all have ended, though nobody may have seen it, and the engine says that all is well."""
+        url, keys = self._world.engine.database_url, [*self._taken]
+        deadline = time.monotonic() + ENDS_WITHIN_S / 4
+        async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
+            while time.monotonic() < deadline:
+                health = await http.get(f"{self._world.engine.http_url}/health")
+                if health.status_code == 200 and not await asyncio.to_thread(unfinished, url, keys):
+                    return
+                await asyncio.sleep(LOOK_EVERY_S)
+        self._wrong.append(f"the engine did not recover: {health.text}")
+
+    def _judge_followers(self, verdict: Verdict) -> None:
+        """Each saw all of it, and nothing twice on one socket unless the relay was killed meanwhile."""
+        for follower in self._followers:
+            verdict.wrong += follower.wrong
+            verdict.lost += sum("came" in wrong for wrong in follower.wrong)
+            if not follower.is_done:
+                verdict.stuck += 1
+                verdict.wrong.append(f"a client has seen only {_ends(follower)}")
+            verdict.wrong += [
+                f"event {twice.seq} of {twice.order_id} came twice, though no relay was killed"
+                for twice in follower.twice
+                if not any(twice.opened_at <= at <= twice.at for at in self._relay_killed_at)
+            ]
+
+
+def _ends(follower: Follower) -> dict[str, str]:
+    return {
+        order_id: f"{len(seen)} events to {seen[-1]['status'] if seen else 'nothing'}"
+        for order_id, seen in follower.seen.items()
+    }

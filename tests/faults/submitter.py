@@ -1,0 +1,71 @@
+"""A client that submits until it is told that its order is taken, always under the same key."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from types import TracebackType
+
+import httpx
+
+from tests.e2e.engine import Engine
+from tests.e2e.life import Wire
+
+TAKEN = (200, 202)
+TRY_AGAIN = (429, 503, 504)
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
+ANSWERS_WITHIN_S = 15.0
+
+
+@dataclass
+class Answers:
+    """What submits were answered: how often with which status, and what no client should ever be told."""
+
+    statuses: dict[int, int] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+    broken: int = 0  # connections
+
+    def take(self, response: httpx.Response) -> None:
+        """Count a response, and look whether it is one that the README knows."""
+        self.statuses[response.status_code] = self.statuses.get(response.status_code, 0) + 1
+        if response.status_code not in (*TAKEN, *TRY_AGAIN):
+            self.wrong.append(f"a submit was answered {response.status_code} {response.text[:200]}")
+        elif response.status_code == 503 and "retry-after" not in response.headers:
+            self.wrong.append(f"a 503 without Retry-After: {response.text[:200]}")
+
+
+class Submitter:
+    """An async context manager."""
+
+    def __init__(self, engine: Engine) -> None:
+        limits = httpx.Limits(max_connections=100)
+        self._http = httpx.AsyncClient(
+            base_url=engine.http_url, timeout=ANSWERS_WITHIN_S, trust_env=False, limits=limits
+        )
+        self.answers = Answers()
+
+    async def __aenter__(self) -> Submitter:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def submit(self, key: str, token: str, amount: str) -> Wire:
+        """The answer that takes the order, however long it takes to get one."""
+        order = {"tokenIn": token, "tokenOut": "USDC", "amount": amount}
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                response = await self._http.post(
+                    "/api/orders/execute", json=order, headers={"Idempotency-Key": key}
+                )
+            except httpx.TransportError:
+                self.answers.broken += 1
+            else:
+                self.answers.take(response)
+                if response.status_code in TAKEN:
+                    return dict(response.json())
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

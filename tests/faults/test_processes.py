@@ -1,0 +1,46 @@
+"""Each of the engine's processes killed by itself, with orders in flight."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.plan import Fault, Plan, with_faults
+from tests.faults.round import Outcome, Round
+from tests.faults.world import World
+
+WORKER_ONCE = (Fault(0.7, "worker", 0),)
+WORKER_TWICE = (*WORKER_ONCE, Fault(2.2, "worker", 0))
+
+
+async def run(world: World, plan: Plan) -> Outcome:
+    outcome = await Round(world, plan).run()
+    assert outcome.verdict.is_good, outcome.verdict
+    return outcome
+
+
+@pytest.mark.parametrize("faults", [WORKER_ONCE, WORKER_TWICE], ids=["once", "twice"])
+async def test_fifty_orders_end_with_one_swap_each_though_the_worker_is_killed(
+    world: World, faults: tuple[Fault, ...]
+) -> None:
+    outcome = await run(world, with_faults(100 + len(faults), 50, *faults))
+    assert outcome.twice == 0
+
+
+async def test_clients_see_everything_though_the_gateway_is_killed(world: World) -> None:
+    outcome = await run(world, with_faults(103, 50, Fault(0.7, "gateway", 0)))
+    assert outcome.twice == 0
+
+
+async def test_clients_see_everything_though_the_relay_is_killed(world: World) -> None:
+    await run(world, with_faults(104, 50, Fault(0.7, "relay", 0)))
+
+
+async def test_of_two_relays_at_once_one_tells_everything_once(world: World) -> None:
+    with world.another_relay():
+        outcome = await run(world, with_faults(105, 50))
+    assert outcome.twice == 0
+
+
+async def test_a_second_relay_takes_over_when_the_first_is_killed(world: World) -> None:
+    with world.another_relay():
+        await run(world, with_faults(106, 50, Fault(0.7, "relay", 0)))

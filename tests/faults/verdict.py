@@ -1,0 +1,108 @@
+"""What became of the orders of a round: read from the database, and held against what the engine promises."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import psycopg
+from chalicelib.domain.lifecycle import NEXT, TERMINAL, Status
+from psycopg.rows import dict_row
+
+# Every order of these keys with its landed swaps, and those of them that are what the order says.
+ORDERS = """
+SELECT orders.id::text, client_order_id AS key, status::text, seq, count(swaps.signature) AS landed,
+    count(*) FILTER (WHERE swaps.signature = tx_hash AND swaps.amount_out = orders.amount_out) AS as_told
+FROM orders LEFT JOIN sim.swaps ON swaps.memo = orders.id::text
+WHERE client_order_id = ANY(%s)
+GROUP BY orders.id
+"""
+EVENTS = """
+SELECT order_id::text, seq, status::text FROM order_events
+WHERE order_id = ANY(%s::uuid[])
+ORDER BY order_id, seq
+"""
+UNFINISHED = """
+SELECT count(*) FROM orders WHERE client_order_id = ANY(%s) AND status NOT IN ('confirmed', 'failed')
+"""
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Verdict:
+    """Counts, and a sentence for each thing that is not as promised."""
+
+    confirmed: int = 0
+    failed: int = 0
+    lost: int = 0
+    doubled: int = 0
+    stuck: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether every promise was kept."""
+        return not (self.lost or self.doubled or self.stuck or self.wrong)
+
+
+def unfinished(database_url: str, keys: Collection[str]) -> int:
+    """How many orders of these keys have not ended."""
+    with psycopg.connect(database_url, connect_timeout=5) as connection:
+        [(count,)] = connection.execute(UNFINISHED, [list(keys)])
+    return int(count)
+
+
+def judge(database_url: str, taken: Mapping[str, str]) -> Verdict:
+    """`taken`: for each key the order that its client was told."""
+    with psycopg.connect(database_url, connect_timeout=5, row_factory=dict_row) as connection:
+        orders = connection.execute(ORDERS, [list(taken)]).fetchall()
+        events = connection.execute(EVENTS, [[order["id"] for order in orders]]).fetchall()
+    verdict = Verdict()
+    found = {order["id"] for order in orders}
+    verdict.lost = sum(order_id not in found for order_id in taken.values())
+    for order in orders:
+        if order["id"] != taken[order["key"]]:
+            verdict.doubled += 1
+            verdict.wrong.append(f"{order['key']} made {order['id']} beside {taken[order['key']]}")
+        _judge_swaps(order, verdict)
+    _judge_lives(orders, events, verdict)
+    return verdict
+
+
+def _judge_swaps(order: Row, verdict: Verdict) -> None:
+    """One landed swap for a confirmed order, as told; none for a failed one; never two."""
+    order_id, landed = order["id"], order["landed"]
+    verdict.doubled += landed > 1
+    match order["status"]:
+        case "confirmed":
+            verdict.confirmed += 1
+            if (landed, order["as_told"]) != (1, 1):
+                verdict.wrong.append(f"{order_id} is confirmed with {landed} swaps")
+        case "failed":
+            verdict.failed += 1
+            if landed:
+                verdict.wrong.append(f"{order_id} is failed, and a swap landed")
+        case status:
+            verdict.stuck += 1
+            verdict.wrong.append(f"{order_id} is still {status}")
+
+
+def _judge_lives(orders: Sequence[Row], events: Iterable[Row], verdict: Verdict) -> None:
+    """No life's numbers have a hole, its steps are in the lifecycle's table, and nothing follows its end."""
+    lives: dict[str, list[Row]] = {order["id"]: [] for order in orders}
+    for event in events:
+        lives[event["order_id"]].append(event)
+    for order in orders:
+        life = lives[order["id"]]
+        steps = [Status(event["status"]) for event in life]
+        if [event["seq"] for event in life] != [*range(1, order["seq"] + 1)]:
+            verdict.wrong.append(f"{order['id']} has the events {[event['seq'] for event in life]}")
+        if steps[:1] != [Status.PENDING] or steps[-1:] != [Status(order["status"])]:
+            verdict.wrong.append(f"{order['id']} is {order['status']}, and its events say {steps}")
+        if any(after not in NEXT[before] for before, after in pairwise(steps)):
+            verdict.wrong.append(f"{order['id']} lived {steps}")
+        if any(step in TERMINAL for step in steps[:-1]):
+            verdict.wrong.append(f"{order['id']} ended before its end: {steps}")

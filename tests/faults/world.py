@@ -1,0 +1,153 @@
+"""The engine in three processes and its three servers, each of which can be killed.
+
+The servers belong to the test, so that it decides when one that was killed comes back; the engine is
+`up --separate`, attached to them, and starts its own processes again by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from local import ROOT
+from local.embedded import Server
+from local.services import Endpoints, Services
+from tests.e2e.engine import Engine, LocalEngine
+
+PROCESSES = ("gateway", "worker", "relay")
+SERVERS = ("postgres", "valkey", "sqs")
+TARGETS = (*PROCESSES, *SERVERS)
+
+# Times are short, so that what was lost is found within seconds; a blockhash lives for three of them. RAY
+# always slips and so fails, replies about JTO are lost, one in ten JUP transactions is dropped, COPE is slow.
+SETTINGS = {
+    "SIM_LATENCY": "0.08",
+    "SIM_SLOT_MS": "100",
+    "SIM_BLOCKHASH_SLOTS": "30",
+    "SIM_FAULTS": (
+        "slippage token=RAY; reply-lost token=JTO times=1; send-dropped token=JUP rate=0.1; "
+        "quote-timeout token=COPE times=2"
+    ),
+    "QUOTE_TIMEOUT_MS": "2000",
+    "RETRY_BASE_MS": "100",
+    "CONFIRM_TIMEOUT_MS": "1500",
+    "LEASE_MS": "2000",
+    "SWEEP_AFTER_MS": "1500",
+    "RELAY_LEASE_MS": "1000",
+    "RELAY_POLL_MS": "500",
+}
+COMES_BACK_WITHIN_S = 20.0
+
+
+class World:
+    """A context manager: all of it started, and at the end all of it gone."""
+
+    def __init__(self, **settings: str) -> None:
+        self._settings = {**SETTINGS, "ENGINE_SEPARATE": "1", **settings}
+        self._services = Services(None, environ={}, durable=False)
+        self._local: LocalEngine
+        self._killed: dict[str, int] = {}
+        self.engine: Engine
+
+    def __enter__(self) -> World:
+        endpoints = self._services.start()
+        try:
+            self._local = LocalEngine({**self._settings, **endpoints.environment()})
+            self.engine = self._local.start()
+        except BaseException:
+            self._services.stop()
+            raise
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        try:
+            self._local.__exit__(*raised)
+        finally:
+            self._services.stop()
+
+    @property
+    def log(self) -> str:
+        """What the engine and its processes have said."""
+        return self._local.log
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where the servers are."""
+        return self._services.endpoints
+
+    @property
+    def supervisor(self) -> int:
+        """The process that keeps the others running."""
+        return self._local.pid
+
+    def kill(self, target: str) -> None:
+        """End it as the kernel would that runs out of memory; one of the engine's processes comes back."""
+        if target in SERVERS:
+            self._server(target).kill()
+        else:
+            self._killed[target] = self.pid(target)
+            os.kill(self._killed[target], signal.SIGKILL)
+
+    def revive(self, target: str) -> None:
+        """Start a killed server again, on the same port; Valkey and SQS have forgotten everything."""
+        self._server(target).start()
+
+    @contextmanager
+    def stalled(self, target: str) -> Iterator[None]:
+        """A server that takes what it is sent and answers nothing, while the block runs."""
+        pid = self._server(target).pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    @contextmanager
+    def another_relay(self) -> Iterator[None]:
+        """A second relay's process beside the supervised one, while the block runs."""
+        environ = {
+            **os.environ,
+            **self._settings,
+            **self.endpoints.environment(),
+            "WEBSOCKET_ENDPOINT": self.engine.http_url,
+            "PYTHONPATH": str(ROOT),
+        }
+        command = [sys.executable, "-P", "-m", "local.separate", "relay"]
+        with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE) as relay:
+            assert relay.stdout is not None
+            assert relay.stdout.readline() == b"serving\n"
+            try:
+                yield
+            finally:
+                relay.terminate()
+
+    def memory_mb(self, target: str) -> float:
+        """What the engine's process holds in memory."""
+        pages = int(Path(f"/proc/{self.pid(target)}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    def pid(self, target: str) -> int:
+        """The number of the engine's process, once one runs that was not killed here."""
+        deadline = time.monotonic() + COMES_BACK_WITHIN_S
+        while time.monotonic() < deadline:
+            text = self._pid_file(target).read_text()
+            if text and int(text) != self._killed.get(target):
+                return int(text)
+            time.sleep(0.01)
+        raise AssertionError(f"the {target} was not started again:\n{self.log}")
+
+    def _pid_file(self, target: str) -> Path:
+        assert self.engine.state is not None
+        return self.engine.state / f"{target}.pid"
+
+    def _server(self, target: str) -> Server:
+        server = getattr(self._services, target)
+        assert isinstance(server, Server)
+        return server
