@@ -89,6 +89,7 @@ async def test_a_quote_that_no_venue_can_give_says_why(client: Client) -> None:
 async def test_health_names_every_server(client: Client) -> None:
     health = await client.get("/health")
     assert datetime.fromisoformat(health.pop("timestamp"))
+    assert health.pop("deadLetters").keys() == {"count", "oldestSeconds"}
     assert health == {"status": "ok", "database": "ok", "redis": "ok", "queue": "ok"}
 
 

@@ -235,7 +235,7 @@ def test_without_an_engine_a_command_says_how_to_start_one(command: tuple[str, .
 
 def test_without_an_engine_dlq_says_how_to_start_one(tmp_path: Path):
     done = local("dlq", "list", "--state", str(tmp_path))
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "./local/run" in done.stderr
 
 
