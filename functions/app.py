@@ -25,6 +25,11 @@ def index() -> Response:
     return submit.index()
 
 
+@app.route("/openapi.json", methods=["GET"], content_types=JSON_OR_REFUSED)
+def openapi() -> Response:
+    return submit.openapi()
+
+
 @app.route("/health", methods=["GET"], content_types=JSON_OR_REFUSED)
 def health() -> Response:
     return submit.health()

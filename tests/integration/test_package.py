@@ -102,11 +102,11 @@ def test_every_route_is_in_the_api(resources: dict[str, Any]) -> None:
     }
 
 
-def test_our_own_code_and_its_sql_are_in_the_package_whole(entries: set[str]) -> None:
+def test_our_own_code_its_sql_and_its_document_are_in_the_package_whole(entries: set[str]) -> None:
     ours = {
         str(path.relative_to(FUNCTIONS))
         for path in FUNCTIONS.rglob("*")
-        if path.suffix in (".py", ".sql") and ".chalice" not in path.parts
+        if path.suffix in (".py", ".sql", ".json") and ".chalice" not in path.parts
     }
     assert {"chalicelib/sql/001_orders.sql", "chalicelib/sql/queries.sql"} <= ours
     assert ours <= entries

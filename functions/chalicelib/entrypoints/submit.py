@@ -6,6 +6,8 @@ import base64
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
+from pathlib import Path
 
 from chalice.app import Request, Response
 
@@ -27,6 +29,7 @@ ENDPOINTS = {
     "orders": "GET /api/orders",
     "quote": "GET /api/quote?tokenIn=SOL&tokenOut=USDC&amount=1",
     "health": "GET /health",
+    "openapi": "GET /openapi.json",
 }
 
 
@@ -35,6 +38,12 @@ def index() -> Response:
     return Response(
         {"name": "order-engine", "description": "Market orders, routed and settled.", "endpoints": ENDPOINTS}
     )
+
+
+@cache
+def openapi() -> Response:
+    """`GET /openapi.json`"""
+    return Response(json.loads((Path(__file__).parent.parent / "openapi.json").read_text()))
 
 
 def execute_order(request: Request) -> Response:

@@ -1,0 +1,95 @@
+"""The engine's own OpenAPI document: it says what the code does, and the running engine does what it says.
+
+schemathesis calls every route with what the document allows and with what it forbids, by a fixed seed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import app as functions
+import httpx
+import pytest
+import schemathesis
+from chalicelib.config import Config
+from chalicelib.domain import errors
+from chalicelib.domain.lifecycle import Status
+from chalicelib.domain.tokens import TOKENS
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from local import FUNCTIONS
+from tests.e2e import readme
+from tests.e2e.engine import LocalEngine
+
+DOCUMENT: dict[str, Any] = json.loads((FUNCTIONS / "chalicelib" / "openapi.json").read_text())
+SCHEMAS = DOCUMENT["components"]["schemas"]
+# Tokens must differ and be known, a cursor must be one that was given: no schema says so.
+BEYOND_A_SCHEMA = [positive_data_acceptance]
+SOCKET_ONLY = {"UNKNOWN_ACTION", "TOO_MANY_CONNECTIONS", "TOO_MANY_SUBSCRIPTIONS", "MESSAGE_TOO_LARGE"}
+OTHER_PATHS_ONLY = {"METHOD_NOT_ALLOWED"}
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """A running engine."""
+    with LocalEngine({"SIM_LATENCY": "0"}) as running:
+        yield running.start().http_url
+        assert "Traceback" not in running.log
+
+
+schema = schemathesis.openapi.from_dict(DOCUMENT)
+
+
+@schema.parametrize()
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_the_engine_does_what_its_document_says(case: Any, url: str) -> None:
+    response = case.call(base_url=url)
+    assert response.status_code < 500, response.text
+    assert "Traceback" not in response.text
+    case.validate_response(response, excluded_checks=BEYOND_A_SCHEMA)
+
+
+def test_the_document_that_is_served_is_the_one_that_is_packaged(url: str) -> None:
+    assert httpx.get(f"{url}/openapi.json").json() == DOCUMENT
+
+
+def test_it_has_the_routes_that_the_functions_have() -> None:
+    described = {(path, method.upper()) for path, methods in DOCUMENT["paths"].items() for method in methods}
+    assert described == {
+        (path, method) for path, methods in functions.app.routes.items() for method in methods
+    }
+
+
+def test_it_has_the_codes_that_the_readme_has() -> None:
+    documented = set(readme.in_tables(readme.section("Errors"), "[A-Z_]{4,}"))
+    settings_named = {name.upper() for name in Config.__dataclass_fields__}
+    assert codes(DOCUMENT) == documented - SOCKET_ONLY - OTHER_PATHS_ONLY - settings_named
+
+
+def test_an_orders_code_is_one_of_those_that_fail_an_attempt() -> None:
+    failures = {error.code for error in errors.AttemptFailed.__subclasses__()}
+    assert set(SCHEMAS["Order"]["properties"]["code"]["enum"]) == failures
+
+
+def test_it_knows_the_tokens_and_the_statuses() -> None:
+    assert SCHEMAS["Symbol"]["enum"] == [token.symbol for token in TOKENS]
+    assert SCHEMAS["Status"]["enum"] == list(Status)
+
+
+def codes(part: Any) -> set[str]:
+    """Every error code in a part of the document."""
+    if isinstance(part, dict):
+        own = {word for word in part.get("enum", ()) if str(word).isupper() and "_" in str(word)}
+        return own.union(*(codes(value) for value in part.values()))
+    if isinstance(part, list):
+        return set().union(*(codes(value) for value in part))
+    return set()
