@@ -19,6 +19,7 @@ CODE = re.compile(r"""\bcode(?:: \S+)? ?= ?"([A-Z_]+)\"""")
 NEVER_TOLD = {
     "INVALID_REQUEST",
     "ATTEMPT_FAILED",
+    "LIMIT_REACHED",
     "CLAIM_LOST",
 }  # roots of families, and a matter among workers
 

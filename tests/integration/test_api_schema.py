@@ -13,7 +13,6 @@ import app as functions
 import httpx
 import pytest
 import schemathesis
-from chalicelib.config import Config
 from chalicelib.domain import errors
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.tokens import TOKENS
@@ -71,8 +70,7 @@ def test_it_has_the_routes_that_the_functions_have() -> None:
 
 def test_it_has_the_codes_that_the_readme_has() -> None:
     documented = set(readme.in_tables(readme.section("Errors"), "[A-Z_]{4,}"))
-    settings_named = {name.upper() for name in Config.__dataclass_fields__}
-    assert codes(DOCUMENT) == documented - SOCKET_ONLY - OTHER_PATHS_ONLY - settings_named
+    assert codes(DOCUMENT) == documented - SOCKET_ONLY - OTHER_PATHS_ONLY
 
 
 def test_an_orders_code_is_one_of_those_that_fail_an_attempt() -> None:
