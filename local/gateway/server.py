@@ -21,6 +21,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from .errors import PortTaken
 from .gateway import Gateway
 
+SEND_BUFFER_BYTES = 131_072
+
 log = logging.getLogger(__name__)
 
 
@@ -32,6 +34,8 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         if os.name == "posix":  # elsewhere this would let two servers share the port
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # For the sockets of clients, too: the kernel would hold megabytes for one that reads nothing.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         listening.bind((host, port))
         listening.listen(2048)
         listening.setblocking(False)
