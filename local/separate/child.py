@@ -105,19 +105,19 @@ class Child:
                 self._served.set()
             await process.wait()
         finally:
-            await _stop(process)
+            await self._stop(process)
             watchdog.dismiss()
 
-
-async def _stop(process: Process) -> None:
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        await asyncio.wait_for(process.wait(), STOPS_WITHIN_S)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+    async def _stop(self, process: Process) -> None:
+        if process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), STOPS_WITHIN_S)
+        except TimeoutError:
+            log.warning("the %s does not stop, and is killed", self._role)
+            process.kill()
+            await process.wait()
 
 
 def _how(code: int | None) -> str:
