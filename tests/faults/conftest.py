@@ -18,3 +18,12 @@ def world() -> Iterator[World]:
     with World() as world:
         yield world
         assert "Traceback" not in world.log
+
+
+@pytest.fixture(scope="module")
+def quick_world() -> Iterator[World]:
+    """The same without the simulated latencies, for many orders."""
+    if deployed():
+        pytest.skip("a deployed engine is not ours to load")
+    with World(SIM_LATENCY="0") as world:
+        yield world
