@@ -164,6 +164,7 @@ class MemoryStore(Away):
         self.rows: dict[str, Row] = {}
         self.log: dict[str, list[Event]] = {}
         self.keys: dict[str, Key] = {}
+        self.withdrawn: set[str] = set()
         self.reads = 0
         self._lease = timedelta(milliseconds=lease_ms)
         self._sweep_after = timedelta(milliseconds=sweep_after_ms)
@@ -202,8 +203,13 @@ class MemoryStore(Away):
         if row is None or row.fence or row.order.status is not Status.PENDING or told:
             return False
         del self.rows[order_id], self.log[order_id]
+        self.withdrawn.add(order_id)
         self.keys = {name: key for name, key in self.keys.items() if key.order_id != order_id}
         return True
+
+    async def was_withdrawn(self, order_id: str) -> bool:
+        self._reach()
+        return order_id in self.withdrawn
 
     async def redrive(self, order_id: str) -> Event | None:
         self._reach()

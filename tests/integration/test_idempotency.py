@@ -212,7 +212,9 @@ async def test_orders_at_once_keep_to_the_limit(shop: Shop) -> None:
 
 async def test_a_withdrawn_order_leaves_neither_row_nor_event_nor_key(shop: Shop) -> None:
     order_id = await shop.created(new("key"))
+    assert not await shop.store.was_withdrawn(order_id)
     assert await shop.store.withdraw(order_id)
+    assert await shop.store.was_withdrawn(order_id)  # in case the queue has its message after all
     assert await shop.store.order(order_id) is None
     assert await shop.store.events(order_id) == []
     assert await shop.keys() == set()

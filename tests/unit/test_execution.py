@@ -378,6 +378,12 @@ async def test_a_message_of_an_unknown_order_is_left_to_the_dead_letters() -> No
     assert await World().worker().process(ORDER) == Outcome(done=False)
 
 
+async def test_a_message_of_a_withdrawn_order_is_done_with() -> None:
+    world = await World().submit()
+    assert await world.store.withdraw(ORDER)
+    assert await world.deliver() == Outcome(done=True)
+
+
 async def test_a_store_that_is_away_is_said_so() -> None:
     world = await World().submit()
     world.store.away = True

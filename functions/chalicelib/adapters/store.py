@@ -65,6 +65,9 @@ class PostgresStore:
     async def withdraw(self, order_id: str) -> bool:
         return bool(await self._database.run("withdraw_orders", [{"id": order_id}]))
 
+    async def was_withdrawn(self, order_id: str) -> bool:
+        return bool(await self._database.run("find_withdrawn", [{"order_id": order_id}]))
+
     async def redrive(self, order_id: str) -> Event | None:
         return await self._redrive(order_id)
 

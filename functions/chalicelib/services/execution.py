@@ -91,6 +91,9 @@ class Execution:
                 return Outcome(done=True)
             case Order():
                 return Outcome(done=claim.status is Status.CONFIRMED)
+            case None if await self._store.was_withdrawn(order_id):
+                log.info("order %s was withdrawn: the queue had its message, and did not say so", order_id)
+                return Outcome(done=True)
             case None:
                 log.error("there is no order %s", order_id)
                 return Outcome(done=False)

@@ -76,11 +76,14 @@ class Store(Protocol):
     async def withdraw(self, order_id: str) -> bool:
         """Unmake an order that no worker has seen yet, nor another submit under its key; False if one has."""
 
+    async def was_withdrawn(self, order_id: str) -> bool:
+        """Whether there was such an order, and it was withdrawn."""
+
     async def redrive(self, order_id: str) -> Event | None:
         """Give a failed order a new set of attempts; None if it has not failed."""
 
     async def forget_expired_keys(self) -> None:
-        """Forget the idempotency keys whose time is over."""
+        """Forget the idempotency keys whose time is over, and the orders that were withdrawn long ago."""
 
     async def claim(self, order_id: str) -> Claim | Held | Order | None:
         """Take the order to work on; a pending one moves to `routing` with it.

@@ -11,6 +11,14 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX idempotency_keys_expiry ON idempotency_keys (expires_at);
 CREATE INDEX idempotency_keys_order ON idempotency_keys (order_id);
 
+-- Orders that were taken back because the queue did not answer. It may have taken the message all the same.
+CREATE TABLE withdrawn_orders (
+    order_id     uuid PRIMARY KEY,
+    withdrawn_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE INDEX withdrawn_orders_age ON withdrawn_orders (withdrawn_at);
+
 ALTER TABLE orders
     ADD COLUMN client text NOT NULL DEFAULT '',  -- who submitted it: an API key's id, or an address
     ADD COLUMN client_order_id text,

@@ -41,6 +41,10 @@ WHERE idempotency_keys.key = given.key AND orders.id = order_id AND expires_at >
 RETURNING idempotency_keys.key, fingerprint, orders.*;
 
 -- name: forget_expired_keys
+-- And the withdrawn orders of which no message can be left: no queue keeps one longer than a fortnight.
+WITH forgotten AS (
+    DELETE FROM withdrawn_orders WHERE withdrawn_at < clock_timestamp() - interval '14 days'
+)
 DELETE FROM idempotency_keys WHERE key IN (
     SELECT key FROM idempotency_keys WHERE expires_at < clock_timestamp() LIMIT 10000 FOR UPDATE SKIP LOCKED
 );
@@ -57,8 +61,13 @@ WITH given AS (
     FOR UPDATE OF orders
 ), untold AS (
     DELETE FROM order_events WHERE order_id IN (SELECT id FROM unseen)
+), remembered AS (
+    INSERT INTO withdrawn_orders (order_id) SELECT id FROM unseen
 )
 DELETE FROM orders WHERE id IN (SELECT id FROM unseen) RETURNING id;
+
+-- name: find_withdrawn
+SELECT order_id FROM withdrawn_orders JOIN json_to_recordset(%(rows)s::json) AS given (order_id uuid) USING (order_id);
 
 -- name: redrive_orders
 -- The one way out of `failed`: an operator gives the order a new set of attempts.
