@@ -10,6 +10,8 @@ import httpx
 import psycopg
 import pytest
 
+from tests.e2e import evidence
+from tests.e2e.client import eventually
 from tests.faults.plan import Fault, with_faults
 from tests.faults.round import Progress, Round
 from tests.faults.world import World
@@ -46,6 +48,14 @@ def orders_of(world: World, keys: list[str]) -> int:
         query = "SELECT count(*) FROM orders WHERE client_order_id = ANY(%s)"
         [(count,)] = connection.execute(query, [keys])
     return int(count)
+
+
+def letters_of_unknown_orders(world: World) -> list[str | None]:
+    """The dead letters that no order belongs to."""
+    letters = evidence.dead_letters(world.engine)
+    with psycopg.connect(world.engine.database_url) as connection:
+        known = {order_id for (order_id,) in connection.execute("SELECT id::text FROM orders")}
+    return [order_id for order_id in letters if order_id not in known]
 
 
 def client(world: World) -> httpx.AsyncClient:
@@ -117,6 +127,11 @@ async def test_while_sqs_answers_nothing_submits_are_refused_and_leave_nothing(w
             await asyncio.gather(*(refused_submit(http, key) for key in keys))
         await wait_for_health(http, lambda answer: answer.status_code == 200, BACK_WITHIN_S)
     assert orders_of(world, keys) == 0
+    # It had taken the messages all the same, and nobody knows of their orders.
+    await eventually(
+        lambda: asyncio.to_thread(evidence.count_messages, world.engine), lambda count: not count
+    )
+    assert await asyncio.to_thread(letters_of_unknown_orders, world) == []
 
 
 @pytest.mark.parametrize("server", ["postgres", "sqs"])
