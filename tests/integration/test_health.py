@@ -17,11 +17,14 @@ from chalicelib.config import Config
 
 from local.embedded import Server
 from local.engine import Engine
+from local.gateway.settings import GatewaySettings
 from local.services import Services
+from tests.fakes import eventually
 
 SOON_S = 2.0
 NAMES = {"database": "postgres", "redis": "valkey", "queue": "sqs"}
 BARE: dict[str, str] = {}
+HANDLERS = GatewaySettings().handlers
 ORDER = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1"}
 
 
@@ -112,7 +115,7 @@ async def test_a_silent_server_is_named_however_many_requests_wait_for_it(
         asked = Asked(http)
         with silenced(server):
             waiting = [asyncio.create_task(http.post("/api/orders/execute", json=ORDER)) for _ in range(100)]
-            await asyncio.sleep(0)
+            await eventually(lambda: running.gateway.running >= HANDLERS)
             await asked.says(lambda answer: answer[name] == "unavailable")
             assert (await asked.answer())[name] == "unavailable"
         await asked.says(lambda answer: answer["status"] == "ok")
