@@ -1,0 +1,203 @@
+"""Engines that are broken in one way each: the state machine is worth what it finds in them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from chalicelib.domain.errors import AttemptFailed, BlockhashExpired, WorkerLost
+from chalicelib.domain.lifecycle import NEXT, Status
+from chalicelib.domain.order import Event
+from chalicelib.domain.retry import RetryPolicy
+from chalicelib.services.execution import Execution, Outcome, Undecided
+from chalicelib.services.ports import Claim, Transition
+from chalicelib.venues.venue import SignedTransaction, TransactionStatus
+
+from tests.fakes import MemoryStore
+from tests.statemachine.machine import OrderMachine
+
+
+class SignsAnewWithoutAsking(Execution):
+    """What a lost worker has signed is forgotten, and not asked about."""
+
+    async def _attempt(self, claim: Claim) -> None:
+        if claim.resumed:
+            raise WorkerLost
+        await super()._attempt(claim)
+
+
+class GivesUpOnALostReply(Execution):
+    """A send without an answer counts as one that failed."""
+
+    async def _send(self, transaction: SignedTransaction) -> bool:
+        try:
+            await self._chain.send(transaction)
+        except TimeoutError:
+            raise AttemptFailed from None
+        except AttemptFailed:
+            return False
+        return True
+
+
+class FailsWithALiveTransaction(Execution):
+    """An attempt that waited long enough is over, whatever its transaction does."""
+
+    async def _settle(self, *arguments: Any, **named: Any) -> None:
+        try:
+            await super()._settle(*arguments, **named)
+        except Undecided:
+            raise BlockhashExpired from None
+
+
+class AsksInTheWrongOrder(Execution):
+    """The status is read before the height: what lands in between is declared dead."""
+
+    async def _decided(self, transaction: SignedTransaction) -> TransactionStatus:
+        try:
+            found = await self._chain.status(transaction.signature)
+            height = await self._chain.block_height()
+        except (OSError, TimeoutError):
+            return None
+        if found is None and height > transaction.last_valid_block_height:
+            raise BlockhashExpired
+        return found
+
+
+class SendsBeforeItKeeps(Execution):
+    """The transaction is on its way before anybody could know of it."""
+
+    async def _attempt(self, claim: Claim) -> None:
+        keep, chain = self._store.keep_transaction, self._chain
+
+        async def send_and_keep(claim: Claim, transaction: SignedTransaction) -> None:
+            with suppress(TimeoutError, AttemptFailed):
+                await chain.send(transaction)
+            await keep(claim, transaction)
+
+        self._store = _Instead(self._store, keep_transaction=send_and_keep)
+        await super()._attempt(claim)
+
+
+class AcknowledgesBeforeItKnows(Execution):
+    """The message of an order that is still undecided is done with."""
+
+    async def _work(self, claim: Claim) -> Outcome:
+        return replace(await super()._work(claim), done=True)
+
+
+class LosesARetry(Execution):
+    """The message of an order that is to be tried again is done with."""
+
+    async def _fail(self, claim: Claim, error: AttemptFailed) -> Outcome:
+        return replace(await super()._fail(claim, error), done=True)
+
+
+class NeverStopsTrying(Execution):
+    """There is no last attempt."""
+
+    async def _fail(self, claim: Claim, error: AttemptFailed) -> Outcome:
+        self._limits = replace(self._limits, retry=RetryPolicy(max_attempts=1000))
+        return await super()._fail(claim, error)
+
+
+class KeepsNoTransaction(MemoryStore):
+    """What was signed is not stored."""
+
+    async def keep_transaction(self, claim: Claim, transaction: SignedTransaction) -> None:
+        self._reach()
+
+
+class HasNoFence(MemoryStore):
+    """Whoever once held an order may move it."""
+
+    async def record(self, transition: Transition) -> Event:
+        row = self.rows[transition.order_id]
+        return await super().record(replace(transition, fence=row.fence))
+
+    async def keep_transaction(self, claim: Claim, transaction: SignedTransaction) -> None:
+        self.rows[claim.order.id].transaction = transaction
+
+
+class HasNoLease(MemoryStore):
+    """An order is given to whoever asks."""
+
+    async def claim(self, order_id: str) -> Any:
+        if order_id in self.rows:
+            self.rows[order_id].lease_until = None
+        return await super().claim(order_id)
+
+    async def keep_transaction(self, claim: Claim, transaction: SignedTransaction) -> None:
+        self.rows[claim.order.id].transaction = transaction
+
+
+class KnowsNoLifecycle(MemoryStore):
+    """An order moves wherever it is asked to."""
+
+    async def record(self, transition: Transition) -> Event:
+        order = self.rows[transition.order_id].order
+        if transition.status not in NEXT[order.status]:
+            return self.append(order.id, transition.status)
+        return await super().record(transition)
+
+
+class WithdrawsWhatIsAtWork(MemoryStore):
+    """An order that a worker has is taken away all the same."""
+
+    async def withdraw(self, order_id: str) -> bool:
+        self.rows[order_id].fence = 0
+        self.rows[order_id].order = replace(self.rows[order_id].order, status=Status.PENDING)
+        return await super().withdraw(order_id)
+
+
+class WithdrawsWhatWasReplayed(MemoryStore):
+    """An order that a second submit was told of is taken away all the same."""
+
+    async def withdraw(self, order_id: str) -> bool:
+        for key in self.keys.values():
+            key.replayed = False
+        return await super().withdraw(order_id)
+
+
+class GivesOverdueOrdersOutTwice(MemoryStore):
+    """A sweep does not keep the next one from taking the same orders."""
+
+    async def take_overdue(self, limit: int) -> list[str]:
+        due = {order_id: row.due_at for order_id, row in self.rows.items()}
+        taken = await super().take_overdue(limit)
+        for order_id in taken:
+            self.rows[order_id].due_at = due[order_id]
+        return taken
+
+
+class RedrivesWhatIsAlive(MemoryStore):
+    """An order gets new attempts while it still has old ones."""
+
+    async def redrive(self, order_id: str) -> Event | None:
+        row = self.rows[order_id]
+        row.order = replace(row.order, status=Status.FAILED)
+        return await super().redrive(order_id)
+
+
+class ForgetsKeys(MemoryStore):
+    """A key is good for one minute."""
+
+    async def forget_expired_keys(self) -> None:
+        self.keys.clear()
+
+
+class _Instead:
+    """`port`, with some of its calls replaced."""
+
+    def __init__(self, port: Any, **calls: Any) -> None:
+        self._port = port
+        vars(self).update(calls)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+
+def machine_of(mutant: type[Execution] | type[MemoryStore]) -> type[OrderMachine]:
+    """The state machine on an engine with this part."""
+    part = "execution" if issubclass(mutant, Execution) else "store"
+    return type(mutant.__name__, (OrderMachine,), {part: mutant})

@@ -1,0 +1,154 @@
+"""Processes that stop before each call that leaves them, on a loop whose time passes only while all sleep.
+
+A test holds every process by its gate: lets the call through, breaks it, loses its reply, or ends the process
+there. What stands still stands still for as long as the test likes, as a paused machine or a slow network do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import selectors
+from collections import deque
+from collections.abc import Callable, Collection, Coroutine
+from enum import Enum
+from typing import Any
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """Where nothing is left to do but to wait, the wait is over at once; `on_time` hears how long it was."""
+
+    def __init__(self, on_time: Callable[[float], None]) -> None:
+        self._virtual = 0.0
+        self._on_time = on_time
+        self._until: Callable[[], bool] = lambda: True
+        super().__init__(_Idle(self._idle))
+
+    def time(self) -> float:
+        return self._virtual
+
+    def run(self, until: Callable[[], bool]) -> None:
+        """Let everybody run who can; while it is not `until` then, those who sleep wake up."""
+        self._until = until
+        self.run_forever()
+
+    def sleep(self, seconds: float) -> None:
+        """Let the time pass, and those who wake up meanwhile run."""
+        woken: list[bool] = []
+        self.call_later(seconds, woken.append, True)
+        self.run(lambda: bool(woken))
+
+    def _idle(self, timeout: float | None) -> None:
+        if timeout is None or self._until():
+            self.stop()
+        else:
+            self._virtual += timeout
+            self._on_time(timeout)
+
+
+class _Idle(selectors.SelectSelector):
+    def __init__(self, idle: Callable[[float | None], None]) -> None:
+        super().__init__()
+        self._idle = idle
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        if timeout is None or timeout > 0:
+            self._idle(timeout)
+        return []
+
+
+class Fate(Enum):
+    """What becomes of a call."""
+
+    DONE = "done"
+    BROKEN = "broken"  # it never arrives
+    REPLY_LOST = "reply lost"  # it is done, and the caller is told that it failed
+
+
+class Process:
+    """A coroutine that stops at each gate until it is let through."""
+
+    def __init__(self, loop: VirtualLoop, name: str) -> None:
+        self.name = name
+        self.results: dict[str, Any] = {}  # what each call gave the last time
+        self.crashed = False
+        self._loop = loop
+        self._free = False
+        self._gates: deque[tuple[str, asyncio.Future[Fate]]] = deque()
+        self._task: asyncio.Task[None]
+
+    @property
+    def over(self) -> bool:
+        return self._task.done()
+
+    @property
+    def at(self) -> str:
+        """The call it stands before."""
+        return self._gates[0][0] if self._gates else "nothing"
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run to the first gate."""
+        self._task = self._loop.create_task(work)
+        self._run()
+
+    def step(self, fate: Fate = Fate.DONE) -> None:
+        """Let the call through, and run to the next gate."""
+        if self._gates:
+            _, gate = self._gates.popleft()
+            if not gate.done():  # else its caller did not wait so long
+                gate.set_result(fate)
+        self._run()
+
+    def finish(self) -> None:
+        """Run to the end."""
+        self._free = True
+        while not self.over:
+            self.step()
+            assert self.over or self._gates, f"{self.name} waits for ever"
+
+    def crash(self) -> None:
+        """End here: nothing of it runs on."""
+        self.crashed = True
+        self._task.cancel()
+        self._run()
+
+    async def stop_before(self, call: str) -> Fate:
+        """Wait to be let through."""
+        if self._free:
+            return Fate.DONE
+        gate: asyncio.Future[Fate] = self._loop.create_future()
+        self._gates.append((call, gate))
+        return await gate
+
+    def _run(self) -> None:
+        self._loop.run(lambda: self.over or bool(self._gates))
+        if self.over and not self._task.cancelled():
+            self._task.result()  # raises what the process did not expect
+
+
+class Gated:
+    """`port` as `process` sees it: each of its coroutines is a gate. A broken call raises `fault`."""
+
+    def __init__(
+        self, port: Any, process: Process, fault: type[Exception], *, ungated: Collection[str] = ()
+    ) -> None:
+        self._port = port
+        self._process = process
+        self._fault = fault
+        self._ungated = ungated
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._port, name)
+        if name in self._ungated or not inspect.iscoroutinefunction(found):
+            return found
+
+        async def call(*arguments: Any, **named: Any) -> Any:
+            fate = await self._process.stop_before(name)
+            if fate is Fate.BROKEN:
+                raise self._fault
+            result = self._process.results[name] = await found(*arguments, **named)
+            if fate is Fate.REPLY_LOST:
+                raise self._fault
+            return result
+
+        return call

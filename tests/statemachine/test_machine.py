@@ -1,0 +1,104 @@
+"""The state machine against the engine as it is: nothing may break. Then against broken ones: each is caught.
+
+pytest tests/statemachine                          the same examples every time
+MACHINE_EXAMPLES=20000 pytest tests/statemachine   that many new ones, and the mutants that are hard to catch
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+
+import pytest
+from chalicelib.services.execution import Execution
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.fakes import MemoryStore
+from tests.statemachine import mutants
+from tests.statemachine.machine import OrderMachine
+
+LONG = int(os.environ.get("MACHINE_EXAMPLES", "0"))
+SEED = 9  # one from which the mutants are caught soon
+SETTINGS = settings(
+    max_examples=LONG or 250,
+    stateful_step_count=50,
+    database=None,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)
+UNTIL_CAUGHT = settings(SETTINGS, max_examples=LONG or 1500, phases=[Phase.generate])
+
+MET = {  # or else the machine does not go where it is meant to
+    "accepted",
+    "replayed",
+    "conflict",
+    "submit refused",
+    "claim refused: Held",
+    "resumed, signed",
+    "resumed: True",
+    "taken over",
+    "landed late",
+    "code BLOCKHASH_EXPIRED",
+    "code SLIPPAGE_EXCEEDED",
+    "code VENUE_UNAVAILABLE",
+    "code WORKER_LOST",
+    "confirmed",
+    "failed",
+    "dead letter",
+    "redriven",
+}
+
+Mutant = type[Execution] | type[MemoryStore]
+
+MUTANTS: list[Mutant] = [
+    mutants.SignsAnewWithoutAsking,
+    mutants.GivesUpOnALostReply,
+    mutants.FailsWithALiveTransaction,
+    mutants.SendsBeforeItKeeps,
+    mutants.AcknowledgesBeforeItKnows,
+    mutants.LosesARetry,
+    mutants.NeverStopsTrying,
+    mutants.KeepsNoTransaction,
+    mutants.HasNoFence,
+    mutants.HasNoLease,
+    mutants.KnowsNoLifecycle,
+    mutants.GivesOverdueOrdersOutTwice,
+    mutants.RedrivesWhatIsAlive,
+    mutants.ForgetsKeys,
+]
+HARD_TO_CATCH: list[Mutant] = [
+    mutants.AsksInTheWrongOrder,
+    mutants.WithdrawsWhatIsAtWork,
+    mutants.WithdrawsWhatWasReplayed,
+]
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """What the engine says of the troubles it is put to would fill pages."""
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def run(machine: type[OrderMachine], settings: settings) -> None:
+    run_state_machine_as_test(machine if LONG else seed(SEED)(machine), settings=settings)
+
+
+@pytest.mark.timeout(0)
+def test_whatever_happens_no_order_is_lost_stuck_or_swapped_twice() -> None:
+    OrderMachine.met.clear()
+    run(OrderMachine, SETTINGS)
+    for what, times in sorted(OrderMachine.met.items()):
+        print(f"{times:8} {what}")
+    assert set(OrderMachine.met) >= MET
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("mutant", MUTANTS + HARD_TO_CATCH * bool(LONG), ids=lambda mutant: mutant.__name__)
+def test_an_engine_that_is_broken_is_caught(mutant: Mutant) -> None:
+    with pytest.raises((AssertionError, KeyError)):  # KeyError: an order that is worked on is gone
+        run(mutants.machine_of(mutant), UNTIL_CAUGHT)

@@ -1,0 +1,292 @@
+"""The engine's use cases in a world in memory: clients submit, SQS delivers, workers work, sweeps sweep.
+
+submit → store, queue → deliver → a worker at its gates → its message is done with, or due again
+                          ▲ sweep, redrive, duplicates
+
+Each of them is a process of its own, so any two may be in the middle of anything at the same time.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.domain.errors import EngineError, IdempotencyConflict, TemporarilyUnavailable
+from chalicelib.domain.lifecycle import TERMINAL, Status
+from chalicelib.domain.order import Terms
+from chalicelib.domain.retry import RetryPolicy
+from chalicelib.domain.tokens import find_token
+from chalicelib.services.execution import Execution, ExecutionLimits, Outcome
+from chalicelib.services.ports import Claim, DeadLetter
+from chalicelib.services.quoting import Quoting
+from chalicelib.services.redrive import Redrive
+from chalicelib.services.submission import Submission
+from chalicelib.services.sweep import Sweep
+
+from tests.fakes import MemoryChain, MemoryEvents, MemoryQueue, MemorySigner, MemoryStore, MemoryVenue
+from tests.statemachine.processes import Gated, Process, VirtualLoop
+
+SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
+TERMS = {"small": Terms(SOL, USDC, 10**9, 100), "large": Terms(SOL, USDC, 10**11, 100)}
+LEASE_S, SWEEP_AFTER_S, VISIBILITY_S, KEY_TTL_S, CONFIRM_S, SLOT_S = 20, 60, 90, 300, 4.0, 0.4
+MAX_RECEIVES = 3
+UNAVAILABLE_S = 5.0
+NEVER = math.inf
+
+
+@dataclass(eq=False)
+class Message:
+    """A message in SQS, NEVER visible again when it is deleted or a dead letter."""
+
+    order_id: str
+    visible_at: float
+    receives: int = 0
+
+
+class Sqs(MemoryQueue):
+    """The queue with its visibility time-outs and its dead letters."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        super().__init__()
+        self.messages: list[Message] = []
+        self.dead: list[Message] = []
+        self._now = now
+
+    async def send(self, order_id: str) -> None:
+        await super().send(order_id)
+        self.messages.append(Message(order_id, self._now()))
+
+    @property
+    def visible(self) -> list[Message]:
+        return [found for found in self.waiting if found.visible_at <= self._now()]
+
+    @property
+    def waiting(self) -> list[Message]:
+        """Those that come some time."""
+        return [found for found in self.messages if found.visible_at < NEVER]
+
+    def receive(self, message: Message) -> bool:
+        """Hide the message from others for a while; False if it was received too often: a dead letter now."""
+        if message.receives >= MAX_RECEIVES:
+            message.visible_at = NEVER
+            self.dead.append(message)
+            return False
+        message.receives += 1
+        message.visible_at = self._now() + VISIBILITY_S
+        return True
+
+    def settle(self, message: Message, outcome: Outcome) -> None:
+        """Delete it, or have it come back."""
+        if message.visible_at < NEVER:
+            message.visible_at = NEVER if outcome.done else self._now() + outcome.retry_in_ms / 1000
+
+
+class NoLetters:
+    """`services.ports.DeadLetters`: an operator who names the orders needs none."""
+
+    async def pages(self) -> AsyncIterator[list[DeadLetter]]:
+        return
+        yield []
+
+    async def give_back(self, letters: Sequence[DeadLetter]) -> None:
+        pass
+
+    async def delete(self, letters: Sequence[DeadLetter]) -> None:
+        pass
+
+
+class Overdue:
+    """The store as a sweep sees it. No order may be given out twice in a row, by whichever sweep."""
+
+    def __init__(self, store: MemoryStore, now: Callable[[], float]) -> None:
+        self._now = now
+        self._given_out: dict[str, float] = {}
+        self.store = store
+
+    async def take_overdue(self, limit: int) -> list[str]:
+        order_ids = await self.store.take_overdue(limit)
+        for order_id in order_ids:
+            last = self._given_out.get(order_id, -SWEEP_AFTER_S)
+            assert self._now() - last >= SWEEP_AFTER_S, "two sweeps were given the same order"
+            self._given_out[order_id] = self._now()
+        return order_ids
+
+    async def forget_expired_keys(self) -> None:
+        await self.store.forget_expired_keys()
+
+
+class World:
+    """Processes are begun here and stand before their first call then; `met` counts what came about."""
+
+    def __init__(
+        self, *, execution: type[Execution] = Execution, store: type[MemoryStore] = MemoryStore
+    ) -> None:
+        self.loop = VirtualLoop(self._on_time)
+        self.store = store(lease_ms=LEASE_S * 1000, sweep_after_ms=SWEEP_AFTER_S * 1000, key_ttl_s=KEY_TTL_S)
+        self.queue, self.events = Sqs(self.loop.time), MemoryEvents()
+        self.venues = {name: MemoryVenue(name, out) for name, out in (("raydium", 150), ("meteora", 151))}
+        self.chain, self.signer = MemoryChain(lives=30), MemorySigner()
+        self.processes: list[Process] = []
+        self.accepted: set[str] = set()  # the orders that clients were given
+        self.met: Counter[str] = Counter()
+        self._overdue = Overdue(self.store, self.loop.time)
+        self._execution = execution
+        self._workers: dict[Process, Message] = {}
+        self._slots = 0.0
+        self._ids = 0
+
+    def submit(self, terms: Terms, key: str | None) -> Process:
+        process = self._process("submit")
+        submission = Submission(
+            self._to(process, self.store), self._to(process, self.queue), self.events, self._new_id
+        )
+        return self._start(process, self._submit(submission, terms, key))
+
+    def deliver(self, message: Message) -> Process | None:
+        """Give the message to a worker; None if it has become a dead letter."""
+        if not self.queue.receive(message):
+            self.met["dead letter"] += 1
+            return None
+        return self.work(message)
+
+    def work(self, message: Message) -> Process:
+        process = self._process("worker")
+        execution = self._execution(
+            self._to(process, self.store),
+            self.events,
+            self.venues,
+            Quoting(self.venues, timeout=1.0),
+            Gated(self.chain, process, TimeoutError),
+            self.signer,
+            ExecutionLimits(CONFIRM_S, max_price_impact_bps=1000, retry=RetryPolicy()),
+            lambda: 0.5,
+        )
+        self._workers[process] = message
+        return self._start(process, self._work(process, execution, message))
+
+    def sweep(self) -> Process:
+        process = self._process("sweep")
+        sweep = Sweep(self._to(process, self._overdue), self._to(process, self.queue), batch=2)
+        return self._start(process, self._sweep(process, sweep))
+
+    def redrive(self, order_id: str) -> Process:
+        process = self._process("redrive")
+        store, queue = self._to(process, self.store), self._to(process, self.queue)
+        redrive = Redrive(store, queue, self.events, NoLetters())  # type: ignore[arg-type]
+        return self._start(process, self._redrive(redrive, order_id))
+
+    @property
+    def running(self) -> list[Process]:
+        return [process for process in self.processes if not process.over]
+
+    @property
+    def at_work(self) -> dict[Process, Message]:
+        """The workers in the middle of something, and their messages."""
+        return {process: message for process, message in self._workers.items() if not process.over}
+
+    @property
+    def alive(self) -> list[str]:
+        return self.with_status(*(set(Status) - TERMINAL))
+
+    def with_status(self, *statuses: Status) -> list[str]:
+        return [order_id for order_id, row in self.store.rows.items() if row.order.status in statuses]
+
+    def landable(self, order_id: str) -> set[str]:
+        """The signatures of an order's transactions that are under way and may still land."""
+        return {
+            signature
+            for signature, transaction in self.chain.hanging.items()
+            if json.loads(transaction.raw)["memo"] == order_id
+            and self.chain.height <= transaction.last_valid_block_height
+            and signature not in self.chain.statuses
+        }
+
+    def close(self) -> None:
+        for process in self.running:
+            process.crash()
+        self.loop.close()
+
+    async def _submit(self, submission: Submission, terms: Terms, key: str | None) -> None:
+        try:
+            answer = await submission.submit(terms, key=key)
+        except TemporarilyUnavailable:
+            self.met["submit refused"] += 1
+            return
+        except IdempotencyConflict as conflict:
+            first = self.store.rows[str(conflict.details["orderId"])].order
+            assert (first.client_order_id, first.terms != terms) == (key, True)
+            self.met["conflict"] += 1
+            return
+        self.accepted.add(answer.order_id)
+        order = self.store.rows[answer.order_id].order
+        assert (order.terms, order.client_order_id) == (terms, key)
+        self.met["replayed" if answer.replayed else "accepted"] += 1
+
+    async def _work(self, process: Process, execution: Execution, message: Message) -> None:
+        try:
+            outcome = await execution.process(message.order_id)
+        except EngineError:
+            outcome = Outcome(done=False, retry_in_ms=int(UNAVAILABLE_S * 1000))
+            self.met["worker gave up"] += 1
+        claim = process.results.get("claim")
+        if isinstance(claim, Claim):
+            self._judge(claim, outcome)
+        else:
+            self.met[f"claim refused: {type(claim).__name__}"] += 1
+        await process.stop_before("acknowledge")
+        self.queue.settle(message, outcome)
+
+    def _judge(self, claim: Claim, outcome: Outcome) -> None:
+        """A message is done with only when its order is confirmed, and comes back when the order is due."""
+        row = self.store.rows[claim.order.id]
+        self.met["resumed, signed" if claim.transaction else f"resumed: {claim.resumed}"] += 1
+        if outcome.done:
+            assert row.order.status is Status.CONFIRMED, "a message is done with, and its order is not"
+        elif row.fence != claim.fence:
+            self.met["taken over"] += 1
+        elif row.order.status is Status.PENDING:
+            told = self.store.log[claim.order.id][-1].detail.get("retryInMs", outcome.retry_in_ms)
+            assert outcome.retry_in_ms in (told, UNAVAILABLE_S * 1000), "a retry is due at another time"
+
+    async def _sweep(self, process: Process, sweep: Sweep) -> None:
+        try:
+            await sweep.run()
+        except TemporarilyUnavailable:
+            self.met["sweep gave up"] += 1
+
+    async def _redrive(self, redrive: Redrive, order_id: str) -> None:
+        try:
+            tally = await redrive.run([order_id])
+        except TemporarilyUnavailable:
+            self.met["redrive gave up"] += 1
+        else:
+            if tally.redriven:
+                self.met["redriven"] += 1
+
+    def _to(self, process: Process, port: Any) -> Any:
+        return Gated(port, process, TemporarilyUnavailable, ungated={"forget_expired_keys"})
+
+    def _process(self, kind: str) -> Process:
+        process = Process(self.loop, f"{kind} {len(self.processes)}")
+        self.processes.append(process)
+        return process
+
+    @staticmethod
+    def _start(process: Process, work: Any) -> Process:
+        process.start(work)
+        return process
+
+    def _new_id(self) -> str:
+        self._ids += 1
+        return f"order-{self._ids}"
+
+    def _on_time(self, seconds: float) -> None:
+        self.store.advance(seconds)
+        self._slots += seconds / SLOT_S
+        whole = int(self._slots)
+        self._slots -= whole
+        self.chain.height += whole
