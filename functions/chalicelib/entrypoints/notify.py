@@ -56,7 +56,10 @@ def message(event: WebsocketEvent) -> dict[str, Any]:
 
 def disconnect(event: WebsocketEvent) -> dict[str, Any]:
     """`$disconnect`"""
-    runtime.run(runtime.current().sockets.disconnect(event.connection_id, _client(event)))
+    try:
+        runtime.run(runtime.current().sockets.disconnect(event.connection_id, _client(event)))
+    except EngineError as error:
+        log.warning("that connection %s has left is found out later: %s", event.connection_id, error)
     return {"statusCode": 200}
 
 
