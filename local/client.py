@@ -25,6 +25,7 @@ Wire = dict[str, Any]
 
 ENDED = ("confirmed", "failed")
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
+SILENT_FOR_S = 10.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -118,9 +119,11 @@ class EngineClient:
             try:
                 async with self.socket(address, after=after) as socket:
                     heard, pause_s = loop.time(), FIRST_PAUSE_S
-                    async for text in socket:
-                        event = _event(text)
-                        after, heard = event["seq"], loop.time()
+                    async for event in _heard(socket):
+                        heard = loop.time()
+                        if event is None:
+                            continue
+                        after = event["seq"]
                         yield event
                         if event["status"] in ENDED and await self._is_last(event):
                             return
@@ -200,10 +203,26 @@ def _refused(status: int, body: bytes | bytearray) -> ClientError:
     return Refused(status, answer)
 
 
+async def _heard(socket: ClientConnection) -> AsyncIterator[Wire | None]:
+    """The events that come; None for a sign of life. Raises ConnectionClosed, Refused.
+
+    An engine that is silent is asked whether it still knows us: it closes a socket that it has lost track of.
+    """
+    while True:
+        try:
+            async with asyncio.timeout(SILENT_FOR_S):
+                text = await socket.recv()
+        except TimeoutError:
+            await socket.send(json.dumps({"action": "ping"}))
+        else:
+            yield None if _object(text) == {"action": "pong"} else _event(text)
+
+
 def _event(text: str | bytes) -> Wire:
     event = _object(text)
     if event is None or "seq" not in event:
-        raise Refused(0, event or {"error": f"The engine sent what is no event: {text[:200]!r}"})
+        status = 503 if event and event.get("code") == "TEMPORARILY_UNAVAILABLE" else 0
+        raise Refused(status, event or {"error": f"The engine sent what is no event: {text[:200]!r}"})
     return event
 
 

@@ -121,6 +121,37 @@ async def test_an_error_on_the_socket_is_raised():
             await anext(client.follow("x", websocket=ADDRESS))
 
 
+async def test_an_engine_that_is_silent_is_asked_and_one_that_has_lost_the_socket_is_followed_anew(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr("local.client.SILENT_FOR_S", 0.01)
+    asked = []
+
+    async def lose_the_first_socket(socket: ServerConnection, after: int) -> None:
+        if after:
+            await send(socket, *EVENTS[after:])
+            return
+        await send(socket, *EVENTS[:2])
+        asked.append(json.loads(await socket.recv()))
+        await send(socket, {"action": "pong"})
+        asked.append(json.loads(await socket.recv()))  # and is closed
+
+    async with engine(lose_the_first_socket) as client:
+        assert [event async for event in client.follow("x", websocket=ADDRESS)] == EVENTS
+    assert asked == [{"action": "ping"}] * 2
+
+
+async def test_an_engine_that_can_not_tell_whether_it_knows_the_socket_is_followed_anew():
+    async def fail_the_first_socket(socket: ServerConnection, after: int) -> None:
+        if after:
+            await send(socket, *EVENTS[after:])
+        else:
+            await send(socket, EVENTS[0], {"error": "Not now.", "code": "TEMPORARILY_UNAVAILABLE"})
+
+    async with engine(fail_the_first_socket) as client:
+        assert [event async for event in client.follow("x", websocket=ADDRESS)] == EVENTS
+
+
 async def test_an_address_on_another_host_is_used_as_it_is():
     async with (
         serve(lambda socket: everything(socket, 0), "127.0.0.1", 0) as other,
