@@ -110,3 +110,15 @@ async def test_the_functions_own_push_reaches_a_client_and_learns_that_it_is_gon
     with pytest.raises(ConnectionGone):
         await push.send(connection_id, '"anybody there?"')
     await push.close(connection_id, "gone already is fine")
+
+
+async def test_the_functions_own_push_remembers_no_more_connections_than_it_may(
+    served: Served, api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.adapters.push.REMEMBERED", 2)
+    push = ApiGatewayPush(served.url)
+    for _ in range(4):
+        async with connect(served.socket_url) as client:
+            await push.send(served.connection_id(), '"hello"')
+            assert await client.recv() == '"hello"'
+    assert len(push._reached) == 2

@@ -10,6 +10,7 @@ from botocore.config import Config as BotoConfig
 from ..services.ports import ConnectionGone
 
 CONNECTING_S = (0.1, 0.2, 0.4, 0.8, 1.6)
+REMEMBERED = 10_000  # connections; one that is forgotten, and gone, is only found out later
 
 
 class ApiGatewayPush:
@@ -23,9 +24,14 @@ class ApiGatewayPush:
         self._api = boto3.client(
             "apigatewaymanagementapi",
             endpoint_url=endpoint_url,
-            config=BotoConfig(connect_timeout=2, read_timeout=5, max_pool_connections=50),
+            config=BotoConfig(
+                connect_timeout=2,
+                read_timeout=5,
+                max_pool_connections=50,
+                retries={"total_max_attempts": 2},  # the relay tries again by itself
+            ),
         )
-        self._reached: set[str] = set()
+        self._reached: dict[str, None] = {}  # in the order in which they were first reached
 
     async def send(self, connection_id: str, text: str) -> None:
         waits = () if connection_id in self._reached else CONNECTING_S
@@ -34,18 +40,23 @@ class ApiGatewayPush:
                 await asyncio.to_thread(
                     self._api.post_to_connection, ConnectionId=connection_id, Data=text.encode()
                 )
-                self._reached.add(connection_id)
+                self._remember(connection_id)
                 return
             except self._api.exceptions.GoneException:
                 if wait is None:
-                    self._reached.discard(connection_id)
+                    self._reached.pop(connection_id, None)
                     raise ConnectionGone(connection_id) from None
                 await asyncio.sleep(wait)
 
     async def close(self, connection_id: str, reason: str) -> None:
         """Close the socket; API Gateway has no way to tell the client `reason`."""
-        self._reached.discard(connection_id)
+        self._reached.pop(connection_id, None)
         try:
             await asyncio.to_thread(self._api.delete_connection, ConnectionId=connection_id)
         except self._api.exceptions.GoneException:
             return
+
+    def _remember(self, connection_id: str) -> None:
+        self._reached[connection_id] = None
+        if len(self._reached) > REMEMBERED:
+            del self._reached[next(iter(self._reached))]
