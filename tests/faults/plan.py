@@ -49,8 +49,8 @@ def draw(seed: int, orders: int) -> Plan:
     """The plan of a seed. Each target is killed at least once."""
     random = Random(seed)
     targets = [*TARGETS, *random.choices(TARGETS, k=random.randint(0, MORE_FAULTS))]
-    faults = [_fault(random, target) for target in targets]
-    return Plan(seed, tuple(_apart(faults)), _submits(random, seed, orders, SUBMITTING_S))
+    faults = sorted((_fault(random, target) for target in targets), key=lambda fault: fault.at_s)
+    return Plan(seed, tuple(faults), _submits(random, seed, orders, SUBMITTING_S))
 
 
 def with_faults(seed: int, orders: int, *faults: Fault, within_s: float = 1.0) -> Plan:
@@ -71,13 +71,3 @@ def _submit(random: Random, key: str, within_s: float) -> Submit:
     shared = None if random.random() < OWN_SOCKET else random.randrange(SHARED_SOCKETS)
     amount = f"{1 + random.randrange(10**5) / 10**5:.5f}"
     return Submit(random.uniform(0, within_s), key, random.choice(TOKENS), amount, shared)
-
-
-def _apart(faults: list[Fault]) -> list[Fault]:
-    """The faults in their order, without those that would kill a server which is away already."""
-    kept: list[Fault] = []
-    for fault in sorted(faults, key=lambda fault: fault.at_s):
-        before = [other for other in kept if other.target == fault.target]
-        if not before or fault.at_s > before[-1].at_s + before[-1].away_s + 0.5:
-            kept.append(fault)
-    return kept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -53,6 +54,7 @@ class Round:
         self._progress = Progress(len(plan.submits))
         self._taken: dict[str, str] = {}  # key → order
         self._followers: list[Follower] = []
+        self._turns = defaultdict[str, asyncio.Lock](asyncio.Lock)
         self._relay_killed_at: list[float] = []
         self._wrong: list[str] = []
 
@@ -84,14 +86,15 @@ class Round:
 
     async def _strike(self, fault: Fault, began: float) -> None:
         await asyncio.sleep(began + fault.at_s - time.monotonic())
-        if fault.target == "relay":
-            self._relay_killed_at.append(time.monotonic())
-        await asyncio.to_thread(self._world.kill, fault.target)
-        self._progress.killed.append(fault.target)
-        self._on_progress(self._progress)
-        if fault.target in SERVERS:
-            await asyncio.sleep(fault.away_s)
-            await asyncio.to_thread(self._world.revive, fault.target)
+        async with self._turns[fault.target]:  # one that is away already is killed when it is back
+            if fault.target == "relay":
+                self._relay_killed_at.append(time.monotonic())
+            await asyncio.to_thread(self._world.kill, fault.target)
+            self._progress.killed.append(fault.target)
+            self._on_progress(self._progress)
+            if fault.target in SERVERS:
+                await asyncio.sleep(fault.away_s)
+                await asyncio.to_thread(self._world.revive, fault.target)
 
     async def _load(self, submitter: Submitter, began: float) -> None:
         """Every client of the plan, until it has seen what it waits for, or it is too late for that."""
