@@ -69,3 +69,12 @@ def test_every_link_leads_somewhere() -> None:
 @pytest.mark.parametrize("block", readme.blocks("bash"))
 def test_what_needs_docker_or_aws_is_at_least_well_formed(block: str) -> None:
     subprocess.run(["bash", "-n"], input=block, text=True, check=True, timeout=10)
+
+
+def test_what_is_promised_is_shown_by_tests_that_there_are() -> None:
+    named = re.findall(
+        r"\[(test_\w+)\]\((tests/\S+\.py)\)", readme.section("What is promised, and under which fault")
+    )
+    assert named
+    for name, path in named:
+        assert f"def {name}(" in (ROOT / path).read_text()
