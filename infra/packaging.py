@@ -1,0 +1,113 @@
+"""functions/ → `chalice package`, merged with engine.yaml → template.json and deployment.zip.
+
+Chalice asks pip for wheels of Lambda's platform whatever machine this is, writes its caches into the project
+and ends well even where a wheel was missing. So it works on a copy, and what it made is checked: see
+`native.py`. The archive is written anew without times, so that the same source gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .archive import rewrite, unpacked_size
+from .errors import PackageError
+from .native import check_runnable
+
+ROOT = Path(__file__).resolve().parent.parent
+FUNCTIONS = ROOT / "functions"
+TEMPLATES = ROOT / "infra" / "templates"
+ENGINE = TEMPLATES / "engine.yaml"
+
+CHALICE = "from chalice.cli import main; main()"
+LONGEST_S = 600.0
+NOT_OURS = shutil.ignore_patterns("__pycache__", "deployments", "*.pyc")
+
+
+@dataclass(frozen=True)
+class Package:
+    """What is deployed: a SAM template in JSON, and the code of its functions."""
+
+    template: Path
+    zip: Path
+    size: int  # of the archive, in bytes
+    unpacked: int
+    runtime: str
+
+    def load(self) -> dict[str, Any]:
+        """The template."""
+        found: dict[str, Any] = json.loads(self.template.read_text())
+        return found
+
+
+def build(folder: Path, merge: Path | None = ENGINE) -> Package:
+    """Package functions/ into `folder`. Raises PackageError."""
+    made = folder / "chalice"
+    project = folder / "functions"
+    shutil.copytree(FUNCTIONS, project, ignore=NOT_OURS)
+    try:
+        _package(project, made, merge)
+    finally:
+        shutil.rmtree(project)
+    template, archive = folder / "template.json", folder / "deployment.zip"
+    content = _load(made)
+    template.write_text(json.dumps(content, indent=1, default=str))
+    rewrite(made / "deployment.zip", archive)
+    shutil.rmtree(made)
+    runtime = _runtime(content)
+    check_runnable(archive, runtime)
+    return Package(template, archive, archive.stat().st_size, unpacked_size(archive), runtime)
+
+
+def _package(project: Path, out: Path, merge: Path | None) -> None:
+    """Run Chalice; it must not read an AWS account's settings, or ask one for anything."""
+    merging = ["--merge-template", str(merge)] if merge else []
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", CHALICE, "package", *merging, str(out)],
+            cwd=project,
+            env=environ | {"AWS_DEFAULT_REGION": "us-east-1", "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_S,
+        )
+    except subprocess.TimeoutExpired:
+        raise PackageError(
+            f"pip has not fetched the wheels in {LONGEST_S:.0f} s: is its package index reachable?"
+        ) from None
+    said = f"{done.stdout}{done.stderr}".strip()
+    if done.returncode:
+        raise PackageError(f"`chalice package` failed:\n{said}")
+    if "Could not install dependencies" in said:
+        raise PackageError(
+            f"There is no wheel of some requirement for Lambda, and it could not be built here:\n{said}\n"
+            "Pin a version in functions/requirements.txt that has one (manylinux2014, x86_64)."
+        )
+
+
+def _load(made: Path) -> dict[str, Any]:
+    """The template that Chalice wrote: YAML if one was merged in, else JSON, which is YAML too."""
+    [path] = made.glob("sam.*")
+    found: dict[str, Any] = yaml.safe_load(path.read_text())
+    for resource in found["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = "deployment.zip"
+    return found
+
+
+def _runtime(template: dict[str, Any]) -> str:
+    [runtime] = {
+        resource["Properties"]["Runtime"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+    return str(runtime)

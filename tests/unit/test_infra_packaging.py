@@ -1,0 +1,75 @@
+"""What a package must be before it is sent anywhere: Linux code for Lambda's processor, and always the same."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+from pathlib import Path
+
+import pytest
+from infra.archive import content_hash, rewrite, unpacked_size
+from infra.errors import PackageError
+from infra.native import check_runnable, why_not
+
+X86_64, AARCH64 = 62, 183
+
+
+def elf(machine: int, *, bits: int = 64) -> bytes:
+    return b"\x7fELF" + bytes([bits // 32, 1, 1]) + bytes(11) + struct.pack("<H", machine)
+
+
+def write(path: Path, entries: dict[str, bytes], when: tuple[int, int, int] = (2026, 1, 2)) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(zipfile.ZipInfo(name, (*when, 3, 4, 6)), content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "reason"),
+    [
+        ("p/_c.cpython-311-x86_64-linux-gnu.so", elf(X86_64), None),
+        ("p/_c.abi3.so", elf(X86_64), None),
+        ("p.libs/libpq-1a2b.so.5.18", elf(X86_64), None),
+        ("p/_c.abi3.so", elf(AARCH64), "not for x86_64 (machine 183)"),  # a wheel of an Arm builder
+        ("p/_c.abi3.so", elf(3, bits=32), "not for x86_64 (machine 3)"),
+        ("p/_c.cpython-311-darwin.so", b"\xcf\xfa\xed\xfe" + bytes(16), "not Linux's format (ELF)"),
+        ("p/_c.cpython-312-x86_64-linux-gnu.so", elf(X86_64), "for Python 312, not 3.11"),
+        ("p/_c.cpython-311-x86_64-linux-musl.so", elf(X86_64), "for musl, and Lambda has glibc"),
+        ("p/_c.so", b"\x7fELF", "not for x86_64 (machine None)"),  # cut short
+    ],
+)
+def test_native_code_is_for_lambda_or_a_reason_is_given(name: str, head: bytes, reason: str | None) -> None:
+    assert why_not(name, head, "3.11") == reason
+
+
+def test_a_package_with_a_wheel_of_another_machine_is_refused_and_the_file_named(tmp_path: Path) -> None:
+    archive = write(tmp_path / "a.zip", {"app.py": b"", "nacl/_sodium.abi3.so": elf(AARCH64)})
+    with pytest.raises(PackageError, match=r"nacl/_sodium\.abi3\.so: not for x86_64"):
+        check_runnable(archive, "python3.11")
+
+
+def test_a_runtime_that_lambda_has_not_is_refused_with_those_it_has(tmp_path: Path) -> None:
+    archive = write(tmp_path / "a.zip", {"app.py": b""})
+    check_runnable(archive, "python3.14")
+    with pytest.raises(PackageError, match=r"no python3\.15 runtime.*python3\.11, python3\.12"):
+        check_runnable(archive, "python3.15")
+
+
+def test_the_same_files_give_the_same_archive_whenever_and_in_whatever_order_they_were_written(
+    tmp_path: Path,
+) -> None:
+    first = write(tmp_path / "1.zip", {"a.py": b"a", "b/c.py": b"c"}, (2026, 1, 2))
+    second = write(tmp_path / "2.zip", {"b/c.py": b"c", "a.py": b"a"}, (2027, 8, 9))
+    assert content_hash(first) != content_hash(second)
+    rewrite(first, tmp_path / "3.zip")
+    rewrite(second, tmp_path / "4.zip")
+    assert content_hash(tmp_path / "3.zip") == content_hash(tmp_path / "4.zip")
+    assert unpacked_size(tmp_path / "3.zip") == 2
+
+
+def test_what_is_in_the_archive_can_be_read_by_lambdas_user(tmp_path: Path) -> None:
+    rewrite(write(tmp_path / "1.zip", {"a.py": b"a"}), tmp_path / "2.zip")
+    with zipfile.ZipFile(tmp_path / "2.zip") as archive:
+        assert archive.getinfo("a.py").external_attr >> 16 & 0o444 == 0o444
+        assert archive.read("a.py") == b"a"
