@@ -1,4 +1,4 @@
-"""Make the virtual environment and install the pinned requirements: `python install.py VENV STAMP`.
+"""Make a virtual environment and install pinned requirements: `python install.py VENV STAMP REQUIREMENTS`.
 
 Run by `setup.sh` when the stamp in the environment is not STAMP. Only the standard library is there yet. Runs
 that meet wait for one another; a run that was interrupted left its mark, and the next one begins anew.
@@ -14,21 +14,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-
 
 class InstallError(Exception):
     """The environment could not be made; the message says what to do."""
 
 
-def install(venv: Path, stamp: str) -> None:
-    """See that `venv` holds what the requirements name, and `stamp` in `.installed`. Raises InstallError."""
+def install(venv: Path, stamp: str, requirements: Path) -> None:
+    """See that `venv` holds what `requirements` name, and `stamp` in `.installed`. Raises InstallError."""
     try:
         venv.mkdir(parents=True, exist_ok=True)
         with (venv / ".lock").open("a") as lock:
             _wait_for(lock.fileno())
             if not _is_complete(venv, stamp):
-                _fill(venv, stamp)
+                _fill(venv, stamp, requirements)
     except PermissionError as error:
         raise InstallError(
             f"{error.filename or venv} cannot be written by you, and packages must be installed there. Put "
@@ -49,7 +47,7 @@ def _is_complete(venv: Path, stamp: str) -> bool:
     return done.exists() and done.read_text().strip() == stamp and _runs(venv, "--version")
 
 
-def _fill(venv: Path, stamp: str) -> None:
+def _fill(venv: Path, stamp: str, requirements: Path) -> None:
     mark = venv / ".unfinished"
     if mark.exists() or not _runs(venv, "-m", "pip", "--version"):
         _say(f"first run: installing into {venv}, about a minute")
@@ -59,7 +57,7 @@ def _fill(venv: Path, stamp: str) -> None:
     mark.touch()
     (venv / ".installed").unlink(missing_ok=True)
     pip = ["-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input"]
-    done = subprocess.run([_python(venv), *pip, "-r", ROOT / "requirements.txt"], stdout=sys.stderr)
+    done = subprocess.run([_python(venv), *pip, "-r", requirements], stdout=sys.stderr)
     if done.returncode:
         raise InstallError("The packages could not be installed: pip says why above. Then run this again.")
     (venv / ".installed").write_text(stamp + "\n")
@@ -104,7 +102,7 @@ def _say(line: str) -> None:
 if __name__ == "__main__":
     os.environ.pop("PYTHONPATH", None)
     try:
-        install(Path(sys.argv[1]), sys.argv[2])
+        install(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
     except InstallError as failure:
         sys.exit(str(failure))
     except KeyboardInterrupt:

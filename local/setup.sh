@@ -31,6 +31,6 @@ wanted=$(cat "$root/requirements.txt" "$root/functions/requirements.txt" | cksum
 installed=$(cat "$venv/.installed" 2>/dev/null)
 if [ "$wanted" != "$installed" ] || ! modern "$python"; then
     base=$(find_python) || exit 1
-    "$base" -P "$root/local/install.py" "$venv" "$wanted" || exit 1
+    "$base" -P "$root/local/install.py" "$venv" "$wanted" "$root/requirements.txt" || exit 1
 fi
 export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"

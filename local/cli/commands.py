@@ -20,7 +20,7 @@ from ..embedded import ServiceError
 from ..gateway.errors import PortTaken
 from ..settings import read_dotenv
 
-NAMES = ("up", "demo", "submit", "watch", "orders", "quote", "dlq")
+NAMES = ("up", "demo", "submit", "watch", "orders", "quote", "dlq", "emulator")
 
 HELP = """A market-order execution engine on this machine.
 
@@ -45,6 +45,10 @@ In a second terminal:
     ./local/run quote SOL USDC 1.5            what both DEXs would give now
     ./local/run dlq list                      orders that failed for good, and why
     ./local/run dlq redrive ORDER_ID          give a failed order a new set of attempts
+
+\b
+To try a deployment without AWS:
+    ./local/run emulator                      AWS on this machine, for ./infra/deploy local
 
 \b
 Environment (or .env in the project; .env.example lists every setting):

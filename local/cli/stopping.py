@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 Result = TypeVar("Result")
 
@@ -42,6 +42,11 @@ class Stopping:
             waiting.cancel()
             working.cancel()
             await asyncio.gather(waiting, working, return_exceptions=True)
+
+    def wait(self) -> NoReturn:
+        """Do nothing until a signal comes. Raises Stopped."""
+        while True:
+            signal.pause()
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Take a signal."""

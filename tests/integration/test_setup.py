@@ -71,9 +71,9 @@ def test_a_ready_environment_is_used_from_any_folder_and_nothing_is_said(venv: P
 def test_an_environment_that_cannot_be_written_says_what_to_do(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(InstallError, match="VENV="):
-        install(tmp_path / "venv", "stamp")
+        install(tmp_path / "venv", "stamp", ROOT / "requirements.txt")
 
 
 def test_an_environment_that_another_run_has_completed_is_left_alone(venv: Path) -> None:
-    install(venv, stamp())
+    install(venv, stamp(), ROOT / "requirements.txt")
     assert {path.name for path in venv.iterdir()} == {".installed", ".lock", "bin"}

@@ -1,0 +1,37 @@
+"""Virtual environments beside the engine's own, for programs whose pins contradict ours.
+
+Each lies inside the engine's environment, is made when it is first asked for, and filled again when its list
+of requirements changes. `python -m local.environments NAME …` makes those that are named ahead of time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+
+from . import ROOT
+from .embedded import ServiceError
+from .install import InstallError, install
+
+REQUIREMENTS = {
+    "emulator": ROOT / "local" / "emulator" / "requirements.txt",
+    "checkov": ROOT / "tests" / "infra" / "checkov.txt",
+}
+
+
+def environment(name: str) -> Path:
+    """The folder of the programs of environment `name`, which is complete. Raises ServiceError."""
+    requirements = REQUIREMENTS[name]
+    venv = Path(sys.prefix) / name
+    stamp = hashlib.sha256(requirements.read_bytes()).hexdigest()
+    try:
+        install(venv, stamp, requirements)
+    except InstallError as error:
+        raise ServiceError(str(error)) from None
+    return venv / "bin"
+
+
+if __name__ == "__main__":
+    for wanted in sys.argv[1:]:
+        print(environment(wanted))
