@@ -1,6 +1,6 @@
 """Whether a package runs on Lambda: a runtime it has, and native code for its processor, libc and Python.
 
-A wheel built on this machine would import here and fail there. ELF says the processor in its header; the file's
+A wheel built on this machine would import here and fail there. An ELF file's header says its processor; its
 name says the interpreter (PEP 3149: `_psycopg.cpython-311-x86_64-linux-gnu.so`).
 """
 

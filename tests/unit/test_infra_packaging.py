@@ -1,4 +1,4 @@
-"""What a package must be before it is sent anywhere: Linux code for Lambda's processor, and always the same."""
+"""What a package must be before it is sent: Linux code for Lambda, and the same bytes every time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from infra.archive import content_hash, rewrite, unpacked_size
 from infra.errors import PackageError
 from infra.native import check_runnable, why_not
