@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import psycopg
-from chalicelib.migrations import migrate
+from chalicelib.migrations import MigrationError, migrate
 
 from .embedded import ServiceError
 
@@ -12,5 +11,5 @@ def apply_schema(database_url: str) -> list[str]:
     """Apply the migrations that are missing; their names. Raises ServiceError."""
     try:
         return migrate(database_url)
-    except psycopg.Error as error:
-        raise ServiceError(f"The schema could not be brought up to date: {error}") from error
+    except MigrationError as error:
+        raise ServiceError(f"The schema could not be brought up to date. {error}") from error

@@ -26,7 +26,9 @@ class Config:
     """The engine's settings."""
 
     database_url: str = setting("", "Postgres, as a libpq URL")
+    database_secret: str = setting("", "ARN of the secret with its username and password; empty: in the URL")
     redis_url: str = setting("", "Redis or Valkey, redis:// or rediss://")
+    redis_secret: str = setting("", "ARN of the secret with its username and password; empty: in the URL")
     orders_queue_url: str = setting("", "the SQS queue between submit and process")
     orders_dlq_url: str = setting("", "its dead-letter queue")
     aws_endpoint_url: str = setting("", "an emulator's endpoint; empty on AWS")
@@ -35,6 +37,7 @@ class Config:
         "", "https://… of the WebSocket API's @connections; empty on one machine"
     )
     relay_function: str = setting("", "name of the deployed relay function; empty on one machine")
+    metrics_namespace: str = setting("", "CloudWatch namespace of the engine's metrics; empty: no metrics")
 
     database_connections: int = setting(4, "connections to Postgres per process", least=1, most=100)
     max_attempts: int = setting(3, "attempts to execute an order", least=1, most=10)

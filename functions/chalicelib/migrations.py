@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
-from .adapters.database import SQL
+from .adapters.database import SQL, login
+from .adapters.secrets import Secret
+from .domain.errors import TemporarilyUnavailable
+
+log = logging.getLogger(__name__)
 
 LOCK = 7_236_401  # of the advisory lock that lets one process migrate at a time
+ASK_AGAIN_S = 1.0
+
+# The role's own limits are for those who serve. These end a migration before the function that runs it ends,
+# and one whose function is gone: its locks would stop the engine.
+LIMITS = """
+SET LOCAL lock_timeout = 0;
+SET LOCAL statement_timeout = '200s';
+SET LOCAL idle_in_transaction_session_timeout = '60s';
+"""
 
 LEDGER = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -18,21 +34,62 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 """
 
 
+class MigrationError(Exception):
+    """The database could not be brought to this version's schema, and is as it was."""
+
+
 def migrations() -> list[Path]:
     """The migrations, in order."""
     return sorted(SQL.glob("[0-9][0-9][0-9]_*.sql"))
 
 
-def migrate(database_url: str) -> list[str]:
-    """Apply what is missing, all of it in one transaction or nothing; the names of what was applied."""
+def migrate(database_url: str, *, secret: Secret | None = None, patience_s: float = 0.0) -> list[str]:
+    """Apply what is missing, all of it in one transaction or nothing; the names of what was applied.
+
+    A database that does not answer, perhaps since it is only waking up, is asked again for `patience_s`.
+    Raises MigrationError.
+    """
+    with _connect(database_url, secret, patience_s) as connection:
+        try:
+            with connection.transaction():
+                return _apply_missing(connection)
+        except psycopg.Error as error:
+            raise MigrationError(f"The schema is as it was: {error}") from error
+
+
+def _apply_missing(connection: psycopg.Connection) -> list[str]:
     applied = []
-    with psycopg.connect(database_url, connect_timeout=5) as connection:
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-        connection.execute(LEDGER)
-        known = {name for (name,) in connection.execute("SELECT name FROM schema_migrations")}
-        for path in migrations():
-            if path.name not in known:
-                connection.execute(path.read_text().encode())
-                connection.execute("INSERT INTO schema_migrations (name) VALUES (%s)", [path.name])
-                applied.append(path.name)
+    connection.execute(LIMITS)
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+    connection.execute(LEDGER)
+    known = {name for (name,) in connection.execute("SELECT name FROM schema_migrations")}
+    for path in migrations():
+        if path.name not in known:
+            _apply(connection, path)
+            applied.append(path.name)
     return applied
+
+
+def _apply(connection: psycopg.Connection, path: Path) -> None:
+    try:
+        connection.execute(path.read_text().encode())
+    except psycopg.Error as error:
+        raise MigrationError(f"{path.name} failed, so the schema is as it was: {error}") from error
+    connection.execute("INSERT INTO schema_migrations (name) VALUES (%s)", [path.name])
+
+
+def _connect(database_url: str, secret: Secret | None, patience_s: float) -> psycopg.Connection:
+    until = time.monotonic() + patience_s
+    while True:
+        try:
+            url = make_conninfo(database_url, **login(secret.read())) if secret else database_url
+            return psycopg.connect(url, connect_timeout=5, autocommit=True)
+        except psycopg.ProgrammingError:  # whose text is a piece of the URL, perhaps the password
+            raise MigrationError("DATABASE_URL is not one that libpq can read.") from None
+        except (psycopg.OperationalError, TemporarilyUnavailable) as error:
+            if time.monotonic() + ASK_AGAIN_S > until:
+                raise MigrationError(f"The database does not let the migration in: {error}") from error
+            log.warning("the database does not answer yet: %s", error)
+        if secret:
+            secret.distrust()
+        time.sleep(ASK_AGAIN_S)

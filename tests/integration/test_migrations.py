@@ -1,7 +1,11 @@
+"""From any older schema to this version's: once, whole or not at all, and under limits of its own."""
+
 from __future__ import annotations
 
+import asyncio
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from shutil import copy
@@ -9,9 +13,11 @@ from shutil import copy
 import psycopg
 import pytest
 from chalicelib import migrations
-from chalicelib.migrations import migrate
-from psycopg.conninfo import make_conninfo
+from chalicelib.adapters.database import Database
+from chalicelib.migrations import MigrationError, migrate
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from local.embedded import Postgres
 from local.services import Endpoints
 
 
@@ -32,6 +38,20 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         copy(path, tmp_path)
     monkeypatch.setattr(migrations, "SQL", tmp_path)
     return tmp_path
+
+
+def password(url: str) -> str:
+    return str(conninfo_to_dict(url)["password"])
+
+
+def soon(condition: Callable[[], bool], within_s: float = 10) -> bool:
+    """Whether it is met before long."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def tables(url: str) -> set[str]:
@@ -82,8 +102,132 @@ def test_a_migration_that_fails_leaves_nothing_of_itself_or_of_those_before_it(
     empty: str, files: Path
 ) -> None:
     (files / "900_broken.sql").write_text("CREATE TABLE half (n integer); SELECT no_such_column;")
-    with pytest.raises(psycopg.errors.UndefinedColumn):
+    with pytest.raises(MigrationError, match=r"900_broken\.sql.*no_such_column"):
         migrate(empty)
     assert tables(empty) == set()
     (files / "900_broken.sql").unlink()
     assert migrate(empty) == [path.name for path in migrations.migrations()]
+
+
+def test_a_failure_says_which_migration_it_was_and_nothing_of_the_password(empty: str, files: Path) -> None:
+    (files / "900_broken.sql").write_text("SELECT no_such_column;")
+    with pytest.raises(MigrationError) as raised:
+        migrate(empty)
+    assert str(raised.value).startswith("900_broken.sql failed, so the schema is as it was: column")
+    assert password(empty) not in str(raised.value)
+
+
+@pytest.mark.parametrize("given", ["postgresql://a:secret%@h/d", "secret word"])
+def test_a_url_that_is_none_is_not_repeated(given: str) -> None:
+    with pytest.raises(MigrationError) as raised:
+        migrate(given)
+    assert str(raised.value) == "DATABASE_URL is not one that libpq can read."
+    assert raised.value.__suppress_context__
+
+
+# A database that is only waking up
+
+
+def test_a_database_that_wakes_up_late_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(migrations, "ASK_AGAIN_S", 0.02)
+    server = Postgres(tmp_path / "postgres", durable=False, temporary=True)
+    server.start()
+    try:
+        url = server.url
+        server.kill()
+        with ThreadPoolExecutor(1) as threads:
+            applying = threads.submit(migrate, url, patience_s=20)
+            assert soon(lambda: "does not answer yet" in caplog.text)
+            server.start()
+            assert applying.result() == [path.name for path in migrations.migrations()]
+    finally:
+        server.stop()
+    assert password(url) not in caplog.text
+
+
+def test_a_database_that_never_wakes_up_is_given_up_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrations, "ASK_AGAIN_S", 0.02)
+    with pytest.raises(MigrationError, match="does not let the migration in") as raised:
+        migrate("postgresql://engine:secret@127.0.0.1:1/orders", patience_s=0.1)
+    assert "secret" not in str(raised.value)
+
+
+# How long a statement may take
+
+
+def limits(url: str) -> tuple[str, ...]:
+    """What holds for a session that asks for nothing."""
+    names = ("statement_timeout", "lock_timeout")
+    with psycopg.connect(url) as connection:
+        return tuple(value for name in names for (value,) in connection.execute(f"SHOW {name}".encode()))
+
+
+@pytest.fixture
+def ordinary(empty: str) -> Iterator[str]:
+    """The database for a role that owns it and has no other right."""
+    role, name = f"role_{uuid.uuid4().hex}", conninfo_to_dict(empty)["dbname"]
+    with psycopg.connect(empty, autocommit=True) as server:
+        server.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'ordinary'".encode())
+        server.execute(f"ALTER DATABASE {name} OWNER TO {role}".encode())
+        yield make_conninfo(empty, user=role, password="ordinary")
+        server.execute(f"REASSIGN OWNED BY {role} TO CURRENT_USER".encode())
+        server.execute(f"DROP ROLE {role}".encode())
+
+
+def limit(url: str, name: str, value: str) -> None:
+    """Give the role a limit of its own, as a migration does."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        database = connection.info.dbname
+        connection.execute(f"ALTER ROLE CURRENT_USER IN DATABASE {database} SET {name} = '{value}'".encode())
+
+
+def test_an_ordinary_role_gets_limits_which_are_its_own_and_in_this_database_alone(
+    empty: str, ordinary: str
+) -> None:
+    migrate(ordinary)
+    assert limits(ordinary) == ("5s", "4s")
+    assert limits(empty) == limits(make_conninfo(ordinary, dbname="postgres")) == ("0", "0")
+
+
+async def test_the_engines_connections_are_under_the_limits_and_ask_for_none(empty: str) -> None:
+    await asyncio.to_thread(migrate, empty)
+    database = Database(empty)
+    try:
+        async with database.connection() as connection:
+            asked = await connection.execute(
+                "SELECT setting, source FROM pg_settings WHERE name = 'statement_timeout'"
+            )
+            assert await asked.fetchone() == {"setting": "5000", "source": "database user"}
+    finally:
+        await database.close()
+
+
+def test_a_migration_may_take_longer_than_the_engines_statements(empty: str, files: Path) -> None:
+    migrate(empty)
+    limit(empty, "statement_timeout", "20ms")
+    (files / "900_slow.sql").write_text("SELECT pg_sleep(0.1);")
+    assert migrate(empty) == ["900_slow.sql"]
+
+
+def test_a_migration_waits_for_another_longer_than_the_engine_waits_for_a_lock(
+    empty: str, files: Path
+) -> None:
+    migrate(empty)
+    (files / "900_later.sql").write_text("CREATE TABLE later (n integer);")
+    limit(empty, "lock_timeout", "1ms")
+    waits = (
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'"
+        " AND datname = current_database() AND clock_timestamp() - state_change > '20ms'"
+    )
+    with (
+        psycopg.connect(empty, autocommit=True) as other,
+        psycopg.connect(empty, autocommit=True) as looker,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        with other.transaction():
+            other.execute("SELECT pg_advisory_xact_lock(%s)", [migrations.LOCK])
+            applying = threads.submit(migrate, empty)
+            assert soon(lambda: looker.execute(waits.encode()).fetchone() == (1,))
+        assert applying.result() == ["900_later.sql"]

@@ -18,6 +18,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from ..domain.errors import TemporarilyUnavailable
+from .secrets import Credentials, Secret
 
 SQL = Path(__file__).parent.parent / "sql"
 
@@ -34,7 +35,10 @@ def load_queries(path: Path) -> dict[str, str]:
 class Database:
     """`await database.run("name", [row, …])` in a connection that is known to be alive."""
 
-    def __init__(self, url: str, *, connections: int = 4, timeout: float = 2.0) -> None:
+    def __init__(
+        self, url: str, *, secret: Secret | None = None, connections: int = 4, timeout: float = 2.0
+    ) -> None:
+        self._secret = secret
         self._queries = load_queries(SQL / "queries.sql") | load_queries(SQL / "sim.sql")
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
@@ -43,16 +47,10 @@ class Database:
             timeout=timeout,
             max_idle=300,
             reconnect_timeout=1,  # after that, whoever asks next makes it try: no pause outlasts the outage
+            reconnect_failed=self._distrust,
             check=AsyncConnectionPool.check_connection,
             connection_class=psycopg.AsyncConnection[Row],
-            kwargs={
-                "autocommit": True,
-                "row_factory": dict_row,
-                "connect_timeout": 3,
-                "prepare_threshold": 2,
-                "application_name": "order-engine",
-                "options": "-c statement_timeout=5000 -c lock_timeout=4000",
-            },
+            kwargs=self._options,
             open=False,
             name="orders",
         )
@@ -78,3 +76,23 @@ class Database:
         async with self.connection() as connection:
             cursor = await connection.execute(self._queries[name].encode(), parameters)
             return await cursor.fetchall() if cursor.description else []
+
+    async def _options(self) -> dict[str, Any]:
+        """What each new connection is made with; how long a statement may take is the role's own limit."""
+        options = {
+            "autocommit": True,
+            "row_factory": dict_row,
+            "connect_timeout": 3,
+            "prepare_threshold": 2,
+            "application_name": "order-engine",
+        }
+        return options if self._secret is None else options | login(await self._secret.current())
+
+    def _distrust(self, pool: AsyncConnectionPool[Connection]) -> None:
+        if self._secret is not None:
+            self._secret.distrust()
+
+
+def login(credentials: Credentials) -> dict[str, str]:
+    """As libpq calls them."""
+    return {"user": credentials.username, "password": credentials.password}

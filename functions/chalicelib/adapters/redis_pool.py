@@ -9,16 +9,19 @@ from typing import Any
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.credentials import CredentialProvider
+from redis.exceptions import ConnectionError, RedisError
 
 from ..domain.errors import TemporarilyUnavailable
+from .secrets import Secret
 
 CONNECTIONS = 20
 CALL_TIMEOUT_S = 5.0
 
 
-def connect(url: str, *, listeners: int = 1) -> Redis:
+def connect(url: str, *, secret: Secret | None = None, listeners: int = 1) -> Redis:
     """Redis at `url`; `listeners` are the subscriptions that keep a connection each."""
+    login = {"credential_provider": Login(secret)} if secret else {}
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=CONNECTIONS + listeners,
@@ -27,6 +30,7 @@ def connect(url: str, *, listeners: int = 1) -> Redis:
         socket_connect_timeout=2,
         socket_keepalive=True,
         retry=Retry(NoBackoff(), 1),
+        **login,
     )
     return Redis.from_pool(pool)
 
@@ -38,3 +42,17 @@ async def available(call: Callable[[], Awaitable[Any]]) -> Any:
             return await call()
     except (RedisError, OSError) as error:  # a TimeoutError is an OSError
         raise TemporarilyUnavailable("Redis is not available right now.") from error
+
+
+class Login(CredentialProvider):
+    """What each new connection says first."""
+
+    def __init__(self, secret: Secret) -> None:
+        self._secret = secret
+
+    async def get_credentials_async(self) -> tuple[str, str]:
+        try:
+            credentials = await self._secret.current()
+        except TemporarilyUnavailable as error:
+            raise ConnectionError(str(error)) from error  # a connection that could not be made, as any other
+        return credentials.username, credentials.password
