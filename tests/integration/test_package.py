@@ -23,6 +23,7 @@ HANDLERS = {
     "Relay": "app.relay",
     "KeepRelays": "app.keep_relays",
     "Sweep": "app.sweep",
+    "Migrate": "app.migrate",
 }
 
 
