@@ -19,8 +19,6 @@ from ..settings import BEGAN, settings
 from . import options
 from .stopping import Stopped, Stopping, signals
 
-HOST = "127.0.0.1"
-
 NEXT = """
 Next, in another terminal:
   submit  curl -X POST {url}/api/orders/execute -H 'Content-Type: application/json' \\
@@ -35,6 +33,14 @@ Orders are kept in {state}/ until you start with --fresh. Ctrl-C stops."""
 
 
 @click.command()
+@click.option(
+    "--host",
+    envvar="ENGINE_HOST",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on. CAUTION: any other lets other machines in, and the engine asks nobody who "
+    "they are; 0.0.0.0 is for a container whose port is published with care.",
+)
 @click.option(
     "--port",
     envvar="PORT",
@@ -54,6 +60,7 @@ Orders are kept in {state}/ until you start with --fresh. Ctrl-C stops."""
 @options.world
 @options.log_level
 def up(
+    host: str,
     port: int,
     fresh: bool,
     separate: bool,
@@ -73,18 +80,24 @@ def up(
     environ = settings(sim_latency=latency, sim_faults=faults, log_level=level)
     try:
         with signals(lambda: _say("\nstopping … (Ctrl-C again: at once)")) as stopping:
-            _run(port, state, environ, stopping, fresh=fresh, separate=separate)
+            _run((host, port), state, environ, stopping, fresh=fresh, separate=separate)
     except Stopped:
         pass
     _say(f"stopped; your data is in {_shown(state)}/")
 
 
 def _run(
-    port: int, state: Path, environ: dict[str, str], stopping: Stopping, *, fresh: bool, separate: bool
+    address: tuple[str, int],
+    state: Path,
+    environ: dict[str, str],
+    stopping: Stopping,
+    *,
+    fresh: bool,
+    separate: bool,
 ) -> None:
     config = Config.load(environ)
     parse(config.sim_faults)
-    with listen(HOST, port) as listening:
+    with listen(*address) as listening:
         if fresh:
             erase(state)
             _say(f"emptied {_shown(state)}/; servers of your own are left as they are")

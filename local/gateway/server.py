@@ -12,6 +12,7 @@ import os
 import socket
 from asyncio.transports import BaseTransport, Transport
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from typing import cast
 
 import uvicorn
@@ -46,8 +47,10 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def url_of(listening: socket.socket) -> str:
-    """Where clients reach who listens there."""
+    """Where clients on this machine reach who listens there."""
     host, port = listening.getsockname()[:2]
+    if ip_address(host).is_unspecified:  # every address, of which the loopback's is surely ours
+        host = "::1" if ":" in host else "127.0.0.1"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

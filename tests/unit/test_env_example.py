@@ -12,6 +12,7 @@ from local import ROOT
 from local.settings import DEFAULTS, read_dotenv, settings
 
 LOCAL_ONLY = {
+    "ENGINE_HOST": "127.0.0.1",
     "PORT": "3000",
     "ENGINE_URL": "http://127.0.0.1:3000",
     "ENGINE_SEPARATE": "0",
