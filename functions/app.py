@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from chalice.app import Chalice, CloudWatchEvent, Rate, Request, Response, SQSEvent, WebsocketEvent
-from chalicelib.entrypoints import notify, process, submit
-from chalicelib.entrypoints import sweep as sweeping
+from chalicelib import entrypoints
 
 app = Chalice(app_name="order-engine")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
@@ -22,69 +22,77 @@ def _request() -> Request:
 
 @app.route("/", methods=["GET"], content_types=JSON_OR_REFUSED)
 def index() -> Response:
-    return submit.index()
+    return entrypoints.submit.index()
 
 
 @app.route("/openapi.json", methods=["GET"], content_types=JSON_OR_REFUSED)
 def openapi() -> Response:
-    return submit.openapi()
+    return entrypoints.submit.openapi()
 
 
 @app.route("/health", methods=["GET"], content_types=JSON_OR_REFUSED)
 def health() -> Response:
-    return submit.health()
+    return entrypoints.submit.health()
 
 
 @app.route("/api/quote", methods=["GET"], content_types=JSON_OR_REFUSED)
 def quote() -> Response:
-    return submit.quote(_request())
+    return entrypoints.submit.quote(_request())
 
 
 @app.route("/api/orders", methods=["GET"], content_types=JSON_OR_REFUSED)
 def list_orders() -> Response:
-    return submit.list_orders(_request())
+    return entrypoints.submit.list_orders(_request())
 
 
 @app.route("/api/orders/{order_id}", methods=["GET"], content_types=JSON_OR_REFUSED)
 def show_order(order_id: str) -> Response:
-    return submit.show_order(order_id)
+    return entrypoints.submit.show_order(order_id)
 
 
 @app.route("/api/orders/execute", methods=["POST"], content_types=JSON_OR_REFUSED)
 def execute_order() -> Response:
-    return submit.execute_order(_request())
+    return entrypoints.submit.execute_order(_request())
 
 
 @app.on_sqs_message(queue="orders", batch_size=1, maximum_concurrency=10)
 def process_order(event: SQSEvent) -> dict[str, object]:
-    return process.process_orders(event)
+    return entrypoints.process.process_orders(event)
 
 
 @app.on_ws_connect()
 def on_ws_connect(event: WebsocketEvent) -> dict[str, Any]:
-    return notify.connect(event)
+    return entrypoints.notify.connect(event)
 
 
 @app.on_ws_message()
 def on_ws_message(event: WebsocketEvent) -> dict[str, Any]:
-    return notify.message(event)
+    return entrypoints.notify.message(event)
 
 
 @app.on_ws_disconnect()
 def on_ws_disconnect(event: WebsocketEvent) -> dict[str, Any]:
-    return notify.disconnect(event)
+    return entrypoints.notify.disconnect(event)
 
 
 @app.lambda_function()
 def relay(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return notify.relay(event, context.get_remaining_time_in_millis() / 1000)
+    return entrypoints.notify.relay(event, context.get_remaining_time_in_millis() / 1000)
+
+
+@app.lambda_function()
+def migrate(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return entrypoints.migrate.migrate()
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def keep_relays(event: CloudWatchEvent) -> None:
-    notify.keep_relays()
+    entrypoints.notify.keep_relays()
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep(event: CloudWatchEvent) -> None:
-    sweeping.sweep()
+    entrypoints.sweep.sweep()
+
+
+entrypoints.prepare(os.environ.get("_HANDLER", ""))  # Lambda's name of the function that this process is for

@@ -2,6 +2,9 @@
 
 A handler is synchronous and hands one coroutine over: `runtime.run(…)`. The loop and its connections live as
 long as the process, so a warm Lambda uses them again, and on one machine all handlers meet on one loop.
+
+Each part is imported by the property that builds it, so that a function neither builds nor imports what it
+does not use; `entrypoints.prepare` has a function's parts built while it starts.
 """
 
 from __future__ import annotations
@@ -10,35 +13,33 @@ import asyncio
 import random
 import threading
 import uuid
-from collections.abc import Coroutine, Mapping
-from functools import cached_property
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Mapping
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from redis.asyncio import Redis
-
-from .adapters.database import Database
-from .adapters.dead_letters import SqsDeadLetters
-from .adapters.events import RedisEvents
-from .adapters.launcher import LambdaRelayLauncher
-from .adapters.push import ApiGatewayPush
-from .adapters.queue import SqsQueue
-from .adapters.redis_pool import connect
-from .adapters.registry import RedisRegistry
-from .adapters.relay_channel import RedisRelayChannel
-from .adapters.store import PostgresStore, StoreSettings
 from .config import Config
-from .domain.retry import RetryPolicy
-from .services.execution import Execution, ExecutionLimits
-from .services.following import Sockets, SocketSettings
-from .services.health import Health, check_health
-from .services.ports import Push, RelayLauncher
-from .services.quoting import Quoting
-from .services.redrive import Redrive
-from .services.relay import Relay
-from .services.submission import Submission
-from .services.sweep import Sweep
-from .venues.simulation import simulation
-from .venues.venue import Chain, Signer, Venue
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from .adapters.database import Database
+    from .adapters.dead_letters import SqsDeadLetters
+    from .adapters.events import RedisEvents
+    from .adapters.queue import SqsQueue
+    from .adapters.registry import RedisRegistry
+    from .adapters.secrets import Secret
+    from .adapters.store import PostgresStore
+    from .services.execution import Execution
+    from .services.following import Sockets, SocketSettings
+    from .services.health import Health
+    from .services.keeping import RelayKeeper
+    from .services.ports import Metrics, Push, RelayLauncher
+    from .services.quoting import Quoting
+    from .services.redrive import Redrive
+    from .services.relaying import Relays
+    from .services.submission import Submission
+    from .services.sweep import Sweep
+    from .venues.venue import Chain, Signer, Venue
 
 Result = TypeVar("Result")
 
@@ -46,7 +47,7 @@ RELAY_IDLE_S = 30.0
 
 
 class Runtime:
-    """The engine of this process; each part is built on first use, so a function pays for what it needs."""
+    """The engine of this process; each part is imported and built on first use."""
 
     def __init__(
         self,
@@ -59,20 +60,27 @@ class Runtime:
         self.loop = loop
         self._push = push
         self._launcher = launcher
-        self._relays: set[asyncio.Task[Any]] = set()
 
     @cached_property
     def database(self) -> Database:
+        from .adapters.database import Database
+
         self.config.require("database_url")
-        return Database(self.config.database_url, connections=self.config.database_connections)
+        secret = self._secret(self.config.database_secret)
+        return Database(self.config.database_url, secret=secret, connections=self.config.database_connections)
 
     @cached_property
     def redis(self) -> Redis:
+        from .adapters.redis_pool import connect
+
         self.config.require("redis_url")
-        return connect(self.config.redis_url, listeners=self.config.relay_shards)
+        secret = self._secret(self.config.redis_secret)
+        return connect(self.config.redis_url, secret=secret, listeners=self.config.relay_shards)
 
     @cached_property
     def store(self) -> PostgresStore:
+        from .adapters.store import PostgresStore, StoreSettings
+
         config = self.config
         settings = StoreSettings(
             lease_ms=config.lease_ms,
@@ -84,20 +92,28 @@ class Runtime:
 
     @cached_property
     def queue(self) -> SqsQueue:
+        from .adapters.queue import SqsQueue
+
         self.config.require("orders_queue_url")
         return SqsQueue(self.config.orders_queue_url, endpoint_url=self.config.aws_endpoint_url)
 
     @cached_property
     def dead_letters(self) -> SqsDeadLetters:
+        from .adapters.dead_letters import SqsDeadLetters
+
         self.config.require("orders_dlq_url")
         return SqsDeadLetters(self.config.orders_dlq_url, endpoint_url=self.config.aws_endpoint_url)
 
     @cached_property
     def events(self) -> RedisEvents:
+        from .adapters.events import RedisEvents
+
         return RedisEvents(self.redis)
 
     @cached_property
     def registry(self) -> RedisRegistry:
+        from .adapters.registry import RedisRegistry
+
         config = self.config
         return RedisRegistry(
             self.redis,
@@ -110,6 +126,8 @@ class Runtime:
     def push(self) -> Push:
         if self._push is not None:
             return self._push
+        from .adapters.push import ApiGatewayPush
+
         self.config.require("websocket_endpoint")
         return ApiGatewayPush(self.config.websocket_endpoint)
 
@@ -117,19 +135,34 @@ class Runtime:
     def launcher(self) -> RelayLauncher:
         if self._launcher is not None:
             return self._launcher
+        from .adapters.launcher import LambdaRelayLauncher
+
         self.config.require("relay_function")
         return LambdaRelayLauncher(self.config.relay_function, endpoint_url=self.config.aws_endpoint_url)
 
     @cached_property
+    def metrics(self) -> Metrics:
+        from .adapters.metrics import CloudWatchMetrics, NoMetrics
+
+        namespace = self.config.metrics_namespace
+        return CloudWatchMetrics(namespace) if namespace else NoMetrics()
+
+    @cached_property
     def submission(self) -> Submission:
+        from .services.submission import Submission
+
         return Submission(self.store, self.queue, self.events, new_id=lambda: str(uuid.uuid4()))
 
     @cached_property
     def socket_settings(self) -> SocketSettings:
+        from .services.following import SocketSettings
+
         return SocketSettings(self.config.websocket_url, self.config.default_slippage_bps)
 
     @cached_property
     def sockets(self) -> Sockets:
+        from .services.following import Sockets
+
         return Sockets(
             self.store, self.registry, self.push, self.launcher, self.submission, self.socket_settings
         )
@@ -137,15 +170,22 @@ class Runtime:
     @cached_property
     def world(self) -> tuple[Mapping[str, Venue], Chain, Signer]:
         """Venues, chain and wallet: here a team puts its own."""
+        from .venues.simulation import simulation
+
         return simulation(self.config, self.database)
 
     @cached_property
     def quoting(self) -> Quoting:
+        from .services.quoting import Quoting
+
         venues, _, _ = self.world
         return Quoting(venues, timeout=self.config.quote_timeout_ms / 1000)
 
     @cached_property
     def execution(self) -> Execution:
+        from .domain.retry import RetryPolicy
+        from .services.execution import Execution, ExecutionLimits
+
         venues, chain, signer = self.world
         limits = ExecutionLimits(
             confirm_timeout=self.config.confirm_timeout_ms / 1000,
@@ -153,57 +193,71 @@ class Runtime:
             retry=RetryPolicy(self.config.max_attempts, self.config.retry_base_ms),
         )
         jitter = random.SystemRandom().random
-        return Execution(self.store, self.events, venues, self.quoting, chain, signer, limits, jitter)
+        return Execution(
+            self.store, self.events, venues, self.quoting, chain, signer, limits, jitter, self.metrics
+        )
 
     @cached_property
     def sweep(self) -> Sweep:
+        from .services.sweep import Sweep
+
         return Sweep(self.store, self.queue)
 
     @cached_property
     def redrive(self) -> Redrive:
+        from .services.redrive import Redrive
+
         return Redrive(self.store, self.queue, self.events, self.dead_letters)
+
+    @cached_property
+    def relays(self) -> Relays:
+        from .adapters.relay_channel import RedisRelayChannel
+        from .services.relay import Relay
+        from .services.relaying import Relays
+
+        config, redis, store, push = self.config, self.redis, self.store, self.push
+
+        def relay(shard: int) -> Relay:
+            channel = RedisRelayChannel(redis, shard, uuid.uuid4().hex, lease_ms=config.relay_lease_ms)
+            lease, poll = config.relay_lease_ms / 1000, config.relay_poll_ms / 1000
+            return Relay(channel, store, push, lease=lease, poll=poll, idle=RELAY_IDLE_S)
+
+        return Relays(relay, self.launcher)
+
+    @cached_property
+    def keeper(self) -> RelayKeeper:
+        from .services.keeping import RelayKeeper
+
+        return RelayKeeper(self.registry, self.launcher, self.metrics)
 
     async def health(self) -> Health:
         """Whether Postgres, Redis and the queue answer, and what the dead letters come to."""
+        from .services.health import check_health
+
         return await check_health(
             {"database": self.store.check, "redis": self.events.check, "queue": self.queue.check},
             self.dead_letters.summary if self.config.orders_dlq_url else None,
         )
 
-    async def relay(self, shard: int, seconds: float) -> bool:
-        """Serve a shard for `seconds`, then start its next relay if one is needed; whether it was."""
-        config = self.config
-        fence = uuid.uuid4().hex
-        channel = RedisRelayChannel(self.redis, shard, fence, lease_ms=config.relay_lease_ms)
-        relay = Relay(
-            channel,
-            self.store,
-            self.push,
-            lease=config.relay_lease_ms / 1000,
-            poll=config.relay_poll_ms / 1000,
-            idle=RELAY_IDLE_S,
-        )
-        serving = asyncio.create_task(relay.run(seconds))
-        self._relays.add(serving)
-        serving.add_done_callback(self._relays.discard)
-        again = await serving
-        if again:
-            await self.launcher.launch(shard)
-        return again
+    @cached_property
+    def migrate(self) -> Callable[..., list[str]]:
+        """`migrate(patience_s=…)` brings the database to this version's schema; what was applied."""
+        from .migrations import migrate
 
-    async def start_missing_relays(self) -> list[int]:
-        """Start a relay for every shard that has connections and none; which those were."""
-        shards = await self.registry.idle_shards()
-        for shard in shards:
-            await self.launcher.launch(shard)
-        return shards
+        self.config.require("database_url")
+        return partial(migrate, self.config.database_url, secret=self._secret(self.config.database_secret))
+
+    def _secret(self, arn: str) -> Secret | None:
+        if not arn:
+            return None
+        from .adapters.secrets import Secret
+
+        return Secret(arn, endpoint_url=self.config.aws_endpoint_url)
 
     async def close(self) -> None:
         """End the relays that run, and close every connection that was opened."""
-        relays = [*self._relays]
-        for relay in relays:
-            relay.cancel()
-        await asyncio.gather(*relays, return_exceptions=True)
+        if "relays" in self.__dict__:
+            await self.relays.close()
         if "redis" in self.__dict__:
             await self.redis.aclose()
         if "database" in self.__dict__:

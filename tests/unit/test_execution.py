@@ -29,6 +29,7 @@ from tests.fakes import (
     Fuse,
     MemoryChain,
     MemoryEvents,
+    MemoryMetrics,
     MemorySigner,
     MemoryStore,
     MemoryVenue,
@@ -57,6 +58,7 @@ class World:
         self.meteora = MemoryVenue("meteora", 151_000_000)
         self.chain = MemoryChain(**chain)
         self.signer = MemorySigner()
+        self.metrics = MemoryMetrics()
 
     def worker(
         self, *, through: Callable[[Any], Any] = lambda port: port, confirm_timeout: float = 0.5
@@ -71,6 +73,7 @@ class World:
             through(self.signer),
             ExecutionLimits(confirm_timeout, max_price_impact_bps=1000, retry=RetryPolicy()),
             lambda: 0.5,
+            self.metrics,
         )
 
     async def submit(self) -> World:

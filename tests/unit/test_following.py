@@ -189,12 +189,6 @@ async def test_a_client_that_left_before_its_answer_is_said_to_be_gone(world: Wo
         await world.hear({"action": "ping"})
 
 
-async def test_who_leaves_is_no_longer_connected(world: World) -> None:
-    await world.sockets.connect("client", CLIENT, ORDER, None)
-    await world.sockets.disconnect("client", CLIENT)
-    assert world.redis.connections[0] == set()
-
-
 async def test_many_messages_at_once_each_get_their_answer(world: World) -> None:
     pings = (world.hear({"action": "ping"}) for _ in range(20))
     await asyncio.gather(*pings)

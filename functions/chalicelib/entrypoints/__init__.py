@@ -1,0 +1,48 @@
+"""AWS event in, response out: one module for each kind of event, imported when a function first uses it.
+
+Lambda says in `_HANDLER` which function a process is for. While the process starts, `prepare` imports and
+builds all that this function uses, and nothing else: the start has a full CPU, and no client waits for it as
+for a call. On one machine nobody says, and every part comes with the first call that needs it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .. import runtime
+
+if TYPE_CHECKING:
+    from . import migrate, notify, process, submit, sweep
+
+__all__ = ["migrate", "notify", "prepare", "process", "submit", "sweep"]
+
+FUNCTIONS = {  # what Lambda calls → its entrypoint, and the runtime's parts that it uses
+    "app.app": ("submit", ("submission", "quoting", "socket_settings", "dead_letters")),
+    "app.process_order": ("process", ("execution", "queue")),
+    "app.on_ws_connect": ("notify", ("sockets",)),
+    "app.on_ws_message": ("notify", ("sockets",)),
+    "app.on_ws_disconnect": ("notify", ("registry",)),
+    "app.relay": ("notify", ("relays",)),
+    "app.keep_relays": ("notify", ("keeper",)),
+    "app.sweep": ("sweep", ("sweep",)),
+    "app.migrate": ("migrate", ("migrate",)),
+}
+
+
+def prepare(handler: str) -> None:
+    """Import and build what a function uses; `handler` as Lambda names it, empty where nobody says."""
+    if handler not in FUNCTIONS:
+        return
+    entrypoint, parts = FUNCTIONS[handler]
+    import_module(f".{entrypoint}", __name__)
+    engine = runtime.current()
+    for part in parts:
+        getattr(engine, part)
+
+
+def __getattr__(name: str) -> Any:
+    """An entrypoint, imported when it is first asked for."""
+    if name not in __all__:
+        raise AttributeError(f"{__name__} has no {name}")
+    return import_module(f".{name}", __name__)

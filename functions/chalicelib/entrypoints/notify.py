@@ -57,7 +57,7 @@ def message(event: WebsocketEvent) -> dict[str, Any]:
 def disconnect(event: WebsocketEvent) -> dict[str, Any]:
     """`$disconnect`"""
     try:
-        runtime.run(runtime.current().sockets.disconnect(event.connection_id, _client(event)))
+        runtime.run(runtime.current().registry.disconnect(event.connection_id, _client(event)))
     except EngineError as error:
         log.warning("that connection %s has left is found out later: %s", event.connection_id, error)
     return {"statusCode": 200}
@@ -66,13 +66,13 @@ def disconnect(event: WebsocketEvent) -> dict[str, Any]:
 def relay(event: Mapping[str, Any], remaining_s: float) -> dict[str, Any]:
     """Serve a shard until nearly all of the function's time is over, then start the next relay."""
     shard = int(event["shard"])
-    again = runtime.run(runtime.current().relay(shard, remaining_s - HANDOVER_S))
+    again = runtime.run(runtime.current().relays.serve(shard, remaining_s - HANDOVER_S))
     return {"shard": shard, "handedOver": again}
 
 
 def keep_relays() -> list[int]:
     """Start a relay for every shard that has connections and none."""
-    return runtime.run(runtime.current().start_missing_relays())
+    return runtime.run(runtime.current().keeper.run())
 
 
 def _client(event: WebsocketEvent) -> str:

@@ -25,7 +25,7 @@ from ..domain.order import Event, Order, executed_price
 from ..domain.retry import RetryPolicy
 from ..domain.routing import minimum_received
 from ..venues.venue import Chain, Landed, ProgramError, SignedTransaction, Signer, TransactionStatus, Venue
-from .ports import Claim, Events, Held, Store, Transition
+from .ports import Claim, Events, Held, Metrics, Store, Transition
 from .quoting import Quoting, choose, quotes_to_wire
 
 log = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ class Execution:
         signer: Signer,
         limits: ExecutionLimits,
         jitter: Callable[[], float],
+        metrics: Metrics,
     ) -> None:
         self._store = store
         self._events = events
@@ -80,6 +81,7 @@ class Execution:
         self._signer = signer
         self._limits = limits
         self._jitter = jitter
+        self._metrics = metrics
 
     async def process(self, order_id: str) -> Outcome:
         """Attempt the order, if it is to be had. Raises TemporarilyUnavailable."""
@@ -229,7 +231,7 @@ class Execution:
         self, claim: Claim, transaction: SignedTransaction, landed: Landed, dex: str | None
     ) -> None:
         terms = claim.order.terms
-        await self._record(
+        event = await self._record(
             Transition(
                 claim.order.id,
                 claim.fence,
@@ -245,6 +247,7 @@ class Execution:
                 tx_hash=transaction.signature,
             )
         )
+        self._metrics.confirmed((event.at - claim.order.created_at).total_seconds() * 1000)
 
     async def _fail(self, claim: Claim, error: AttemptFailed) -> Outcome:
         """Give the order back for its next attempt, or end it. Its transaction, if any, is dead."""
@@ -275,7 +278,12 @@ class Execution:
             await self._record(transition)
         except ClaimLost:
             log.warning("order %s was taken over by another worker", order.id)
+        else:
+            if transition.status is Status.FAILED:
+                self._metrics.failed()
         return Outcome(done=False, retry_in_ms=delay_ms)
 
-    async def _record(self, transition: Transition) -> None:
-        await self._events.publish(await self._store.record(transition))
+    async def _record(self, transition: Transition) -> Event:
+        event = await self._store.record(transition)
+        await self._events.publish(event)
+        return event

@@ -1,4 +1,4 @@
-"""What a client does on its socket: connect, follow orders, submit one, leave."""
+"""What a client does on its socket: connect, follow orders, submit one."""
 
 from __future__ import annotations
 
@@ -79,10 +79,6 @@ class Sockets:
     async def refuse(self, connection_id: str, error: EngineError) -> None:
         """Tell the client what was wrong with what it sent."""
         await self._push.send(connection_id, json.dumps(error.to_wire()))
-
-    async def disconnect(self, connection_id: str, client: str) -> None:
-        """The client has left."""
-        await self._registry.disconnect(connection_id, client)
 
     async def _act(self, connection_id: str, message: Mapping[str, object]) -> None:
         match message:

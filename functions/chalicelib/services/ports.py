@@ -169,6 +169,19 @@ class DeadLetters(Protocol):
         """How many, and how old; takes nothing from anyone."""
 
 
+class Metrics(Protocol):
+    """What whoever operates the engine counts. No method waits, or raises."""
+
+    def confirmed(self, after_ms: float) -> None:
+        """An order was filled, so long after it was submitted."""
+
+    def failed(self) -> None:
+        """An order has failed for good."""
+
+    def shards_without_relay(self, count: int) -> None:
+        """How many shards had connections and no relay."""
+
+
 class Events(Protocol):
     """The doorbell: who listens hears of an event at once, who does not reads the store."""
 

@@ -1,0 +1,129 @@
+"""What the functions write for CloudWatch, as whoever reads their stdout finds it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import app as functions
+import pytest
+from chalicelib.adapters.metrics import CloudWatchMetrics
+from chalicelib.domain.errors import InsufficientLiquidity, VenueUnavailable
+from chalicelib.domain.order import Terms
+from chalicelib.domain.tokens import find_token
+from chalicelib.services.ports import Metrics, NewOrder
+
+from local.triggers.events import schedule_event
+from tests.fakes import MemoryEngine
+
+SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
+ORDER = "11111111-1111-4111-8111-111111111111"
+NAMESPACE = "order-engine-test"
+
+
+@pytest.fixture
+def engine() -> Iterator[MemoryEngine]:
+    with MemoryEngine(metrics_namespace=NAMESPACE) as engine:
+        submit(engine)
+        yield engine
+
+
+def submit(engine: MemoryEngine) -> None:
+    asyncio.run(engine.store.create(NewOrder(ORDER, Terms(SOL, USDC, 10**9, 100))))
+
+
+def deliver() -> None:
+    record = {"messageId": "message", "receiptHandle": "receipt", "body": json.dumps({"orderId": ORDER})}
+    functions.process_order({"Records": [record]}, None)
+
+
+def keep_relays() -> None:
+    functions.keep_relays(schedule_event("keep_relays"), None)
+
+
+def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """The lines of stdout; each is one JSON object and nothing else."""
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def values(capsys: pytest.CaptureFixture[str]) -> list[dict[str, int]]:
+    """What each line counts, as its directive names it."""
+    return [
+        {metric["Name"]: line[metric["Name"]] for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+        for line in written(capsys)
+    ]
+
+
+def test_a_line_has_the_embedded_metric_formats_shape(capsys: pytest.CaptureFixture[str]) -> None:
+    metrics: Metrics = CloudWatchMetrics(NAMESPACE, clock=lambda: 1_785_000_000.1234)
+    metrics.confirmed(2345.6)
+    assert written(capsys) == [
+        {
+            "_aws": {
+                "Timestamp": 1_785_000_000_123,
+                "CloudWatchMetrics": [
+                    {
+                        "Namespace": NAMESPACE,
+                        "Dimensions": [[]],
+                        "Metrics": [
+                            {"Name": "TimeToConfirm", "Unit": "Milliseconds"},
+                            {"Name": "OrdersConfirmed", "Unit": "Count"},
+                        ],
+                    }
+                ],
+            },
+            "TimeToConfirm": 2346,
+            "OrdersConfirmed": 1,
+        }
+    ]
+
+
+def test_the_time_to_confirm_counts_from_the_submit_over_all_attempts(
+    engine: MemoryEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine.raydium.always = engine.meteora.always = VenueUnavailable()
+    deliver()
+    assert values(capsys) == []  # an attempt that is made again is neither
+    engine.raydium.always = engine.meteora.always = None
+    asyncio.run(engine.store.pass_time(2.5))
+    deliver()
+    assert values(capsys) == [{"TimeToConfirm": 2500, "OrdersConfirmed": 1}]
+
+
+def test_an_order_that_failed_is_counted_once_however_often_its_message_comes(
+    engine: MemoryEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine.raydium.always = engine.meteora.always = InsufficientLiquidity()
+    deliver()
+    deliver()
+    assert values(capsys) == [{"OrdersFailed": 1}]
+
+
+def test_shards_without_a_relay_are_counted_each_time_also_when_there_are_none(
+    engine: MemoryEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep_relays()
+    engine.redis.connections[0].add("client")
+    keep_relays()
+    assert engine.launcher.launched == [0]
+    assert values(capsys) == [{"ShardsWithoutRelay": 0}, {"ShardsWithoutRelay": 1}]
+
+
+def test_without_a_namespace_nothing_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    with MemoryEngine() as engine:
+        submit(engine)
+        deliver()
+        keep_relays()
+    assert capsys.readouterr().out == ""
+
+
+def test_a_closed_stdout_fails_no_order(engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr(sys, "stdout", closed)
+    deliver()
+    assert engine.store.log[ORDER][-1].status == "confirmed"
