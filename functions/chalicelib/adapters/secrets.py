@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from ..domain.errors import TemporarilyUnavailable
@@ -39,7 +38,7 @@ class Secret:
         self, arn: str, *, endpoint_url: str = "", clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.arn = arn
-        self._endpoint_url = endpoint_url
+        self._client = _connect(endpoint_url)
         self._clock = clock
         self._reading = threading.Lock()
         self._read: tuple[float, Credentials] | None = None
@@ -83,19 +82,19 @@ class Secret:
                 f'The secret {self.arn} does not hold {{"username": …, "password": …}}.'
             ) from None
 
-    @cached_property
-    def _client(self) -> Any:
-        import boto3  # only processes that have a secret wait for it
-        from botocore.config import Config
 
-        logging.getLogger(BODIES).setLevel(logging.INFO)
-        return boto3.Session().client(  # boto3's own session may not be begun by two threads at once
-            "secretsmanager",
-            endpoint_url=self._endpoint_url or None,
-            config=Config(
-                connect_timeout=1,
-                read_timeout=2,
-                retries={"total_max_attempts": 2},
-                proxies={} if self._endpoint_url else None,  # an emulator is never behind a proxy
-            ),
-        )
+def _connect(endpoint_url: str) -> Any:
+    import boto3  # only processes that have a secret pay for it
+    from botocore.config import Config
+
+    logging.getLogger(BODIES).setLevel(logging.INFO)
+    return boto3.client(
+        "secretsmanager",
+        endpoint_url=endpoint_url or None,
+        config=Config(
+            connect_timeout=1,
+            read_timeout=2,
+            retries={"total_max_attempts": 2},
+            proxies={} if endpoint_url else None,  # an emulator is never behind a proxy
+        ),
+    )
