@@ -1,0 +1,133 @@
+"""A CloudFormation template under given parameters: what it would create, with its intrinsics worked out.
+
+`Ref` and `GetAtt` of a resource stay as text (`NatA`, `NatA.Arn`), so that tests can compare who names whom.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+TEMPLATES = Path(__file__).parents[2] / "infra" / "templates"
+GONE = object()  # AWS::NoValue
+PSEUDO = {
+    "AWS::NoValue": GONE,
+    "AWS::StackName": "stack",
+    "AWS::Region": "REGION",
+    "AWS::AccountId": "ACCOUNT",
+    "AWS::Partition": "aws",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short tags written out."""
+
+
+def _tag(loader: _Loader, name: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)
+    if name == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {name if name in ("Ref", "Condition") else f"Fn::{name}": value}
+
+
+_Loader.add_multi_constructor("!", _tag)
+
+
+def load(name: str) -> dict[str, Any]:
+    """The template as it is written."""
+    return yaml.load((TEMPLATES / name).read_text(), _Loader)
+
+
+class Resolved:
+    """The template `name` with `given` for its parameters, and their defaults for the rest."""
+
+    def __init__(self, name: str, **given: Any) -> None:
+        self.template = load(name)
+        parameters = self.template["Parameters"]
+        assert given.keys() <= parameters.keys()
+        self._values = {key: given.get(key, item.get("Default")) for key, item in parameters.items()}
+        for key, item in parameters.items():
+            if "List" in item["Type"] and isinstance(self._values[key], str):
+                self._values[key] = self._values[key].split(",")
+        self.resources: dict[str, dict[str, Any]] = {
+            key: self._work_out(item)
+            for key, item in self.template["Resources"].items()
+            if "Condition" not in item or self._holds(item["Condition"])
+        }
+        self.outputs: dict[str, str] = {
+            key: self._work_out(item["Value"]) for key, item in self.template["Outputs"].items()
+        }
+
+    def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
+        """The properties of the resources of a type, by their logical ids."""
+        return {
+            key: item["Properties"] for key, item in self.resources.items() if item["Type"] == f"AWS::{kind}"
+        }
+
+    def __getitem__(self, logical_id: str) -> dict[str, Any]:
+        return self.resources[logical_id]["Properties"]
+
+    def _holds(self, condition: str) -> bool:
+        return self._work_out(self.template["Conditions"][condition])
+
+    def _work_out(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [item for each in value if (item := self._work_out(each)) is not GONE]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            [(name, argument)] = value.items()
+            if name == "Ref":
+                return self._ref(argument)
+            if name == "Condition" and isinstance(argument, str):
+                return self._holds(argument)
+            if name.startswith("Fn::"):
+                return self._intrinsic(name[4:], argument)
+        return {key: item for key, each in value.items() if (item := self._work_out(each)) is not GONE}
+
+    def _ref(self, name: str) -> Any:
+        return PSEUDO[name] if name in PSEUDO else self._values.get(name, name)
+
+    def _intrinsic(self, name: str, argument: Any) -> Any:
+        if name == "If":
+            condition, yes, no = argument
+            return self._work_out(yes if self._holds(condition) else no)
+        if name == "Sub":
+            return self._sub(*([argument, {}] if isinstance(argument, str) else argument))
+        if name == "GetAZs":
+            return ["zone-1", "zone-2", "zone-3", "zone-4"]
+        values = self._work_out(argument)
+        match name:
+            case "GetAtt":
+                return ".".join(values)
+            case "Equals":
+                return str(values[0]) == str(values[1])
+            case "Not":
+                return not values[0]
+            case "And":
+                return all(values)
+            case "Select":
+                return values[1][int(values[0])]
+            case "Split":
+                return values[1].split(values[0])
+            case "Join":
+                return values[0].join(values[1])
+            case "Cidr":
+                block, count, bits = values
+                subnets = ipaddress.ip_network(block).subnets(new_prefix=32 - int(bits))
+                return [str(next(subnets)) for _ in range(int(count))]
+        raise NotImplementedError(name)
+
+    def _sub(self, text: str, more: dict[str, Any]) -> str:
+        known = {key: self._work_out(item) for key, item in more.items()}
+        return re.sub(r"\$\{([\w:.]+)\}", lambda hit: str(known.get(hit[1], self._ref(hit[1]))), text)

@@ -1,0 +1,115 @@
+"""The user that data.yaml makes for the engine in Redis may do what the adapters do, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import redis
+from chalicelib.adapters.events import RedisEvents
+from chalicelib.adapters.redis_pool import connect
+from chalicelib.adapters.registry import RedisRegistry
+from chalicelib.adapters.relay_channel import RedisRelayChannel
+from chalicelib.domain.lifecycle import Status
+from chalicelib.domain.order import Event
+from chalicelib.services.ports import Following, Heard
+from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
+
+from local.embedded import Valkey
+from tests.infra.resolved import load
+
+ORDER = "11111111-1111-4111-8111-111111111111"
+ACCESS = load("data.yaml")["Resources"]["RedisUser"]["Properties"]["AccessString"].split()
+NEEDS_NO_PERMISSION = {"auth", "hello"}
+OPERATORS = {"acl|log", "config|resetstat", "info"}  # this test's own
+
+
+@pytest.fixture(scope="module")
+def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
+    """A Valkey with the engine's user in it, and a connection that may do everything."""
+    server = Valkey(tmp_path_factory.mktemp("valkey"), temporary=True)
+    server.start()
+    try:
+        with redis.Redis.from_url(server.url, decode_responses=True) as client:
+            client.execute_command("ACL", "SETUSER", "engine", ">secret", *ACCESS)
+            yield client
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+async def engine(operator: redis.Redis) -> AsyncIterator[Redis]:
+    """What the functions have."""
+    port = operator.connection_pool.connection_kwargs["port"]
+    async with connect(f"redis://engine:secret@127.0.0.1:{port}/0") as client:
+        yield client
+
+
+async def do_all_that_the_adapters_do(client: Redis) -> None:
+    events = RedisEvents(client)
+    registry = RedisRegistry(client, shards=1, sockets_per_client=10, followings_per_socket=10)
+    relay = RedisRelayChannel(client, 0, "fence", lease_ms=10_000)
+    following = Following("connection", ORDER, 1)
+
+    await events.check()
+    await registry.connect("connection", "client")
+    await registry.reserve(following)
+    assert await relay.acquire()
+    assert await registry.has_relay("connection")
+    assert await registry.knows("connection")
+    assert await registry.idle_shards() == []
+    heard = relay.heard()
+    assert (await anext(heard)).missed
+
+    change = asyncio.ensure_future(anext(heard))
+    await registry.follow(following)
+    assert await change == Heard(follow=("connection", ORDER))
+    event = asyncio.ensure_future(anext(heard))
+    await relay.listen(ORDER)
+    await events.publish(Event(ORDER, 2, Status.ROUTING, 1, datetime.now(UTC)))
+    assert (await event).event is not None
+    await relay.ignore(ORDER)
+    await heard.aclose()
+
+    await relay.told([Following("connection", ORDER, 2)])
+    assert await relay.following("connection", ORDER) == Following("connection", ORDER, 2)
+    await relay.restore([following])
+    assert await relay.followings() == [Following("connection", ORDER, 2)]
+    await relay.ended("connection", ORDER)
+    await registry.unfollow("connection", ORDER)
+    await relay.forget("connection")
+    assert await relay.connections() == 0
+    await registry.disconnect("connection", "client")
+    await relay.release()
+
+
+async def test_the_user_is_given_the_commands_that_the_adapters_use_and_no_other(
+    operator: redis.Redis, engine: Redis
+) -> None:
+    operator.config_resetstat()
+    await do_all_that_the_adapters_do(engine)
+    assert operator.acl_log() == []  # nobody was refused anything
+    used = {name.removeprefix("cmdstat_") for name in operator.info("commandstats")}
+    allowed = {word[1:] for word in ACCESS if word.startswith("+")}
+    assert allowed == used - NEEDS_NO_PERMISSION - OPERATORS
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("FLUSHALL",),
+        ("KEYS", "*"),
+        ("CONFIG", "GET", "*"),
+        ("GET", "elsewhere"),
+        ("PUBLISH", "elsewhere", "news"),
+        ("SUBSCRIBE", "elsewhere"),
+    ],
+    ids=lambda command: " ".join(command),
+)
+async def test_the_user_is_refused_everything_else(engine: Redis, command: tuple[str, ...]) -> None:
+    with pytest.raises(NoPermissionError):
+        await engine.execute_command(*command)
