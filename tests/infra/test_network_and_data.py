@@ -1,4 +1,4 @@
-"""What the network and data templates would make: who reaches whom, what is encrypted, and what may be lost."""
+"""What the network and data templates would make: who reaches whom, what is encrypted, what may be lost."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_each_template_gives_what_the_next_one_takes() -> None:
     network, tier, engine = Resolved("network.yaml"), load("data.yaml"), load("engine.yaml")
     required = {key for key, item in tier["Parameters"].items() if "Default" not in item}
     assert required == FROM_NETWORK.keys() <= network.outputs.keys()
-    assert TO_ENGINE <= data().outputs.keys()
+    assert data().outputs.keys() >= TO_ENGINE
     assert TO_ENGINE | {"SubnetIds", "SecurityGroupIds"} <= engine["Parameters"].keys()
 
 
