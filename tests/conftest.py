@@ -13,6 +13,13 @@ from psycopg.conninfo import make_conninfo
 from local.services import Endpoints, Services
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --deployed."""
+    parser.addoption(
+        "--deployed", action="store_true", help="run tests/e2e against a stack deployed into the emulator"
+    )
+
+
 @pytest.fixture(scope="session")
 def services() -> Iterator[Endpoints]:
     """Postgres, Valkey and SQS with empty queues; attached to those that the environment names."""

@@ -63,6 +63,9 @@ class Config:
     max_sockets_per_client: int = setting(2000, "sockets that a client may have open", least=1)
     max_subscriptions: int = setting(5000, "orders that a socket may follow at a time", least=1)
     relay_shards: int = setting(1, "relays that connections are spread over", least=1, most=256)
+    relay_seconds: int = setting(
+        890, "how long a relay serves before the next one does, s", least=1, most=890
+    )
     relay_lease_ms: int = setting(10000, "how long a relay that stays silent keeps its shard, ms", least=500)
     relay_poll_ms: int = setting(
         2000, "how often a relay reads the table for what it was not told, ms", least=50

@@ -30,10 +30,14 @@ class Client:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        limits = httpx.Limits(max_connections=100)
+        limits = httpx.Limits(max_connections=engine.calls_at_once)
         self.http = httpx.AsyncClient(
-            base_url=engine.http_url, timeout=PATIENCE_S, trust_env=False, limits=limits
+            base_url=engine.http_url,
+            timeout=httpx.Timeout(PATIENCE_S, pool=None),
+            trust_env=False,
+            limits=limits,
         )
+        self._handshakes = asyncio.Semaphore(engine.calls_at_once)
 
     async def __aenter__(self) -> Client:
         return self
@@ -74,7 +78,9 @@ class Client:
     @asynccontextmanager
     async def socket(self, address: str = "", **parameters: object) -> AsyncIterator[Socket]:
         """A socket at `address`, or at the API's own with `parameters`."""
-        async with connect(self.engine.socket_url(address, **parameters), proxy=None) as connection:
+        async with self._handshakes:
+            connection = await connect(self.engine.socket_url(address, **parameters), proxy=None)
+        async with connection:
             yield Socket(connection)
 
     @staticmethod

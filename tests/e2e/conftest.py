@@ -1,4 +1,8 @@
-"""One engine for the whole run, and a client for each test."""
+"""One engine for the whole run, and a client for each test.
+
+pytest tests/e2e                  against `python -m local up`
+pytest tests/e2e --deployed       against a stack that is deployed into the emulator
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,26 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tests.e2e.client import Client
+from tests.e2e.deployed import Deployment
 from tests.e2e.engine import SETTINGS, Engine, LocalEngine, deployed
 
 
 @pytest.fixture(scope="session")
-def engine() -> Iterator[Engine]:
+def deployment() -> Iterator[Deployment]:
+    """A cloud of its own, with the engine deployed into it."""
+    with Deployment() as deployment:
+        deployment.deploy()
+        yield deployment
+
+
+@pytest.fixture(scope="session")
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """The deployed engine that the environment names, or one that is started here."""
     if found := deployed():
         yield found
+        return
+    if request.config.getoption("--deployed"):
+        yield request.getfixturevalue("deployment").engine
         return
     with LocalEngine(SETTINGS) as local:
         yield local.start()

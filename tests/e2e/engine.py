@@ -1,7 +1,8 @@
 """The engine under test: the one that the environment names, or `python -m local up` in its own process.
 
     ENGINE_HTTP_URL, ENGINE_WS_URL                    a deployed engine, with FAULTS as its SIM_FAULTS
-    DATABASE_URL, ORDERS_QUEUE_URL, ORDERS_DLQ_URL    what lies behind it, for the tests that count there
+    ENGINE_CALLS_AT_ONCE                              how many requests and handshakes it takes at a time
+    DATABASE_URL, REDIS_URL, ORDERS_…_URL             what lies behind it, for the tests that count there
 
 Whoever starts one reads all of it from the file that `up` leaves for a second terminal.
 """
@@ -40,7 +41,8 @@ FAULTS = "; ".join(
         "reply-lost token=JTO times=1",
     )
 )
-SETTINGS = {"SIM_FAULTS": FAULTS, "SIM_LATENCY": "0.05"}
+# A relay serves so briefly that every test may see one hand over to the next.
+SETTINGS = {"SIM_FAULTS": FAULTS, "SIM_LATENCY": "0.05", "RELAY_SECONDS": "5"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,9 @@ class Engine:
     database_url: str = ""
     queue_url: str = ""
     dead_letter_url: str = ""
+    redis_url: str = ""
     state: Path | None = None
+    calls_at_once: int = 100  # that a client may make: as many as a machine with an emulator has room for
 
     @property
     def is_local(self) -> bool:
@@ -80,6 +84,8 @@ def deployed(environ: Mapping[str, str] = os.environ) -> Engine | None:
         environ.get("DATABASE_URL", ""),
         environ.get("ORDERS_QUEUE_URL", ""),
         environ.get("ORDERS_DLQ_URL", ""),
+        environ.get("REDIS_URL", ""),
+        calls_at_once=int(environ.get("ENGINE_CALLS_AT_ONCE", "100")),
     )
 
 
@@ -124,6 +130,7 @@ class LocalEngine:
             endpoints.database_url,
             endpoints.queue_url,
             endpoints.dead_letter_url,
+            endpoints.redis_url,
             self.state,
         )
 

@@ -1,4 +1,4 @@
-"""What lies behind the API and can be counted: orders, landed swaps, messages, dead letters.
+"""What lies behind the API and can be counted: orders, landed swaps, messages, dead letters, relays.
 
 A test that asks for it is skipped where the engine under test can't be looked into.
 """
@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from chalicelib.adapters.dead_letters import SqsDeadLetters
+from chalicelib.adapters.registry import ShardKeys
+from redis import Redis
 
 from local.embedded.queues import connect
 from local.endpoints import local_credentials
@@ -69,6 +71,16 @@ def dead_letters(engine: Engine) -> list[str | None]:
         return [letter.order_id for letter in letters]
 
     return asyncio.run(read())
+
+
+def relay_fence(engine: Engine) -> str | None:
+    """Which relay holds the first shard; None while none does."""
+    if not engine.redis_url:
+        pytest.skip("REDIS_URL does not say where the engine's registry is")
+    with Redis.from_url(engine.redis_url, decode_responses=True) as redis:
+        found = redis.get(ShardKeys(0).lease)
+    assert found is None or isinstance(found, str)
+    return found
 
 
 def _rows(engine: Engine, query: str) -> list[Any]:

@@ -64,9 +64,10 @@ def disconnect(event: WebsocketEvent) -> dict[str, Any]:
 
 
 def relay(event: Mapping[str, Any], remaining_s: float) -> dict[str, Any]:
-    """Serve a shard until nearly all of the function's time is over, then start the next relay."""
-    shard = int(event["shard"])
-    again = runtime.run(runtime.current().relays.serve(shard, remaining_s - HANDOVER_S))
+    """Serve a shard, at most until nearly all of the function's time is over; then start the next relay."""
+    shard, engine = int(event["shard"]), runtime.current()
+    seconds = min(engine.config.relay_seconds, remaining_s - HANDOVER_S)
+    again = runtime.run(engine.relays.serve(shard, seconds))
     return {"shard": shard, "handedOver": again}
 
 
