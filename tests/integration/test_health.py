@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -20,6 +16,7 @@ from local.engine import Engine
 from local.gateway.settings import GatewaySettings
 from local.services import Services
 from tests.fakes import eventually
+from tests.silence import silenced
 
 SOON_S = 2.0
 NAMES = {"database": "postgres", "redis": "valkey", "queue": "sqs"}
@@ -54,21 +51,6 @@ class Asked:
         while not met(found := await self.answer()):
             assert time.monotonic() < deadline, found
         return found
-
-
-@contextmanager
-def silenced(server: Server) -> Iterator[None]:
-    """A server that takes connections and says nothing, as when its machine is overwhelmed."""
-    assert server.pid is not None
-    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(server.pid)], capture_output=True, text=True)
-    pids = [server.pid, *map(int, children.stdout.split())]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 @pytest.fixture

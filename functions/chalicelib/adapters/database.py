@@ -1,5 +1,8 @@
 """Postgres for one process: a small pool of connections that heals itself, and the queries by their names.
 
+The server itself ends a statement that takes too long (`sql/004_limits.sql`), unless it has fallen silent: so
+a connection that is used for longer is cut (`time_limit.py`).
+
 A query is called with a list of rows, which travel as one JSON array (`%(rows)s`, read by the query with
 `json_to_recordset`), so the same statement serves one row or a hundred and is prepared once.
 """
@@ -19,8 +22,12 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from ..domain.errors import TemporarilyUnavailable
 from .secrets import Credentials, Secret
+from .time_limit import within
 
 SQL = Path(__file__).parent.parent / "sql"
+
+CHECK_S = 1.0
+USE_S = 6.0  # more than the server gives a statement
 
 Row = dict[str, Any]
 Connection = psycopg.AsyncConnection[Row]
@@ -48,7 +55,7 @@ class Database:
             max_idle=300,
             reconnect_timeout=1,  # after that, whoever asks next makes it try: no pause outlasts the outage
             reconnect_failed=self._distrust,
-            check=AsyncConnectionPool.check_connection,
+            check=_check,
             connection_class=psycopg.AsyncConnection[Row],
             kwargs=self._options,
             open=False,
@@ -66,7 +73,8 @@ class Database:
             if self._pool.closed:
                 await self._pool.open()  # returns at once; the first to need a connection waits for it
             async with self._pool.connection() as connection:
-                yield connection
+                with within(USE_S, connection):
+                    yield connection
         except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
             raise TemporarilyUnavailable("The database is not available right now.") from error
 
@@ -96,3 +104,8 @@ class Database:
 def login(credentials: Credentials) -> dict[str, str]:
     """As libpq calls them."""
     return {"user": credentials.username, "password": credentials.password}
+
+
+async def _check(connection: Connection) -> None:
+    with within(CHECK_S, connection):
+        await AsyncConnectionPool.check_connection(connection)
