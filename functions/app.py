@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from chalice.app import Chalice, CloudWatchEvent, Rate, Request, Response, SQSEvent, WebsocketEvent
@@ -18,6 +19,11 @@ def _request() -> Request:
     request = app.current_request
     assert request is not None  # Chalice sets it before it calls a view
     return request
+
+
+@app.middleware("http")
+def log_answer(request: Request, answer: Callable[[Request], Response]) -> Response:
+    return entrypoints.http.log_answer(request, answer)
 
 
 @app.route("/", methods=["GET"], content_types=JSON_OR_REFUSED)
@@ -95,4 +101,4 @@ def sweep(event: CloudWatchEvent) -> None:
     entrypoints.sweep.sweep()
 
 
-entrypoints.prepare(os.environ.get("_HANDLER", ""))  # Lambda's name of the function that this process is for
+entrypoints.prepare(os.environ)

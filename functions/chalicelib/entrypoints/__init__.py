@@ -7,15 +7,17 @@ for a call. On one machine nobody says, and every part comes with the first call
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .. import runtime
 
 if TYPE_CHECKING:
-    from . import migrate, notify, process, submit, sweep
+    from . import http, migrate, notify, process, submit, sweep
 
-__all__ = ["migrate", "notify", "prepare", "process", "submit", "sweep"]
+__all__ = ["http", "migrate", "notify", "prepare", "process", "submit", "sweep"]
 
 FUNCTIONS = {  # what Lambda calls → its entrypoint, and the runtime's parts that it uses
     "app.app": ("submit", ("submission", "quoting", "socket_settings", "dead_letters")),
@@ -30,8 +32,12 @@ FUNCTIONS = {  # what Lambda calls → its entrypoint, and the runtime's parts t
 }
 
 
-def prepare(handler: str) -> None:
-    """Import and build what a function uses; `handler` as Lambda names it, empty where nobody says."""
+def prepare(environ: Mapping[str, str]) -> None:
+    """Import and build what this process's function uses, and log a line for each call; only on Lambda."""
+    if "AWS_LAMBDA_FUNCTION_NAME" in environ:
+        logging.basicConfig()  # for an emulator: on Lambda there is a handler already
+        logging.getLogger("chalicelib").setLevel(logging.INFO)
+    handler = environ.get("_HANDLER")
     if handler not in FUNCTIONS:
         return
     entrypoint, parts = FUNCTIONS[handler]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, NoReturn
@@ -50,6 +51,15 @@ def respond(handler: Callable[[], Response]) -> Response:
     except Exception:
         log.exception("unexpected")
         return Response(unexpected().to_wire(), status_code=500)
+
+
+def log_answer(request: Request, answer: Callable[[Request], Response]) -> Response:
+    """What `answer` gives, with a line in the log that says who asked for what."""
+    began = time.perf_counter()
+    response = answer(request)
+    took_ms = (time.perf_counter() - began) * 1000
+    log.info("%s %s: %d in %.0f ms", request.method, request.path, response.status_code, took_ms)
+    return response
 
 
 def status_of(error: EngineError) -> int:

@@ -29,16 +29,19 @@ def connect(event: WebsocketEvent) -> dict[str, Any]:
             sockets.connect(event.connection_id, _client(event), asked.get("orderId"), asked.get("after"))
         )
     except EngineError as error:
+        log.info("connection %s is refused: %s", event.connection_id, error.code)
         return _refusal(error)
     except Exception:
         log.exception("connect")
         return _refusal(unexpected())
+    log.info("connection %s is there", event.connection_id)
     return {"statusCode": 200}
 
 
 def message(event: WebsocketEvent) -> dict[str, Any]:
     """`$default`: what a client says on its socket."""
     sockets = runtime.current().sockets
+    log.info("connection %s says something", event.connection_id)
     try:
         try:
             said = json_object((event.body or "").encode())
@@ -60,6 +63,8 @@ def disconnect(event: WebsocketEvent) -> dict[str, Any]:
         runtime.run(runtime.current().registry.disconnect(event.connection_id, _client(event)))
     except EngineError as error:
         log.warning("that connection %s has left is found out later: %s", event.connection_id, error)
+    else:
+        log.info("connection %s has left", event.connection_id)
     return {"statusCode": 200}
 
 
@@ -68,12 +73,15 @@ def relay(event: Mapping[str, Any], remaining_s: float) -> dict[str, Any]:
     shard, engine = int(event["shard"]), runtime.current()
     seconds = min(engine.config.relay_seconds, remaining_s - HANDOVER_S)
     again = runtime.run(engine.relays.serve(shard, seconds))
+    log.info("shard %d: %s", shard, "the next relay takes over" if again else "nothing is left to do")
     return {"shard": shard, "handedOver": again}
 
 
 def keep_relays() -> list[int]:
     """Start a relay for every shard that has connections and none."""
-    return runtime.run(runtime.current().keeper.run())
+    shards = runtime.run(runtime.current().keeper.run())
+    log.info("shards whose relay was missing: %s", shards or "none")
+    return shards
 
 
 def _client(event: WebsocketEvent) -> str:

@@ -12,6 +12,5 @@ log = logging.getLogger(__name__)
 def sweep() -> int:
     """Queue again what is overdue; how many orders that were."""
     swept = runtime.run(runtime.current().sweep.run())
-    if swept:
-        log.warning("%d overdue orders were queued again", swept)
+    log.log(logging.WARNING if swept else logging.INFO, "%d overdue orders were queued again", swept)
     return swept
