@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from shutil import copy
 
+import app
 import psycopg
 import pytest
-from chalicelib import migrations
+from chalicelib import migrations, runtime
 from chalicelib.adapters.database import Database
+from chalicelib.config import Config
 from chalicelib.migrations import MigrationError, migrate
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -123,6 +125,29 @@ def test_a_url_that_is_none_is_not_repeated(given: str) -> None:
         migrate(given)
     assert str(raised.value) == "DATABASE_URL is not one that libpq can read."
     assert raised.value.__suppress_context__
+
+
+# The function
+
+
+@pytest.fixture
+async def deployed(empty: str) -> AsyncIterator[None]:
+    """The engine of a process that has the empty database."""
+    runtime.start(Config(database_url=empty), loop=asyncio.get_running_loop())
+    yield
+    await runtime.stop()
+
+
+async def test_the_function_says_what_it_applied_and_nothing_the_second_time(deployed: None) -> None:
+    names = [path.name for path in migrations.migrations()]
+    assert await asyncio.to_thread(app.migrate, {}, None) == {"applied": names}
+    assert await asyncio.to_thread(app.migrate, {}, None) == {"applied": []}
+
+
+async def test_the_function_fails_where_a_migration_does(deployed: None, files: Path) -> None:
+    (files / "900_broken.sql").write_text("SELECT no_such_column;")
+    with pytest.raises(MigrationError, match="900_broken"):
+        await asyncio.to_thread(app.migrate, {}, None)
 
 
 # A database that is only waking up
