@@ -7,6 +7,7 @@ of requirements changes. `python -m local.environments NAME …` makes those tha
 from __future__ import annotations
 
 import hashlib
+import signal
 import sys
 from pathlib import Path
 
@@ -33,5 +34,6 @@ def environment(name: str) -> Path:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and with us goes the pip that we wait for
     for wanted in sys.argv[1:]:
         print(environment(wanted))

@@ -7,12 +7,31 @@ pytest tests/e2e --deployed       against a stack that is deployed into the emul
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.client import Client
 from tests.e2e.deployed import Deployment
 from tests.e2e.engine import SETTINGS, Engine, LocalEngine, deployed
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Against a deployed stack leave out what does not look at it, and without one what needs it."""
+    is_deployed = config.getoption("--deployed")
+    chosen, others = [], []
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        fits = (
+            bool(fixtures & {"engine", "deployment"}) and "gateway" not in fixtures
+            if is_deployed
+            else "deployment" not in fixtures
+        )
+        (chosen if fits or HERE not in item.path.parents else others).append(item)
+    items[:] = chosen
+    config.hook.pytest_deselected(items=others)
 
 
 @pytest.fixture(scope="session")
