@@ -1,0 +1,71 @@
+"""The command line: `deploy STAGE` and `destroy STAGE`, and how an error becomes text and an exit code.
+
+0  done            1  something went wrong underway: a step says what, and what was put back
+2  not begun: wrong usage, a wrong parameter, no credentials        130  stopped by Ctrl-C
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from io import TextIOWrapper
+from types import FrameType
+from typing import Any
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .deploying import deploy
+from .destroying import destroy
+from .errors import AwsError, InfraError, Refused, StageError
+
+
+class Failure(click.ClickException):
+    """What went wrong underway, on stderr."""
+
+    def show(self, file: Any = None) -> None:
+        """Print it."""
+        click.echo(f"error: {self.format_message()}", file=file, err=True)
+
+
+class NotBegun(Failure):
+    """Why it was not begun, on stderr."""
+
+    exit_code = 2
+
+
+class Commands(click.Group):
+    """The commands; they may raise the errors that people can do something about."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (StageError, AwsError, Refused) as error:
+            raise NotBegun(str(error)) from error
+        except InfraError as error:
+            raise Failure(str(error)) from error
+        except ClientError as error:
+            said, operation = error.response["Error"], error.operation_name
+            raise Failure(f"AWS refused {operation}: {said.get('Message')} ({said.get('Code')})") from error
+        except BotoCoreError as error:
+            raise Failure(f"AWS could not be asked: {error}") from error
+        except KeyboardInterrupt:
+            raise SystemExit(130) from None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """The engine's way into an AWS account, and out of it."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an arrow must not end a command on an ASCII terminal
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+cli.add_command(deploy)
+cli.add_command(destroy)
