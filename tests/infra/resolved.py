@@ -49,10 +49,10 @@ def load(name: str) -> dict[str, Any]:
 
 
 class Resolved:
-    """The template `name` with `given` for its parameters, and their defaults for the rest."""
+    """A template, or the one of this name, with `given` for its parameters, and their defaults for the rest."""
 
-    def __init__(self, name: str, **given: Any) -> None:
-        self.template = load(name)
+    def __init__(self, template: str | dict[str, Any], **given: Any) -> None:
+        self.template = load(template) if isinstance(template, str) else template
         parameters = self.template["Parameters"]
         assert given.keys() <= parameters.keys()
         self._values = {key: given.get(key, item.get("Default")) for key, item in parameters.items()}

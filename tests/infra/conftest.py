@@ -1,0 +1,91 @@
+"""The engine as it would be deployed: packaged once a run, and its template as AWS or the emulator reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samtranslator.translator.transform import transform
+
+from infra.packaging import Package, build
+from tests.infra.resolved import Resolved
+
+ON_AWS = {
+    "DatabaseUrl": "postgresql://database:5432/orders?sslmode=verify-full&sslrootcert=system",
+    "DatabaseSecretArn": "DATABASE-SECRET",
+    "RedisUrl": "rediss://redis:6379/0",
+    "RedisSecretArn": "REDIS-SECRET",
+    "SubnetIds": "subnet-a,subnet-b",
+    "SecurityGroupIds": "functions",
+    "AlarmEmail": "someone@example.com",
+}
+
+Deployed = Callable[..., Resolved]
+
+
+class NoManagedPolicies:
+    """What SAM asks for managed policies by their names; the template names none."""
+
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """What `chalice package` writes, merged with engine.yaml; it downloads what the functions ship with."""
+    return build(tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture(scope="session")
+def merged(package: Package) -> dict[str, Any]:
+    return package.load()
+
+
+@pytest.fixture(scope="session")
+def deployed(merged: dict[str, Any]) -> Deployed:
+    """`deployed(Name=value, …)`: the engine with all that AWS offers, but for what is given."""
+    return lambda **given: Resolved(merged, **ON_AWS | given)
+
+
+@pytest.fixture(scope="session")
+def engine(deployed: Deployed) -> Resolved:
+    return deployed()
+
+
+@pytest.fixture(scope="session")
+def emulated(deployed: Deployed) -> Resolved:
+    return deployed(EmulatorEndpoint="http://127.0.0.1:4566")
+
+
+@pytest.fixture(scope="session")
+def transformed(merged: dict[str, Any]) -> dict[str, Any]:
+    """The template that CloudFormation works on: SAM's resources are replaced by what they stand for."""
+    template = deepcopy(merged)
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = "s3://artifacts/deployment.zip"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        found: dict[str, Any] = transform(template, {}, NoManagedPolicies())
+    return found
+
+
+@pytest.fixture(scope="session")
+def expanded(transformed: dict[str, Any]) -> Resolved:
+    """The same, with all that AWS offers."""
+    return Resolved(transformed, **ON_AWS)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str, str], Path]:
+    """`write(name, text)`: the path of a new file."""
+
+    def to_file(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return to_file

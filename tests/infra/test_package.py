@@ -1,0 +1,137 @@
+"""`chalice package` on the project as it stands: what would be deployed, and whether all of it is there."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.packaging import FUNCTIONS, Package
+from tests.infra.resolved import Resolved
+
+FUNCTION_NAMES = {
+    "APIHandler": ("app.app", "stack-api"),
+    "ProcessOrder": ("app.process_order", "stack-process"),
+    "WebsocketConnect": ("app.on_ws_connect", "stack-connect"),
+    "WebsocketMessage": ("app.on_ws_message", "stack-message"),
+    "WebsocketDisconnect": ("app.on_ws_disconnect", "stack-disconnect"),
+    "Relay": ("app.relay", "stack-relay"),
+    "KeepRelays": ("app.keep_relays", "stack-keep-relays"),
+    "Sweep": ("app.sweep", "stack-sweep"),
+    "Migrate": ("app.migrate", "stack-migrate"),
+}
+
+
+@pytest.fixture(scope="module")
+def functions(engine: Resolved) -> dict[str, dict[str, Any]]:
+    return engine.of_type("Serverless::Function")
+
+
+@pytest.fixture(scope="module")
+def entries(package: Package) -> set[str]:
+    with zipfile.ZipFile(package.zip) as archive:
+        return set(archive.namelist())
+
+
+def test_every_function_is_in_the_template_and_no_other(functions: dict[str, dict[str, Any]]) -> None:
+    found = {name: (item["Handler"], item["FunctionName"]) for name, item in functions.items()}
+    assert found == FUNCTION_NAMES
+
+
+def test_what_the_template_adds_to_is_what_chalice_wrote(merged: dict[str, Any]) -> None:
+    """A resource without a type is one that Chalice names otherwise, so that what is merged hangs in the air."""
+    assert all("Type" in resource for resource in merged["Resources"].values())
+
+
+def test_where_chalice_wrote_an_intrinsic_there_is_one_still(merged: dict[str, Any]) -> None:
+    """The merge is deep: `Fn::GetAtt` merged over `Fn::Sub` leaves both, which is neither."""
+
+    def check(value: Any) -> None:
+        if isinstance(value, dict):
+            intrinsics = [key for key in value if key == "Ref" or key.startswith("Fn::")]
+            assert not intrinsics or len(value) == 1, value
+        for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            check(item)
+
+    check(merged)
+
+
+def test_ten_orders_are_processed_at_once_and_each_message_alone(
+    functions: dict[str, dict[str, Any]],
+) -> None:
+    [event] = functions["ProcessOrder"]["Events"].values()
+    assert event["Type"] == "SQS"
+    assert event["Properties"] == {
+        "Queue": "OrdersQueue.Arn",
+        "BatchSize": 1,
+        "MaximumBatchingWindowInSeconds": 0,
+        "ScalingConfig": {"MaximumConcurrency": 10},
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+    }
+
+
+def test_the_schedules_come_every_minute(functions: dict[str, dict[str, Any]]) -> None:
+    for name in ("KeepRelays", "Sweep"):
+        [event] = functions[name]["Events"].values()
+        assert event["Properties"]["Schedule"] == "rate(1 minute)"
+
+
+@pytest.mark.parametrize(
+    ("function", "seconds"),
+    [
+        ("APIHandler", 29),  # the longest that API Gateway waits
+        ("ProcessOrder", 30),
+        ("WebsocketConnect", 15),
+        ("Relay", 900),
+        ("Sweep", 60),
+        ("Migrate", 300),
+    ],
+)
+def test_the_settings_of_the_stage_reach_their_functions(
+    functions: dict[str, dict[str, Any]], function: str, seconds: int
+) -> None:
+    assert functions[function]["Timeout"] == seconds
+
+
+def test_the_settings_name_every_function_and_no_other(merged: dict[str, Any]) -> None:
+    config = json.loads((FUNCTIONS / ".chalice" / "config.json").read_text())
+    [stage] = config["stages"].values()
+    written = {name.replace("_", "") for name in stage["lambda_functions"]}
+    assert written == {name.lower() for name in FUNCTION_NAMES}
+
+
+def test_every_route_is_in_the_api(merged: dict[str, Any]) -> None:
+    paths = merged["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["paths"]
+    routes = {(path, method.upper()) for path, methods in paths.items() for method in methods}
+    assert routes >= {
+        ("/", "GET"),
+        ("/health", "GET"),
+        ("/openapi.json", "GET"),
+        ("/api/quote", "GET"),
+        ("/api/orders", "GET"),
+        ("/api/orders/{order_id}", "GET"),
+        ("/api/orders/execute", "POST"),
+    }
+
+
+def test_our_own_code_its_sql_and_its_document_are_in_the_package_whole(entries: set[str]) -> None:
+    ours = {
+        str(path.relative_to(FUNCTIONS))
+        for path in FUNCTIONS.rglob("*")
+        if path.suffix in (".py", ".sql", ".json") and ".chalice" not in path.parts
+    }
+    assert {"chalicelib/sql/001_orders.sql", "chalicelib/sql/queries.sql"} <= ours
+    assert ours <= entries
+
+
+def test_what_the_functions_import_is_in_the_package_and_what_lambda_brings_is_not(entries: set[str]) -> None:
+    roots = {Path(entry).parts[0] for entry in entries}
+    assert roots >= {"chalice", "psycopg", "psycopg_binary", "psycopg_pool", "redis", "nacl", "base58"}
+    assert not roots & {"boto3", "botocore", "tests", "local", "infra", ".env", ".local"}
+
+
+def test_the_package_stays_far_below_lambdas_limit(package: Package) -> None:
+    assert package.unpacked < 100 * 2**20  # Lambda takes 250 MB
