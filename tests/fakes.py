@@ -15,6 +15,7 @@ from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from chalicelib import runtime
@@ -782,7 +783,7 @@ class MemoryEngine:
             events=self.events,
             dead_letters=self.dead_letters,
             registry=self.registry,
-            world=(venues, self.chain, MemorySigner()),
+            world=SimpleNamespace(venues=venues, chain=self.chain, signer=MemorySigner()),
         )
         return self
 

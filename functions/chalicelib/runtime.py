@@ -13,7 +13,7 @@ import asyncio
 import random
 import threading
 import uuid
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .services.relaying import Relays
     from .services.submission import Submission
     from .services.sweep import Sweep
-    from .venues.venue import Chain, Signer, Venue
+    from .venues.venue import World
 
 Result = TypeVar("Result")
 
@@ -168,25 +168,24 @@ class Runtime:
         )
 
     @cached_property
-    def world(self) -> tuple[Mapping[str, Venue], Chain, Signer]:
+    def world(self) -> World:
         """Venues, chain and wallet: here a team puts its own."""
-        from .venues.simulation import simulation
+        from .venues.simulation import Simulation
 
-        return simulation(self.config, self.database)
+        return Simulation(self.config, self.database)
 
     @cached_property
     def quoting(self) -> Quoting:
         from .services.quoting import Quoting
 
-        venues, _, _ = self.world
-        return Quoting(venues, timeout=self.config.quote_timeout_ms / 1000)
+        return Quoting(self.world.venues, timeout=self.config.quote_timeout_ms / 1000)
 
     @cached_property
     def execution(self) -> Execution:
         from .domain.retry import RetryPolicy
         from .services.execution import Execution, ExecutionLimits
 
-        venues, chain, signer = self.world
+        world = self.world
         limits = ExecutionLimits(
             confirm_timeout=self.config.confirm_timeout_ms / 1000,
             max_price_impact_bps=self.config.max_price_impact_bps,
@@ -194,7 +193,15 @@ class Runtime:
         )
         jitter = random.SystemRandom().random
         return Execution(
-            self.store, self.events, venues, self.quoting, chain, signer, limits, jitter, self.metrics
+            self.store,
+            self.events,
+            world.venues,
+            self.quoting,
+            world.chain,
+            world.signer,
+            limits,
+            jitter,
+            self.metrics,
         )
 
     @cached_property

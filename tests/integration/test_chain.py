@@ -25,7 +25,7 @@ from chalicelib.domain.tokens import find_token
 from chalicelib.venues import simulation as simulations
 from chalicelib.venues.market import Market
 from chalicelib.venues.meteora import Meteora
-from chalicelib.venues.simulation import simulation
+from chalicelib.venues.simulation import Simulation
 from chalicelib.venues.venue import Chain, Landed, ProgramError, SignedTransaction, Signer, Swap, Venue
 from psycopg.conninfo import make_conninfo
 
@@ -59,7 +59,8 @@ class World:
 
     def __post_init__(self) -> None:
         config = replace(Config(sim_latency=0.0), **self.settings)
-        self.venues, self.chain, self.wallet = simulation(config, self.database)
+        world = Simulation(config, self.database)
+        self.venues, self.chain, self.wallet = world.venues, world.chain, world.signer
 
     async def sign(self, *, memo: str = "", minimum_out: int = 1, **swap: Any) -> SignedTransaction:
         """A sale of one SOL on Meteora, or what `swap` says instead, for an order of its own."""

@@ -3,39 +3,64 @@
 from __future__ import annotations
 
 import time
+from functools import cached_property
 from random import Random
 
 from ..adapters.database import Database
 from ..config import Config
-from .chain import SimulatedChain
 from .fault_rules import parse
 from .faults import Faults
 from .market import Market
 from .meteora import Meteora
 from .raydium import Raydium
 from .simulated import Dex, SimulatedVenue
-from .slots import Slots
-from .venue import Chain, Signer, Venue
-from .wallet import Wallet
+from .venue import Chain, Signer, Venue, World
 
 
-def simulation(config: Config, database: Database) -> tuple[dict[str, Venue], Chain, Signer]:
-    """`(venues by name, chain, signer)`. Raises ConfigError when SIM_FAULTS is wrong."""
+class Simulation(World):
+    """Raises ConfigError when SIM_FAULTS is wrong. Who only quotes neither imports nor builds the chain."""
 
-    async def count(rule: str, subject: str, occasion: str | None) -> int:
+    def __init__(self, config: Config, database: Database) -> None:
+        self._config = config
+        self._database = database
+        self._random = Random(config.sim_seed)  # noqa: S311  (draws latencies and faults, no secrets)
+        self._faults = Faults(parse(config.sim_faults), self._count, self._random)
+        market = Market(config.sim_seed)
+        self._dexes: dict[str, Dex] = {dex.name: dex for dex in (Raydium(market), Meteora(market))}
+
+    @cached_property
+    def venues(self) -> dict[str, Venue]:
+        latency = self._config.sim_latency
+        return {
+            name: SimulatedVenue(
+                dex, clock=time.time, faults=self._faults, latency=latency, random=self._random
+            )
+            for name, dex in self._dexes.items()
+        }
+
+    @cached_property
+    def chain(self) -> Chain:
+        from .chain import SimulatedChain
+        from .slots import Slots
+
+        config = self._config
+        slots = Slots(config.sim_seed, config.sim_slot_ms, config.sim_blockhash_slots)
+        return SimulatedChain(
+            self._database,
+            self._dexes,
+            slots,
+            clock=time.time,
+            faults=self._faults,
+            latency=config.sim_latency,
+        )
+
+    @cached_property
+    def signer(self) -> Signer:
+        from .wallet import Wallet
+
+        return Wallet(self._config.sim_seed)
+
+    async def _count(self, rule: str, subject: str, occasion: str | None) -> int:
         met = {"rule": rule, "subject": subject, "occasion": occasion}
-        rows = await database.run("count_fault", [met])
+        rows = await self._database.run("count_fault", [met])
         return int(rows[0]["met"])
-
-    seed, latency, clock = config.sim_seed, config.sim_latency, time.time
-    random = Random(seed)  # noqa: S311  (draws latencies and faults, no secrets)
-    faults = Faults(parse(config.sim_faults), count, random)
-    market = Market(seed)
-    dexes: dict[str, Dex] = {dex.name: dex for dex in (Raydium(market), Meteora(market))}
-    venues: dict[str, Venue] = {
-        name: SimulatedVenue(dex, clock=clock, faults=faults, latency=latency, random=random)
-        for name, dex in dexes.items()
-    }
-    slots = Slots(seed, config.sim_slot_ms, config.sim_blockhash_slots)
-    chain = SimulatedChain(database, dexes, slots, clock=clock, faults=faults, latency=latency)
-    return venues, chain, Wallet(seed)

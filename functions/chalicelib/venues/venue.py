@@ -6,6 +6,7 @@ An execution uses them in this order: every venue's `quote` at the same time, th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -93,3 +94,19 @@ class Signer(Protocol):
 
     def sign(self, swap: Swap, memo: str, blockhash: str, last_valid_block_height: int) -> SignedTransaction:
         """`swap` as a transaction that carries `memo` (the order's id) and expires with `blockhash`."""
+
+
+class World(Protocol):
+    """All of the outside: `Runtime.world` builds it, and each function asks for the parts that it uses."""
+
+    @property
+    def venues(self) -> Mapping[str, Venue]:
+        """The venues by their names."""
+
+    @property
+    def chain(self) -> Chain:
+        """Where they settle."""
+
+    @property
+    def signer(self) -> Signer:
+        """Who pays there."""
