@@ -124,13 +124,16 @@ class Deployment:
                 roll_out(self._stacks, wanted, self._stacks.find(name), step, lambda losing: True)
         except StackError as error:
             return f"And {name} could not be given its version before: {error}"
-        return f"{name} has its version before again."
+        untold = before.values().kept
+        but = f" {', '.join(untold)} can't be read back and stay as they were given now." if untold else ""
+        return f"{name} has its version before again.{but}"
 
     def _values(self, template: Template, outputs: Mapping[str, str]) -> Values:
         before = self._before[template.part]
         endpoint = {"EmulatorEndpoint": self._aws.endpoint} if self._aws.endpoint else {}
         chosen = {**endpoint, **self._plan.values_for(template.part)}
-        return choose(template, chosen, outputs, before.set_earlier if before else ())
+        required = self._plan.stage.required[template.part]
+        return choose(template, chosen, outputs, before.set_earlier if before else (), required)
 
     def _name(self, part: str) -> str:
         return stack_name(self._plan.stage.name, part)

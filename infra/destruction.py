@@ -58,7 +58,7 @@ class Destruction:
                 if part == ARTIFACTS and (bucket := stack.outputs.get("ArtifactsBucket")):
                     count = Bucket(self.aws, bucket).empty()
                     step.say(f"{count} packages and templates deleted")
-                counter = Counter(len(self._stacks.resources(stack.name)), step)
+                counter = Counter(self._stacks.resources(stack.name), step)
                 self._stacks.delete(stack.name, counter)
                 step.result = f"{stack.name} deleted, {counter.done} resources"
         return remains

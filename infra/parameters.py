@@ -9,7 +9,7 @@ given once with --set is not forgotten by the next deployment.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -39,12 +39,17 @@ def choose(
     chosen: Mapping[str, str],
     outputs: Mapping[str, str],
     set_earlier: Iterable[str] = (),
+    required: Collection[str] = (),
 ) -> Values:
-    """The values; `chosen` is what was asked for. Raises StageError if one is missing."""
+    """The values; `chosen` is what was asked for. Raises StageError if one that is needed is missing."""
     known = template.parameters
     given = {name: value for name, value in {**outputs, **chosen}.items() if name in known}
     kept = tuple(name for name in set_earlier if name in known and name not in given)
-    missing = [name for name in known if known[name].default is None and name not in (*given, *kept)]
+    missing = [
+        name
+        for name in known
+        if (known[name].default is None or name in required) and name not in (*given, *kept)
+    ]
     if missing:
         lines = [f"  --set {name}=…   {known[name].description}" for name in missing]
         raise StageError(

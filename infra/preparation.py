@@ -41,7 +41,7 @@ def prepare(stage: Stage, settings: Sequence[str], folder: Path, region: str, sc
     sources = [read(part) for part in stage.parts]
     chosen = parse(settings, sources)
     for source in sources:
-        check_names(source, stage.parameters[source.part])
+        check_names(source, (*stage.parameters[source.part], *stage.required[source.part]))
     with screen.step("package") as step:
         package = packaging.build(folder)
         step.result = f"{package.size / MEGABYTE:.1f} MB, {package.runtime}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .errors import Refused
@@ -14,11 +14,13 @@ from .stacks import Stacks
 
 # What cannot be made again once it is gone: changes that delete or replace one have to be agreed to.
 KEEPS_STATE = (
-    "AWS::RDS::DB",
-    "AWS::ElastiCache::",
+    "AWS::RDS::DBCluster",
+    "AWS::RDS::DBInstance",
+    "AWS::ElastiCache::ReplicationGroup",
     "AWS::SecretsManager::Secret",
     "AWS::SQS::Queue",
     "AWS::S3::Bucket",
+    "AWS::KMS::Key",
 )
 SIGNS = {"Add": "+", "Remove": "-", "Modify": "~", "Import": "+", "Dynamic": "?"}
 
@@ -81,7 +83,7 @@ def roll_out(
         raise Refused(
             f"{wanted.name} stays as it was: what it keeps would have been lost. --yes agrees to that."
         )
-    counter = Counter(len(changes), step)
+    counter = Counter([change.logical_id for change in changes], step)
     stack = stacks.execute(wanted.name, change_set, counter)
     step.result = f"{counter.done} resources {'created' if current is None else 'changed'}"
     return stack, True
@@ -90,26 +92,24 @@ def roll_out(
 class Counter:
     """Counts the resources that are done, and tells of those that fail."""
 
-    def __init__(self, total: int, step: Step) -> None:
-        self._finished: set[str] = set()
-        self._total = total
+    def __init__(self, resources: Iterable[str], step: Step) -> None:
+        self._due = set(resources)  # logical ids
+        self._total = len(self._due)
         self._step = step
 
     @property
     def done(self) -> int:
         """How many resources are at rest."""
-        return len(self._finished)
+        return self._total - len(self._due)
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
         if event.is_failure and event.reason:
             self._step.say(f"{event.logical_id} {event.status}: {event.reason}", style="red")
-        if event.is_of_stack:
-            return
         doing = f"{event.status} {event.logical_id} ({event.type})"
-        if event.is_final:
-            self._finished.add(event.logical_id)
-            self._step.did(doing, self.done, max(self._total, self.done))
+        if event.is_final and event.logical_id in self._due:
+            self._due.remove(event.logical_id)
+            self._step.did(doing, self.done, self._total)
         else:
             self._step.at(doing)
 
@@ -131,4 +131,4 @@ def line(change: Change) -> str:
 
 def loses_state(change: Change) -> bool:
     """Whether the change deletes or replaces what holds orders, secrets or packages."""
-    return (change.replaces or change.action == "Remove") and change.type.startswith(KEEPS_STATE)
+    return (change.replaces or change.action == "Remove") and change.type in KEEPS_STATE

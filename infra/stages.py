@@ -1,7 +1,8 @@
 """What a stage is: a name, the templates that make it up, and the values of their parameters.
 
 stages/NAME.json holds a block of parameters for each template; a template without one is left out. A team
-with a database of its own writes a file with an `engine` alone.
+with a database of its own writes a file with an `engine` alone. A value of null is what somebody has
+to give with --set when the stage is first deployed.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class Stage:
     name: str
     protected: bool  # whether its stacks can be deleted only once their protection was taken away
     parameters: Mapping[str, Mapping[str, str]]  # by part
+    required: Mapping[str, frozenset[str]]  # by part: the values that somebody has to give
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -48,7 +50,14 @@ def load(name: str, folder: Path = STAGES) -> Stage:
     try:
         content = json.loads(path.read_text())
         protected = content.pop(PROTECTION, False)
-        parameters = {part: {key: text(value) for key, value in content[part].items()} for part in content}
+        parameters = {
+            part: {key: text(value) for key, value in block.items() if value is not None}
+            for part, block in content.items()
+        }
+        required = {
+            part: frozenset(key for key, value in block.items() if value is None)
+            for part, block in content.items()
+        }
     except FileNotFoundError:
         known = ", ".join(sorted(other.stem for other in folder.glob("*.json")))
         raise StageError(
@@ -62,7 +71,7 @@ def load(name: str, folder: Path = STAGES) -> Stage:
         )
     if "engine" not in parameters:
         raise StageError(f'infra/stages/{name}.json has no "engine", which every stage needs.')
-    return Stage(name, bool(protected), parameters)
+    return Stage(name, bool(protected), parameters, required)
 
 
 def check_name(name: str) -> None:
