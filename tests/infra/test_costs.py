@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from tests.infra.resolved import Resolved
+
+STAGES = Path(__file__).parents[2] / "infra" / "stages"
+HOURS = 730
+NODE_HOUR = {"cache.t4g.micro": 0.0128, "cache.t4g.small": 0.0256}
+FROM_NETWORK = {"VpcId": "vpc", "SubnetIds": "subnet-a,subnet-b", "SecurityGroupIds": "functions"}
 README = (Path(__file__).parents[2] / "infra" / "README.md").read_text()
 
 
@@ -29,3 +36,27 @@ def test_a_million_orders_cost_what_their_parts_do() -> None:
 def test_a_month_costs_what_its_parts_do(column: int) -> None:
     *parts, total = rows("A month, whether orders come or not")
     assert float(total[column]) == pytest.approx(sum(float(part[column]) for part in parts))
+
+
+@pytest.mark.parametrize(("column", "name"), [(1, "dev"), (2, "prod")])
+def test_a_month_is_counted_for_what_the_stage_creates(column: int, name: str) -> None:
+    stage = json.loads((STAGES / f"{name}.json").read_text())
+    network = Resolved("network.yaml", **stage["network"])
+    tier = Resolved("data.yaml", **FROM_NETWORK, **stage["data"])
+    scaling = tier["DatabaseCluster"]["ServerlessV2ScalingConfiguration"]
+    interfaces = [
+        subnet
+        for endpoint in network.of_type("EC2::VPCEndpoint").values()
+        for subnet in endpoint.get("SubnetIds", [])
+    ]
+    hourly = {
+        "Aurora": 0.12 * len(tier.of_type("RDS::DBInstance")) * float(scaling["MinCapacity"]),
+        "Valkey": tier["Redis"]["NumCacheClusters"] * NODE_HOUR[tier["Redis"]["CacheNodeType"]],
+        "NAT gateways": 0.05 * len(network.of_type("EC2::NatGateway")),
+        "Interface endpoints": 0.01 * len(interfaces),
+        "Relays": 0.03 * stage["engine"]["RelayShards"],  # half a GB for 3600 s
+    }
+    said = {row[0]: float(row[column]) for row in rows("A month, whether orders come or not")}
+    for what, price in hourly.items():
+        [cost] = [cost for row, cost in said.items() if row.startswith(what)]
+        assert cost == pytest.approx(HOURS * price, abs=0.01), what
