@@ -14,6 +14,7 @@ from .deployment import Deployment
 from .preparation import prepare
 from .screen import Screen
 from .stages import load
+from .stopping import saying_what_goes_on
 
 DEFAULT_REGION = "us-east-1"  # whose rules a dry run judges by, if none is given
 
@@ -86,13 +87,9 @@ def deploy(
         aws = connect(region, profile, endpoint_url)
         screen.say(f"{stage} in {aws.endpoint or aws.region}, {aws.caller()}")
         plan = prepare(chosen, settings, Path(folder), aws.region, screen)
-        try:
-            outputs = Deployment(plan, aws, screen, lambda losing: yes or _agree(losing)).run(
-                with_smoke=not no_smoke
-            )
-        except KeyboardInterrupt:
-            options.say_what_goes_on(screen, stage)
-            raise
+        deployment = Deployment(plan, aws, screen, lambda losing: yes or _agree(losing))
+        with saying_what_goes_on(aws, stage, screen):
+            outputs = deployment.run(with_smoke=not no_smoke)
     dashboard = outputs.get("DashboardUrl")
     shown = f"\n  Dashboard  {dashboard}" if dashboard else ""
     screen.say(DONE.format(**outputs, dashboard=shown))

@@ -10,6 +10,7 @@ from .destruction import Destruction
 from .errors import Refused
 from .screen import Screen
 from .stages import check_name
+from .stopping import saying_what_goes_on
 
 
 @click.command()
@@ -38,11 +39,8 @@ def destroy(stage: str, endpoint_url: str | None, region: str | None, profile: s
         screen.say(f"  {stack.name}  {stack.status}")
     if not yes and options.typed(f"Type {stage} to delete all of this: ") != stage:
         raise Refused("Nothing was deleted.")
-    try:
+    with saying_what_goes_on(aws, stage, screen):
         remains = destruction.run(there)
-    except KeyboardInterrupt:
-        options.say_what_goes_on(screen, stage)
-        raise
     screen.say(f"\n{stage} is gone." + (" What remains, and costs:" if remains else " Nothing remains."))
     for each in remains:
         screen.say(f"  {each}")

@@ -1,4 +1,4 @@
-"""Options of both commands, and what both ask and say."""
+"""Options of both commands, and how both ask."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
-
-from .screen import Screen
-from .stages import stack_name
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -32,13 +29,3 @@ def typed(question: str) -> str:
     if not answer:
         click.echo(err=True)
     return answer
-
-
-def say_what_goes_on(screen: Screen, stage: str) -> None:
-    """After Ctrl-C: what is not stopped by it."""
-    screen.say(
-        f"\nStopped. What CloudFormation has begun it carries on with; look at it, or stop an update:\n"
-        f"  aws cloudformation describe-stacks --stack-name {stack_name(stage, 'engine')}\n"
-        f"  aws cloudformation cancel-update-stack --stack-name {stack_name(stage, 'engine')}\n"
-        "Run the same command again when it is at rest."
-    )

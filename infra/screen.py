@@ -10,9 +10,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.progress import (
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Column
+from rich.text import Text
 
+BAR = 24
 WIDE = 200  # of output that goes to a file or a pipe, where nothing need be folded
+
+
+class Amount(ProgressColumn):
+    """A bar, where it is known how much there is to do."""
+
+    def render(self, task: Task) -> Text:
+        """The bar and the numbers."""
+        if not task.total:
+            return Text()
+        filled = int(BAR * task.completed / task.total)
+        return Text(f"{'━' * filled}{'┄' * (BAR - filled)} {task.percentage:3.0f} %", "green")
 
 
 class Step:
@@ -37,7 +59,7 @@ class Step:
     def did(self, what: str, done: int, total: int) -> None:
         """What has just been done: the bar's text, or a line where there is no bar."""
         if self._bar:
-            self.at(what, done, total)
+            self.at(f"{done}/{total} {what}", done, total)
         else:
             self.say(f"{done}/{total} {what}")
 
@@ -59,10 +81,10 @@ class Screen:
         live = self.console.is_terminal
         columns = (
             SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[doing]}"),
+            TextColumn("{task.description:10}"),
+            Amount(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[doing]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
         )
         if not live:
             self.console.print(f"{title} …")
