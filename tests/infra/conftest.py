@@ -1,4 +1,4 @@
-"""The engine as it would be deployed: packaged once a run, and its template as AWS or the emulator reads it."""
+"""The engine as it would be deployed: packaged once a run; its template as AWS or an emulator reads it."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def load(name: str) -> dict[str, Any]:
 
 
 class Resolved:
-    """A template, or the one of this name, with `given` for its parameters, and their defaults for the rest."""
+    """A template, or the one of that name, with `given` for its parameters and defaults for the rest."""
 
     def __init__(self, template: str | dict[str, Any], **given: Any) -> None:
         self.template = load(template) if isinstance(template, str) else template
@@ -64,6 +64,8 @@ class Resolved:
             for key, item in self.template["Resources"].items()
             if "Condition" not in item or self._holds(item["Condition"])
         }
+        self.shared: dict[str, Any] = self._work_out(self.template.get("Globals", {}).get("Function", {}))
+        """What SAM gives to every function."""
         self.outputs: dict[str, str] = {
             key: self._work_out(item["Value"]) for key, item in self.template["Outputs"].items()
         }

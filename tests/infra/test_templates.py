@@ -1,0 +1,437 @@
+"""The engine's template as merged: accepted by CloudFormation, encrypted, throttled, watched, and bounded."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chalicelib.adapters.metrics import CloudWatchMetrics
+from chalicelib.config import Config
+
+from infra.packaging import ENGINE, Package
+from infra.validation import validate
+from tests.infra.conftest import ON_AWS, Deployed
+from tests.infra.resolved import TEMPLATES, Resolved, load
+
+REGIONS = ["us-east-1", "eu-central-1"]
+NAMESPACE = "OrderEngine/stack"
+
+
+# --- Accepted by CloudFormation ---
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in TEMPLATES.iterdir() if path != ENGINE], ids=lambda p: p.stem
+)
+def test_a_template_is_clean_in_either_region(path: Path) -> None:
+    assert validate([path], REGIONS) == []
+
+
+def test_the_engines_template_as_merged_is_clean_in_either_region(package: Package) -> None:
+    assert validate([package.template], REGIONS) == []
+
+
+def test_so_it_is_when_sams_resources_are_replaced_by_what_they_stand_for(
+    transformed: dict[str, Any], write: Callable[[str, str], Path]
+) -> None:
+    assert not any(item["Type"].startswith("AWS::Serverless") for item in transformed["Resources"].values())
+    assert validate([write("transformed.json", json.dumps(transformed))], REGIONS) == []
+
+
+def test_every_parameter_says_what_it_is_and_what_it_may_be() -> None:
+    for name, parameter in load(ENGINE.name)["Parameters"].items():
+        assert parameter["Description"], name
+        constrained = parameter.keys() & {"AllowedValues", "AllowedPattern", "MinValue", "MinLength"}
+        assert constrained or parameter["Type"] == "CommaDelimitedList" or name == "SimFaults", name
+        if "AllowedPattern" in parameter:
+            assert parameter["ConstraintDescription"], name
+            assert re.search(parameter["AllowedPattern"], str(parameter.get("Default", ON_AWS.get(name)))), (
+                name
+            )
+
+
+def test_every_parameter_has_its_place_in_the_console() -> None:
+    template = load(ENGINE.name)
+    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    placed = [name for group in groups for name in group["Parameters"]]
+    assert sorted(placed) == sorted(template["Parameters"])
+
+
+def test_no_account_or_region_is_written_in() -> None:
+    text = ENGINE.read_text()
+    assert not re.search(r"\b\d{12}\b", text)
+    assert not re.search(r"\b(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-\d\b", text)
+    assert not re.search(r"arn:aws\b", text)
+
+
+# --- The queue ---
+
+
+def test_a_message_stays_hidden_for_six_times_as_long_as_an_attempt_may_take(engine: Resolved) -> None:
+    assert engine["OrdersQueue"]["VisibilityTimeout"] >= 6 * engine["ProcessOrder"]["Timeout"]
+
+
+def test_the_third_attempt_is_the_last_and_then_comes_the_dead_letter_queue(engine: Resolved) -> None:
+    assert engine["OrdersQueue"]["RedrivePolicy"] == {
+        "deadLetterTargetArn": "OrdersDlq.Arn",
+        "maxReceiveCount": Config().max_attempts,
+    }
+    name = engine["OrdersQueue"]["QueueName"]
+    assert engine["OrdersDlq"]["RedriveAllowPolicy"] == {
+        "redrivePermission": "byQueue",
+        "sourceQueueArns": [f"arn:aws:sqs:REGION:ACCOUNT:{name}"],
+    }
+
+
+def test_dead_letters_outlive_the_queue_that_they_came_from(engine: Resolved) -> None:
+    """A letter's age counts from when its message was first sent."""
+    kept = [engine[queue]["MessageRetentionPeriod"] for queue in ("OrdersQueue", "OrdersDlq")]
+    assert kept == [4 * 86400, 14 * 86400]
+
+
+def test_a_batch_fails_message_by_message_and_ten_are_in_flight(expanded: Resolved) -> None:
+    [mapping] = expanded.of_type("Lambda::EventSourceMapping").values()
+    assert mapping["EventSourceArn"] == "OrdersQueue.Arn"
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 10}
+
+
+def test_more_orders_can_be_in_flight(deployed: Deployed) -> None:
+    [event] = deployed(OrdersInFlight=50)["ProcessOrder"]["Events"].values()
+    assert event["Properties"]["ScalingConfig"] == {"MaximumConcurrency": 50}
+
+
+# --- Functions ---
+
+
+def test_every_function_has_a_role_and_a_log_of_its_own(engine: Resolved) -> None:
+    for name, function in engine.of_type("Serverless::Function").items():
+        assert function["Role"] == f"{name}Role.Arn"
+        assert function["LoggingConfig"] == {"LogGroup": f"{name}Log"}
+        assert engine[f"{name}Log"]["LogGroupName"] == f"/aws/lambda/{function['FunctionName']}"
+
+
+def test_what_comes_every_minute_or_is_asked_for_again_is_not_tried_again_by_lambda(
+    expanded: Resolved,
+) -> None:
+    found = {
+        item["FunctionName"]: item["MaximumRetryAttempts"]
+        for item in expanded.of_type("Lambda::EventInvokeConfig").values()
+    }
+    assert found == {"Relay": 0, "KeepRelays": 0, "Sweep": 0}
+
+
+def test_the_relay_that_is_asked_for_is_the_one_that_is_there(engine: Resolved) -> None:
+    environment = engine.template["Globals"]["Function"]["Environment"]["Variables"]
+    assert environment["RELAY_FUNCTION"] == {"Fn::Sub": "${AWS::StackName}-relay"}
+    assert engine["Relay"]["FunctionName"] == "stack-relay"
+    assert engine["Relay"]["Timeout"] == 900
+
+
+def variables(resolved: Resolved) -> dict[str, str]:
+    """The environment of every function: none has one of its own."""
+    assert not any("Environment" in item for item in resolved.of_type("Serverless::Function").values())
+    return {name: str(value) for name, value in resolved.shared["Environment"]["Variables"].items()}
+
+
+def test_the_functions_understand_their_environment(engine: Resolved) -> None:
+    given = variables(engine)
+    unknown = {name.lower() for name in given} - set(Config.__dataclass_fields__)
+    assert unknown == {"ssl_cert_file"}  # OpenSSL's own
+    assert Config.load(given) == Config(
+        database_url=ON_AWS["DatabaseUrl"],
+        database_secret="DATABASE-SECRET",
+        database_connections=2,
+        redis_url=ON_AWS["RedisUrl"],
+        redis_secret="REDIS-SECRET",
+        orders_queue_url="OrdersQueue",
+        orders_dlq_url="OrdersDlq",
+        websocket_url="wss://WebsocketAPI.execute-api.REGION.amazonaws.com/api",
+        websocket_endpoint="https://WebsocketAPI.execute-api.REGION.amazonaws.com/api",
+        relay_function="stack-relay",
+        metrics_namespace=NAMESPACE,
+    )
+
+
+def test_the_functions_are_in_a_vpc_exactly_if_there_is_one(deployed: Deployed) -> None:
+    within = deployed().shared["VpcConfig"]
+    assert within == {"SubnetIds": ["subnet-a", "subnet-b"], "SecurityGroupIds": ["functions"]}
+    assert "VpcConfig" not in deployed(SubnetIds="", SecurityGroupIds="").shared
+
+
+def test_lambda_keeps_logs_as_json(engine: Resolved) -> None:
+    assert engine.shared["LoggingConfig"]["LogFormat"] == "JSON"
+
+
+# --- Secrets and encryption ---
+
+
+@pytest.mark.parametrize(
+    ("parameter", "url", "is_taken"),
+    [
+        ("DatabaseUrl", "postgresql://db.example.com:5432/orders", True),
+        ("DatabaseUrl", "postgresql://engine@db.example.com/orders?sslmode=verify-full", True),
+        ("DatabaseUrl", "postgresql://engine:secret@db.example.com/orders", False),
+        ("DatabaseUrl", "postgresql://db.example.com/orders?user=engine&password=secret", False),
+        ("DatabaseUrl", "mysql://db.example.com/orders", False),
+        ("RedisUrl", "rediss://redis.example.com:6379/0", True),
+        ("RedisUrl", "rediss://:secret@redis.example.com:6379/0", False),
+        ("RedisUrl", "rediss://engine:secret@redis.example.com:6379/0", False),
+        ("RedisUrl", "rediss://redis.example.com:6379/0?password=secret", False),
+    ],
+)
+def test_a_password_in_a_url_is_refused_so_none_is_in_an_environment(
+    parameter: str, url: str, is_taken: bool
+) -> None:
+    pattern = load(ENGINE.name)["Parameters"][parameter]["AllowedPattern"]
+    assert bool(re.search(pattern, url)) == is_taken
+
+
+def test_no_secret_is_read_while_the_stack_is_deployed(package: Package) -> None:
+    assert "resolve:" not in package.template.read_text()
+
+
+def test_all_that_is_kept_is_encrypted(engine: Resolved) -> None:
+    assert all(queue["SqsManagedSseEnabled"] is True for queue in engine.of_type("SQS::Queue").values())
+    assert all(topic["KmsMasterKeyId"] == "Key" for topic in engine.of_type("SNS::Topic").values())
+    assert all(group["KmsKeyId"] == "Key.Arn" for group in engine.of_type("Logs::LogGroup").values())
+    assert engine["Key"]["EnableKeyRotation"] is True
+
+
+def test_the_key_may_be_used_for_all_our_logs_and_for_no_others(deployed: Deployed) -> None:
+    engine = deployed(AccessLogs="account-ready")
+    [statement] = [item for item in engine["Key"]["KeyPolicy"]["Statement"] if item["Sid"] == "Logs"]
+    allowed = statement["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]
+    prefix = "arn:aws:logs:REGION:ACCOUNT:log-group:"
+    patterns = [re.escape(pattern.removeprefix(prefix)).replace(r"\*", ".*") for pattern in allowed]
+    assert all(pattern.startswith(prefix) for pattern in allowed)
+    assert all("stack" in pattern for pattern in patterns)
+    for group in engine.of_type("Logs::LogGroup").values():
+        assert any(re.fullmatch(pattern, group["LogGroupName"]) for pattern in patterns), group
+
+
+def test_nothing_is_said_or_heard_without_tls(engine: Resolved) -> None:
+    policies = [*engine.of_type("SQS::QueuePolicy").values(), *engine.of_type("SNS::TopicPolicy").values()]
+    guarded = set()
+    for policy in policies:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            if statement["Effect"] == "Deny":
+                assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+                assert statement["Principal"] == "*"
+                guarded.add(statement["Resource"])
+    assert guarded == {"OrdersQueue.Arn", "OrdersDlq.Arn", "AlarmTopic"}
+    assert engine.outputs["HttpUrl"] == "https://RestAPI.execute-api.REGION.amazonaws.com/api"
+    assert engine.outputs["WebSocketUrl"] == "wss://WebsocketAPI.execute-api.REGION.amazonaws.com/api"
+
+
+def test_libpq_finds_the_certificates_that_lambda_keeps(engine: Resolved, emulated: Resolved) -> None:
+    assert variables(engine)["SSL_CERT_FILE"] == "/etc/pki/tls/certs/ca-bundle.crt"
+    assert "SSL_CERT_FILE" not in variables(emulated)
+
+
+# --- Logs ---
+
+
+@pytest.mark.parametrize("access_logs", ["no", "account-ready", "set-account-role"])
+def test_every_log_is_kept_for_as_long_as_is_said(deployed: Deployed, access_logs: str) -> None:
+    groups = deployed(LogRetentionDays=7, AccessLogs=access_logs).of_type("Logs::LogGroup")
+    assert all(group["RetentionInDays"] == 7 for group in groups.values())
+    assert ("AccessLog" in groups) == (access_logs != "no")
+
+
+def test_access_logs_are_json_on_one_line(deployed: Deployed) -> None:
+    engine = deployed(AccessLogs="account-ready")
+    for settings in (
+        engine["RestAPI"]["AccessLogSetting"],
+        engine["WebsocketAPIStage"]["AccessLogSettings"],
+    ):
+        assert settings["DestinationArn"] == "AccessLog.Arn"
+        assert "\n" not in settings["Format"]
+        assert json.loads(settings["Format"])["id"] == "$context.requestId"
+
+
+def test_the_accounts_own_setting_is_left_alone_unless_asked_for_and_outlives_the_stack(
+    deployed: Deployed,
+) -> None:
+    assert "ApiGatewayAccount" not in deployed(AccessLogs="account-ready").resources
+    account = deployed(AccessLogs="set-account-role").resources["ApiGatewayAccount"]
+    assert account["DeletionPolicy"] == "Retain"
+
+
+# --- The APIs ---
+
+
+def test_both_apis_are_throttled(deployed: Deployed) -> None:
+    engine = deployed(ApiRateLimit=7, ApiBurstLimit=9)
+    limits = {"ThrottlingRateLimit": 7, "ThrottlingBurstLimit": 9}
+    assert engine["RestAPI"]["MethodSettings"] == [{"ResourcePath": "/*", "HttpMethod": "*", **limits}]
+    assert engine["WebsocketAPIStage"]["DefaultRouteSettings"] == limits
+
+
+def test_there_is_no_stage_but_the_throttled_one(expanded: Resolved) -> None:
+    """Left to itself SAM adds one that is named Stage, open to all."""
+    [stage] = expanded.of_type("ApiGateway::Stage").values()
+    assert stage["StageName"] == "api"
+    assert stage["MethodSettings"]
+    [deployment] = expanded.of_type("ApiGateway::Deployment").values()
+    assert "StageName" not in deployment
+
+
+def test_the_api_is_regional_and_goes_by_the_stacks_name(engine: Resolved) -> None:
+    assert engine["RestAPI"]["EndpointConfiguration"] == "REGIONAL"
+    assert engine["RestAPI"]["Name"] == engine["RestAPI"]["DefinitionBody"]["info"]["title"] == "stack"
+
+
+# --- The emulator ---
+
+
+def test_on_the_emulator_everything_is_at_its_endpoint(emulated: Resolved) -> None:
+    given = variables(emulated)
+    assert given["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
+    assert given["WEBSOCKET_ENDPOINT"] == "http://127.0.0.1:4566/_aws/execute-api/WebsocketAPI/api"
+    assert given["WEBSOCKET_URL"] == "ws://127.0.0.1:4566/_aws/execute-api/WebsocketAPI/api"
+    assert emulated.outputs["WebSocketUrl"] == given["WEBSOCKET_URL"]
+    assert emulated.outputs["HttpUrl"] == "http://127.0.0.1:4566/_aws/execute-api/RestAPI/api"
+
+
+def test_on_aws_nobody_is_told_of_another_endpoint(engine: Resolved) -> None:
+    assert "AWS_ENDPOINT_URL" not in variables(engine)
+
+
+def test_a_stage_is_there_either_way_and_a_deployment_only_where_it_is_known(
+    engine: Resolved, emulated: Resolved
+) -> None:
+    """And nothing that is there refers to what is not."""
+    assert engine.of_type("ApiGatewayV2::Stage").keys() == {"WebsocketAPIStage"}
+    assert emulated.of_type("ApiGatewayV2::Stage").keys() == {"EmulatorSocketStage"}
+    assert emulated["EmulatorSocketStage"]["StageName"] == engine["WebsocketAPIStage"]["StageName"]
+    assert not emulated.of_type("ApiGatewayV2::Deployment")
+    gone = engine.resources.keys() - emulated.resources.keys()
+    assert gone == {"WebsocketAPIStage", "WebsocketAPIDeployment"}
+    assert not any(name in json.dumps(emulated.resources) for name in gone)
+
+
+# --- Alarms and the dashboard ---
+
+
+def written(out: str) -> set[str]:
+    """The metrics in lines of CloudWatch's embedded metric format."""
+    lines = [json.loads(line) for line in out.splitlines()]
+    directives = [directive for line in lines for directive in line["_aws"]["CloudWatchMetrics"]]
+    assert all(item["Namespace"] == NAMESPACE and item["Dimensions"] == [[]] for item in directives)
+    return {metric["Name"] for item in directives for metric in item["Metrics"]}
+
+
+@pytest.fixture
+def our_metrics(capsys: pytest.CaptureFixture[str]) -> set[str]:
+    metrics = CloudWatchMetrics(NAMESPACE)
+    metrics.confirmed(3000)
+    metrics.failed()
+    metrics.shards_without_relay(0)
+    return written(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("alarm", "metric", "threshold", "missing"),
+    [
+        ("OrdersOldestMessageAlarm", "AWS/SQS ApproximateAgeOfOldestMessage", 120, "notBreaching"),
+        ("DeadLettersAlarm", "AWS/SQS ApproximateNumberOfMessagesVisible", 0, "notBreaching"),
+        ("ConfirmP99Alarm", f"{NAMESPACE} TimeToConfirm", 15000, "notBreaching"),
+        ("RelayGoneAlarm", f"{NAMESPACE} ShardsWithoutRelay", 0, "breaching"),  # silence is as bad
+        ("ApiErrorsAlarm", "AWS/ApiGateway 5XXError", 0.01, "notBreaching"),
+        ("ProcessOrderErrorsAlarm", "AWS/Lambda Errors", 0, "notBreaching"),
+        ("ProcessOrderThrottlesAlarm", "AWS/Lambda Throttles", 0, "notBreaching"),
+    ],
+)
+def test_an_alarm_watches_each_thing_that_an_operator_must_know(
+    engine: Resolved, alarm: str, metric: str, threshold: float, missing: str
+) -> None:
+    found = engine[alarm]
+    assert f"{found['Namespace']} {found['MetricName']}" == metric
+    assert (found["Threshold"], found["TreatMissingData"]) == (threshold, missing)
+    assert found["ComparisonOperator"] == "GreaterThanThreshold"
+
+
+def test_the_relay_is_missed_after_three_minutes(engine: Resolved) -> None:
+    alarm = engine["RelayGoneAlarm"]
+    assert alarm["Period"] * alarm["EvaluationPeriods"] == 180
+
+
+def test_every_function_has_its_alarms_for_errors_and_throttles(engine: Resolved) -> None:
+    for name, function in engine.of_type("Serverless::Function").items():
+        for metric in ("Errors", "Throttles"):
+            alarm = engine[f"{name}{metric}Alarm"]
+            assert alarm["MetricName"] == metric
+            assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": function["FunctionName"]}]
+
+
+def test_every_alarm_is_told_when_it_goes_and_when_it_is_over(engine: Resolved) -> None:
+    alarms = engine.of_type("CloudWatch::Alarm").values()
+    assert len(alarms) == 5 + 2 * len(engine.of_type("Serverless::Function"))
+    assert all(alarm["AlarmActions"] == alarm["OKActions"] == ["AlarmTopic"] for alarm in alarms)
+    assert all(alarm["AlarmDescription"] for alarm in alarms)
+
+
+def test_an_alarm_reaches_its_reader(deployed: Deployed) -> None:
+    """CloudWatch may publish under the topic's key, which it never may under the one of SNS itself."""
+    engine = deployed()
+    assert engine["AlarmSubscription"]["Endpoint"] == "someone@example.com"
+    uses = {item["Sid"]: item for item in engine["Key"]["KeyPolicy"]["Statement"]}
+    assert uses["Alarms"]["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert "AlarmSubscription" not in deployed(AlarmEmail="").resources
+
+
+def test_our_metrics_are_those_that_the_functions_write(engine: Resolved, our_metrics: set[str]) -> None:
+    alarms = engine.of_type("CloudWatch::Alarm").values()
+    watched = {alarm["MetricName"] for alarm in alarms if alarm["Namespace"] == NAMESPACE}
+    shown = {metric[1] for _, metric in drawn(engine) if metric[0] == NAMESPACE}
+    assert watched <= our_metrics
+    assert shown == our_metrics
+
+
+def drawn(engine: Resolved) -> list[tuple[str, list[Any]]]:
+    """Each line of the dashboard's: its widget's title, and its metric."""
+    body = json.loads(engine["Dashboard"]["DashboardBody"])
+    return [
+        (widget["properties"]["title"], metric)
+        for widget in body["widgets"]
+        for metric in widget["properties"]["metrics"]
+    ]
+
+
+def test_the_dashboard_shows_every_function_and_both_queues(engine: Resolved) -> None:
+    dimensions = {(metric[2], metric[3]) for _, metric in drawn(engine) if len(metric) > 4}
+    for name, function in engine.of_type("Serverless::Function").items():
+        assert (("FunctionName", function["FunctionName"]) in dimensions) == (name != "Migrate")
+    assert {("QueueName", "OrdersQueue.QueueName"), ("QueueName", "OrdersDlq.QueueName")} <= dimensions
+
+
+def test_the_widgets_fill_the_dashboard_without_a_gap_or_an_overlap(engine: Resolved) -> None:
+    widgets = json.loads(engine["Dashboard"]["DashboardBody"])["widgets"]
+    taken = [
+        (x, y)
+        for widget in widgets
+        for x in range(widget["x"], widget["x"] + widget["width"])
+        for y in range(widget["y"], widget["y"] + widget["height"])
+    ]
+    assert sorted(taken) == [(x, y) for x in range(24) for y in range(max(y for _, y in taken) + 1)]
+
+
+# --- Outputs ---
+
+
+def test_what_a_client_and_the_deployment_need_is_said(engine: Resolved) -> None:
+    assert (
+        engine.outputs.items()
+        >= {
+            "OrdersQueueUrl": "OrdersQueue",
+            "OrdersDlqUrl": "OrdersDlq",
+            "MigrateFunction": engine["Migrate"]["FunctionName"],
+            "AlarmTopicArn": "AlarmTopic",
+        }.items()
+    )
+    assert engine.outputs["DashboardUrl"].endswith("#dashboards/dashboard/Dashboard")
