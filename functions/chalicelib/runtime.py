@@ -237,11 +237,13 @@ class Runtime:
 
         return RelayKeeper(self.registry, self.launcher, self.metrics)
 
-    async def health(self) -> Health:
-        """Whether Postgres, Redis and the queue answer, and what the dead letters come to."""
+    @cached_property
+    def health(self) -> Callable[[], Coroutine[Any, Any, Health]]:
+        """`await health()`: whether the servers answer, and what the dead letters come to."""
         from .services.health import check_health
 
-        return await check_health(
+        return partial(
+            check_health,
             {"database": self.store.check, "redis": self.events.check, "queue": self.queue.check},
             self.dead_letters.summary if self.config.orders_dlq_url else None,
         )

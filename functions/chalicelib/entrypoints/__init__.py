@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["http", "migrate", "notify", "prepare", "process", "submit", "sweep"]
 
 FUNCTIONS = {  # what Lambda calls → its entrypoint, and the runtime's parts that it uses
-    "app.app": ("submit", ("submission", "quoting", "socket_settings", "dead_letters")),
+    "app.app": ("submit", ("submission", "quoting", "socket_settings", "health")),
     "app.process_order": ("process", ("execution", "queue")),
     "app.on_ws_connect": ("notify", ("sockets",)),
     "app.on_ws_message": ("notify", ("sockets",)),

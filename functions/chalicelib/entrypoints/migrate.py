@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from .. import runtime
+
+log = logging.getLogger(__name__)
 
 WAKING_S = 60.0  # a database that sleeps while nobody uses it takes up to half of that
 
 
 def migrate() -> dict[str, Any]:
     """Bring the database to this version's schema: `{"applied": [name, …]}`."""
-    return {"applied": runtime.current().migrate(patience_s=WAKING_S)}
+    applied = runtime.current().migrate(patience_s=WAKING_S)
+    log.info("applied: %s", ", ".join(applied) or "nothing was missing")
+    return {"applied": applied}

@@ -1,0 +1,235 @@
+"""Each function imports what it uses while it starts, and nothing else: seen in processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import app as functions
+import pytest
+from chalice.app import Chalice
+from chalicelib.adapters.database import Database
+from chalicelib.adapters.redis_pool import connect
+from chalicelib.adapters.registry import RedisRegistry
+from chalicelib.adapters.store import PostgresStore, StoreSettings
+from chalicelib.domain.order import Terms
+from chalicelib.domain.tokens import find_token
+from chalicelib.entrypoints import FUNCTIONS
+from chalicelib.services.ports import Following, NewOrder
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from local.services import Endpoints
+from local.triggers.events import schedule_event
+from tests.infra.cold_start import NEEDS, NOWHERE, Start, start
+
+SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
+CLIENT = "127.0.0.1"
+SOCKET = {
+    "apiId": "api",
+    "domainName": "api.example",
+    "stage": "api",
+    "connectionId": "socket",
+    "identity": {"sourceIp": CLIENT},
+}
+
+
+class Aws(BaseHTTPRequestHandler):
+    """As much of AWS as the functions call: SQS, Lambda, Secrets Manager and @connections, all content."""
+
+    secrets: dict[str, str] = {}  # noqa: RUF012  (set by the fixture)
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        match self.headers.get("X-Amz-Target", "").partition("."):
+            case ("secretsmanager", _, _):
+                arn = json.loads(body)["SecretId"]
+                self._answer(200, {"ARN": arn, "SecretString": self.secrets[arn]})
+            case ("AmazonSQS", _, "SendMessageBatch"):
+                entries = json.loads(body)["Entries"]
+                self._answer(200, {"Successful": [{"Id": entry["Id"]} for entry in entries], "Failed": []})
+            case ("AmazonSQS", _, _):
+                self._answer(200, {"Attributes": {"QueueArn": "arn:aws:sqs:us-east-1:000000000000:orders"}})
+            case _:
+                self._answer(202 if "/functions/" in self.path else 200)
+
+    def _answer(self, status: int, body: dict[str, Any] | None = None) -> None:
+        text = b"" if body is None else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/x-amz-json-1.1")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Aws) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join(5)
+
+
+@pytest.fixture(scope="module")
+def environ(aws: str, database_url: str, services: Endpoints) -> dict[str, str]:
+    """A deployed function's environment; the servers' passwords are in secrets."""
+    database = conninfo_to_dict(database_url)
+    redis = urlsplit(services.redis_url)
+    logins = {
+        "DATABASE_SECRET": (database.pop("user"), database.pop("password")),
+        "REDIS_SECRET": (redis.username or "default", unquote(redis.password or "")),
+    }
+    for name, (username, password) in logins.items():
+        Aws.secrets[NOWHERE[name]] = json.dumps({"username": username, "password": password})
+    return {
+        "DATABASE_URL": make_conninfo(**database),
+        "REDIS_URL": redis._replace(netloc=redis.netloc.rpartition("@")[2]).geturl(),
+        "AWS_ENDPOINT_URL": aws,
+        "WEBSOCKET_ENDPOINT": f"{aws}/api",
+        "SIM_LATENCY": "0",
+    }
+
+
+def passwords() -> list[str]:
+    """The servers' passwords, where they have one."""
+    found = [json.loads(secret)["password"] for secret in Aws.secrets.values()]
+    assert any(found)
+    return [*filter(None, found)]
+
+
+@asynccontextmanager
+async def followed_order(database_url: str, redis_url: str) -> AsyncIterator[str]:
+    """An order that waits for a worker, and a socket that follows it and has no relay."""
+    database, redis = Database(database_url), connect(redis_url)
+    settings = StoreSettings(lease_ms=20_000, sweep_after_ms=60_000, key_ttl_s=60, max_outstanding=10_000)
+    registry = RedisRegistry(redis, shards=1, sockets_per_client=10, followings_per_socket=10)
+    try:
+        order_id = str(uuid.uuid4())
+        await PostgresStore(database, settings).create(NewOrder(order_id, Terms(SOL, USDC, 10**9, 100)))
+        await registry.connect("socket", CLIENT)
+        await registry.follow(Following("socket", order_id))
+        yield order_id
+        await registry.disconnect("socket", CLIENT)
+    finally:
+        await redis.aclose()
+        await database.close()
+
+
+def rest(method: str, route: str, body: object = None, **query: str) -> dict[str, Any]:
+    """A request as API Gateway tells of it."""
+    return {
+        "resource": route,
+        "path": route,
+        "httpMethod": method,
+        "headers": {"content-type": "application/json"},
+        "multiValueHeaders": {"content-type": ["application/json"]},
+        "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} or None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "requestContext": {"httpMethod": method, "resourcePath": route, "identity": {"sourceIp": CLIENT}},
+        "body": None if body is None else json.dumps(body),
+        "isBase64Encoded": False,
+    }
+
+
+def events(order_id: str) -> dict[str, list[dict[str, Any]]]:
+    """What each function is called with: all that it does when all is well."""
+    order: dict[str, object] = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1}
+    message = {"messageId": "message", "receiptHandle": "receipt", "body": json.dumps({"orderId": order_id})}
+    subscribe = {"action": "subscribe", "orderId": order_id}
+    return {
+        "app": [
+            rest("POST", "/api/orders/execute", order),
+            rest("GET", "/api/quote", tokenIn="SOL", tokenOut="USDC", amount="1"),
+            rest("GET", "/api/orders"),
+            rest("GET", "/openapi.json"),
+            rest("GET", "/health"),
+        ],
+        "process_order": [{"Records": [message]}],
+        "on_ws_connect": [{"requestContext": SOCKET, "queryStringParameters": {"orderId": order_id}}],
+        "on_ws_message": [
+            {"requestContext": SOCKET, "body": json.dumps(said)} for said in (order, subscribe, {"amount": 0})
+        ],
+        "on_ws_disconnect": [{"requestContext": SOCKET}],
+        "relay": [{"shard": 0}],
+        "keep_relays": [schedule_event("keep_relays")],
+        "sweep": [schedule_event("sweep")],
+        "migrate": [{}],
+    }
+
+
+@pytest.fixture(scope="module", params=NEEDS)
+def function(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def found(function: str, environ: dict[str, str], database_url: str, services: Endpoints) -> Start:
+    """The function's start and its calls, among servers that answer."""
+
+    async def call() -> Start:
+        async with followed_order(database_url, services.redis_url) as order_id:
+            return await asyncio.to_thread(start, function, events(order_id)[function], environ)
+
+    return asyncio.run(call())
+
+
+def deployed(app: Chalice) -> set[str]:
+    """The functions that Chalice makes of the app, as Lambda calls them."""
+    pure = {function.handler_string for function in app.pure_lambda_functions}
+    triggered = {source.handler_string for source in app.event_sources}
+    sockets = {handler.handler_string for handler in app.websocket_handlers.values()}
+    return {"app.app", *pure, *triggered, *sockets}
+
+
+def test_it_is_said_of_every_function_what_it_uses() -> None:
+    assert set(FUNCTIONS) == deployed(functions.app) == {f"app.{function}" for function in NEEDS}
+
+
+def test_a_start_imports_the_packages_that_the_function_needs_and_no_other(
+    found: Start, function: str
+) -> None:
+    assert found.packages == set(NEEDS[function])
+
+
+def test_a_start_imports_no_entrypoint_of_another_function(found: Start, function: str) -> None:
+    entrypoint, _ = FUNCTIONS[f"app.{function}"]
+    ours = {name for name in found.imported if name.startswith("chalicelib.entrypoints.")}
+    assert {name.rpartition(".")[2] for name in ours} - {"http"} == {entrypoint}
+
+
+def test_a_call_finds_everything_imported(found: Start) -> None:
+    assert found.late_packages == set()
+
+
+def test_the_calls_were_real_ones_and_went_well(found: Start) -> None:
+    for answer in filter(None, found.answers):
+        assert answer.get("statusCode", 200) < 300
+        assert not answer.get("batchItemFailures")
+
+
+def test_each_call_says_one_line(found: Start, function: str) -> None:
+    assert len(found.log) == len(events("")[function])
+    assert all(line.startswith("INFO:chalicelib.entrypoints.") for line in found.log)
+
+
+def test_no_line_says_a_password_or_what_a_client_said(found: Start) -> None:
+    said = "\n".join([*found.log, *found.out])
+    assert "tokenIn" not in said
+    assert not any(password in said for password in passwords())
+
+
+def test_where_lambda_does_not_say_which_function_it_is_nothing_is_imported_yet() -> None:
+    assert start("").packages == set()
