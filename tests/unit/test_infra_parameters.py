@@ -1,0 +1,157 @@
+"""Which value a parameter gets, and what a stage's file and --set may say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from infra.errors import StageError, ValidationError
+from infra.parameters import Values, check_names, choose, parse
+from infra.rollout import Version
+from infra.stages import STAGES, load, stack_name
+from infra.template import Parameter, Template, read
+
+TEMPLATE = Template(
+    "engine",
+    Path("engine.yaml"),
+    "{}",
+    {
+        "DatabaseUrl": Parameter(None, "Postgres."),
+        "AlarmEmail": Parameter("", "Who is told."),
+        "SimLatency": Parameter("1", "Scale."),
+    },
+    frozenset(),
+)
+URL = {"DatabaseUrl": "postgresql://data"}
+
+
+def test_a_value_that_was_asked_for_goes_before_an_earlier_stacks_output() -> None:
+    values = choose(TEMPLATE, {"DatabaseUrl": "postgresql://mine"}, URL)
+    assert values.given == {"DatabaseUrl": "postgresql://mine"}
+
+
+def test_an_output_fills_the_parameter_of_its_name_and_no_other() -> None:
+    assert choose(TEMPLATE, {}, {**URL, "VpcId": "vpc-1"}).given == URL
+
+
+def test_what_was_set_earlier_stays_unless_it_is_set_again() -> None:
+    assert choose(TEMPLATE, {}, URL, ["AlarmEmail", "Gone"]).kept == ("AlarmEmail",)
+    assert choose(TEMPLATE, {"AlarmEmail": ""}, URL, ["AlarmEmail"]) == Values({**URL, "AlarmEmail": ""}, ())
+
+
+def test_cloudformation_is_told_to_keep_a_value_without_being_told_the_value() -> None:
+    assert Values({"A": "1"}, ("B",)).request() == [
+        {"ParameterKey": "A", "ParameterValue": "1"},
+        {"ParameterKey": "B", "UsePreviousValue": True},
+    ]
+
+
+def test_a_value_that_nobody_gives_is_asked_for_with_what_it_means() -> None:
+    with pytest.raises(StageError, match=r"--set DatabaseUrl=…   Postgres\."):
+        choose(TEMPLATE, {}, {})
+
+
+def test_a_value_that_the_stage_wants_to_be_told_is_asked_for_once() -> None:
+    with pytest.raises(StageError, match=r"--set AlarmEmail=…   Who is told\."):
+        choose(TEMPLATE, {}, URL, required={"AlarmEmail"})
+    assert choose(TEMPLATE, {"AlarmEmail": "a@b.c"}, URL, required={"AlarmEmail"}).given["AlarmEmail"]
+    assert choose(TEMPLATE, {}, URL, ["AlarmEmail"], {"AlarmEmail"}).kept == ("AlarmEmail",)
+
+
+def test_set_takes_everything_after_the_first_equals_sign() -> None:
+    url = "postgresql://h/orders?sslmode=verify-full"
+    assert parse([f"DatabaseUrl={url}", "AlarmEmail="], [TEMPLATE]) == {"DatabaseUrl": url, "AlarmEmail": ""}
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("simlatency=0", r"no.* parameter 'simlatency'.* Did you mean SimLatency\? They are: AlarmEmail, "),
+        ("SimLatency", r"'SimLatency' has no `=`"),
+    ],
+)
+def test_a_set_that_means_nothing_is_refused_with_what_could_be_meant(setting: str, message: str) -> None:
+    with pytest.raises(StageError, match=f"(?i){message}"):
+        parse([setting], [TEMPLATE])
+
+
+def test_a_stages_file_that_names_an_unknown_parameter_is_refused() -> None:
+    with pytest.raises(StageError, match=r'gives "engine" Simlatency, which engine\.yaml does not take'):
+        check_names(TEMPLATE, ["Simlatency"])
+
+
+def test_only_values_that_differ_from_the_default_of_their_time_were_set_by_somebody() -> None:
+    before = Version("{}", {"A": "1", "B": "x", "C": "****"}, {"A": "1", "B": ""})
+    assert before.set_earlier == ["B", "C"]
+    assert before.values() == Values({"A": "1", "B": "x"}, ("C",))
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in STAGES.glob("*.json")))
+def test_each_stage_names_only_parameters_that_its_templates_have(name: str) -> None:
+    stage = load(name)
+    for part in stage.parts:
+        check_names(read(part), (*stage.parameters[part], *stage.required[part]))
+
+
+def test_stages_differ_in_their_values_alone_and_hold_no_account_region_or_secret() -> None:
+    dev, prod = load("dev"), load("prod")
+    assert dev.parts == prod.parts == ("network", "data", "engine")
+    assert prod.protected and not dev.protected
+    for path in STAGES.glob("*.json"):
+        assert not any(word in path.read_text() for word in ("arn:", "us-", "eu-", "://", "@", "assword"))
+
+
+def test_values_are_written_as_cloudformation_takes_them(tmp_path: Path) -> None:
+    content = {"engine": {"SubnetIds": ["a", "b"], "RelayShards": 2, "SimLatency": 0.5, "AlarmEmail": None}}
+    (tmp_path / "mine.json").write_text(json.dumps(content))
+    stage = load("mine", tmp_path)
+    assert stage.parameters["engine"] == {"SubnetIds": "a,b", "RelayShards": "2", "SimLatency": "0.5"}
+    assert stage.required["engine"] == {"AlarmEmail"}
+    assert not stage.protected
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("nope", None, "There is no stage 'nope'; there are other"),
+        ("dev-data", None, "can't be a stage's name"),  # it would be the data of `dev`
+        ("other", "[", "is not an object of objects"),
+        ("other", '{"engine": 1}', "is not an object of objects"),
+        ("other", '{"engine": {}, "dns": {}}', "names dns; the templates are network, data, engine"),
+        ("other", '{"network": {}}', 'has no "engine"'),
+    ],
+)
+def test_a_stage_that_is_none_is_refused(
+    name: str, content: str | None, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "other.json").write_text(content or "{}")
+    with pytest.raises(StageError, match=message):
+        load(name, tmp_path)
+
+
+def test_the_engines_stack_has_the_stages_name_and_the_others_their_parts() -> None:
+    assert [stack_name("dev", part) for part in ("engine", "data")] == [
+        "order-engine-dev",
+        "order-engine-dev-data",
+    ]
+
+
+def test_a_template_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text("Resources: [")
+    with pytest.raises(ValidationError, match=r"data\.yaml can't be read"):
+        read("data", tmp_path / "data.yaml")
+
+
+def test_only_functions_of_the_package_get_its_location() -> None:
+    resources = {
+        "Relay": {"Type": "AWS::Serverless::Function", "Properties": {}},
+        "Queue": {"Type": "AWS::SQS::Queue"},
+    }
+    template = Template(
+        "engine", Path("template.json"), json.dumps({"Resources": resources}), {}, frozenset()
+    )
+    placed = json.loads(template.with_code("s3://bucket/key").text)["Resources"]
+    assert placed["Relay"]["Properties"] == {"CodeUri": "s3://bucket/key"}
+    assert placed["Queue"] == {"Type": "AWS::SQS::Queue"}
