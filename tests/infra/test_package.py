@@ -42,7 +42,7 @@ def test_every_function_is_in_the_template_and_no_other(functions: dict[str, dic
 
 
 def test_what_the_template_adds_to_is_what_chalice_wrote(merged: dict[str, Any]) -> None:
-    """A resource without a type is one that Chalice names otherwise, so that what is merged hangs in the air."""
+    """A resource without a type is one that Chalice names otherwise, so that nothing comes of it."""
     assert all("Type" in resource for resource in merged["Resources"].values())
 
 
