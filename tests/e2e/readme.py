@@ -1,22 +1,26 @@
-"""The README as a test reads it: its blocks, its tables, its links."""
+"""The README, and that of infra/, as a test reads them: blocks, tables, links."""
 
 from __future__ import annotations
 
 import re
 from functools import cache
+from pathlib import Path
 
 from local import ROOT
 
+FRONT = ROOT / "README.md"
+INFRA = ROOT / "infra" / "README.md"
+
 
 @cache
-def text() -> str:
+def text(document: Path = FRONT) -> str:
     """All of it."""
-    return (ROOT / "README.md").read_text()
+    return document.read_text()
 
 
-def blocks(language: str) -> list[str]:
+def blocks(language: str, document: Path = FRONT) -> list[str]:
     """The contents of the blocks that are fenced as `language`."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", text(), re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```$", text(document), re.MULTILINE | re.DOTALL)
 
 
 def section(title: str) -> str:
@@ -32,12 +36,13 @@ def in_tables(part: str, pattern: str) -> list[str]:
     return [span for span in re.findall(r"`([^`]+)`", rows) if re.fullmatch(pattern, span)]
 
 
-def links() -> list[str]:
+def links(document: Path) -> list[str]:
     """Where it links to."""
-    return re.findall(r"\]\(([^)\s]+)\)", text())
+    return re.findall(r"\]\(([^)\s]+)\)", text(document))
 
 
-def anchors() -> set[str]:
+def anchors(document: Path) -> set[str]:
     """The headings, as links name them."""
-    titles = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text(), flags=re.DOTALL), re.MULTILINE)
+    prose = re.sub(r"```.*?```", "", text(document), flags=re.DOTALL)
+    titles = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}

@@ -58,15 +58,17 @@ def test_the_table_of_events_names_every_field(status: str) -> None:
     assert FIELDS.get(status, FIRST | RETRY) <= said
 
 
-def test_every_link_leads_somewhere() -> None:
-    for link in readme.links():
+@pytest.mark.parametrize("document", [readme.FRONT, readme.INFRA], ids=["front", "infra"])
+def test_every_link_leads_somewhere(document: Path) -> None:
+    for link in readme.links(document):
         path, _, anchor = link.partition("#")
         if "://" not in path:
-            assert not path or (ROOT / path).exists(), link
-            assert not anchor or path or anchor in readme.anchors(), link
+            target = document.parent / path if path else document
+            assert target.exists(), link
+            assert not anchor or anchor in readme.anchors(target), link
 
 
-@pytest.mark.parametrize("block", readme.blocks("bash"))
+@pytest.mark.parametrize("block", [*readme.blocks("bash"), *readme.blocks("sh", readme.INFRA)])
 def test_what_needs_docker_or_aws_is_at_least_well_formed(block: str) -> None:
     subprocess.run(["bash", "-n"], input=block, text=True, check=True, timeout=10)
 
