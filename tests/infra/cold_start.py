@@ -21,6 +21,8 @@ from typing import Any
 
 import click
 
+from infra.packaging import build
+
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = ROOT / "functions"
 STARTED = Path(__file__).with_name("started.py")
@@ -125,9 +127,9 @@ def alone_ms(packages: Sequence[str]) -> float:
 
 @click.command()
 @click.option("--times", default=5, show_default=True, help="Processes for each figure.")
-@click.option("--package", type=click.Path(path_type=Path), help="A deployment.zip to measure, too.")
-def main(times: int, package: Path | None) -> None:
-    """Print the table, and the package's size."""
+@click.option("--package", is_flag=True, help="Build the package and print its size, too.")
+def main(times: int, package: bool) -> None:
+    """Print what each function's start takes."""
     print("| function | start | alone | ratio | no bytecode | modules |")
     print("|---|--:|--:|--:|--:|--:|")
     for function, needed in NEEDS.items():
@@ -138,7 +140,7 @@ def main(times: int, package: Path | None) -> None:
         modules = len(starts[0].imported)
         print(f"| {function} | {took:.0f} | {alone:.0f} | {took / alone:.2f} | {bare:.0f} | {modules} |")
     if package:
-        print(f"\n{package.name}: {size(package)}")
+        print(f"\n{size()}")
 
 
 def bare_ms(function: str) -> float:
@@ -147,11 +149,11 @@ def bare_ms(function: str) -> float:
         return start(function, options=["-B", "-X", f"pycache_prefix={nothing}"]).ms
 
 
-def size(package: Path) -> str:
-    """How large a package is, zipped and not."""
-    from infra.archive import unpacked_size
-
-    return f"{package.stat().st_size / 2**20:.1f} MB, unpacked {unpacked_size(package) / 2**20:.1f} MB"
+def size() -> str:
+    """How large the package is that all functions share."""
+    with tempfile.TemporaryDirectory() as folder:
+        package = build(Path(folder))
+        return f"The package: {package.size / 2**20:.1f} MB, unpacked {package.unpacked / 2**20:.1f} MB."
 
 
 if __name__ == "__main__":
