@@ -1,0 +1,153 @@
+"""Every deployed function, led through all that makes it call AWS: what goes well, and what does not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import app as functions
+from chalicelib import runtime
+from chalicelib.config import Config
+from chalicelib.domain.order import Terms
+from chalicelib.domain.tokens import find_token
+from chalicelib.services.ports import NewOrder
+
+from local.triggers.events import schedule_event
+from tests.infra.recorder import Permission, Recorder
+from tests.rest import call, submit
+
+SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
+ORDER = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1}
+SOON_S = 20.0
+
+
+class Context:
+    """What the functions ask Lambda's context for."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 10_500  # of which a relay keeps ten seconds to hand over in
+
+
+class Conduct:
+    """Leads one function at a time, in an engine that is as new as a cold start's."""
+
+    def __init__(self, config: Config, recorder: Recorder, sqs: Any) -> None:
+        self._config = config
+        self._recorder = recorder
+        self._sqs = sqs
+        self._order_id = str(uuid.uuid4())
+
+    async def all(self) -> dict[str, set[Permission]]:
+        """What each function needs for what it calls."""
+        leads: dict[str, Callable[[set[Permission]], None]] = {
+            "Migrate": self.migrate,
+            "APIHandler": self.api_handler,
+            "Sweep": self.sweep,  # while the order waits
+            "ProcessOrder": self.process_order,
+            "WebsocketConnect": self.websocket_connect,
+            "WebsocketMessage": self.websocket_message,
+            "KeepRelays": self.keep_relays,
+            "Relay": self.relay,
+            "WebsocketDisconnect": self.websocket_disconnect,
+        }
+        needed = {}
+        async with self._engine():
+            await self._place_order()
+        for name, lead in leads.items():
+            async with self._engine():
+                with self._recorder.noting() as noted:
+                    await asyncio.to_thread(lead, noted)
+                    needed[name] = {*noted}
+        return needed
+
+    @asynccontextmanager
+    async def _engine(self) -> AsyncIterator[None]:
+        runtime.start(self._config, loop=asyncio.get_running_loop())
+        try:
+            yield
+        finally:
+            await runtime.stop()
+
+    async def _place_order(self) -> None:
+        """One that waits, and that nobody has queued."""
+        await runtime.current().store.create(NewOrder(self._order_id, Terms(SOL, USDC, 10**9, 100)))
+
+    def migrate(self, noted: set[Permission]) -> None:
+        assert functions.migrate({}, Context()) == {"applied": []}
+
+    def api_handler(self, noted: set[Permission]) -> None:
+        self._sqs.send_message(QueueUrl=self._config.orders_dlq_url, MessageBody="{}")  # for /health to count
+        for route in ("/", "/openapi.json", "/health", "/api/orders"):
+            assert call("GET", route).status == 200, route
+        query = {name: [str(value)] for name, value in ORDER.items()}
+        assert call("GET", "/api/quote", query=query).status == 200
+        key = {"idempotency-key": str(uuid.uuid4())}
+        assert [submit(headers=key).status for _ in range(2)] == [202, 200]
+        order_id = submit().body["orderId"]
+        assert call("GET", "/api/orders/{order_id}", order_id=order_id).status == 200
+
+    def process_order(self, noted: set[Permission]) -> None:
+        """One order that is confirmed, and a message that stays in the queue."""
+        assert self._process(json.dumps({"orderId": self._order_id})) == []
+        assert len(self._process("{}")) == 1
+
+    def sweep(self, noted: set[Permission]) -> None:
+        deadline = time.monotonic() + SOON_S
+        while not any(action == "sqs:SendMessage" for action, _ in noted):
+            assert time.monotonic() < deadline, noted
+            functions.sweep(schedule_event("sweep"), Context())
+
+    def websocket_connect(self, noted: set[Permission]) -> None:
+        assert self._socket("connect") == {"statusCode": 200}
+        assert self._socket("connect", query={"orderId": self._order_id}) == {"statusCode": 200}
+
+    def websocket_message(self, noted: set[Permission]) -> None:
+        """What a client may say, what is no JSON, and what a socket says that nobody knows."""
+        subscribe = json.dumps({"action": "subscribe", "orderId": self._order_id})
+        for text in (json.dumps(ORDER), '{"action": "ping"}', subscribe, "?"):
+            assert self._socket("message", text) == {"statusCode": 200}
+        self._socket("message", '{"action": "ping"}', connection="unknown")
+
+    def keep_relays(self, noted: set[Permission]) -> None:
+        functions.keep_relays(schedule_event("keep_relays"), Context())
+
+    def relay(self, noted: set[Permission]) -> None:
+        """The socket is told of the orders that it follows since it connected, and the relay's time is up."""
+        assert functions.relay({"shard": 0}, Context()) == {"shard": 0, "handedOver": True}
+
+    def websocket_disconnect(self, noted: set[Permission]) -> None:
+        assert self._socket("disconnect") == {"statusCode": 200}
+
+    def _process(self, body: str) -> list[Any]:
+        """What of a batch of one message is left in the queue."""
+        queue = self._config.orders_queue_url
+        self._sqs.purge_queue(QueueUrl=queue)
+        self._sqs.send_message(QueueUrl=queue, MessageBody=body)
+        [message] = self._sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
+        record = {
+            "messageId": message["MessageId"],
+            "receiptHandle": message["ReceiptHandle"],
+            "body": message["Body"],
+            "eventSource": "aws:sqs",
+        }
+        left: list[Any] = functions.process_order({"Records": [record]}, Context())["batchItemFailures"]
+        return left
+
+    def _socket(
+        self, kind: str, text: str = "", *, query: dict[str, str] | None = None, connection: str = "socket"
+    ) -> Any:
+        context = {
+            "apiId": "api",
+            "domainName": "api.example",
+            "stage": "api",
+            "connectionId": connection,
+            "identity": {"sourceIp": "127.0.0.1"},
+        }
+        event = {"requestContext": context, "queryStringParameters": query, "body": text}
+        functions.app.websocket_api.configure("api.example", "api")  # or Chalice looks for an AWS_REGION
+        return getattr(functions, f"on_ws_{kind}")(event, Context())

@@ -1,0 +1,102 @@
+"""What the functions ask of AWS, as permissions: every call of boto3 is noted before it is sent.
+
+SQS is a real one. Lambda, Secrets Manager and @connections are answered here, without a network.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.model import OperationModel
+
+OTHERWISE_NAMED = {  # operation → action, where IAM's name for it is not the operation's own
+    "SendMessageBatch": "SendMessage",
+    "DeleteMessageBatch": "DeleteMessage",
+    "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
+    "Invoke": "InvokeFunction",
+    "PostToConnection": "ManageConnections",
+    "DeleteConnection": "ManageConnections",
+}
+PREFIXES = {"apigatewaymanagementapi": "execute-api"}
+ACCOUNT = "REGION:ACCOUNT"  # as the resolved template calls the two
+
+
+class Permission(NamedTuple):
+    action: str
+    resource: str
+
+
+class Recorder:
+    """Notes calls while `listening`; `queues` are the real queues' ARNs in the template, by URL."""
+
+    def __init__(self, queues: Mapping[str, str], secrets: Mapping[str, Mapping[str, str]]) -> None:
+        self.operations: set[str] = set()
+        self._queues = queues
+        self._secrets = secrets
+        self._noted: set[Permission] = set()
+
+    @contextmanager
+    def listening(self, keys: Mapping[str, str]) -> Iterator[None]:
+        """Every client that is made meanwhile, by the engine or for it, is heard."""
+        session = boto3.Session(**keys)
+        session.events.register("before-parameter-build", self._note)
+        session.events.register("before-send.secrets-manager", self._tell_secret)
+        session.events.register("before-send.lambda", lambda request, **_: _answer(request, 202))
+        session.events.register(
+            "before-send.apigatewaymanagementapi", lambda request, **_: _answer(request, 200)
+        )
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(boto3, "DEFAULT_SESSION", session)
+            yield
+
+    @contextmanager
+    def noting(self) -> Iterator[set[Permission]]:
+        """What is needed for the calls that are made meanwhile."""
+        self._noted = set()
+        try:
+            yield self._noted
+        finally:
+            self._noted = set()
+
+    def _note(self, params: Mapping[str, Any], model: OperationModel, **_: Any) -> None:
+        operation, service = model.name, model.service_model.service_name
+        action = f"{PREFIXES.get(service, service)}:{OTHERWISE_NAMED.get(operation, operation)}"
+        self.operations.add(operation)
+        self._noted.add(Permission(action, self._resource(params, model)))
+
+    def _resource(self, params: Mapping[str, Any], model: OperationModel) -> str:
+        match params:
+            case {"QueueUrl": url}:
+                return self._queues[url]
+            case {"FunctionName": name}:
+                return f"arn:aws:lambda:{ACCOUNT}:function:{name}"
+            case {"SecretId": arn}:
+                return str(arn)
+            case {"ConnectionId": _}:
+                method = model.http["method"]
+                return f"arn:aws:execute-api:{ACCOUNT}:WebsocketAPI/api/{method}/@connections/*"
+        raise AssertionError(f"{model.name} of {params} is on nothing that is known")
+
+    def _tell_secret(self, request: Any, **_: Any) -> AWSResponse:
+        arn = json.loads(request.body)["SecretId"]
+        return _answer(request, 200, {"ARN": arn, "SecretString": json.dumps(self._secrets[arn])})
+
+
+class _Body(io.BytesIO):
+    """A body as urllib3 gives it."""
+
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
+def _answer(request: Any, status: int, body: Mapping[str, Any] | None = None) -> AWSResponse:
+    text = b"" if body is None else json.dumps(body).encode()
+    headers = {"content-type": "application/x-amz-json-1.1", "content-length": str(len(text))}
+    return AWSResponse(request.url, status, headers, _Body(text))

@@ -1,0 +1,245 @@
+"""Least privilege: a function's role allows what its code calls, what Lambda does for it, and no more."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+from botocore import xform_name
+from botocore.session import get_session
+from chalicelib.config import Config
+from psycopg.conninfo import conninfo_to_dict
+
+from infra.packaging import FUNCTIONS
+from local.endpoints import local_credentials
+from local.services import Endpoints
+from tests.infra.conduct import Conduct
+from tests.infra.conftest import Deployed
+from tests.infra.recorder import Permission, Recorder
+from tests.infra.resolved import Resolved
+
+NAMES = [
+    "APIHandler",
+    "ProcessOrder",
+    "WebsocketConnect",
+    "WebsocketMessage",
+    "WebsocketDisconnect",
+    "Relay",
+    "KeepRelays",
+    "Sweep",
+    "Migrate",
+]
+
+# What Lambda itself does under a function's role.
+LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")  # with the group, which is there before the function
+POLLING = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")  # the event source mapping
+INTERFACES = (  # to attach it to its subnets
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+)
+
+# What the adapters can do and no function does: `dlq` does it, for a person who has leave of their own.
+OPERATORS = {"ChangeMessageVisibilityBatch", "DeleteMessageBatch"}
+
+
+def lambdas_own(function: str) -> set[Permission]:
+    found = {Permission(action, f"{function}Log.Arn") for action in LOGS}
+    if function == "ProcessOrder":
+        found |= {Permission(action, "OrdersQueue.Arn") for action in POLLING}
+    return found
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def statements(engine: Resolved, function: str) -> list[dict[str, Any]]:
+    """Those of the function's role."""
+    return [
+        statement
+        for policy in engine[f"{function}Role"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def allowed(engine: Resolved, function: str) -> list[Permission]:
+    found = statements(engine, function)
+    assert all(statement["Effect"] == "Allow" for statement in found)
+    return [
+        Permission(action, resource)
+        for statement in found
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    ]
+
+
+# --- The code's calls ---
+
+
+@pytest.fixture(scope="module")
+def queues(services: Endpoints) -> Iterator[list[str]]:
+    """Two queues that nobody else uses."""
+    sqs = boto3.client("sqs", endpoint_url=services.aws_endpoint_url, **keys())
+    urls = [sqs.create_queue(QueueName=f"policies-{uuid.uuid4().hex}")["QueueUrl"] for _ in range(2)]
+    yield urls
+    for url in urls:
+        sqs.delete_queue(QueueUrl=url)
+
+
+def keys() -> dict[str, str]:
+    given = local_credentials({})
+    return {
+        "region_name": given["AWS_DEFAULT_REGION"],
+        "aws_access_key_id": given["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": given["AWS_SECRET_ACCESS_KEY"],
+    }
+
+
+@pytest.fixture(scope="module")
+def config(engine: Resolved, database_url: str, services: Endpoints, queues: list[str]) -> Config:
+    """A deployed function's settings, with servers that are there; passwords are in secrets."""
+    environment = engine.shared["Environment"]["Variables"]
+    deployed = Config.load({name: str(value) for name, value in environment.items()})
+    there = conninfo_to_dict(database_url)
+    orders, dead = queues
+    return replace(
+        deployed,
+        database_url=f"postgresql://{there['host']}:{there['port']}/{there['dbname']}",
+        # a database that no other test looks into
+        redis_url=urlsplit(services.redis_url)._replace(path="/9").geturl(),
+        aws_endpoint_url=services.aws_endpoint_url,
+        orders_queue_url=orders,
+        orders_dlq_url=dead,
+        sweep_after_ms=100,
+        sim_latency=0.0,
+    )
+
+
+@pytest.fixture(scope="module")
+def recorder(config: Config, database_url: str) -> Recorder:
+    there = conninfo_to_dict(database_url)
+    secrets = {
+        config.database_secret: {"username": there["user"], "password": there.get("password", "")},
+        config.redis_secret: {"username": "default", "password": "any"},
+    }
+    return Recorder(
+        {config.orders_queue_url: "OrdersQueue.Arn", config.orders_dlq_url: "OrdersDlq.Arn"}, secrets
+    )
+
+
+@pytest.fixture(scope="module")
+def needed(config: Config, recorder: Recorder) -> dict[str, set[Permission]]:
+    """What each function needs for what it calls, by having it call it."""
+    own = boto3.client("sqs", endpoint_url=config.aws_endpoint_url, **keys())  # its calls go unheard
+    with recorder.listening(keys()):
+        return asyncio.run(Conduct(config, recorder, own).all())
+
+
+@pytest.mark.parametrize("function", NAMES)
+def test_a_role_allows_what_its_function_calls_and_nothing_more(
+    engine: Resolved, needed: dict[str, set[Permission]], function: str
+) -> None:
+    granted = allowed(engine, function)
+    assert len(granted) == len(set(granted))
+    assert sorted(granted) == sorted(needed[function] | lambdas_own(function))
+
+
+def test_no_call_in_the_code_went_unheard(needed: dict[str, set[Permission]], recorder: Recorder) -> None:
+    """By name: whatever is called like an operation of a service that the code has a client of."""
+    trees = [ast.parse(path.read_text()) for path in FUNCTIONS.rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    clients = {
+        ast.literal_eval(node.args[0])
+        for node in nodes
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "boto3.client"
+    }
+    assert clients == {"sqs", "lambda", "apigatewaymanagementapi", "secretsmanager"}
+    operations = {
+        xform_name(operation): operation
+        for client in clients
+        for operation in get_session().get_service_model(client).operation_names
+    }
+    named = {
+        operations[node.attr] for node in nodes if isinstance(node, ast.Attribute) and node.attr in operations
+    }
+    assert named == recorder.operations | OPERATORS
+    assert not recorder.operations & OPERATORS
+
+
+def test_there_is_no_way_to_aws_but_clients(recorder: Recorder) -> None:
+    """No resource, session, waiter or paginator, whose calls the names above would not tell."""
+    used = set()
+    for path in FUNCTIONS.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                used |= {node.attr} if node.value.id == "boto3" else set()
+            assert not (isinstance(node, ast.Attribute) and node.attr in ("get_waiter", "get_paginator"))
+    assert used == {"client"}
+
+
+# --- The roles ---
+
+
+def test_every_function_is_looked_at(engine: Resolved, needed: dict[str, set[Permission]]) -> None:
+    assert sorted(engine.of_type("Serverless::Function")) == sorted(NAMES) == sorted(needed)
+
+
+def test_no_two_functions_share_a_role(engine: Resolved) -> None:
+    roles = [function["Role"] for function in engine.of_type("Serverless::Function").values()]
+    assert sorted(roles) == sorted(f"{name}.Arn" for name in engine.of_type("IAM::Role"))
+
+
+def test_only_lambda_and_only_in_this_account_takes_a_role(engine: Resolved) -> None:
+    for role in engine.of_type("IAM::Role").values():
+        assert role["AssumeRolePolicyDocument"]["Statement"] == [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "lambda.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+                "Condition": {"StringEquals": {"aws:SourceAccount": "ACCOUNT"}},
+            }
+        ]
+
+
+@pytest.mark.parametrize("function", NAMES)
+def test_no_role_has_a_wildcard_but_for_connections_whose_names_nobody_knows(
+    engine: Resolved, function: str
+) -> None:
+    for action, resource in allowed(engine, function):
+        assert "*" not in action
+        assert "*" not in resource.removesuffix("/@connections/*")
+
+
+def test_where_there_are_no_secrets_nobody_may_read_any(deployed: Deployed) -> None:
+    engine = deployed(DatabaseSecretArn="", RedisSecretArn="")
+    actions = {action for name in NAMES for action, _ in allowed(engine, name)}
+    assert not any(action.startswith("secretsmanager:") for action in actions)
+
+
+def test_a_functions_interfaces_are_lambdas_to_make_and_not_its_own(engine: Resolved) -> None:
+    """EC2 takes these actions on all resources or on none; the functions' own code is denied them."""
+    assert all(role["ManagedPolicyArns"] == ["InVpcPolicy"] for role in engine.of_type("IAM::Role").values())
+    allow, deny = engine["InVpcPolicy"]["PolicyDocument"]["Statement"]
+    assert allow == {"Effect": "Allow", "Action": [*INTERFACES], "Resource": "*"}
+    assert deny["Effect"] == "Deny"
+    assert deny["Action"] == [*INTERFACES]
+    assert deny["Condition"] == {
+        "ArnLike": {"lambda:SourceFunctionArn": "arn:aws:lambda:REGION:ACCOUNT:function:stack-*"}
+    }
+
+
+def test_without_a_vpc_nobody_may_make_interfaces(deployed: Deployed) -> None:
+    engine = deployed(SubnetIds="", SecurityGroupIds="")
+    assert not engine.of_type("IAM::ManagedPolicy")
+    assert all(role["ManagedPolicyArns"] == [] for role in engine.of_type("IAM::Role").values())
