@@ -24,7 +24,7 @@ from chalicelib.services.redrive import Redrive
 from chalicelib.services.submission import Submission
 from chalicelib.services.sweep import Sweep
 
-from tests.fakes import MemoryChain, MemoryEvents, MemorySigner, MemoryStore, MemoryVenue
+from tests.fakes import MemoryChain, MemoryEvents, MemoryMetrics, MemorySigner, MemoryStore, MemoryVenue
 from tests.statemachine.processes import Gated, Process, VirtualLoop
 from tests.statemachine.servers import SWEEP_AFTER_S, Message, NoLetters, Overdue, Sqs
 
@@ -79,6 +79,7 @@ class World:
             self.signer,
             ExecutionLimits(CONFIRM_S, max_price_impact_bps=1000, retry=RetryPolicy()),
             lambda: 0.5,
+            MemoryMetrics(),
         )
         self._workers[process] = message
         return self._start(process, self._work(process, execution, message))
