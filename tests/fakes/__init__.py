@@ -1,0 +1,42 @@
+"""The engine's ports as small real implementations in memory, for tests of the use cases.
+
+They keep the promises of `services/ports.py` and `venues/venue.py`; the contract tests in `tests/integration`
+hold the store, the registry and the relay's channel to the same tests as their real counterparts. What can go
+wrong out there is done on request: a server that is away, a swap that is dropped, a doorbell that is silent.
+"""
+
+from tests.fakes.chain import MemoryChain, MemorySigner
+from tests.fakes.channel import MemoryChannel
+from tests.fakes.crash import Crash, Fuse
+from tests.fakes.dead_letters import MemoryDeadLetters
+from tests.fakes.engine import MemoryEngine
+from tests.fakes.events import MemoryEvents
+from tests.fakes.launcher import MemoryLauncher
+from tests.fakes.metrics import MemoryMetrics
+from tests.fakes.push import MemoryPush
+from tests.fakes.queue import MemoryQueue
+from tests.fakes.redis import Redis
+from tests.fakes.registry import MemoryRegistry
+from tests.fakes.store import MemoryStore
+from tests.fakes.venue import MemoryVenue
+from tests.fakes.waiting import eventually
+
+__all__ = [
+    "Crash",
+    "Fuse",
+    "MemoryChain",
+    "MemoryChannel",
+    "MemoryDeadLetters",
+    "MemoryEngine",
+    "MemoryEvents",
+    "MemoryLauncher",
+    "MemoryMetrics",
+    "MemoryPush",
+    "MemoryQueue",
+    "MemoryRegistry",
+    "MemorySigner",
+    "MemoryStore",
+    "MemoryVenue",
+    "Redis",
+    "eventually",
+]

@@ -1,0 +1,93 @@
+"""A chain that does with transactions what a script says, and who signs for it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from collections import defaultdict, deque
+
+from chalicelib.domain.errors import AttemptFailed, BlockhashExpired
+from chalicelib.venues.venue import Landed, ProgramError, SignedTransaction, Swap, TransactionStatus
+
+
+class MemorySigner:
+    """`venues.venue.Signer` that never gives the same signature twice, so that a second signing shows."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+
+    def sign(self, swap: Swap, memo: str, blockhash: str, last_valid_block_height: int) -> SignedTransaction:
+        raw = json.dumps({"memo": memo, "minimum_out": swap.minimum_out}).encode()
+        return SignedTransaction(f"signature-{next(self._numbers)}", raw, last_valid_block_height)
+
+
+class MemoryChain:
+    """`venues.venue.Chain`. A block comes with every look at the height, and a blockhash lives for `lives`.
+
+    `script` says what becomes of the next sends: `"land"` (as do all after them), `"drop"`, `"lose reply"`
+    (it landed, and the sender is not told), `"refuse"` (a fault that says nothing of its fate), an
+    AttemptFailed it fails with on chain, or `"hang"`: it lands when `settle()` is called, if it still can.
+    While `height_known` is cleared, nobody gets a blockhash.
+    """
+
+    def __init__(self, *, lives: int = 30) -> None:
+        self.height = 1
+        self.lives = lives
+        self.sent: list[SignedTransaction] = []
+        self.statuses: dict[str, TransactionStatus] = {}
+        self.swaps: defaultdict[str, list[str]] = defaultdict(list)  # memo → signatures that landed
+        self.script: deque[str | AttemptFailed] = deque()
+        self.hanging: dict[str, SignedTransaction] = {}
+        self.away = False
+        self.height_known = asyncio.Event()
+        self.height_known.set()
+
+    async def latest_blockhash(self) -> tuple[str, int]:
+        self._reach()
+        await self.height_known.wait()
+        return f"blockhash-{self.height}", self.height + self.lives
+
+    async def block_height(self) -> int:
+        self._reach()
+        self.height += 1
+        return self.height
+
+    async def send(self, transaction: SignedTransaction) -> str:
+        self._reach()
+        if self.height > transaction.last_valid_block_height:
+            raise BlockhashExpired
+        self.sent.append(transaction)
+        fate = self.script.popleft() if self.script else "land"
+        if isinstance(fate, AttemptFailed):
+            self.statuses.setdefault(transaction.signature, ProgramError(self.height, fate))
+        elif fate in ("land", "lose reply"):
+            self._land(transaction)
+        elif fate == "hang":
+            self.hanging[transaction.signature] = transaction
+        if fate == "lose reply":
+            raise TimeoutError
+        if fate == "refuse":
+            raise AttemptFailed("The node does not want it.")
+        return transaction.signature
+
+    async def status(self, signature: str) -> TransactionStatus:
+        self._reach()
+        return self.statuses.get(signature)
+
+    def settle(self) -> None:
+        """Whatever hangs lands now, unless its blockhash has expired."""
+        for transaction in self.hanging.values():
+            if self.height <= transaction.last_valid_block_height:
+                self._land(transaction)
+        self.hanging.clear()
+
+    def _land(self, transaction: SignedTransaction) -> None:
+        if transaction.signature not in self.statuses:
+            message = json.loads(transaction.raw)
+            self.statuses[transaction.signature] = Landed(self.height, message["minimum_out"])
+            self.swaps[message["memo"]].append(transaction.signature)
+
+    def _reach(self) -> None:
+        if self.away:
+            raise OSError("no route to the chain")

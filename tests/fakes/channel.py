@@ -1,0 +1,84 @@
+"""A relay's ear and memory, in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from chalicelib.services.ports import Following, Heard
+
+from tests.fakes.redis import Redis
+
+
+class MemoryChannel:
+    """`services.ports.Channel`; a lease lasts until it is released or taken by `Redis.leases`."""
+
+    def __init__(self, redis: Redis, shard: int, fence: str) -> None:
+        self._redis = redis
+        self.shard = shard
+        self.fence = fence
+        self.listening: set[str] = set()
+        self.heard_queue: asyncio.Queue[Heard] = asyncio.Queue()
+
+    async def acquire(self) -> bool:
+        self._redis._reach()
+        return self._redis.leases.setdefault(self.shard, self.fence) == self.fence
+
+    async def release(self) -> None:
+        self._redis._reach()
+        if self._redis.leases.get(self.shard) == self.fence:
+            del self._redis.leases[self.shard]
+
+    async def followings(self) -> list[Following]:
+        self._redis._reach()
+        return [Following(*key, after) for key, after in self._redis.followings[self.shard].items()]
+
+    async def following(self, connection_id: str, order_id: str) -> Following | None:
+        self._redis._reach()
+        after = self._redis.followings[self.shard].get((connection_id, order_id))
+        return None if after is None else Following(connection_id, order_id, after)
+
+    async def connections(self) -> int:
+        self._redis._reach()
+        return len(self._redis.connections[self.shard])
+
+    async def forget(self, connection_id: str) -> None:
+        self._redis._reach()
+        self._redis.forget(self.shard, connection_id)
+
+    async def listen(self, order_id: str) -> None:
+        self.listening.add(order_id)
+
+    async def ignore(self, order_id: str) -> None:
+        self.listening.discard(order_id)
+
+    async def heard(self) -> AsyncIterator[Heard]:
+        self._redis.ears.add(self)
+        try:
+            yield Heard(missed=True)
+            while True:
+                yield await self.heard_queue.get()
+        finally:
+            self._redis.ears.discard(self)
+
+    async def told(self, followings: Sequence[Following]) -> None:
+        known = self._mine()
+        for item in followings:
+            if (item.connection_id, item.order_id) in known:
+                known[item.connection_id, item.order_id] = item.after
+
+    async def restore(self, followings: Sequence[Following]) -> None:
+        known = self._mine()
+        for item in followings:
+            if self._redis.leases.get(self.shard) == self.fence:
+                self._redis.connections[self.shard].add(item.connection_id)
+            known.setdefault((item.connection_id, item.order_id), item.after)
+
+    async def ended(self, connection_id: str, order_id: str) -> None:
+        self._mine().pop((connection_id, order_id), None)
+
+    def _mine(self) -> dict[tuple[str, str], int]:
+        """The shard's followings while the lease is held, else what nobody reads."""
+        self._redis._reach()
+        held = self._redis.leases.get(self.shard) == self.fence
+        return self._redis.followings[self.shard] if held else {}

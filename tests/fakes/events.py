@@ -1,0 +1,28 @@
+"""The doorbell in memory."""
+
+from __future__ import annotations
+
+import json
+
+from chalicelib.domain.order import Event
+from chalicelib.services.ports import Heard
+
+from tests.fakes.away import Away
+from tests.fakes.redis import Redis
+
+
+class MemoryEvents(Away):
+    """`services.ports.Events`: keeps what was published and tells the channels that listen."""
+
+    def __init__(self, redis: Redis | None = None) -> None:
+        self.redis = redis or Redis()
+        self.published: list[Event] = []
+
+    async def publish(self, event: Event) -> None:
+        self.published.append(event)
+        if self.away or self.redis.away:
+            return
+        for ear in self.redis.ears:
+            if event.order_id in ear.listening:
+                for _ in range(self.redis.rings(event)):
+                    ear.heard_queue.put_nowait(Heard(event=json.loads(json.dumps(event.to_wire()))))

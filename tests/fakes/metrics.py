@@ -1,0 +1,21 @@
+"""Metrics that are only counted."""
+
+from __future__ import annotations
+
+
+class MemoryMetrics:
+    """`services.ports.Metrics`: what was counted."""
+
+    def __init__(self) -> None:
+        self.confirmed_after_ms: list[float] = []
+        self.failures = 0
+        self.without_relay: list[int] = []
+
+    def confirmed(self, after_ms: float) -> None:
+        self.confirmed_after_ms.append(after_ms)
+
+    def failed(self) -> None:
+        self.failures += 1
+
+    def shards_without_relay(self, count: int) -> None:
+        self.without_relay.append(count)

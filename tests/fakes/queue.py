@@ -1,0 +1,21 @@
+"""The queue in memory."""
+
+from __future__ import annotations
+
+from tests.fakes.away import Away
+
+
+class MemoryQueue(Away):
+    """`services.ports.Queue`: what was sent, and what is to come again when."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self.retries: list[tuple[str, int]] = []
+
+    async def send(self, order_id: str) -> None:
+        self._reach()
+        self.sent.append(order_id)
+
+    async def retry_in(self, receipt: str, delay_ms: int) -> None:
+        self._reach()
+        self.retries.append((receipt, delay_ms))

@@ -1,0 +1,74 @@
+"""The registry of connections in memory."""
+
+from __future__ import annotations
+
+from chalicelib.domain.errors import LimitReached
+from chalicelib.services.ports import Following, Heard
+
+from tests.fakes.redis import Redis
+
+
+class MemoryRegistry:
+    """`services.ports.Registry`."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        shards: int = 1,
+        sockets_per_client: int = 2000,
+        followings_per_socket: int = 5000,
+    ) -> None:
+        self._redis = redis
+        self._shards = shards
+        self._sockets_per_client = sockets_per_client
+        self._followings_per_socket = followings_per_socket
+
+    def shard(self, connection_id: str) -> int:
+        return sum(connection_id.encode()) % self._shards
+
+    async def connect(self, connection_id: str, client: str) -> None:
+        self._redis._reach()
+        if len(self._redis.clients[client]) >= self._sockets_per_client:
+            raise LimitReached(code="TOO_MANY_CONNECTIONS", limit=self._sockets_per_client)
+        self._redis.clients[client].add(connection_id)
+        self._redis.connections[self.shard(connection_id)].add(connection_id)
+
+    async def reserve(self, following: Following) -> None:
+        self._redis._reach()
+        connection_id, order_id = following.connection_id, following.order_id
+        known, most = self._redis.followings[self.shard(connection_id)], self._followings_per_socket
+        followed = sum(key[0] == connection_id for key in known)
+        if (connection_id, order_id) not in known and followed >= most:
+            raise LimitReached(code="TOO_MANY_SUBSCRIPTIONS", limit=most, orderId=order_id)
+        known.setdefault((connection_id, order_id), following.after)
+
+    async def follow(self, following: Following) -> None:
+        await self.reserve(following)
+        key = following.connection_id, following.order_id
+        self._redis.control(self.shard(following.connection_id), Heard(follow=key))
+
+    async def unfollow(self, connection_id: str, order_id: str) -> None:
+        self._redis._reach()
+        shard, key = self.shard(connection_id), (connection_id, order_id)
+        self._redis.followings[shard].pop(key, None)
+        self._redis.control(shard, Heard(unfollow=key))
+
+    async def disconnect(self, connection_id: str, client: str) -> None:
+        self._redis._reach()
+        self._redis.clients[client].discard(connection_id)
+        self._redis.forget(self.shard(connection_id), connection_id)
+        self._redis.control(self.shard(connection_id), Heard(disconnect=connection_id))
+
+    async def knows(self, connection_id: str) -> bool:
+        self._redis._reach()
+        return connection_id in self._redis.connections[self.shard(connection_id)]
+
+    async def has_relay(self, connection_id: str) -> bool:
+        self._redis._reach()
+        return self.shard(connection_id) in self._redis.leases
+
+    async def idle_shards(self) -> list[int]:
+        self._redis._reach()
+        busy = (shard for shard, connections in self._redis.connections.items() if connections)
+        return sorted(shard for shard in busy if shard not in self._redis.leases)

@@ -1,0 +1,203 @@
+"""The store in memory, with a clock of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+
+from chalicelib.domain.errors import ClaimLost, IdempotencyConflict, LimitReached
+from chalicelib.domain.lifecycle import NEXT, TERMINAL, Status
+from chalicelib.domain.order import Event, Order
+from chalicelib.services.ports import Claim, Held, NewOrder, Transition
+from chalicelib.venues.venue import SignedTransaction
+
+from tests.fakes.away import Away
+from tests.fakes.rows import Key, Row
+
+KEPT = ("dex", "quoted_out", "minimum_out", "amount_out", "tx_hash")
+
+
+class MemoryStore(Away):
+    """`services.ports.Store`; time goes on only by `pass_time`, and each change takes a microsecond."""
+
+    def __init__(
+        self,
+        *,
+        lease_ms: int = 45_000,
+        sweep_after_ms: int = 60_000,
+        key_ttl_s: int = 86_400,
+        max_outstanding: int = 10_000,
+    ) -> None:
+        self.rows: dict[str, Row] = {}
+        self.log: dict[str, list[Event]] = {}
+        self.keys: dict[str, Key] = {}
+        self.withdrawn: set[str] = set()
+        self.reads = 0
+        self._lease = timedelta(milliseconds=lease_ms)
+        self._sweep_after = timedelta(milliseconds=sweep_after_ms)
+        self._key_ttl = timedelta(seconds=key_ttl_s)
+        self._max_outstanding = max_outstanding
+        self._now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    async def pass_time(self, seconds: float) -> None:
+        self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+
+    async def create(self, new: NewOrder) -> Event | Order:
+        self._reach()
+        now = self._tick()
+        key = self.keys.get(new.key) if new.key else None
+        if key is not None and key.expires_at >= now:
+            key.replayed = True
+            if key.terms != new.terms:
+                raise IdempotencyConflict(orderId=key.order_id)
+            return self.rows[key.order_id].order
+        if self._outstanding(new.client) >= self._max_outstanding:
+            raise LimitReached(code="TOO_MANY_ORDERS", limit=self._max_outstanding)
+        if new.key:
+            self.keys[new.key] = Key(new.id, new.terms, now + self._key_ttl)
+        order = Order(new.id, new.terms, Status.PENDING, 1, 0, now, now, client_order_id=new.key)
+        self.rows[new.id] = Row(order, due_at=now, client=new.client)
+        self.log[new.id] = []
+        return self._move(self.rows[new.id], Status.PENDING, new.terms.to_wire())
+
+    async def withdraw(self, order_id: str) -> bool:
+        self._reach()
+        row = self.rows.get(order_id)
+        told = any(key.replayed for key in self.keys.values() if key.order_id == order_id)
+        if row is None or row.fence or row.order.status is not Status.PENDING or told:
+            return False
+        del self.rows[order_id], self.log[order_id]
+        self.withdrawn.add(order_id)
+        self.keys = {name: key for name, key in self.keys.items() if key.order_id != order_id}
+        return True
+
+    async def was_withdrawn(self, order_id: str) -> bool:
+        self._reach()
+        return order_id in self.withdrawn
+
+    async def redrive(self, order_id: str) -> Event | None:
+        self._reach()
+        row = self.rows.get(order_id)
+        if row is None or row.order.status is not Status.FAILED:
+            return None
+        row.order = replace(row.order, attempt=1, error=None, code=None)
+        row.redrives += 1
+        row.transaction, row.due_at = None, self._tick()
+        return self._move(row, Status.PENDING, {"redriven": row.redrives})
+
+    async def forget_expired_keys(self) -> None:
+        self._reach()
+        self.keys = {name: key for name, key in self.keys.items() if key.expires_at >= self._now}
+
+    async def claim(self, order_id: str) -> Claim | Held | Order | None:
+        self._reach()
+        row, now = self.rows.get(order_id), self._tick()
+        if row is None:
+            return None
+        if row.order.is_terminal:
+            return row.order
+        if row.lease_until is not None and row.lease_until >= now:
+            return Held(int((row.lease_until - now).total_seconds() * 1000))
+        resumed = row.order.status is not Status.PENDING
+        row.fence += 1
+        row.lease_until = row.due_at = now + self._lease
+        if not resumed:
+            self._move(row, Status.ROUTING, {})
+        return Claim(row.order, row.fence, resumed, row.transaction)
+
+    async def record(self, transition: Transition) -> Event:
+        self._reach()
+        row = self._held(transition.order_id, transition.fence)
+        if transition.status not in NEXT[row.order.status]:
+            raise ClaimLost
+        found = asdict(transition)
+        kept = {name: found[name] for name in KEPT if found[name] is not None}
+        row.order = replace(row.order, error=transition.error, code=transition.code, **kept)
+        row.lease_until = row.due_at = self._tick() + self._lease
+        if transition.status in TERMINAL:
+            row.lease_until = None
+        if transition.retry_in_ms is not None:
+            row.order = replace(row.order, attempt=row.order.attempt + 1)
+            row.lease_until, row.transaction = None, None
+            row.due_at = self._now + timedelta(milliseconds=transition.retry_in_ms)
+        return self._move(row, transition.status, transition.detail)
+
+    async def keep_transaction(self, claim: Claim, transaction: SignedTransaction) -> None:
+        self._reach()
+        self._held(claim.order.id, claim.fence).transaction = transaction
+
+    async def release(self, claim: Claim, due_in_ms: int) -> None:
+        self._reach()
+        row = self._held(claim.order.id, claim.fence)
+        row.lease_until, row.due_at = None, self._tick() + timedelta(milliseconds=due_in_ms)
+
+    async def order(self, order_id: str) -> Order | None:
+        self._reach()
+        row = self.rows.get(order_id)
+        return row.order if row else None
+
+    async def orders(
+        self, limit: int, before: tuple[datetime, str] | None, status: Status | None
+    ) -> list[Order]:
+        self._reach()
+        found = sorted((row.order for row in self.rows.values()), key=_age, reverse=True)
+        return [
+            order
+            for order in found
+            if (status is None or order.status is status) and (before is None or _age(order) < before)
+        ][:limit]
+
+    async def events(self, order_id: str, after: int = 0) -> list[Event]:
+        self._reach()
+        self.reads += 1
+        return [event for event in self.log.get(order_id, []) if event.seq > after]
+
+    async def last_seqs(self, order_ids: Collection[str]) -> dict[str, int]:
+        self._reach()
+        return {order_id: self.rows[order_id].order.seq for order_id in order_ids if order_id in self.rows}
+
+    async def take_overdue(self, limit: int) -> list[str]:
+        self._reach()
+        overdue = sorted(
+            (row.due_at, order_id)
+            for order_id, row in self.rows.items()
+            if not row.order.is_terminal and row.due_at < self._now - self._sweep_after
+        )[:limit]
+        for _, order_id in overdue:
+            self.rows[order_id].due_at = self._now + self._sweep_after
+        return [order_id for _, order_id in overdue]
+
+    def append(self, order_id: str, status: Status, **detail: object) -> Event:
+        """The next event of an order, whoever works on it: for tests of those who watch."""
+        return self._move(self.rows[order_id], status, detail)
+
+    def _outstanding(self, client: str) -> int:
+        return sum(row.client == client and not row.order.is_terminal for row in self.rows.values())
+
+    def _held(self, order_id: str, fence: int) -> Row:
+        row = self.rows[order_id]
+        if row.fence != fence or row.order.is_terminal:
+            raise ClaimLost
+        return row
+
+    def _move(self, row: Row, status: Status, detail: Mapping[str, object]) -> Event:
+        order = replace(row.order, status=status, seq=row.order.seq + 1, updated_at=self._tick())
+        row.order = order
+        event = Event(
+            order.id, order.seq, status, order.attempt, order.updated_at, json.loads(json.dumps(detail))
+        )
+        self.log[order.id].append(event)
+        return event
+
+    def _tick(self) -> datetime:
+        self._now += timedelta(microseconds=1)
+        return self._now
+
+
+def _age(order: Order) -> tuple[datetime, str]:
+    return order.created_at, order.id

@@ -1,0 +1,37 @@
+"""A venue that answers by a script."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from chalicelib.domain.routing import Quote
+from chalicelib.domain.tokens import Token
+from chalicelib.venues.venue import Swap
+
+
+class MemoryVenue:
+    """`venues.venue.Venue`: gives `script`'s answers in turn, then always `amount_out`.
+
+    An answer is an amount, an exception to raise, or None: no answer at all.
+    """
+
+    def __init__(self, name: str, amount_out: int = 100_000_000, *, impact_bps: int = 1) -> None:
+        self.name = name
+        self.amount_out = amount_out
+        self.impact_bps = impact_bps
+        self.script: deque[int | Exception | None] = deque()
+        self.always: Exception | None = None
+        self.asked = 0
+
+    async def quote(self, token_in: Token, token_out: Token, amount_in: int) -> Quote:
+        self.asked += 1
+        answer = self.script.popleft() if self.script else self.always or self.amount_out
+        if answer is None:
+            await asyncio.Event().wait()
+        if isinstance(answer, Exception):
+            raise answer
+        return Quote(self.name, token_in, token_out, amount_in, int(answer or 0), 30, self.impact_bps)
+
+    async def build(self, quote: Quote, minimum_out: int) -> Swap:
+        return Swap(self.name, quote.token_in, quote.token_out, quote.amount_in, minimum_out)
