@@ -163,8 +163,19 @@ def test_the_functions_are_in_a_vpc_exactly_if_there_is_one(deployed: Deployed) 
     assert "VpcConfig" not in deployed(SubnetIds="", SecurityGroupIds="").shared
 
 
-def test_lambda_keeps_logs_as_json(engine: Resolved) -> None:
-    assert engine.shared["LoggingConfig"]["LogFormat"] == "JSON"
+def test_what_all_functions_share_reaches_each(engine: Resolved, expanded: Resolved) -> None:
+    found = expanded.of_type("Lambda::Function")
+    assert found.keys() == engine.of_type("Serverless::Function").keys()
+    for name, function in found.items():
+        assert function["Environment"] == engine.shared["Environment"], name
+        assert function["VpcConfig"] == engine.shared["VpcConfig"], name
+        assert function["LoggingConfig"] == engine.shared["LoggingConfig"] | {"LogGroup": f"{name}Log"}, name
+
+
+def test_lambda_keeps_logs_as_json_and_leaves_out_what_only_helps_to_debug(engine: Resolved) -> None:
+    logging = engine.shared["LoggingConfig"]
+    assert logging["LogFormat"] == "JSON"
+    assert logging["ApplicationLogLevel"] == logging["SystemLogLevel"] == "INFO"
 
 
 # --- Secrets and encryption ---
