@@ -17,22 +17,22 @@ LONGEST_S = 180.0
 PAUSE_S = 0.5
 
 
-def smoke(url: str, tell: Callable[[Wire], None], longest_s: float = LONGEST_S) -> list[Wire]:
+def smoke(url: str, tell: Callable[[Wire], None]) -> list[Wire]:
     """Submit an order and follow it, telling each event; all of its events. Raises SmokeError."""
-    return asyncio.run(_smoke(url, tell, longest_s))
+    return asyncio.run(_smoke(url, tell))
 
 
-async def _smoke(url: str, tell: Callable[[Wire], None], longest_s: float) -> list[Wire]:
+async def _smoke(url: str, tell: Callable[[Wire], None]) -> list[Wire]:
     events: list[Wire] = []
     try:
-        async with asyncio.timeout(longest_s), EngineClient(url) as client:
+        async with asyncio.timeout(LONGEST_S), EngineClient(url) as client:
             submitted = await _submit(client)
             async for event in client.follow(submitted["orderId"], websocket=submitted["websocket"]):
                 events.append(event)
                 tell(event)
     except TimeoutError:
         reached = events[-1]["status"] if events else "nothing"
-        raise SmokeError(f"The smoke order has come to {reached} in {longest_s:.0f} s.") from None
+        raise SmokeError(f"The smoke order has come to {reached} in {LONGEST_S:.0f} s.") from None
     except ClientError as error:
         raise SmokeError(f"The smoke order failed: {error}") from error
     if wrong := what_is_wrong(events):

@@ -110,7 +110,15 @@ class Stacks:
             "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
             **source,
         }
-        change_set = self._client.create_change_set(**request)["Id"]
+        try:
+            change_set = self._client.create_change_set(**request)["Id"]
+        except ClientError as refusal:
+            said = refusal.response["Error"]
+            if said.get("Code") != "ValidationError":
+                raise
+            raise StackError(
+                f"CloudFormation does not take {name} as it is: {said.get('Message')}"
+            ) from refusal
         status, reason = self._settled(change_set)
         if status == "CREATE_COMPLETE":
             return change_set, self._changes(change_set)

@@ -1,4 +1,4 @@
-"""Templates are judged here, before anything is sent: cfn-lint, which also applies the SAM transform."""
+"""Templates are judged here, before anything is sent: by cfn-lint, and by SAM, whose transform is applied."""
 
 from __future__ import annotations
 
@@ -6,20 +6,28 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cfnlint.api import ManualArgs, lint_file
+from cfnlint.decode import decode
 from cfnlint.rules import Match
 
 from .errors import ValidationError
+from .sam import objections
 
 
 def validate(paths: Iterable[Path], regions: Sequence[str]) -> list[str]:
     """What is doubtful in the templates. Raises ValidationError for what would be refused."""
-    found = [match for path in paths for match in lint_file(path, ManualArgs(regions=list(regions)))]
-    wrong = [line(match) for match in found if match.rule.severity == "error"]
+    wrong: list[str] = []
+    doubtful: list[str] = []
+    for path in paths:
+        for match in lint_file(path, ManualArgs(regions=list(regions))):
+            (wrong if match.rule.severity == "error" else doubtful).append(line(match))
+        if not wrong:
+            template, _ = decode(str(path))
+            wrong += [f"  {path.name}: {said} [SAM]" for said in objections(template, regions[0])]
     if wrong:
         raise ValidationError(
-            "\n".join([f"CloudFormation would refuse this ({len(wrong)} findings of cfn-lint):", *wrong])
+            "\n".join([f"CloudFormation would refuse this ({len(wrong)} findings):", *wrong])
         )
-    return [line(match) for match in found]
+    return doubtful
 
 
 def line(match: Match) -> str:

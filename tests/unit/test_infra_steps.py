@@ -218,8 +218,10 @@ def test_a_life_with_a_gap_or_a_bad_end_is_not(events: list[dict[str, Any]], mes
         ),
         (
             "Transform: AWS::Serverless-2016-10-31\n"
-            "Resources: {Relay: {Type: AWS::Serverless::Function, Properties: {CodeUri: s3://b/k}}}",
-            r"engine\.yaml .*\[E",  # what SAM itself would not transform
+            "Resources: {Relay: {Type: AWS::Serverless::Function, Properties: {CodeUri: relay.zip, "
+            "Handler: app.relay, Runtime: python3.13, AutoPublishAlias: {Ref: Alias}}}}\n"
+            "Parameters: {Alias: {Type: String}}",
+            r"engine\.yaml: .*Relay.* \[SAM\]",  # what cfn-lint takes and SAM does not
         ),
     ],
 )
