@@ -27,6 +27,7 @@ DEPLOYS_WITHIN_S = 240.0
 PARAMETERS = {
     "SimFaults": SETTINGS["SIM_FAULTS"],
     "SimLatency": SETTINGS["SIM_LATENCY"],
+    "LeaseMs": "3000",
     "SweepAfterMs": "20000",
     "RelaySeconds": SETTINGS["RELAY_SECONDS"],
 }
