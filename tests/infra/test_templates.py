@@ -393,6 +393,10 @@ def test_an_alarm_reaches_its_reader(deployed: Deployed) -> None:
     assert engine["AlarmSubscription"]["Endpoint"] == "someone@example.com"
     uses = {item["Sid"]: item for item in engine["Key"]["KeyPolicy"]["Statement"]}
     assert uses["Alarms"]["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert uses["Alarms"]["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
+    assert {"Effect": "Allow", "Action": "sns:Publish", "Resource": "AlarmTopic"}.items() <= {
+        **engine["AlarmTopicPolicy"]["PolicyDocument"]["Statement"][0]
+    }.items()
     assert "AlarmSubscription" not in deployed(AlarmEmail="").resources
 
 
