@@ -6,13 +6,27 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from chalice.app import Chalice, CloudWatchEvent, Rate, Request, Response, SQSEvent, WebsocketEvent
+from chalice.app import (
+    Chalice,
+    CloudWatchEvent,
+    CORSConfig,
+    Rate,
+    Request,
+    Response,
+    SQSEvent,
+    WebsocketEvent,
+)
 from chalicelib import entrypoints
 
 app = Chalice(app_name="order-engine")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
 
 JSON_OR_REFUSED = ["*/*"]  # the function itself answers 415, in the shape of every other error
+PAGES = CORSConfig(  # a front end may be served from anywhere
+    allow_headers=["Idempotency-Key"],
+    expose_headers=["Retry-After", "Idempotent-Replayed", "x-amzn-requestid"],
+    max_age=600,
+)
 
 
 def _request() -> Request:
@@ -26,37 +40,37 @@ def log_answer(request: Request, answer: Callable[[Request], Response]) -> Respo
     return entrypoints.http.log_answer(request, answer)
 
 
-@app.route("/", methods=["GET"], content_types=JSON_OR_REFUSED)
+@app.route("/", methods=["GET"], content_types=JSON_OR_REFUSED, cors=PAGES)
 def index() -> Response:
     return entrypoints.submit.index()
 
 
-@app.route("/openapi.json", methods=["GET"], content_types=JSON_OR_REFUSED)
+@app.route("/openapi.json", methods=["GET"], content_types=JSON_OR_REFUSED, cors=PAGES)
 def openapi() -> Response:
     return entrypoints.submit.openapi()
 
 
-@app.route("/health", methods=["GET"], content_types=JSON_OR_REFUSED)
+@app.route("/health", methods=["GET"], content_types=JSON_OR_REFUSED, cors=PAGES)
 def health() -> Response:
     return entrypoints.submit.health()
 
 
-@app.route("/api/quote", methods=["GET"], content_types=JSON_OR_REFUSED)
+@app.route("/api/quote", methods=["GET"], content_types=JSON_OR_REFUSED, cors=PAGES)
 def quote() -> Response:
     return entrypoints.submit.quote(_request())
 
 
-@app.route("/api/orders", methods=["GET"], content_types=JSON_OR_REFUSED)
+@app.route("/api/orders", methods=["GET"], content_types=JSON_OR_REFUSED, cors=PAGES)
 def list_orders() -> Response:
     return entrypoints.submit.list_orders(_request())
 
 
-@app.route("/api/orders/{order_id}", methods=["GET"], content_types=JSON_OR_REFUSED)
+@app.route("/api/orders/{order_id}", methods=["GET"], content_types=JSON_OR_REFUSED, cors=PAGES)
 def show_order(order_id: str) -> Response:
     return entrypoints.submit.show_order(order_id)
 
 
-@app.route("/api/orders/execute", methods=["POST"], content_types=JSON_OR_REFUSED)
+@app.route("/api/orders/execute", methods=["POST"], content_types=JSON_OR_REFUSED, cors=PAGES)
 def execute_order() -> Response:
     return entrypoints.submit.execute_order(_request())
 

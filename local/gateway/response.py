@@ -13,7 +13,7 @@ from .errors import FunctionFailed, MethodNotAllowed, Refusal
 
 log = logging.getLogger(__name__)
 
-# Pages on other ports of this machine may call the engine.
+# For what the gateway itself answers; the functions say it of their own answers (PAGES in app.py).
 CORS = {"access-control-allow-origin": "*", "access-control-expose-headers": "retry-after, x-amzn-requestid"}
 
 
