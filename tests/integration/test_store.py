@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from chalicelib.adapters.database import Database
+from chalicelib.adapters.database import Connection, Database
 from chalicelib.adapters.store import PostgresStore, StoreSettings
 from chalicelib.domain.errors import ClaimLost, TemporarilyUnavailable
 from chalicelib.domain.lifecycle import TERMINAL, Status
@@ -30,6 +30,14 @@ TERMS = Terms(SOL, USDC, 1_500_000_000, 50)
 SETTINGS = {"lease_ms": 20_000, "sweep_after_ms": 60_000}
 LIMITS = {"key_ttl_s": 86_400, "max_outstanding": 1_000_000}
 SIGNED = SignedTransaction("signature", b"\0\xff raw bytes", 2**40)
+
+Step = Callable[[Store, Claim], Awaitable[object]]
+STEPS: dict[str, Step] = {
+    "claim": lambda store, claim: store.claim(claim.order.id),
+    "record": lambda store, claim: store.record(Transition(claim.order.id, claim.fence, Status.BUILDING)),
+    "keep_transaction": lambda store, claim: store.keep_transaction(claim, SIGNED),
+    "redrive": lambda store, claim: store.redrive(claim.order.id),
+}
 
 
 class Shop:
@@ -329,6 +337,14 @@ async def test_two_hundred_orders_at_once_are_all_there(shop: Shop) -> None:
     assert set((await shop.store.last_seqs(orders)).values()) == {4}
 
 
+async def keeps_waiting(connection: Connection) -> bool:
+    """Whether a session waits for what this one holds."""
+    cursor = await connection.execute(
+        "SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+    )
+    return cursor.rowcount > 0
+
+
 async def pages(store: Store, limit: int, status: Status | None = None) -> list[str]:
     """Every order's id, page by page."""
     found: list[str] = []
@@ -427,6 +443,40 @@ async def test_two_sweeps_at_once_give_each_order_out_once(postgres: PostgresSho
         assert sorted(first + second + third) == sorted(orders)
     finally:
         await other.database.close()
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+async def test_whoever_waits_for_an_order_of_its_batch_holds_none_with_a_higher_id(
+    postgres: PostgresShop, step: Step
+) -> None:
+    lowest, *others = sorted([await postgres.new() for _ in range(9)])
+    claims = [await postgres.claim(order_id) for order_id in [*others[::-1], lowest]]
+    async with postgres.database.connection() as connection, connection.transaction():
+        await connection.execute("SELECT FROM orders WHERE id = %s FOR UPDATE", [lowest])
+        batch = asyncio.gather(*(step(postgres.store, claim) for claim in claims))
+        await eventually(lambda: keeps_waiting(connection))
+        free = await connection.execute(
+            "SELECT id FROM orders WHERE id <> %s ORDER BY id FOR UPDATE SKIP LOCKED", [lowest]
+        )
+        held_by_nobody = [str(row["id"]) for row in await free.fetchall()]
+    await batch
+    assert held_by_nobody == others
+
+
+@pytest.mark.parametrize(
+    "step", [STEPS["record"], STEPS["keep_transaction"]], ids=["record", "keep_transaction"]
+)
+async def test_a_worker_that_waits_while_its_order_is_claimed_anew_has_lost_it(
+    postgres: PostgresShop, step: Step
+) -> None:
+    claim = await postgres.claim(await postgres.new())
+    async with postgres.database.connection() as connection, connection.transaction():
+        await connection.execute("UPDATE orders SET fence = fence + 1 WHERE id = %s", [claim.order.id])
+        late = asyncio.ensure_future(step(postgres.store, claim))
+        await eventually(lambda: keeps_waiting(connection))
+    with pytest.raises(ClaimLost):
+        await late
+    assert len(await postgres.steps(claim.order.id)) == 2
 
 
 async def test_an_order_and_its_event_are_stored_together_or_not_at_all(postgres: PostgresShop) -> None:

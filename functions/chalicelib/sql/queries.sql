@@ -1,4 +1,5 @@
--- The engine's statements. Each takes its rows as one JSON array, so it serves one order or a hundred alike.
+-- The engine's statements. Each takes its rows as one JSON array, so it serves one order or a hundred alike. Those
+-- that change many orders lock them by id first, so that no two of them ever wait for each other.
 
 -- name: create_orders
 -- Gives back the orders it created. The others were too many for their client, or came under a key that is taken.
@@ -120,11 +121,12 @@ FROM found WHERE id NOT IN (SELECT id FROM claimed);
 -- name: record_transitions
 -- A transition counts only for the last claim's holder and from the statuses that the lifecycle allows.
 WITH given AS (
-    SELECT * FROM json_to_recordset(%(rows)s::json) AS item (
+    SELECT item.* FROM orders JOIN json_to_recordset(%(rows)s::json) AS item (
         id uuid, fence bigint, status order_status, sources order_status[], lease_ms integer, retry_in_ms integer,
         detail json, dex text, quoted_out numeric, minimum_out numeric, amount_out numeric, tx_hash text,
         error text, code text
-    )
+    ) USING (id)
+    ORDER BY id FOR UPDATE OF orders
 ), moved AS (
     UPDATE orders SET
         status = given.status,
@@ -155,8 +157,9 @@ SELECT * FROM moved;
 
 -- name: keep_transactions
 WITH given AS (
-    SELECT * FROM json_to_recordset(%(rows)s::json)
-        AS item (id uuid, fence bigint, signature text, transaction text, last_valid_block_height bigint)
+    SELECT item.* FROM orders JOIN json_to_recordset(%(rows)s::json)
+        AS item (id uuid, fence bigint, signature text, transaction text, last_valid_block_height bigint) USING (id)
+    ORDER BY id FOR UPDATE OF orders
 )
 UPDATE orders SET
     signature = given.signature,
