@@ -11,14 +11,17 @@ from tests.fakes import eventually
 
 
 class Server:
-    """Doubles numbers, a batch at a time, each when it is let through; refuses what is in `bad`."""
+    """Doubles numbers, a batch at a time, each when it is let through; refuses what is in `bad`.
 
-    def __init__(self, *, bad: Sequence[int] = ()) -> None:
+    A batch with one of those in `away` finds nobody there.
+    """
+
+    def __init__(self, *, bad: Sequence[int] = (), away: Sequence[int] = ()) -> None:
         self.batches: list[list[int]] = []
         self.open = asyncio.Event()
         self.open.set()
         self.bad = bad
-        self.away = False
+        self.away = away
         self.busy = self.most = 0
 
     async def __call__(self, items: Sequence[int]) -> list[int]:
@@ -29,7 +32,7 @@ class Server:
             await self.open.wait()
         finally:
             self.busy -= 1
-        if self.away:
+        if any(item in self.away for item in items):
             raise TemporarilyUnavailable
         if any(item in self.bad for item in items):
             raise ValueError(items)
@@ -86,14 +89,26 @@ async def test_one_bad_item_fails_alone() -> None:
 
 
 async def test_a_server_that_is_away_fails_all_at_once_and_is_not_asked_again_for_each() -> None:
-    server = Server()
-    server.away = True
+    server = Server(away=range(4))
     batcher = Batcher(server)
     results = await asyncio.gather(*map(batcher, range(4)), return_exceptions=True)
     assert {type(result) for result in results} == {TemporarilyUnavailable}
     assert len(server.batches) == 1
-    server.away = False
     assert await batcher(5) == 10
+
+
+async def test_who_waits_behind_a_batch_that_finds_the_server_away_gets_a_call_of_its_own() -> None:
+    server = Server(away=[1])
+    server.open.clear()
+    batcher = Batcher(server)
+    first = batcher(1)
+    await eventually(lambda: server.busy)
+    behind = [batcher(2), batcher(3)]
+    server.open.set()
+    with pytest.raises(TemporarilyUnavailable):
+        await first
+    assert await asyncio.gather(*behind) == [4, 6]
+    assert server.batches == [[1], [2, 3]]
 
 
 async def test_who_no_longer_waits_is_left_out_and_disturbs_nobody() -> None:

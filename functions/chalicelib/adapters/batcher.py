@@ -23,6 +23,8 @@ class Batcher(Generic[Item, Result]):
 
     `run` gives one result for each item, in their order. A batch that fails is run again item by item, so
     that one bad item fails alone; only a server that is away (TemporarilyUnavailable) fails them all at once.
+    Those who wait behind that batch get a call of their own: a lock held too long, a message refused or one
+    broken connection are called so too, and say nothing of the next call.
     """
 
     def __init__(
