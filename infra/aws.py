@@ -48,14 +48,20 @@ class Aws:
 
     @cached_property
     def s3(self) -> S3Client:
-        """Buckets; an emulator has no domain name for each."""
-        style = Config(s3={"addressing_style": "path" if self.endpoint else "auto"})
+        """Buckets, under the region's own address; an emulator has no domain name for each."""
+        style = Config(
+            s3={"addressing_style": "path" if self.endpoint else "virtual"}, signature_version="s3v4"
+        )
         return self.session.client("s3", endpoint_url=self.endpoint, config=self._config().merge(style))
 
     @cached_property
     def functions(self) -> LambdaClient:
         """Functions, of which an invocation is waited for, and never sent twice."""
-        patient = Config(read_timeout=LONGEST_FUNCTION_S + 15, retries={"total_max_attempts": 1})
+        patient = Config(
+            read_timeout=LONGEST_FUNCTION_S + 15,
+            retries={"total_max_attempts": 1},
+            tcp_keepalive=True,  # a gateway on the way forgets silent connections within minutes
+        )
         return self.session.client("lambda", endpoint_url=self.endpoint, config=self._config().merge(patient))
 
     @property

@@ -19,6 +19,7 @@ from .stack import Stack
 from .stacks import Stacks
 from .stages import ARTIFACTS, PARTS, stack_name
 
+DATABASE_PROTECTION = "DatabaseDeletionProtection"
 UNPROTECT = (
     "  aws cloudformation update-termination-protection "
     "--no-enable-termination-protection --stack-name {name}"
@@ -41,6 +42,12 @@ class Destruction:
         parts = (ARTIFACTS, *PARTS)
         found = [(part, self._stacks.find(stack_name(self.stage, part))) for part in reversed(parts)]
         there = [(part, stack) for part, stack in found if stack]
+        for _, stack in there:
+            if stack.parameters.get(DATABASE_PROTECTION) == "on":
+                raise Refused(
+                    f"The database of {self.stage} is protected against this. If you are sure, end that:\n"
+                    f"  ./infra/deploy {self.stage} --set {DATABASE_PROTECTION}=off"
+                )
         if protected := [stack.name for _, stack in there if stack.protected]:
             commands = "\n".join(UNPROTECT.format(name=name) for name in protected)
             raise Refused(

@@ -208,6 +208,19 @@ def test_a_stage_that_is_protected_is_not_destroyed_and_how_to_is_said(
     aws.cloudformation.update_termination_protection(StackName=STACK, EnableTerminationProtection=False)
 
 
+def test_a_database_that_is_protected_keeps_its_whole_stage(cloud: Cloud, aws: Aws) -> None:
+    protection = {"DatabaseDeletionProtection": {"Type": "String", "Default": "on"}}
+    body = json.dumps({"Parameters": protection, "Resources": {"Queue": QUEUE}})
+    aws.cloudformation.create_stack(StackName="order-engine-mine-data", TemplateBody=body)
+    aws.cloudformation.get_waiter("stack_create_complete").wait(
+        StackName="order-engine-mine-data", WaiterConfig={"Delay": 1}
+    )
+    done = CliRunner().invoke(cli, ["destroy", "mine", "--yes", "--endpoint-url", cloud.emulator.url])
+    assert done.exit_code == 2
+    assert "./infra/deploy mine --set DatabaseDeletionProtection=off" in done.output
+    Stacks(aws).delete("order-engine-mine-data", lambda event: None)
+
+
 def test_a_stage_is_destroyed_once_its_name_is_typed_and_nothing_is_left(
     deploy: Deploy, cloud: Cloud, aws: Aws
 ) -> None:

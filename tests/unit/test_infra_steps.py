@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from infra.artifacts import Bucket
 from infra.aws import connect
 from infra.errors import AwsError, MigrationError, StackError, ValidationError
 from infra.events import STACK, Event, failures, follow
@@ -283,6 +285,16 @@ def test_an_emulators_address_in_the_environment_does_not_stand_in_for_aws_unask
     aws = connect("eu-central-1", None, None)
     for client in (aws.cloudformation, aws.s3, aws.functions):
         assert client.meta.endpoint_url.endswith("amazonaws.com")
+
+
+def test_a_template_is_found_under_its_hash_at_the_regions_own_address(nobody: pytest.MonkeyPatch) -> None:
+    """A new bucket's global address is a redirection elsewhere, which CloudFormation need not follow."""
+    nobody.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    nobody.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    nobody.setattr(Bucket, "_holds", lambda bucket, key: True)
+    bucket = Bucket(connect("eu-central-1", None, None), "artifacts")
+    address = "https://artifacts.s3.eu-central-1.amazonaws.com/templates/data-"
+    assert bucket.send_template("data", "{}") == address + hashlib.sha256(b"{}").hexdigest()
 
 
 class Found(Stacks):
