@@ -28,6 +28,7 @@ TEMPLATES = ROOT / "infra" / "templates"
 ENGINE = TEMPLATES / "engine.yaml"
 
 CHALICE = "from chalice.cli import main; main()"
+CHALICE_STAGE = "deployed"  # one for all of ours, which differ in the templates' parameters
 LONGEST_S = 600.0
 NOT_OURS = shutil.ignore_patterns("__pycache__", "deployments", "*.pyc")
 
@@ -73,7 +74,7 @@ def _package(project: Path, out: Path, merge: Path | None) -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-c", CHALICE, "package", *merging, str(out)],
+            [sys.executable, "-P", "-c", CHALICE, "package", "--stage", CHALICE_STAGE, *merging, str(out)],
             cwd=project,
             env=environ | {"AWS_DEFAULT_REGION": "us-east-1", "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,

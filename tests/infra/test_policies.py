@@ -200,14 +200,13 @@ def test_no_two_functions_share_a_role(engine: Resolved) -> None:
     assert sorted(roles) == sorted(f"{name}.Arn" for name in engine.of_type("IAM::Role"))
 
 
-def test_only_lambda_and_only_in_this_account_takes_a_role(engine: Resolved) -> None:
+def test_only_lambda_takes_a_role(engine: Resolved) -> None:
     for role in engine.of_type("IAM::Role").values():
         assert role["AssumeRolePolicyDocument"]["Statement"] == [
             {
                 "Effect": "Allow",
                 "Principal": {"Service": "lambda.amazonaws.com"},
                 "Action": "sts:AssumeRole",
-                "Condition": {"StringEquals": {"aws:SourceAccount": "ACCOUNT"}},
             }
         ]
 

@@ -14,6 +14,7 @@ from chalicelib.config import Config
 
 from infra.packaging import ENGINE, Package
 from infra.validation import validate
+from tests.e2e import readme
 from tests.infra.conftest import ON_AWS, Deployed
 from tests.infra.resolved import TEMPLATES, Resolved, load
 
@@ -298,6 +299,17 @@ def test_the_api_is_regional_and_goes_by_the_stacks_name(engine: Resolved) -> No
 
 
 # --- The emulator ---
+
+
+def test_what_api_gateway_refuses_by_itself_looks_like_every_other_error(engine: Resolved) -> None:
+    known = readme.in_tables(readme.section("Errors"), "[A-Z_]{4,}")
+    refusals = engine["RestAPI"]["DefinitionBody"]["x-amazon-apigateway-gateway-responses"]
+    for name, refusal in refusals.items():
+        text = refusal["responseTemplates"]["application/json"]
+        error = json.loads(text.replace("$context.error.messageString", '"said by API Gateway"'))
+        assert set(error) == {"error", "code"}
+        assert error["code"] in known or name == "DEFAULT_4XX"
+        assert refusal["responseParameters"]["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
 
 
 def test_on_the_emulator_everything_is_at_its_endpoint(emulated: Resolved) -> None:
