@@ -27,7 +27,7 @@ FUNCTIONS = ROOT / "functions"
 TEMPLATES = ROOT / "infra" / "templates"
 ENGINE = TEMPLATES / "engine.yaml"
 
-CHALICE = "from chalice.cli import main; main()"
+CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
 CHALICE_STAGE = "deployed"  # one for all of ours, which differ in the templates' parameters
 LONGEST_S = 600.0
 NOT_OURS = shutil.ignore_patterns("__pycache__", "deployments", "*.pyc")
