@@ -3,7 +3,7 @@
 Each figure is the median of fresh processes, in ms of CPU time, which is what a start consists of. `start` is
 all that Lambda does before the first call: `import app`, with every part that the function uses, ready to be
 called (boto3's clients among them). `alone` is the import of the packages that the function can't do without,
-and of nothing of ours. `no bytecode` is the same start without `.pyc` files, which is why the package has them.
+and of nothing of ours. `no bytecode` is the same start without `.pyc` files: why the package has them.
 """
 
 from __future__ import annotations
