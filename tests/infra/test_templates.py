@@ -312,6 +312,18 @@ def test_what_api_gateway_refuses_by_itself_looks_like_every_other_error(engine:
         assert refusal["responseParameters"]["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
 
 
+def test_a_page_elsewhere_is_told_that_it_may_ask(engine: Resolved) -> None:
+    for path, methods in engine["RestAPI"]["DefinitionBody"]["paths"].items():
+        answer = methods["options"]["x-amazon-apigateway-integration"]["responses"]["default"]
+        said = {
+            name.removeprefix("method.response.header."): value.strip("'")
+            for name, value in answer["responseParameters"].items()
+        }
+        assert said["Access-Control-Allow-Origin"] == "*"
+        assert {*said["Access-Control-Allow-Methods"].lower().split(",")} == {*methods}, path
+        assert "Idempotency-Key" in said["Access-Control-Allow-Headers"]
+
+
 def test_on_the_emulator_everything_is_at_its_endpoint(emulated: Resolved) -> None:
     given = variables(emulated)
     assert given["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
