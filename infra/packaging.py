@@ -2,7 +2,8 @@
 
 Chalice asks pip for wheels of Lambda's platform whatever machine this is, writes its caches into the project
 and ends well even where a wheel was missing. So it works on a copy, and what it made is checked: see
-`native.py`. The archive is written anew without times, so that the same source gives the same bytes.
+`native.py`. The archive is written anew without times, so that the same source gives the same bytes; and what
+was built from the same source before is taken as it is (`kept.py`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from . import kept
 from .archive import rewrite, unpacked_size
 from .errors import PackageError
 from .native import check_runnable
@@ -50,7 +52,30 @@ class Package:
 
 
 def build(folder: Path, merge: Path | None = ENGINE) -> Package:
-    """Package functions/ into `folder`. Raises PackageError."""
+    """Package functions/ into `folder`, which is empty. Raises PackageError."""
+    folder.mkdir(exist_ok=True)
+    name = kept.fingerprint(_sources(merge))
+    if not kept.recall(name, folder):
+        _build(folder, merge)
+        kept.keep(name, folder)
+    template, archive = folder / "template.json", folder / "deployment.zip"
+    runtime = _runtime(json.loads(template.read_text()))
+    return Package(template, archive, archive.stat().st_size, unpacked_size(archive), runtime)
+
+
+def _sources(merge: Path | None) -> list[Path]:
+    """All that decides what is built: the functions, the template, and how it is done."""
+    ignored = {"__pycache__", "deployments"}
+    functions = [
+        path
+        for path in FUNCTIONS.rglob("*")
+        if path.is_file() and not ignored & {*path.parts[len(FUNCTIONS.parts) :]}
+    ]
+    return [*functions, *Path(__file__).parent.glob("*.py"), *([merge] if merge else [])]
+
+
+def _build(folder: Path, merge: Path | None) -> None:
+    """What `chalice package` makes, checked, as `template.json` and `deployment.zip`."""
     made = folder / "chalice"
     project = folder / "functions"
     shutil.copytree(FUNCTIONS, project, ignore=NOT_OURS)
@@ -63,9 +88,7 @@ def build(folder: Path, merge: Path | None = ENGINE) -> Package:
     template.write_text(json.dumps(content, indent=1, default=str))
     rewrite(made / "deployment.zip", archive)
     shutil.rmtree(made)
-    runtime = _runtime(content)
-    check_runnable(archive, runtime)
-    return Package(template, archive, archive.stat().st_size, unpacked_size(archive), runtime)
+    check_runnable(archive, _runtime(content))
 
 
 def _package(project: Path, out: Path, merge: Path | None) -> None:

@@ -14,10 +14,20 @@ from local.services import Endpoints, Services
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --deployed."""
+    """Add --engine."""
     parser.addoption(
-        "--deployed", action="store_true", help="run tests/e2e against a stack deployed into the emulator"
+        "--engine",
+        choices=("local", "deployed", "both"),
+        default="local",
+        help="what tests/e2e run against: `local up`, or a stack deployed into an emulator of AWS",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what shares a server in one process of `-n`: a file, and all that looks at the deployed stack."""
+    for item in items:
+        engine = item.callspec.params.get("engine") if hasattr(item, "callspec") else None
+        item.add_marker(pytest.mark.xdist_group("deployed" if engine == "deployed" else str(item.path)))
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ class Client:
             trust_env=False,
             limits=limits,
         )
-        self._handshakes = asyncio.Semaphore(engine.calls_at_once)
+        self._calls = asyncio.Semaphore(engine.calls_at_once)
 
     async def __aenter__(self) -> Client:
         return self
@@ -78,10 +78,14 @@ class Client:
     @asynccontextmanager
     async def socket(self, address: str = "", **parameters: object) -> AsyncIterator[Socket]:
         """A socket at `address`, or at the API's own with `parameters`."""
-        async with self._handshakes:
-            connection = await connect(self.engine.socket_url(address, **parameters), proxy=None)
-        async with connection:
+        async with self._calls:
+            url = self.engine.socket_url(address, **parameters)
+            connection = await connect(url, proxy=None, open_timeout=PATIENCE_S)
+        try:
             yield Socket(connection)
+        finally:
+            async with self._calls:
+                await connection.close()
 
     @staticmethod
     def _object(response: httpx.Response) -> Wire:

@@ -1,13 +1,15 @@
 """One engine for the whole run, and a client for each test.
 
-pytest tests/e2e                  against `python -m local up`
-pytest tests/e2e --deployed       against a stack that is deployed into the emulator
+    pytest tests/e2e                      against `python -m local up`
+    pytest tests/e2e --engine deployed    against a stack that is deployed into the emulator
+    pytest tests/e2e --engine both        each test against the one and against the other
+
+An engine that the environment names (see engine.py) takes the place of both.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 import pytest
 
@@ -15,23 +17,32 @@ from tests.e2e.client import Client
 from tests.e2e.deployed import Deployment
 from tests.e2e.engine import SETTINGS, Engine, LocalEngine, deployed
 
-HERE = Path(__file__).parent
+KINDS = {"local": ["local"], "deployed": ["deployed"], "both": ["local", "deployed"]}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a test each engine that was asked for and that it can be seen on, perhaps none."""
+    fixtures = set(metafunc.fixturenames)
+    if "engine" not in fixtures:
+        return
+    kinds = ["given"] if deployed() else KINDS[metafunc.config.getoption("--engine")]
+    if "gateway" in fixtures:  # API Gateway refuses in its own words
+        kinds = [kind for kind in kinds if kind != "deployed"]
+    if "deployment" in fixtures:
+        kinds = [kind for kind in kinds if kind == "deployed"]
+    metafunc.parametrize("engine", kinds, indirect=True, scope="session")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Against a deployed stack leave out what does not look at it, and without one what needs it."""
-    is_deployed = config.getoption("--deployed")
-    chosen, others = [], []
-    for item in items:
-        fixtures = set(getattr(item, "fixturenames", ()))
-        fits = (
-            bool(fixtures & {"engine", "deployment"}) and "gateway" not in fixtures
-            if is_deployed
-            else "deployment" not in fixtures
-        )
-        (chosen if fits or HERE not in item.path.parents else others).append(item)
-    items[:] = chosen
-    config.hook.pytest_deselected(items=others)
+    """Leave out the tests that were given no engine."""
+    without = [item for item in items if hasattr(item, "callspec") and is_without(item.callspec.params)]
+    items[:] = [item for item in items if item not in without]
+    config.hook.pytest_deselected(items=without)
+
+
+def is_without(params: Mapping[str, object]) -> bool:
+    """Whether a test that wants an engine got none."""
+    return params.get("engine", "") not in ("", "given", "local", "deployed")
 
 
 @pytest.fixture(scope="session")
@@ -44,18 +55,17 @@ def deployment() -> Iterator[Deployment]:
 
 @pytest.fixture(scope="session")
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """The deployed engine that the environment names, or one that is started here."""
+    """The engine of the kind that is asked for."""
     if found := deployed():
         yield found
-        return
-    if request.config.getoption("--deployed"):
+    elif request.param == "deployed":
         yield request.getfixturevalue("deployment").engine
-        return
-    with LocalEngine(SETTINGS) as local:
-        yield local.start()
-        assert local.stop() == 0, local.log
-        assert "Traceback" not in local.log
-        assert " ERROR " not in local.log, local.log
+    else:
+        with LocalEngine(SETTINGS) as local:
+            yield local.start()
+            assert local.stop() == 0, local.log
+            assert "Traceback" not in local.log
+            assert " ERROR " not in local.log, local.log
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra import packaging
+from infra import kept, packaging
 from infra.archive import content_hash
 from infra.errors import PackageError
 from infra.packaging import Package, build
@@ -31,7 +31,34 @@ def test_a_builder_of_another_processor_makes_the_same_package_to_the_byte(
 ) -> None:
     monkeypatch.setenv("_PYTHON_HOST_PLATFORM", "linux-aarch64")  # whose wheels pip then prefers
     subprocess.run([sys.executable, "-c", IS_ARM], check=True)
-    assert content_hash(build(tmp_path).zip) == content_hash(package.zip)
+    monkeypatch.setattr(kept, "FOLDER", tmp_path / "kept")
+    assert content_hash(build(tmp_path / "package").zip) == content_hash(package.zip)
+
+
+def test_what_was_built_from_the_same_source_is_taken_as_it_is_and_from_another_built_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, built = tmp_path / "app.py", tmp_path / "built"
+    source.write_text("1")
+    built.mkdir()
+    (built / "deployment.zip").write_text("of 1")
+    monkeypatch.setattr(kept, "FOLDER", tmp_path / "kept")
+    name = kept.fingerprint([source])
+    assert not kept.recall(name, tmp_path / "one")
+    kept.keep(name, built)
+    assert kept.recall(kept.fingerprint([source]), tmp_path / "two")
+    assert (tmp_path / "two" / "deployment.zip").read_text() == "of 1"
+    source.write_text("2")
+    assert not kept.recall(kept.fingerprint([source]), tmp_path / "three")
+
+
+def test_only_the_newest_packages_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "FOLDER", tmp_path / "kept")
+    (tmp_path / "built").mkdir()
+    for number in range(kept.MOST + 2):
+        kept.keep(f"package-{number}", tmp_path / "built")
+    assert len([*kept.FOLDER.iterdir()]) == kept.MOST
+    assert (kept.FOLDER / f"package-{kept.MOST + 1}").exists()
 
 
 def test_building_leaves_the_project_as_it_was(package: Package) -> None:

@@ -139,6 +139,12 @@ def variables(resolved: Resolved) -> dict[str, str]:
     return {name: str(value) for name, value in resolved.shared["Environment"]["Variables"].items()}
 
 
+def test_relays_may_start_one_another_for_ever_and_no_other_function_may(engine: Resolved) -> None:
+    functions = engine.of_type("Serverless::Function")
+    assert [name for name, function in functions.items() if function.get("RecursiveLoop")] == ["Relay"]
+    assert functions["Relay"]["RecursiveLoop"] == "Allow"
+
+
 def test_the_functions_understand_their_environment(engine: Resolved) -> None:
     given = variables(engine)
     unknown = {name.lower() for name in given} - set(Config.__dataclass_fields__)

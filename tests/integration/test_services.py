@@ -80,7 +80,8 @@ def state(tmp_path: Path) -> Iterator[Path]:
 def engine(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start servers in a process of their own; it prints their pids and folders as one line of JSON."""
     program = """
-import json, sys, time
+import json, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever we were started from
 from pathlib import Path
 from local.services import Services
 state = Path(sys.argv[1]) if sys.argv[1:] else None
