@@ -7,11 +7,11 @@ take four times as long.
 
 from __future__ import annotations
 
-import compileall
 import hashlib
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
-from py_compile import PycInvalidationMode
 from tempfile import TemporaryDirectory
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip file knows
@@ -36,10 +36,13 @@ def rewrite(source: Path, target: Path) -> None:
 
 
 def _compile(folder: Path) -> None:
-    """Put bytecode beside each module: for this Python, which is the runtime's, and taken as it is."""
-    compileall.compile_dir(
-        folder, quiet=2, ddir=WHERE_IT_RUNS, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH
-    )
+    """Put bytecode beside each module: for this Python, which is the runtime's, and taken as it is.
+
+    In a process of its own, as how a constant is written depends on who else refers to it.
+    """
+    places = ["-s", str(folder), "-p", WHERE_IT_RUNS]
+    compiling = [sys.executable, "-I", "-m", "compileall", "-qq", "--invalidation-mode", "unchecked-hash"]
+    subprocess.run([*compiling, *places, str(folder)])  # what can't be compiled goes as it is
 
 
 def unpacked_size(path: Path) -> int:

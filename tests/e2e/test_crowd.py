@@ -46,4 +46,7 @@ async def test_of_a_hundred_orders_at_once_never_more_than_ten_are_in_flight_and
     for events in lives:
         assert_complete(events)
     assert [events[-1]["status"] for events in lives] == ["confirmed"] * 100
-    assert most_in_flight(lives) == IN_FLIGHT
+    if client.engine.is_local:
+        assert most_in_flight(lives) == IN_FLIGHT
+    else:  # whose processes have to start first, while the orders wait
+        assert 1 < most_in_flight(lives) <= IN_FLIGHT
