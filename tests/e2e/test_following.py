@@ -9,12 +9,24 @@ from __future__ import annotations
 import asyncio
 
 from tests.e2e.client import Client, Socket
-from tests.e2e.life import Wire, assert_complete
+from tests.e2e.life import TERMINAL, Wire, assert_complete
 
 
 async def until_retried(socket: Socket) -> list[Wire]:
     """The events up to the first failed attempt's."""
     return await socket.until(lambda event: "retryInMs" in event)
+
+
+async def said(socket: Socket, **message: object) -> list[Wire]:
+    """What the order goes on to say while the message is on its way, and then the message's answer."""
+    await socket.send(**message)
+    return await socket.until(lambda answer: "action" in answer)
+
+
+async def to_the_end(socket: Socket, events: list[Wire]) -> list[Wire]:
+    """These events, and those that are still to come."""
+    last = events[-1]
+    return events if last["status"] in TERMINAL else events + await socket.life(last["orderId"])
 
 
 async def told_by_rest(client: Client, order_id: str) -> list[Wire]:
@@ -131,20 +143,20 @@ async def test_a_client_that_subscribes_again_goes_on_where_it_likes(client: Cli
     answer = await client.submit("RAY", "USDC")
     order_id = answer["orderId"]
     async with client.socket(answer["websocket"]) as socket:
-        begun = await until_retried(socket)
-        await socket.ask(action="unsubscribe", orderId=order_id)
-        await socket.ask(action="subscribe", orderId=order_id, after=begun[-1]["seq"])
-        assert_complete(begun + await socket.life(order_id))
+        events = await until_retried(socket)
+        events += (await said(socket, action="unsubscribe", orderId=order_id))[:-1]
+        events += (await said(socket, action="subscribe", orderId=order_id, after=events[-1]["seq"]))[:-1]
+        assert_complete(await to_the_end(socket, events))
 
 
 async def test_subscribing_twice_tells_nothing_twice(client: Client) -> None:
     answer = await client.submit("RAY", "USDC")
     order_id = answer["orderId"]
     async with client.socket(answer["websocket"]) as socket:
-        begun = await until_retried(socket)
-        again = await socket.ask(action="subscribe", orderId=order_id)
+        events = await until_retried(socket)
+        *meanwhile, again = await said(socket, action="subscribe", orderId=order_id)
         assert again["action"] == "subscribed"
-        assert_complete(begun + await socket.life(order_id))
+        assert_complete(await to_the_end(socket, events + meanwhile))
         await socket.nothing_more()
 
 
