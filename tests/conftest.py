@@ -23,11 +23,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+# What takes longest, first: with `-n`, nobody is to wait at the end for one that came late.
+LONGEST = ("deployed", "test_cli", "test_deploying", "test_dlq_cli", "test_services", "test_readme_commands")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep what shares a server in one process of `-n`: a file, and all that looks at the deployed stack."""
     for item in items:
-        engine = item.callspec.params.get("engine") if hasattr(item, "callspec") else None
-        item.add_marker(pytest.mark.xdist_group("deployed" if engine == "deployed" else str(item.path)))
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+    items.sort(key=lambda item: LONGEST.index(name) if (name := group_of(item)) in LONGEST else len(LONGEST))
+
+
+def group_of(item: pytest.Item) -> str:
+    """What an item shares its servers with."""
+    engine = item.callspec.params.get("engine") if hasattr(item, "callspec") else None
+    return "deployed" if engine == "deployed" else item.path.stem
 
 
 @pytest.fixture(scope="session")
