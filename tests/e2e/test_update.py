@@ -1,34 +1,38 @@
 """A new version comes while orders are under way: nothing is lost, doubled or missed by who follows.
 
 Lambda lets a call end on the old version; the emulator kills it, and with it relays and orders half done. So
-this is a crash as well, after which the schedules are what goes on; they come every second here. What a
-killed relay has sent and not written down is sent again.
+this is a crash as well: a submit may get no answer, and is sent again under its key; what goes on is what the
+schedules see to, which come every second here; and what a killed relay has sent and not written down is sent
+again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import uuid
 
 from local.triggers.events import schedule_event
 from tests.e2e import evidence
-from tests.e2e.client import Client
+from tests.e2e.client import Client, eventually
 from tests.e2e.deployed import Deployment
 from tests.e2e.engine import Engine
 from tests.e2e.life import Wire, assert_complete
 
-AT_ONCE = 4
+TRADERS = 4
+EVERY_S = 0.5  # a trader submits
 EVERY_SECOND = {name: schedule_event(name) for name in ("keep-relays", "sweep")}
 
 
-async def test_orders_that_are_under_way_while_the_stack_is_updated_end_and_their_sockets_see_all(
+async def test_orders_that_are_submitted_while_the_stack_is_updated_end_and_are_told_whole(
     deployment: Deployment, client: Client, engine: Engine
 ) -> None:
     updating = asyncio.create_task(asyncio.to_thread(deployment.deploy, SimSeed="updated"))
-    lives: list[list[Wire]] = []
+    orders: list[Wire] = []
 
     async def trade() -> None:
         while not updating.done():
-            lives.append(told_once(await client.execute("SOL", "USDC")))
+            orders.append(await submit_for_sure(client))
+            await asyncio.sleep(EVERY_S)
 
     async def keep_schedules() -> None:
         while True:
@@ -37,18 +41,37 @@ async def test_orders_that_are_under_way_while_the_stack_is_updated_end_and_thei
             await asyncio.sleep(1)
 
     keeping = asyncio.create_task(keep_schedules())
-    await asyncio.gather(updating, *(trade() for _ in range(AT_ONCE)))
+    await asyncio.gather(updating, *(trade() for _ in range(TRADERS)))
+    orders.append(await submit_for_sure(client))
+    lives = [told_once(events) for events in await asyncio.gather(*map(client.follow, orders))]
     keeping.cancel()
-    lives.append(told_once(await client.execute("SOL", "USDC")))
     for events in lives:
         assert_complete(events)
-    ids = {events[0]["orderId"] for events in lives}
+    ids = {order["orderId"] for order in orders}
+    assert len(ids) == len(orders)
     landed = {order_id: swaps for order_id, _, swaps, _ in evidence.landed_swaps(engine) if order_id in ids}
     assert landed == {events[0]["orderId"]: int(events[-1]["status"] == "confirmed") for events in lives}
     function = deployment.client("lambda").get_function_configuration(
         FunctionName="order-engine-local-process"
     )
     assert function["Environment"]["Variables"]["SIM_SEED"] == "updated"
+
+
+async def submit_for_sure(client: Client) -> Wire:
+    """The answer to an order that is submitted under its key until there is one."""
+    order = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1.5", "clientOrderId": str(uuid.uuid4())}
+
+    async def submit() -> Wire | None:
+        response = await client.http.post("/api/orders/execute", json=order)
+        if response.status_code >= 500:
+            return None
+        assert response.status_code in (200, 202), response.text
+        found: Wire = response.json()
+        return found
+
+    answer = await eventually(submit)
+    assert answer
+    return answer
 
 
 def told_once(events: list[Wire]) -> list[Wire]:

@@ -3,12 +3,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Event, Terms
 from chalicelib.domain.tokens import find_token
+from chalicelib.services import relay as services_relay
 from chalicelib.services.ports import Following, Heard, NewOrder
 from chalicelib.services.relay import Relay
 
@@ -351,6 +353,26 @@ async def test_a_relay_whose_time_is_over_says_that_another_is_needed(world: Wor
     await world.follow("client", order_id)
     assert await world.relay(seconds=0.02) is True
     assert world.redis.leases == {}
+
+
+async def test_a_relay_ends_even_if_a_library_loses_its_cancellation(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stubborn(MemoryChannel):
+        async def heard(self) -> AsyncIterator[Heard]:
+            async for heard in super().heard():
+                yield heard
+                with suppress(asyncio.CancelledError):
+                    await asyncio.Event().wait()
+
+    monkeypatch.setattr(services_relay, "CANCEL_AGAIN_S", 0.01)
+    await world.registry.connect("client", CLIENT)
+    relay = Relay(
+        Stubborn(world.redis, 0, "stubborn"), world.store, world.push, lease=0.03, poll=0.02, idle=30
+    )
+    async with asyncio.timeout(5):
+        assert await relay.run(0.05)
+    assert await world.registry.idle_shards() == [0]
 
 
 async def test_a_second_relay_leaves_the_shard_to_the_first(world: World) -> None:

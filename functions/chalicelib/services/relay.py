@@ -24,6 +24,7 @@ from .ports import Channel, ConnectionGone, Following, Heard, Push, Store
 log = logging.getLogger(__name__)
 
 CLOSE_S = 3.0  # for the feeds to finish their round
+CANCEL_AGAIN_S = 0.5
 
 
 class Follower:
@@ -94,10 +95,7 @@ class Relay:
             return False
         duties = [asyncio.create_task(self._listen()), asyncio.create_task(self._catch_up())]
         try:
-            async with asyncio.timeout(seconds):
-                return await self._keep_lease()
-        except TimeoutError:
-            return True
+            return await self._keep_lease(asyncio.get_running_loop().time() + seconds)
         finally:
             await self._close(duties)
             await self._release()
@@ -109,16 +107,23 @@ class Relay:
             feed.bell.set()  # which rings its followers' bells
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=CLOSE_S)
-        for task in (*duties, *self._tasks):
-            task.cancel()
-        await asyncio.gather(*duties, *self._tasks, return_exceptions=True)
+        left: set[asyncio.Task[None]] = {*duties, *self._tasks}
+        while left:  # a library may lose a cancellation that meets a time-out of its own
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
 
-    async def _keep_lease(self) -> bool:
-        """Renew the lease until it is lost or nobody is connected."""
+    async def _keep_lease(self, until: float) -> bool:
+        """Renew the lease until it is lost, nobody is connected or time is up; whether another is needed.
+
+        No renewal is broken off, as it might still reach Redis after the release.
+        """
         loop = asyncio.get_running_loop()
         needed = loop.time()
         while loop.time() - needed < self._idle:
-            await asyncio.sleep(self._lease / 3)
+            await asyncio.sleep(max(0.0, min(self._lease / 3, until - loop.time())))
+            if loop.time() >= until:
+                return True
             try:
                 if not await self._channel.acquire():
                     log.warning("another relay has taken over")
