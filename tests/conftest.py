@@ -26,6 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 # What takes longest, first: with `-n`, nobody is to wait at the end for one that came late.
 LONGEST = ("deployed", "test_cli", "test_deploying", "test_dlq_cli", "test_services", "test_readme_commands")
 
+# A thousand clients would keep those waiting who have a server taken away and want it back in time.
+ONE_AFTER_THE_OTHER = {"test_crowds": "crowds and servers", "test_servers": "crowds and servers"}
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep what shares a server in one process of `-n`: a file, and all that looks at the deployed stack."""
@@ -35,9 +38,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def group_of(item: pytest.Item) -> str:
-    """What an item shares its servers with."""
+    """What an item shares its servers with, or must not meet."""
     engine = item.callspec.params.get("engine") if hasattr(item, "callspec") else None
-    return "deployed" if engine == "deployed" else item.path.stem
+    return "deployed" if engine == "deployed" else ONE_AFTER_THE_OTHER.get(item.path.stem, item.path.stem)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from tests.e2e.engine import Engine
 from tests.e2e.life import TERMINAL, Wire
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 Found = TypeVar("Found")
 
