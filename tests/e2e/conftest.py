@@ -9,7 +9,8 @@ An engine that the environment names (see engine.py) takes the place of both.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.e2e.client import Client
 from tests.e2e.deployed import Deployment
 from tests.e2e.engine import SETTINGS, Engine, LocalEngine, deployed
 
+HERE = Path(__file__).parent
 KINDS = {"local": ["local"], "deployed": ["deployed"], "both": ["local", "deployed"]}
 
 
@@ -34,15 +36,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests that were given no engine."""
-    without = [item for item in items if hasattr(item, "callspec") and is_without(item.callspec.params)]
-    items[:] = [item for item in items if item not in without]
-    config.hook.pytest_deselected(items=without)
-
-
-def is_without(params: Mapping[str, object]) -> bool:
-    """Whether a test that wants an engine got none."""
-    return params.get("engine", "") not in ("", "given", "local", "deployed")
+    """Leave out the tests that were given no engine, and others where only the deployed one is asked for."""
+    only_deployed = config.getoption("--engine") == "deployed"
+    chosen, others = [], []
+    for item in items:
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        engine = params.get("engine", "" if only_deployed and HERE in item.path.parents else "any")
+        (chosen if engine in ("any", "given", "local", "deployed") else others).append(item)
+    items[:] = chosen
+    config.hook.pytest_deselected(items=others)
 
 
 @pytest.fixture(scope="session")
