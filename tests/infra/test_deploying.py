@@ -7,6 +7,7 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,10 @@ def deploy(cloud: Cloud, package: Package, monkeypatch: pytest.MonkeyPatch) -> D
         def build(folder: Path) -> Package:
             archive, template = folder / "deployment.zip", folder / "template.json"
             shutil.copy(package.template, template)
-            change(package.zip, archive, files or {})
+            if files:
+                change(package.zip, archive, files)
+            else:
+                shutil.copy(package.zip, archive)
             return replace(package, zip=archive, template=template)
 
         monkeypatch.setattr(preparation.packaging, "build", build)
@@ -71,9 +75,11 @@ def destroy(cloud: Cloud, *arguments: str, typed: str = "") -> Result:
 
 
 def change(source: Path, target: Path, files: dict[str, str]) -> None:
+    """Copy a package with these files in it, and without the bytecode of those that they replace."""
+    compiled = {Path(cache_from_source(name)).name for name in files if name.endswith(".py")}
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         for entry in old.infolist():
-            if entry.filename not in files:
+            if entry.filename not in files and Path(entry.filename).name not in compiled:
                 new.writestr(entry, old.read(entry))
         for name, text in files.items():
             new.writestr(zipfile.ZipInfo(name), text)
@@ -134,7 +140,7 @@ def test_a_failed_migration_ends_it_and_puts_the_engine_back(deploy: Deploy, aws
     assert "smoke" not in done.output
     assert code(aws) == before
     assert environment(aws)["SIM_SEED"] == "solana"
-    assert deploy().exit_code == 0
+    assert deploy("--no-smoke").exit_code == 0
 
 
 def test_an_order_that_is_not_confirmed_puts_the_engine_back(
