@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-import boto3
+from . import aws
 
 
 class LambdaRelayLauncher:
@@ -13,7 +13,7 @@ class LambdaRelayLauncher:
 
     def __init__(self, function: str, *, endpoint_url: str = "") -> None:
         self._function = function
-        self._lambda = boto3.client("lambda", endpoint_url=endpoint_url or None)
+        self._lambda = aws.connect("lambda", endpoint_url, read_s=5)
 
     async def launch(self, shard: int) -> None:
         await asyncio.to_thread(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-import boto3
-from botocore.config import Config as BotoConfig
-
 from ..services.ports import ConnectionGone
+from . import aws
 
 CONNECTING_S = (0.1, 0.2, 0.4, 0.8, 1.6)
 REMEMBERED = 10_000  # connections; one that is forgotten, and gone, is only found out later
@@ -21,15 +19,8 @@ class ApiGatewayPush:
     """
 
     def __init__(self, endpoint_url: str) -> None:
-        self._api = boto3.client(
-            "apigatewaymanagementapi",
-            endpoint_url=endpoint_url,
-            config=BotoConfig(
-                connect_timeout=2,
-                read_timeout=5,
-                max_pool_connections=50,
-                retries={"total_max_attempts": 2},  # the relay tries again by itself
-            ),
+        self._api = aws.connect(
+            "apigatewaymanagementapi", endpoint_url, connect_s=2, read_s=5, connections=50
         )
         self._reached: dict[str, None] = {}  # in the order in which they were first reached
 

@@ -84,17 +84,7 @@ class Secret:
 
 
 def _connect(endpoint_url: str) -> Any:
-    import boto3  # only processes that have a secret pay for it
-    from botocore.config import Config
+    from . import aws  # only processes that have a secret pay for it
 
     logging.getLogger(BODIES).setLevel(logging.INFO)
-    return boto3.client(
-        "secretsmanager",
-        endpoint_url=endpoint_url or None,
-        config=Config(
-            connect_timeout=1,
-            read_timeout=2,
-            retries={"total_max_attempts": 2},
-            proxies={} if endpoint_url else None,  # an emulator is never behind a proxy
-        ),
-    )
+    return aws.connect("secretsmanager", endpoint_url)

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, TypeVar
 
-import boto3
-from botocore.config import Config as BotoConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..domain.errors import TemporarilyUnavailable
+from . import aws
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -23,17 +22,8 @@ MOST_AT_ONCE = 10  # messages that SQS gives or takes in a call
 
 def connect(endpoint_url: str, *, tries: int = 2) -> SQSClient:
     """A client of AWS's SQS, or of an emulator's at `endpoint_url`; a try takes three seconds at most."""
-    return boto3.client(
-        "sqs",
-        endpoint_url=endpoint_url or None,
-        config=BotoConfig(
-            connect_timeout=1,
-            read_timeout=2,
-            max_pool_connections=20,
-            retries={"total_max_attempts": tries},
-            proxies={} if endpoint_url else None,  # an emulator is never behind a proxy
-        ),
-    )
+    client: SQSClient = aws.connect("sqs", endpoint_url, tries=tries, connections=20)
+    return client
 
 
 async def available(call: Callable[[], Result], threads: Executor | None = None) -> Result:
