@@ -7,31 +7,17 @@
 from __future__ import annotations
 
 import signal
-import sys
-from io import TextIOWrapper
 from types import FrameType
 from typing import Any
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.terminal import Failure, NotDone, print_anything
+
 from .deploying import deploy
 from .destroying import destroy
 from .errors import AwsError, InfraError, Refused, StageError
-
-
-class Failure(click.ClickException):
-    """What went wrong underway, on stderr."""
-
-    def show(self, file: Any = None) -> None:
-        """Print it."""
-        click.echo(f"error: {self.format_message()}", file=file, err=True)
-
-
-class NotBegun(Failure):
-    """Why it was not begun, on stderr."""
-
-    exit_code = 2
 
 
 class Commands(click.Group):
@@ -42,7 +28,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except (StageError, AwsError, Refused) as error:
-            raise NotBegun(str(error)) from error
+            raise NotDone(str(error)) from error
         except InfraError as error:
             raise Failure(str(error)) from error
         except ClientError as error:
@@ -58,9 +44,7 @@ class Commands(click.Group):
 def cli() -> None:
     """The engine's way into an AWS account, and out of it."""
     signal.signal(signal.SIGTERM, _interrupt)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # an arrow must not end a command on an ASCII terminal
+    print_anything()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

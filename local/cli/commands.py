@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -19,6 +17,7 @@ from ..client import ClientError, Unreachable
 from ..embedded import ServiceError
 from ..gateway.errors import PortTaken
 from ..settings import read_dotenv
+from ..terminal import Failure, NotDone, print_anything
 
 NAMES = ("up", "demo", "submit", "watch", "orders", "quote", "dlq", "emulator")
 
@@ -59,20 +58,6 @@ Environment (or .env in the project; .env.example lists every setting):
                            servers of your own, used in place of those from wheels
     LOG_LEVEL              DEBUG, INFO, WARNING or ERROR
 """
-
-
-class Failure(click.ClickException):
-    """One line on stderr: the engine could not start, or not go on."""
-
-    def show(self, file: Any = None) -> None:
-        """Print it."""
-        click.echo(f"error: {self.format_message()}", file=file, err=True)
-
-
-class NotDone(Failure):
-    """One line on stderr: the command could not be carried out."""
-
-    exit_code = 2
 
 
 class Commands(click.Group):
@@ -116,7 +101,5 @@ class Commands(click.Group):
 @click.group(cls=Commands, help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """What happens before every command."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # an arrow must not end a command on an ASCII terminal
+    print_anything()
     read_dotenv()
