@@ -1,0 +1,158 @@
+"""What is lost, away, broken or back again, and that nobody misses an event for it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from chalicelib.domain.lifecycle import Status
+from chalicelib.domain.order import Event
+from chalicelib.services.ports import Following, Heard
+from chalicelib.services.relay import Relay
+
+from tests.fakes import MemoryChannel, eventually
+from tests.unit.relay.world import LIFE, WHOLE, World
+
+
+async def test_a_registry_that_was_emptied_is_filled_again_by_what_the_relay_knows(world: World) -> None:
+    world.relay()
+    order_id = await world.order()
+    await world.follow("client", order_id)
+    await world.sees("client", [1])
+    world.redis.flush()
+    await eventually(lambda: world.redis.followings[0] == {("client", order_id): 1})
+    await world.move(order_id, *LIFE)
+    await world.sees("client", WHOLE)
+
+
+async def test_a_store_that_is_away_for_a_while_delays_and_loses_nothing(world: World) -> None:
+    world.relay()
+    order_id = await world.order()
+    world.store.away = True
+    await world.follow("client", order_id)
+    world.redis.rings = lambda event: 0
+    await world.move(order_id, *LIFE)
+    await eventually(lambda: world.store.refused > 2)
+    assert world.push.seqs("client") == []
+    world.store.away = False
+    await world.sees("client", WHOLE)
+
+
+async def test_a_redis_that_is_away_for_a_while_delays_and_loses_nothing(world: World) -> None:
+    relay = world.relay(idle=0.05)
+    order_id = await world.order()
+    await world.follow("client", order_id)
+    await world.sees("client", [1])
+    world.redis.away = True
+    await world.move(order_id, *LIFE[:2])
+    await world.sees("client", [1, 2, 3])  # by the poll
+    await asyncio.wait([relay], timeout=0.1)
+    assert not relay.done()
+    world.redis.away = False
+    await world.move(order_id, *LIFE[2:])
+    await world.sees("client", WHOLE)
+    await eventually(lambda: not world.redis.followings[0])
+
+
+async def test_a_redis_that_is_away_as_a_relay_begins_is_asked_again(world: World) -> None:
+    order_id = await world.order()
+    await world.follow("client", order_id)
+    followings, answers = MemoryChannel.followings, iter([False, False])
+
+    class Flaky(MemoryChannel):
+        async def followings(self) -> list[Following]:
+            self._redis.away = not next(answers, True)
+            try:
+                return await followings(self)
+            finally:
+                self._redis.away = False
+
+    relay = Relay(Flaky(world.redis, 0, "flaky"), world.store, world.push, lease=0.03, poll=0.02, idle=30)
+    world.relays.append(asyncio.create_task(relay.run(30)))
+    await world.sees("client", [1])
+
+
+async def test_a_follow_that_could_not_be_read_is_not_forgotten(world: World) -> None:
+    world.relay()
+    order_id = await world.order()
+    await eventually(lambda: world.redis.ears)
+    await world.follow("client", order_id)
+    world.redis.away = True  # before the relay has had its turn
+    await world.is_quiet()
+    assert world.push.seqs("client") == []
+    world.redis.away = False
+    await world.sees("client", [1])
+
+
+async def test_a_store_that_breaks_in_an_unheard_of_way_does_not_silence_an_order(world: World) -> None:
+    read, faults = world.store.events, iter([KeyError("a bug"), KeyError("a bug")])
+
+    async def breaks(order_id: str, after: int = 0) -> list[Event]:
+        if fault := next(faults, None):
+            raise fault
+        return await read(order_id, after)
+
+    world.store.events = breaks  # type: ignore[method-assign]
+    world.relay()
+    order_id = await world.order()
+    await world.follow("client", order_id)
+    await world.sees("client", [1])
+
+
+@pytest.mark.parametrize("garbage", [Heard(), Heard(event={}), Heard(event={"orderId": None, "seq": "x"})])
+async def test_what_nobody_understands_does_not_stop_the_relay(world: World, garbage: Any) -> None:
+    world.relay()
+    order_id = await world.order()
+    await eventually(lambda: world.redis.ears)
+    world.redis.control(0, garbage)
+    await world.follow("client", order_id)
+    await world.sees("client", [1])
+
+
+FAILED_LIFE = (Status.ROUTING, Status.FAILED)
+REDRIVEN = [*range(1, 9)]  # pending, routing, failed; and then a whole life
+
+
+async def test_a_redriven_order_is_told_from_its_first_event_and_from_behind_its_failure(
+    world: World,
+) -> None:
+    world.relay()
+    order_id = await world.order()
+    await world.follow("live", order_id)
+    await world.move(order_id, *FAILED_LIFE)
+    await world.sees("live", [1, 2, 3])
+    await world.is_quiet()  # nobody follows it any more
+    redriven = await world.store.redrive(order_id)
+    assert redriven is not None
+    await world.events.publish(redriven)
+    await world.follow("late", order_id)
+    await world.follow("live", order_id, after=3)
+    await world.move(order_id, *LIFE)
+    await world.sees("late", REDRIVEN)
+    await world.sees("live", REDRIVEN)
+
+
+async def test_a_feed_that_seems_over_is_not_if_its_order_was_redriven_unheard(world: World) -> None:
+    """As when Redis was away for the moment, and a follower still takes in the failure."""
+    taking_in = asyncio.Event()
+    push = world.push.send
+
+    async def slow(connection_id: str, text: str) -> None:
+        if connection_id == "slow" and '"failed"' in text:
+            await taking_in.wait()
+        await push(connection_id, text)
+
+    world.push.send = slow  # type: ignore[method-assign]
+    world.relay(poll=60)
+    order_id = await world.order()
+    await world.follow("slow", order_id)
+    await world.sees("slow", [1])
+    await world.move(order_id, *FAILED_LIFE)
+    await world.sees("slow", [1, 2])
+    await world.store.redrive(order_id)
+    await world.follow("new", order_id)
+    taking_in.set()
+    await world.sees("new", [1, 2, 3, 4])
+    await world.move(order_id, *LIFE)
+    await world.sees("new", REDRIVEN)

@@ -1,0 +1,82 @@
+"""Orders that live, clients that follow them and relays, in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+from chalicelib.domain.lifecycle import Status
+from chalicelib.domain.order import Event, Terms
+from chalicelib.domain.tokens import find_token
+from chalicelib.services.ports import Following, NewOrder
+from chalicelib.services.relay import Relay
+
+from tests.fakes import (
+    MemoryChannel,
+    MemoryEvents,
+    MemoryPush,
+    MemoryRegistry,
+    MemoryStore,
+    Redis,
+    eventually,
+)
+
+SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
+TERMS = Terms(SOL, USDC, 10**9, slippage_bps=100)
+LIFE = (Status.ROUTING, Status.BUILDING, Status.SUBMITTED, Status.CONFIRMED)
+WHOLE = [1, 2, 3, 4, 5]
+CLIENT = "127.0.0.1"
+
+
+class World:
+    """Orders that live, clients that follow them, and relays that serve one shard."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.redis = Redis()
+        self.events = MemoryEvents(self.redis)
+        self.registry = MemoryRegistry(self.redis)
+        self.push = MemoryPush()
+        self.relays: list[asyncio.Task[bool]] = []
+        self._ids = (f"00000000-0000-4000-8000-{number:012d}" for number in itertools.count(1))
+        self._fences = (f"relay-{number}" for number in itertools.count(1))
+
+    async def order(self) -> str:
+        order_id = next(self._ids)
+        created = await self.store.create(NewOrder(order_id, TERMS))
+        assert isinstance(created, Event)
+        await self.events.publish(created)
+        return order_id
+
+    async def move(self, order_id: str, *statuses: Status) -> None:
+        """Let the order go on, as its worker does: stored, then published."""
+        for status in statuses:
+            await self.events.publish(self.store.append(order_id, status))
+
+    async def follow(self, connection_id: str, order_id: str, after: int = 0) -> None:
+        await self.registry.connect(connection_id, CLIENT)
+        await self.registry.follow(Following(connection_id, order_id, after))
+
+    def relay(
+        self, *, seconds: float = 30, lease: float = 0.03, poll: float = 0.02, idle: float = 30
+    ) -> asyncio.Task[bool]:
+        channel = MemoryChannel(self.redis, 0, next(self._fences))
+        relay = Relay(channel, self.store, self.push, lease=lease, poll=poll, idle=idle)
+        task = asyncio.create_task(relay.run(seconds))
+        self.relays.append(task)
+        return task
+
+    async def sees(self, connection_id: str, seqs: list[int], order_id: str | None = None) -> None:
+        """Wait until the client has got that many events, and hold them against `seqs`."""
+        await eventually(lambda: len(self.push.seqs(connection_id, order_id)) >= len(seqs))
+        assert self.push.seqs(connection_id, order_id) == seqs
+
+    async def is_quiet(self) -> None:
+        """Let whatever is under way come to its end: some polls and renewals of the lease."""
+        looks = self.redis.looks
+        await eventually(lambda: self.redis.looks > looks + 10)
+
+    async def close(self) -> None:
+        for task in self.relays:
+            task.cancel()
+        await asyncio.gather(*self.relays, return_exceptions=True)
