@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 
-async def eventually(condition: Callable[[], Any], within: float = 5.0) -> Any:
+async def eventually(condition: Callable[[], Any], within: float = 20.0) -> Any:
     """What `condition` gives once it is true; it may be a coroutine function."""
     async with asyncio.timeout(within):
         while True:

@@ -1,4 +1,4 @@
-"""The engine's template as merged: accepted by CloudFormation, encrypted, throttled, watched, and bounded."""
+"""The engine's template as merged: accepted by CloudFormation, encrypted, throttled and bounded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chalicelib.adapters.metrics import CloudWatchMetrics
 from chalicelib.config import Config
 
 from infra.packaging import ENGINE, Package
@@ -354,116 +353,6 @@ def test_a_stage_is_there_either_way_and_a_deployment_only_where_it_is_known(
     gone = engine.resources.keys() - emulated.resources.keys()
     assert gone == {"WebsocketAPIStage", "WebsocketAPIDeployment"}
     assert not any(name in json.dumps(emulated.resources) for name in gone)
-
-
-# --- Alarms and the dashboard ---
-
-
-def written(out: str) -> set[str]:
-    """The metrics in lines of CloudWatch's embedded metric format."""
-    lines = [json.loads(line) for line in out.splitlines()]
-    directives = [directive for line in lines for directive in line["_aws"]["CloudWatchMetrics"]]
-    assert all(item["Namespace"] == NAMESPACE and item["Dimensions"] == [[]] for item in directives)
-    return {metric["Name"] for item in directives for metric in item["Metrics"]}
-
-
-@pytest.fixture
-def our_metrics(capsys: pytest.CaptureFixture[str]) -> set[str]:
-    metrics = CloudWatchMetrics(NAMESPACE)
-    metrics.confirmed(3000)
-    metrics.failed()
-    metrics.shards_without_relay(0)
-    return written(capsys.readouterr().out)
-
-
-@pytest.mark.parametrize(
-    ("alarm", "metric", "threshold", "missing"),
-    [
-        ("OrdersOldestMessageAlarm", "AWS/SQS ApproximateAgeOfOldestMessage", 120, "notBreaching"),
-        ("DeadLettersAlarm", "AWS/SQS ApproximateNumberOfMessagesVisible", 0, "notBreaching"),
-        ("ConfirmP99Alarm", f"{NAMESPACE} TimeToConfirm", 15000, "notBreaching"),
-        ("RelayGoneAlarm", f"{NAMESPACE} ShardsWithoutRelay", 0, "breaching"),  # silence is as bad
-        ("ApiErrorsAlarm", "AWS/ApiGateway 5XXError", 0.01, "notBreaching"),
-        ("ProcessOrderErrorsAlarm", "AWS/Lambda Errors", 0, "notBreaching"),
-        ("ProcessOrderThrottlesAlarm", "AWS/Lambda Throttles", 0, "notBreaching"),
-    ],
-)
-def test_an_alarm_watches_each_thing_that_an_operator_must_know(
-    engine: Resolved, alarm: str, metric: str, threshold: float, missing: str
-) -> None:
-    found = engine[alarm]
-    assert f"{found['Namespace']} {found['MetricName']}" == metric
-    assert (found["Threshold"], found["TreatMissingData"]) == (threshold, missing)
-    assert found["ComparisonOperator"] == "GreaterThanThreshold"
-
-
-def test_the_relay_is_missed_after_three_minutes(engine: Resolved) -> None:
-    alarm = engine["RelayGoneAlarm"]
-    assert alarm["Period"] * alarm["EvaluationPeriods"] == 180
-
-
-def test_every_function_has_its_alarms_for_errors_and_throttles(engine: Resolved) -> None:
-    for name, function in engine.of_type("Serverless::Function").items():
-        for metric in ("Errors", "Throttles"):
-            alarm = engine[f"{name}{metric}Alarm"]
-            assert alarm["MetricName"] == metric
-            assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": function["FunctionName"]}]
-
-
-def test_every_alarm_is_told_when_it_goes_and_when_it_is_over(engine: Resolved) -> None:
-    alarms = engine.of_type("CloudWatch::Alarm").values()
-    assert len(alarms) == 5 + 2 * len(engine.of_type("Serverless::Function"))
-    assert all(alarm["AlarmActions"] == alarm["OKActions"] == ["AlarmTopic"] for alarm in alarms)
-    assert all(alarm["AlarmDescription"] for alarm in alarms)
-
-
-def test_an_alarm_reaches_its_reader(deployed: Deployed) -> None:
-    """CloudWatch may publish under the topic's key, which it never may under the one of SNS itself."""
-    engine = deployed()
-    assert engine["AlarmSubscription"]["Endpoint"] == "someone@example.com"
-    uses = {item["Sid"]: item for item in engine["Key"]["KeyPolicy"]["Statement"]}
-    assert uses["Alarms"]["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
-    assert uses["Alarms"]["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
-    assert {"Effect": "Allow", "Action": "sns:Publish", "Resource": "AlarmTopic"}.items() <= {
-        **engine["AlarmTopicPolicy"]["PolicyDocument"]["Statement"][0]
-    }.items()
-    assert "AlarmSubscription" not in deployed(AlarmEmail="").resources
-
-
-def test_our_metrics_are_those_that_the_functions_write(engine: Resolved, our_metrics: set[str]) -> None:
-    alarms = engine.of_type("CloudWatch::Alarm").values()
-    watched = {alarm["MetricName"] for alarm in alarms if alarm["Namespace"] == NAMESPACE}
-    shown = {metric[1] for _, metric in drawn(engine) if metric[0] == NAMESPACE}
-    assert watched <= our_metrics
-    assert shown == our_metrics
-
-
-def drawn(engine: Resolved) -> list[tuple[str, list[Any]]]:
-    """Each line of the dashboard's: its widget's title, and its metric."""
-    body = json.loads(engine["Dashboard"]["DashboardBody"])
-    return [
-        (widget["properties"]["title"], metric)
-        for widget in body["widgets"]
-        for metric in widget["properties"]["metrics"]
-    ]
-
-
-def test_the_dashboard_shows_every_function_and_both_queues(engine: Resolved) -> None:
-    dimensions = {(metric[2], metric[3]) for _, metric in drawn(engine) if len(metric) > 4}
-    for name, function in engine.of_type("Serverless::Function").items():
-        assert (("FunctionName", function["FunctionName"]) in dimensions) == (name != "Migrate")
-    assert {("QueueName", "OrdersQueue.QueueName"), ("QueueName", "OrdersDlq.QueueName")} <= dimensions
-
-
-def test_the_widgets_fill_the_dashboard_without_a_gap_or_an_overlap(engine: Resolved) -> None:
-    widgets = json.loads(engine["Dashboard"]["DashboardBody"])["widgets"]
-    taken = [
-        (x, y)
-        for widget in widgets
-        for x in range(widget["x"], widget["x"] + widget["width"])
-        for y in range(widget["y"], widget["y"] + widget["height"])
-    ]
-    assert sorted(taken) == [(x, y) for x in range(24) for y in range(max(y for _, y in taken) + 1)]
 
 
 # --- Outputs ---

@@ -64,7 +64,7 @@ class Queues:
             found.extend(await asyncio.to_thread(self.receive, url))
             return len(found) >= messages
 
-        await eventually(enough, within=10)
+        await eventually(enough)
         assert len(found) == messages
         return found
 

@@ -58,7 +58,7 @@ class Ear:
 
     async def hears(self, heard: Heard) -> None:
         """Wait for this, and forget what was heard up to it."""
-        await eventually(lambda: heard in self.heard, within=10)
+        await eventually(lambda: heard in self.heard)
         del self.heard[: self.heard.index(heard) + 1]
 
     async def close(self) -> None:
@@ -154,7 +154,7 @@ async def test_a_redis_that_was_killed_is_listened_to_again_when_it_is_back(
     await ear.channel.listen(other)  # says nothing, and is made up for
     await asyncio.to_thread(valkey.start)
     await ear.hears(Heard(missed=True))
-    await eventually(lambda: _listeners(redis, 1), within=10)
+    await eventually(lambda: _listeners(redis, 1))
     await ear.hears(await rings(redis, 1))
     assert (await redis.pubsub_numsub(channel(other)))[0][1] == 1
 
@@ -202,7 +202,7 @@ async def test_a_client_sees_everything_once_though_redis_is_killed_in_the_middl
     async def written_again() -> bool:
         return await redis.hgetall(ShardKeys(0).following("client")) == {ORDER: "3"}
 
-    await eventually(written_again, within=10)
+    await eventually(written_again)
     for status in (Status.SUBMITTED, Status.CONFIRMED):
         await events.publish(store.append(ORDER, status))
     await eventually(lambda: len(push.seqs("client")) >= 5)

@@ -179,7 +179,7 @@ async def test_a_rotation_is_noticed_before_the_minute_is_over_when_the_old_pass
         except TemporarilyUnavailable:
             return False
 
-    await eventually(lets_us_in, within=10)
+    await eventually(lets_us_in)
 
 
 async def test_while_the_secret_can_not_be_read_the_database_is_away(role: str, account: Account) -> None:

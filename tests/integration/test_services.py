@@ -275,7 +275,7 @@ def test_kill_9_leaves_no_process_behind(engine, state: Path, kept: bool) -> Non
     said = said_by(process)
     assert all(is_running(pid) for pid in said["pids"])
     process.kill()
-    assert eventually(lambda: not any(is_running(pid) for pid in said["pids"]), 3)
+    assert eventually(lambda: not any(is_running(pid) for pid in said["pids"]))
     if not kept:
         folders = [Path(folder) for folder in said["folders"]]
         assert eventually(lambda: not any(folder.exists() for folder in folders))

@@ -1,125 +1,19 @@
-"""The store's promises, kept by Postgres and by the one in memory alike; then what only Postgres can show."""
+"""The store's promises, kept by Postgres and by the one in memory alike."""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
-from chalicelib.adapters.database import Connection, Database
-from chalicelib.adapters.store import PostgresStore, StoreSettings
-from chalicelib.domain.errors import ClaimLost, TemporarilyUnavailable
+from chalicelib.domain.errors import ClaimLost
 from chalicelib.domain.lifecycle import TERMINAL, Status
-from chalicelib.domain.order import MAX_BASE_UNITS, Event, Order, Terms
-from chalicelib.domain.tokens import find_token
-from chalicelib.migrations import migrate
+from chalicelib.domain.order import MAX_BASE_UNITS, Order
 from chalicelib.services.ports import Claim, Held, NewOrder, Store, Transition
-from chalicelib.venues.venue import SignedTransaction
 
-from local.embedded import Postgres
-from tests.fakes import MemoryStore, eventually
-
-SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
-TERMS = Terms(SOL, USDC, 1_500_000_000, 50)
-SETTINGS = {"lease_ms": 20_000, "sweep_after_ms": 60_000}
-LIMITS = {"key_ttl_s": 86_400, "max_outstanding": 1_000_000}
-SIGNED = SignedTransaction("signature", b"\0\xff raw bytes", 2**40)
-
-Step = Callable[[Store, Claim], Awaitable[object]]
-STEPS: dict[str, Step] = {
-    "claim": lambda store, claim: store.claim(claim.order.id),
-    "record": lambda store, claim: store.record(Transition(claim.order.id, claim.fence, Status.BUILDING)),
-    "keep_transaction": lambda store, claim: store.keep_transaction(claim, SIGNED),
-    "redrive": lambda store, claim: store.redrive(claim.order.id),
-}
-
-
-class Shop:
-    """A store, and what a test does to its world."""
-
-    store: Store
-
-    async def pass_time(self, seconds: float) -> None:
-        raise NotImplementedError
-
-    async def made_at(self, order_ids: Sequence[str], at: datetime) -> None:
-        """Pretend that these were created at that moment."""
-        raise NotImplementedError
-
-    async def new(self, terms: Terms = TERMS) -> str:
-        event = await self.store.create(NewOrder(str(uuid.uuid4()), terms))
-        assert isinstance(event, Event)
-        return event.order_id
-
-    async def claim(self, order_id: str) -> Claim:
-        claim = await self.store.claim(order_id)
-        assert isinstance(claim, Claim)
-        return claim
-
-    async def move(self, claim: Claim, *statuses: Status, **kept: Any) -> None:
-        for status in statuses:
-            await self.store.record(Transition(claim.order.id, claim.fence, status, **kept))
-
-    async def end(self, order_id: str, status: Status = Status.FAILED) -> None:
-        await self.move(await self.claim(order_id), status)
-
-    async def steps(self, order_id: str) -> list[tuple[int, str, int]]:
-        return [(event.seq, event.status.value, event.attempt) for event in await self.store.events(order_id)]
-
-
-class MemoryShop(Shop):
-    def __init__(self) -> None:
-        self.memory = self.store = MemoryStore(**SETTINGS)
-
-    async def pass_time(self, seconds: float) -> None:
-        await self.memory.pass_time(seconds)
-
-    async def made_at(self, order_ids: Sequence[str], at: datetime) -> None:
-        for order_id in order_ids:
-            row = self.memory.rows[order_id]
-            row.order = replace(row.order, created_at=at)
-
-
-class PostgresShop(Shop):
-    def __init__(self, url: str) -> None:
-        self.database = Database(url)
-        self.store = PostgresStore(self.database, StoreSettings(**SETTINGS, **LIMITS))
-
-    async def execute(self, statement: str, *parameters: object) -> None:
-        async with self.database.connection() as connection:
-            await connection.execute(statement.encode(), parameters)
-
-    async def pass_time(self, seconds: float) -> None:
-        await self.execute(
-            "UPDATE orders SET lease_until = lease_until - passed, due_at = due_at - passed"
-            " FROM (SELECT %s * interval '1 s' AS passed) AS time",
-            seconds,
-        )
-
-    async def made_at(self, order_ids: Sequence[str], at: datetime) -> None:
-        await self.execute("UPDATE orders SET created_at = %s WHERE id::text = ANY(%s)", at, list(order_ids))
-
-
-@pytest.fixture
-async def postgres(database_url: str) -> AsyncIterator[PostgresShop]:
-    shop = PostgresShop(database_url)
-    await shop.execute("TRUNCATE orders, order_events, idempotency_keys")
-    yield shop
-    await shop.database.close()
-
-
-@pytest.fixture(params=["memory", "postgres"])
-def shop(request: pytest.FixtureRequest) -> Shop:
-    if request.param == "memory":
-        return MemoryShop()
-    found: Shop = request.getfixturevalue("postgres")
-    return found
+from tests.integration.store.shop import SIGNED, SOL, TERMS, Shop
 
 
 async def test_a_new_order_is_there_with_its_first_event(shop: Shop) -> None:
@@ -337,14 +231,6 @@ async def test_two_hundred_orders_at_once_are_all_there(shop: Shop) -> None:
     assert set((await shop.store.last_seqs(orders)).values()) == {4}
 
 
-async def keeps_waiting(connection: Connection) -> bool:
-    """Whether a session waits for what this one holds."""
-    cursor = await connection.execute(
-        "SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
-    )
-    return cursor.rowcount > 0
-
-
 async def pages(store: Store, limit: int, status: Status | None = None) -> list[str]:
     """Every order's id, page by page."""
     found: list[str] = []
@@ -410,140 +296,3 @@ async def test_what_is_held_over_or_not_due_yet_is_not_overdue(shop: Shop) -> No
     assert await shop.store.take_overdue(10) == [lost]
     await shop.pass_time(10)
     assert set(await shop.store.take_overdue(10)) == {retried, released}
-
-
-async def test_two_processes_never_claim_the_same_order(postgres: PostgresShop, database_url: str) -> None:
-    other = PostgresShop(database_url)
-    try:
-        orders = await asyncio.gather(*(postgres.new() for _ in range(60)))
-        claims = await asyncio.gather(
-            *(shop.store.claim(order_id) for order_id in orders for shop in (postgres, other, postgres))
-        )
-        granted = [claim.order.id for claim in claims if isinstance(claim, Claim)]
-        assert sorted(granted) == sorted(orders)
-        assert all(isinstance(claim, Claim | Held) for claim in claims)
-        assert set((await postgres.store.last_seqs(orders)).values()) == {2}
-    finally:
-        await other.database.close()
-
-
-async def test_two_sweeps_at_once_give_each_order_out_once(postgres: PostgresShop, database_url: str) -> None:
-    other = PostgresShop(database_url)
-    try:
-        orders = await asyncio.gather(*(postgres.new() for _ in range(300)))
-        await postgres.pass_time(61)
-
-        async def sweep(shop: Shop) -> list[str]:
-            taken: list[str] = []
-            while some := await shop.store.take_overdue(20):
-                taken += some
-            return taken
-
-        first, second, third = await asyncio.gather(sweep(postgres), sweep(other), sweep(other))
-        assert sorted(first + second + third) == sorted(orders)
-    finally:
-        await other.database.close()
-
-
-@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
-async def test_whoever_waits_for_an_order_of_its_batch_holds_none_with_a_higher_id(
-    postgres: PostgresShop, step: Step
-) -> None:
-    lowest, *others = sorted([await postgres.new() for _ in range(9)])
-    claims = [await postgres.claim(order_id) for order_id in [*others[::-1], lowest]]
-    async with postgres.database.connection() as connection, connection.transaction():
-        await connection.execute("SELECT FROM orders WHERE id = %s FOR UPDATE", [lowest])
-        batch = asyncio.gather(*(step(postgres.store, claim) for claim in claims))
-        await eventually(lambda: keeps_waiting(connection))
-        free = await connection.execute(
-            "SELECT id FROM orders WHERE id <> %s ORDER BY id FOR UPDATE SKIP LOCKED", [lowest]
-        )
-        held_by_nobody = [str(row["id"]) for row in await free.fetchall()]
-    await batch
-    assert held_by_nobody == others
-
-
-@pytest.mark.parametrize(
-    "step", [STEPS["record"], STEPS["keep_transaction"]], ids=["record", "keep_transaction"]
-)
-async def test_a_worker_that_waits_while_its_order_is_claimed_anew_has_lost_it(
-    postgres: PostgresShop, step: Step
-) -> None:
-    claim = await postgres.claim(await postgres.new())
-    async with postgres.database.connection() as connection, connection.transaction():
-        await connection.execute("UPDATE orders SET fence = fence + 1 WHERE id = %s", [claim.order.id])
-        late = asyncio.ensure_future(step(postgres.store, claim))
-        await eventually(lambda: keeps_waiting(connection))
-    with pytest.raises(ClaimLost):
-        await late
-    assert len(await postgres.steps(claim.order.id)) == 2
-
-
-async def test_an_order_and_its_event_are_stored_together_or_not_at_all(postgres: PostgresShop) -> None:
-    order_id = await postgres.new()
-    claim = await postgres.claim(order_id)
-    await postgres.execute(  # in the way of the next event
-        "INSERT INTO order_events (order_id, seq, status, attempt, at, detail)"
-        " VALUES (%s, 3, 'failed', 1, now(), '{}')",
-        order_id,
-    )
-    before = await postgres.store.order(order_id)
-    with pytest.raises(psycopg.errors.UniqueViolation):
-        await postgres.move(claim, Status.BUILDING)
-    assert await postgres.store.order(order_id) == before
-
-
-async def test_one_order_that_cannot_be_stored_does_not_take_its_batch_along(postgres: PostgresShop) -> None:
-    taken = await postgres.new()
-    results = await asyncio.gather(
-        postgres.new(), postgres.store.create(NewOrder(taken, TERMS)), postgres.new(), return_exceptions=True
-    )
-    assert [isinstance(result, psycopg.errors.UniqueViolation) for result in results] == [False, True, False]
-    assert len(await postgres.store.events(taken)) == 1
-
-
-@pytest.mark.parametrize("amount", [0, -1, 10**20])
-async def test_the_table_itself_refuses_what_is_no_amount(postgres: PostgresShop, amount: int) -> None:
-    with pytest.raises((psycopg.errors.CheckViolation, psycopg.errors.NumericValueOutOfRange)):
-        await postgres.new(replace(TERMS, amount_in=amount))
-    assert await postgres.store.orders(1, None, None) == []
-
-
-async def test_a_postgres_that_is_killed_is_said_to_be_away_and_serves_again_when_it_is_back(
-    tmp_path: Path,
-) -> None:
-    server = Postgres(tmp_path / "postgres", durable=False, temporary=True)
-    await asyncio.to_thread(server.start)
-    database = Database(server.url, timeout=0.5)
-    try:
-        await asyncio.to_thread(migrate, server.url)
-        store = PostgresStore(database, StoreSettings(**SETTINGS, **LIMITS))
-        order_id = str(uuid.uuid4())
-        await store.create(NewOrder(order_id, TERMS))
-        await asyncio.to_thread(server.kill)
-        calls = (store.check(), store.order(order_id), store.claim(order_id), store.take_overdue(1))
-        results = await asyncio.gather(*calls, return_exceptions=True)
-        assert [type(result) for result in results] == [TemporarilyUnavailable] * 4
-        await asyncio.to_thread(server.start)
-
-        async def answers() -> bool:
-            try:
-                return await store.order(order_id) is not None
-            except TemporarilyUnavailable:
-                return False
-
-        assert await eventually(answers, within=20)
-        assert isinstance(await store.claim(order_id), Claim)
-    finally:
-        await database.close()
-        await asyncio.to_thread(server.stop)
-
-
-async def test_connections_that_broke_while_idle_are_not_noticed(postgres: PostgresShop) -> None:
-    order_id = await postgres.new()
-    await postgres.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE pid <> pg_backend_pid() AND datname = current_database()"
-    )
-    assert await postgres.store.order(order_id) is not None
-    assert isinstance(await postgres.store.claim(order_id), Claim)

@@ -1,0 +1,91 @@
+"""A store with orders in it, in memory or in Postgres, and what a test does to its world."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from chalicelib.adapters.database import Database
+from chalicelib.adapters.store import PostgresStore, StoreSettings
+from chalicelib.domain.lifecycle import Status
+from chalicelib.domain.order import Event, Terms
+from chalicelib.domain.tokens import find_token
+from chalicelib.services.ports import Claim, NewOrder, Store, Transition
+from chalicelib.venues.venue import SignedTransaction
+
+from tests.fakes import MemoryStore
+
+SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
+TERMS = Terms(SOL, USDC, 1_500_000_000, 50)
+SETTINGS = {"lease_ms": 20_000, "sweep_after_ms": 60_000}
+LIMITS = {"key_ttl_s": 86_400, "max_outstanding": 1_000_000}
+SIGNED = SignedTransaction("signature", b"\0\xff raw bytes", 2**40)
+
+
+class Shop:
+    """A store, and what a test does to its world."""
+
+    store: Store
+
+    async def pass_time(self, seconds: float) -> None:
+        raise NotImplementedError
+
+    async def made_at(self, order_ids: Sequence[str], at: datetime) -> None:
+        """Pretend that these were created at that moment."""
+        raise NotImplementedError
+
+    async def new(self, terms: Terms = TERMS) -> str:
+        event = await self.store.create(NewOrder(str(uuid.uuid4()), terms))
+        assert isinstance(event, Event)
+        return event.order_id
+
+    async def claim(self, order_id: str) -> Claim:
+        claim = await self.store.claim(order_id)
+        assert isinstance(claim, Claim)
+        return claim
+
+    async def move(self, claim: Claim, *statuses: Status, **kept: Any) -> None:
+        for status in statuses:
+            await self.store.record(Transition(claim.order.id, claim.fence, status, **kept))
+
+    async def end(self, order_id: str, status: Status = Status.FAILED) -> None:
+        await self.move(await self.claim(order_id), status)
+
+    async def steps(self, order_id: str) -> list[tuple[int, str, int]]:
+        return [(event.seq, event.status.value, event.attempt) for event in await self.store.events(order_id)]
+
+
+class MemoryShop(Shop):
+    def __init__(self) -> None:
+        self.memory = self.store = MemoryStore(**SETTINGS)
+
+    async def pass_time(self, seconds: float) -> None:
+        await self.memory.pass_time(seconds)
+
+    async def made_at(self, order_ids: Sequence[str], at: datetime) -> None:
+        for order_id in order_ids:
+            row = self.memory.rows[order_id]
+            row.order = replace(row.order, created_at=at)
+
+
+class PostgresShop(Shop):
+    def __init__(self, url: str) -> None:
+        self.database = Database(url)
+        self.store = PostgresStore(self.database, StoreSettings(**SETTINGS, **LIMITS))
+
+    async def execute(self, statement: str, *parameters: object) -> None:
+        async with self.database.connection() as connection:
+            await connection.execute(statement.encode(), parameters)
+
+    async def pass_time(self, seconds: float) -> None:
+        await self.execute(
+            "UPDATE orders SET lease_until = lease_until - passed, due_at = due_at - passed"
+            " FROM (SELECT %s * interval '1 s' AS passed) AS time",
+            seconds,
+        )
+
+    async def made_at(self, order_ids: Sequence[str], at: datetime) -> None:
+        await self.execute("UPDATE orders SET created_at = %s WHERE id::text = ANY(%s)", at, list(order_ids))

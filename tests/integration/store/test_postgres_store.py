@@ -1,0 +1,177 @@
+"""What only Postgres can show of the store: processes that meet, batches, and a server that is away."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+from chalicelib.adapters.database import Connection, Database
+from chalicelib.adapters.store import PostgresStore, StoreSettings
+from chalicelib.domain.errors import ClaimLost, TemporarilyUnavailable
+from chalicelib.domain.lifecycle import Status
+from chalicelib.migrations import migrate
+from chalicelib.services.ports import Claim, Held, NewOrder, Store, Transition
+
+from local.embedded import Postgres
+from tests.fakes import eventually
+from tests.integration.store.shop import LIMITS, SETTINGS, SIGNED, TERMS, PostgresShop, Shop
+
+Step = Callable[[Store, Claim], Awaitable[object]]
+STEPS: dict[str, Step] = {
+    "claim": lambda store, claim: store.claim(claim.order.id),
+    "record": lambda store, claim: store.record(Transition(claim.order.id, claim.fence, Status.BUILDING)),
+    "keep_transaction": lambda store, claim: store.keep_transaction(claim, SIGNED),
+    "redrive": lambda store, claim: store.redrive(claim.order.id),
+}
+
+
+async def keeps_waiting(connection: Connection) -> bool:
+    """Whether a session waits for what this one holds."""
+    cursor = await connection.execute(
+        "SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+    )
+    return cursor.rowcount > 0
+
+
+async def test_two_processes_never_claim_the_same_order(postgres: PostgresShop, database_url: str) -> None:
+    other = PostgresShop(database_url)
+    try:
+        orders = await asyncio.gather(*(postgres.new() for _ in range(60)))
+        claims = await asyncio.gather(
+            *(shop.store.claim(order_id) for order_id in orders for shop in (postgres, other, postgres))
+        )
+        granted = [claim.order.id for claim in claims if isinstance(claim, Claim)]
+        assert sorted(granted) == sorted(orders)
+        assert all(isinstance(claim, Claim | Held) for claim in claims)
+        assert set((await postgres.store.last_seqs(orders)).values()) == {2}
+    finally:
+        await other.database.close()
+
+
+async def test_two_sweeps_at_once_give_each_order_out_once(postgres: PostgresShop, database_url: str) -> None:
+    other = PostgresShop(database_url)
+    try:
+        orders = await asyncio.gather(*(postgres.new() for _ in range(300)))
+        await postgres.pass_time(61)
+
+        async def sweep(shop: Shop) -> list[str]:
+            taken: list[str] = []
+            while some := await shop.store.take_overdue(20):
+                taken += some
+            return taken
+
+        first, second, third = await asyncio.gather(sweep(postgres), sweep(other), sweep(other))
+        assert sorted(first + second + third) == sorted(orders)
+    finally:
+        await other.database.close()
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+async def test_whoever_waits_for_an_order_of_its_batch_holds_none_with_a_higher_id(
+    postgres: PostgresShop, step: Step
+) -> None:
+    lowest, *others = sorted([await postgres.new() for _ in range(9)])
+    claims = [await postgres.claim(order_id) for order_id in [*others[::-1], lowest]]
+    async with postgres.database.connection() as connection, connection.transaction():
+        await connection.execute("SELECT FROM orders WHERE id = %s FOR UPDATE", [lowest])
+        batch = asyncio.gather(*(step(postgres.store, claim) for claim in claims))
+        await eventually(lambda: keeps_waiting(connection))
+        free = await connection.execute(
+            "SELECT id FROM orders WHERE id <> %s ORDER BY id FOR UPDATE SKIP LOCKED", [lowest]
+        )
+        held_by_nobody = [str(row["id"]) for row in await free.fetchall()]
+    await batch
+    assert held_by_nobody == others
+
+
+@pytest.mark.parametrize(
+    "step", [STEPS["record"], STEPS["keep_transaction"]], ids=["record", "keep_transaction"]
+)
+async def test_a_worker_that_waits_while_its_order_is_claimed_anew_has_lost_it(
+    postgres: PostgresShop, step: Step
+) -> None:
+    claim = await postgres.claim(await postgres.new())
+    async with postgres.database.connection() as connection, connection.transaction():
+        await connection.execute("UPDATE orders SET fence = fence + 1 WHERE id = %s", [claim.order.id])
+        late = asyncio.ensure_future(step(postgres.store, claim))
+        await eventually(lambda: keeps_waiting(connection))
+    with pytest.raises(ClaimLost):
+        await late
+    assert len(await postgres.steps(claim.order.id)) == 2
+
+
+async def test_an_order_and_its_event_are_stored_together_or_not_at_all(postgres: PostgresShop) -> None:
+    order_id = await postgres.new()
+    claim = await postgres.claim(order_id)
+    await postgres.execute(  # in the way of the next event
+        "INSERT INTO order_events (order_id, seq, status, attempt, at, detail)"
+        " VALUES (%s, 3, 'failed', 1, now(), '{}')",
+        order_id,
+    )
+    before = await postgres.store.order(order_id)
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        await postgres.move(claim, Status.BUILDING)
+    assert await postgres.store.order(order_id) == before
+
+
+async def test_one_order_that_cannot_be_stored_does_not_take_its_batch_along(postgres: PostgresShop) -> None:
+    taken = await postgres.new()
+    results = await asyncio.gather(
+        postgres.new(), postgres.store.create(NewOrder(taken, TERMS)), postgres.new(), return_exceptions=True
+    )
+    assert [isinstance(result, psycopg.errors.UniqueViolation) for result in results] == [False, True, False]
+    assert len(await postgres.store.events(taken)) == 1
+
+
+@pytest.mark.parametrize("amount", [0, -1, 10**20])
+async def test_the_table_itself_refuses_what_is_no_amount(postgres: PostgresShop, amount: int) -> None:
+    with pytest.raises((psycopg.errors.CheckViolation, psycopg.errors.NumericValueOutOfRange)):
+        await postgres.new(replace(TERMS, amount_in=amount))
+    assert await postgres.store.orders(1, None, None) == []
+
+
+async def test_a_postgres_that_is_killed_is_said_to_be_away_and_serves_again_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    server = Postgres(tmp_path / "postgres", durable=False, temporary=True)
+    await asyncio.to_thread(server.start)
+    database = Database(server.url, timeout=0.5)
+    try:
+        await asyncio.to_thread(migrate, server.url)
+        store = PostgresStore(database, StoreSettings(**SETTINGS, **LIMITS))
+        order_id = str(uuid.uuid4())
+        await store.create(NewOrder(order_id, TERMS))
+
+        async def answers() -> bool:
+            try:
+                return await store.order(order_id) is not None
+            except TemporarilyUnavailable:
+                return False
+
+        await asyncio.to_thread(server.kill)
+        while await answers():
+            pass  # its children serve on until they notice
+        calls = (store.check(), store.order(order_id), store.claim(order_id), store.take_overdue(1))
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        assert [type(result) for result in results] == [TemporarilyUnavailable] * 4
+        await asyncio.to_thread(server.start)
+        assert await eventually(answers)
+        assert isinstance(await store.claim(order_id), Claim)
+    finally:
+        await database.close()
+        await asyncio.to_thread(server.stop)
+
+
+async def test_connections_that_broke_while_idle_are_not_noticed(postgres: PostgresShop) -> None:
+    order_id = await postgres.new()
+    await postgres.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+    )
+    assert await postgres.store.order(order_id) is not None
+    assert isinstance(await postgres.store.claim(order_id), Claim)
