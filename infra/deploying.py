@@ -99,4 +99,4 @@ def _agree(losing: Sequence[str]) -> bool:
     """Ask whether what holds state may go."""
     for line in losing:
         click.echo(f"  {line}", err=True)
-    return options.typed("This deletes what they hold. Type yes to go on: ") == "yes"
+    return options.ask("This deletes what they hold. Type yes to go on: ") == "yes"

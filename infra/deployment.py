@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from .artifacts import Bucket
 from .aws import Aws
-from .errors import MigrationError, SmokeError, StackError
+from .errors import InfraError, MigrationError, SmokeError
 from .migration import migrate
 from .parameters import Values, choose
 from .preparation import MEGABYTE, Plan
@@ -36,7 +38,7 @@ class Deployment:
         self._found: dict[str, Stack | None] = {}
         self._before: dict[str, Version | None] = {}
         self._outputs: dict[str, str] = {}
-        self._changed = False
+        self._engine_changed = False
 
     def run(self, *, with_smoke: bool = True) -> Mapping[str, str]:
         """All of it: the engine's outputs. Raises InfraError."""
@@ -92,7 +94,9 @@ class Deployment:
     def _roll_out(self, part: str, source: Mapping[str, str], values: Values, step: Step) -> Stack:
         wanted = Wanted(self._name(part), source, values, self._plan.stage.tags)
         current = self._stacks.clear(self._found[part])
-        stack, self._changed = roll_out(self._stacks, wanted, current, step, self._agree)
+        stack, changed = roll_out(self._stacks, wanted, current, step, self._agree)
+        if part == "engine":
+            self._engine_changed = changed
         if self._plan.stage.protected and not stack.protected:
             self._stacks.protect(stack.name)
         return stack
@@ -115,14 +119,14 @@ class Deployment:
         before, name = self._before["engine"], self._name("engine")
         if before is None:
             return f"This was its first deployment, so {name} is left as it is for you to look into."
-        if not self._changed:
+        if not self._engine_changed:
             return f"This deployment had changed nothing in {name}, so there is nothing to put back."
         try:
             with self._screen.step("roll back") as step:
                 source = {"TemplateURL": bucket.send_template("engine", before.template)}
                 wanted = Wanted(name, source, before.values(), self._plan.stage.tags)
                 roll_out(self._stacks, wanted, self._stacks.find(name), step, lambda losing: True)
-        except StackError as error:
+        except (InfraError, BotoCoreError, ClientError) as error:
             return f"And {name} could not be given its version before: {error}"
         untold = before.values().kept
         but = f" {', '.join(untold)} can't be read back and stay as they were given now." if untold else ""

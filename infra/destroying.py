@@ -37,7 +37,7 @@ def destroy(stage: str, endpoint_url: str | None, region: str | None, profile: s
         return
     for _, stack in there:
         screen.say(f"  {stack.name}  {stack.status}")
-    if not yes and options.typed(f"Type {stage} to delete all of this: ") != stage:
+    if not yes and options.ask(f"Type {stage} to delete all of this: ") != stage:
         raise Refused("Nothing was deleted.")
     with saying_what_goes_on(aws, stage, screen):
         remains = destruction.run(there)

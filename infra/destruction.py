@@ -15,11 +15,10 @@ from .aws import Aws
 from .errors import Refused
 from .rollout import Counter
 from .screen import Screen
-from .stack import Stack
+from .stack import DATABASE_PROTECTION, UNMADE, Stack
 from .stacks import Stacks
 from .stages import ARTIFACTS, PARTS, stack_name
 
-DATABASE_PROTECTION = "DatabaseDeletionProtection"
 UNPROTECT = (
     "  aws cloudformation update-termination-protection "
     "--no-enable-termination-protection --stack-name {name}"
@@ -43,7 +42,7 @@ class Destruction:
         found = [(part, self._stacks.find(stack_name(self.stage, part))) for part in reversed(parts)]
         there = [(part, stack) for part, stack in found if stack]
         for _, stack in there:
-            if stack.parameters.get(DATABASE_PROTECTION) == "on":
+            if stack.keeps_its_database and not stack.is_wreck:
                 raise Refused(
                     f"The database of {self.stage} is protected against this. If you are sure, end that:\n"
                     f"  ./infra/deploy {self.stage} --set {DATABASE_PROTECTION}=off"
@@ -72,6 +71,8 @@ class Destruction:
 
     def _kept(self, stack: Stack) -> list[str]:
         """What the stack's template says to keep."""
+        if stack.status in UNMADE:
+            return []
         body: Any = decode_str(self._stacks.template(stack.name))[0] or {}
         policies = {
             name: found.get("DeletionPolicy", "Delete") for name, found in body.get("Resources", {}).items()

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from types_boto3_cloudformation import CloudFormationClient
 from types_boto3_cloudformation.type_defs import StackEventTypeDef
 
-STACK = "AWS::CloudFormation::Stack"
-
 
 @dataclass(frozen=True)
 class Event:

@@ -22,7 +22,7 @@ def where(command: Command) -> Command:
     return command
 
 
-def typed(question: str) -> str:
+def ask(question: str) -> str:
     """What somebody types; nothing if there is nobody."""
     click.echo(question, nl=False, err=True)
     answer = sys.stdin.readline().strip()

@@ -6,6 +6,7 @@ A queue's event source may take a minute to begin on AWS, and a database that sl
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 
 from local.client import ClientError, EngineClient, Refused, Wire
@@ -14,7 +15,10 @@ from .errors import SmokeError
 
 ORDER = ("SOL", "USDC", "1.5")
 LONGEST_S = 180.0
+AWAKE_WITHIN_S = 60.0
 PAUSE_S = 0.5
+
+BUSY = (429, 503)
 
 
 def smoke(url: str, tell: Callable[[Wire], None]) -> list[Wire]:
@@ -41,12 +45,14 @@ async def _smoke(url: str, tell: Callable[[Wire], None]) -> list[Wire]:
 
 
 async def _submit(client: EngineClient) -> Wire:
-    """Submit the order; an engine that is still waking up is asked again."""
+    """Submit the order; an engine that is busy, or whose functions are still waking up, is asked again."""
+    deadline = time.monotonic() + AWAKE_WITHIN_S
     while True:
         try:
             return await client.submit(*ORDER)
         except Refused as refusal:
-            if refusal.status not in (429, 503):
+            may_be_asleep = refusal.status >= 500 and time.monotonic() < deadline
+            if refusal.status not in BUSY and not may_be_asleep:
                 raise
         await asyncio.sleep(PAUSE_S)
 

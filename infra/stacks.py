@@ -76,7 +76,7 @@ class Stacks:
         if stack is None or stack.status in UNMADE:
             return None
         if stack.status in STUCK:
-            todo = STUCK[stack.status].format(name=name)
+            todo = "\n  ".join(stack.way_out)
             raise StackError(f"{name} is {stack.status} and has to be put right first:\n  {todo}")
         if stack.status.endswith("_IN_PROGRESS"):
             raise StackError(
@@ -177,7 +177,7 @@ class Stacks:
         return [
             Change(
                 each["Action"],
-                each.get("Replacement") == "True",
+                each.get("Replacement") in ("True", "Conditional"),
                 each["LogicalResourceId"],
                 each["ResourceType"],
             )

@@ -6,24 +6,28 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from rich.console import Console
 
 from infra.artifacts import Bucket
 from infra.aws import connect
 from infra.errors import AwsError, MigrationError, StackError, ValidationError
-from infra.events import STACK, Event, failures, follow
+from infra.events import Event, failures, follow
 from infra.migration import migrate
 from infra.rollout import Counter, line, loses_state
 from infra.screen import Screen
 from infra.smoke import what_is_wrong
-from infra.stack import Change, Stack
+from infra.stack import DATABASE_PROTECTION, Change, Stack
 from infra.stacks import Stacks
 from infra.stopping import what_goes_on
 from infra.validation import validate
+
+STACK = "AWS::CloudFormation::Stack"
 
 Says = tuple[Screen, io.StringIO]
 
@@ -187,6 +191,34 @@ def test_a_migration_that_fails_or_says_nothing_is_an_error(
         migrate(aws, "migrate")
 
 
+class Sleeper(Function):
+    """Aws with a function that Lambda refuses to call some times."""
+
+    pause_s = 0.0
+
+    def __init__(self, *refusals: str) -> None:
+        super().__init__('{"applied": []}')
+        self.refusals = [*refusals]
+
+    def invoke(self, **asked: Any) -> dict[str, Any]:
+        if self.refusals:
+            raise ClientError({"Error": {"Code": self.refusals.pop(0)}}, "Invoke")
+        return super().invoke(**asked)
+
+
+def test_a_function_that_is_asleep_is_called_until_it_is_awake() -> None:
+    aws: Any = Sleeper("CodeArtifactUserPendingException", "ResourceNotReadyException")
+    assert migrate(aws, "migrate") == []
+    assert aws.refusals == []
+
+
+def test_a_call_that_is_refused_for_another_reason_is_a_failed_migration() -> None:
+    aws: Any = Sleeper("TooManyRequestsException", "never asked")
+    with pytest.raises(MigrationError, match="TooManyRequestsException"):
+        migrate(aws, "migrate")
+    assert aws.refusals == ["never asked"]
+
+
 def life(*statuses: str) -> list[dict[str, Any]]:
     return [
         {"seq": number, "status": status, **({"txHash": "x"} if status == "confirmed" else {})}
@@ -323,6 +355,15 @@ def test_a_stack_that_cannot_be_updated_now_is_left_alone_and_what_to_do_is_said
 ) -> None:
     with pytest.raises(StackError, match=message):
         Found(stack("order-engine-dev", status)).find_at_rest("order-engine-dev")
+
+
+def test_what_is_left_of_a_protected_database_is_unprotected_before_it_is_deleted() -> None:
+    left = replace(stack("order-engine-prod-data", "ROLLBACK_FAILED"), parameters={DATABASE_PROTECTION: "on"})
+    unprotect, delete = left.way_out
+    assert "--db-cluster-identifier order-engine-prod-data --no-deletion-protection" in unprotect
+    assert delete.endswith("delete-stack --stack-name order-engine-prod-data")
+    assert left.is_wreck
+    assert not replace(left, status="UPDATE_COMPLETE").is_wreck
 
 
 def test_a_stack_that_was_never_made_is_not_there() -> None:
