@@ -75,7 +75,7 @@ def execute_order() -> Response:
     return entrypoints.submit.execute_order(_request())
 
 
-@app.on_sqs_message(queue="orders", batch_size=1, maximum_concurrency=10)
+@app.on_sqs_message(queue="orders", batch_size=1, maximum_concurrency=10)  # on AWS: OrdersInFlight
 def process_order(event: SQSEvent) -> dict[str, object]:
     return entrypoints.process.process_orders(event)
 

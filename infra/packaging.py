@@ -8,6 +8,7 @@ was built from the same source before is taken as it is (`kept.py`).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -30,6 +31,9 @@ TEMPLATES = ROOT / "infra" / "templates"
 ENGINE = TEMPLATES / "engine.yaml"
 
 CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
+SOCKET_DEPLOYMENT = "WebsocketAPIDeployment"
+SOCKET_ROUTES = ("AWS::ApiGatewayV2::Route", "AWS::ApiGatewayV2::Integration")
+
 CHALICE_STAGE = "deployed"  # one for all of ours, which differ in the templates' parameters
 LONGEST_S = 600.0
 NOT_OURS = shutil.ignore_patterns("__pycache__", "deployments", "*.pyc")
@@ -125,7 +129,23 @@ def _load(made: Path) -> dict[str, Any]:
     for resource in found["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = "deployment.zip"
+    name_after_routes(found["Resources"])
     return found
+
+
+def name_after_routes(resources: dict[str, Any]) -> None:
+    """Have the WebSocket API deployed anew, under another name, when its routes are others.
+
+    A stage shows the routes that were there when its deployment was made, and CloudFormation makes another
+    only for another resource. SAM does the same for REST APIs; Chalice's deployment never changes.
+    """
+    if SOCKET_DEPLOYMENT not in resources:
+        return
+    shown = {name: found for name, found in resources.items() if found["Type"] in SOCKET_ROUTES}
+    digest = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
+    name = f"{SOCKET_DEPLOYMENT}{digest[:10]}"
+    resources[name] = resources.pop(SOCKET_DEPLOYMENT)
+    resources["WebsocketAPIStage"]["Properties"]["DeploymentId"] = {"Ref": name}
 
 
 def _runtime(template: dict[str, Any]) -> str:

@@ -52,6 +52,11 @@ def test_an_alarm_watches_each_thing_that_an_operator_must_know(
     assert found["ComparisonOperator"] == "GreaterThanThreshold"
 
 
+def test_a_slow_order_is_told_however_few_there_are(engine: Resolved) -> None:
+    """CloudWatch could leave a p99 of fewer than a thousand values alone."""
+    assert engine["ConfirmP99Alarm"]["EvaluateLowSampleCountPercentile"] == "evaluate"
+
+
 def test_the_relay_is_missed_after_three_minutes(engine: Resolved) -> None:
     alarm = engine["RelayGoneAlarm"]
     assert alarm["Period"] * alarm["EvaluationPeriods"] == 180

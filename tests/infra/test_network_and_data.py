@@ -144,23 +144,22 @@ def test_functions_reach_https_everywhere_and_postgres_and_redis_in_the_vpc_only
 
 
 def test_endpoints_cost_nothing_unless_asked_for() -> None:
-    assert [*Resolved("network.yaml").of_type("EC2::VPCEndpoint")] == ["S3Endpoint"]
+    assert [*Resolved("network.yaml").of_type("EC2::VPCEndpoint")] == []
 
 
 def test_endpoints_serve_the_functions_and_this_account_alone() -> None:
     network = Resolved("network.yaml", **FULL_NETWORK)
     assert rules(network, "Ingress") == [("EndpointSecurityGroup", "FunctionSecurityGroup.GroupId", 443)]
     endpoints = network.of_type("EC2::VPCEndpoint")
-    assert len(endpoints) == 4
-    for name, endpoint in endpoints.items():
+    assert len(endpoints) == 3
+    for endpoint in endpoints.values():
         [statement] = endpoint["PolicyDocument"]["Statement"]
         assert statement["Condition"] == {
             "StringEquals": {"aws:PrincipalAccount": "ACCOUNT", "aws:ResourceAccount": "ACCOUNT"}
         }
-        if name != "S3Endpoint":
-            assert endpoint["PrivateDnsEnabled"] is True
-            assert endpoint["SecurityGroupIds"] == ["EndpointSecurityGroup.GroupId"]
-            assert ",".join(endpoint["SubnetIds"]) == network.outputs["SubnetIds"]
+        assert endpoint["PrivateDnsEnabled"] is True
+        assert endpoint["SecurityGroupIds"] == ["EndpointSecurityGroup.GroupId"]
+        assert ",".join(endpoint["SubnetIds"]) == network.outputs["SubnetIds"]
 
 
 def test_flow_logs_write_to_their_own_log_group_or_are_not_there() -> None:

@@ -226,6 +226,18 @@ def test_where_there_are_no_secrets_nobody_may_read_any(deployed: Deployed) -> N
     assert not any(action.startswith("secretsmanager:") for action in actions)
 
 
+def test_a_key_of_ones_own_decrypts_secrets_and_nothing_else(deployed: Deployed) -> None:
+    key = "arn:aws:kms:us-east-1:000000000000:key/mine"
+    engine = deployed(SecretsKeyArn=key)
+    roles = engine.of_type("IAM::Role").values()
+    assert all(role["ManagedPolicyArns"] == ["InVpcPolicy", "SecretsKeyPolicy"] for role in roles)
+    [statement] = engine["SecretsKeyPolicy"]["PolicyDocument"]["Statement"]
+    assert (statement["Action"], statement["Resource"]) == ("kms:Decrypt", key)
+    assert statement["Condition"] == {
+        "StringEquals": {"kms:ViaService": "secretsmanager.REGION.amazonaws.com"}
+    }
+
+
 def test_a_functions_interfaces_are_lambdas_to_make_and_not_its_own(engine: Resolved) -> None:
     """EC2 takes these actions on all resources or on none; the functions' own code is denied them."""
     assert all(role["ManagedPolicyArns"] == ["InVpcPolicy"] for role in engine.of_type("IAM::Role").values())

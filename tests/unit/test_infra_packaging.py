@@ -8,12 +8,14 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from infra.archive import content_hash, rewrite
 from infra.errors import PackageError
 from infra.native import check_runnable, why_not
+from infra.packaging import name_after_routes
 
 X86_64, AARCH64 = 62, 183
 
@@ -92,3 +94,29 @@ def test_what_is_in_the_archive_can_be_read_by_lambdas_user(tmp_path: Path) -> N
     with zipfile.ZipFile(tmp_path / "2.zip") as archive:
         assert archive.getinfo("a.py").external_attr >> 16 & 0o444 == 0o444
         assert archive.read("a.py") == b"a"
+
+
+def sockets(route: str) -> dict[str, Any]:
+    return {
+        "Route": {"Type": "AWS::ApiGatewayV2::Route", "Properties": {"RouteKey": route}},
+        "WebsocketAPIDeployment": {"Type": "AWS::ApiGatewayV2::Deployment"},
+        "WebsocketAPIStage": {"Properties": {"DeploymentId": {"Ref": "WebsocketAPIDeployment"}}, "Type": "…"},
+    }
+
+
+def deployed_as(route: str) -> str:
+    resources = sockets(route)
+    name_after_routes(resources)
+    [name] = [name for name, found in resources.items() if found["Type"].endswith("::Deployment")]
+    assert resources["WebsocketAPIStage"]["Properties"]["DeploymentId"] == {"Ref": name}
+    return name
+
+
+def test_other_routes_are_another_deployment_and_the_same_are_the_same() -> None:
+    assert deployed_as("$connect") == deployed_as("$connect") != deployed_as("$default")
+
+
+def test_without_a_websocket_api_there_is_nothing_to_name() -> None:
+    resources: dict[str, Any] = {"Queue": {"Type": "AWS::SQS::Queue"}}
+    name_after_routes(resources)
+    assert [*resources] == ["Queue"]
