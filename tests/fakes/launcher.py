@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from chalicelib.domain.errors import TemporarilyUnavailable
+
 
 class MemoryLauncher:
-    """`services.ports.RelayLauncher`: the shards it was asked for."""
+    """`services.ports.RelayLauncher`: the shards it was asked for; for those in `refused` it can't now."""
 
     def __init__(self) -> None:
         self.launched: list[int] = []
+        self.refused: set[int] = set()
 
     async def launch(self, shard: int) -> None:
+        if shard in self.refused:
+            raise TemporarilyUnavailable("No relay can be started right now.")
         self.launched.append(shard)

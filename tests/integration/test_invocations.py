@@ -10,6 +10,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from chalicelib.adapters.launcher import LambdaRelayLauncher
+from chalicelib.domain.errors import TemporarilyUnavailable
+from moto import mock_aws
 
 from local.threads import Threads
 from local.triggers import LocalRelayLauncher, Schedule
@@ -118,6 +121,25 @@ async def test_a_relay_can_be_launched_again_after_it_failed() -> None:
     await launcher.stop()
     await launcher.launch(0)
     assert outcomes == ["ran", "ran"]
+
+
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+
+
+async def test_a_lambda_that_is_away_is_said_to_be(credentials: None) -> None:
+    launcher = LambdaRelayLauncher("relay", endpoint_url="http://127.0.0.1:1")
+    with pytest.raises(TemporarilyUnavailable, match="relay"):
+        await launcher.launch(0)
+
+
+async def test_an_invocation_that_lambda_refuses_can_be_tried_again(credentials: None) -> None:
+    with mock_aws(), pytest.raises(TemporarilyUnavailable, match="relay") as caught:
+        await LambdaRelayLauncher("nobody").launch(0)
+    assert "ResourceNotFound" in repr(caught.value.__cause__)
 
 
 async def test_calls_wait_their_turn_and_one_that_gave_up_is_never_made() -> None:

@@ -104,6 +104,34 @@ async def test_the_first_client_starts_the_relay_and_the_next_finds_it(world: Wo
     assert world.launcher.launched == [0]
 
 
+async def test_a_client_is_let_in_though_no_relay_can_be_started(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.launcher.refused.add(0)
+    await world.sockets.connect("client", CLIENT, ORDER, None)
+    assert (world.redis.connections[0], world.followed) == ({"client"}, {ORDER: 0})
+    [warning] = caplog.records
+    assert warning.levelname == "WARNING"
+    assert "shard 0" in warning.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("message", "followed"),
+    [
+        ({"action": "subscribe", "orderId": ORDER}, ORDER),
+        ({"tokenIn": "SOL", "tokenOut": "USDC", "amount": Decimal(1)}, NEW),
+    ],
+)
+async def test_what_was_done_is_not_taken_back_where_no_relay_can_be_started(
+    world: World, message: dict[str, object], followed: str
+) -> None:
+    world.launcher.refused.add(0)
+    await world.hear(message)
+    [answer] = world.push.frames["client"]
+    assert answer["orderId"] == followed
+    assert world.followed == {followed: 0}
+
+
 async def test_a_subscription_is_answered_before_its_events_can_come(world: World) -> None:
     assert await world.say(action="subscribe", orderId=ORDER, after=Decimal(2)) == {
         "action": "subscribed",

@@ -1,11 +1,19 @@
-"""boto3 clients whose calls are soon over: who waits for one has a client of the engine waiting."""
+"""boto3 clients whose calls are soon over, and one error for whatever is wrong out there.
+
+Who waits for a call has a client of the engine waiting.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
 from botocore.config import Config as BotoConfig
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ..domain.errors import TemporarilyUnavailable
 
 
 def connect(
@@ -32,3 +40,12 @@ def connect(
             proxies={} if endpoint_url.startswith("http://") else None,  # an emulator is behind none
         ),
     )
+
+
+@contextmanager
+def available(otherwise: str) -> Iterator[None]:
+    """Raises TemporarilyUnavailable, with `otherwise` as its sentence, where a call to AWS within fails."""
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise TemporarilyUnavailable(otherwise) from error

@@ -13,12 +13,13 @@ class LambdaRelayLauncher:
 
     def __init__(self, function: str, *, endpoint_url: str = "") -> None:
         self._function = function
-        self._lambda = aws.connect("lambda", endpoint_url, read_s=5)
+        self._lambda = aws.connect("lambda", endpoint_url)
 
     async def launch(self, shard: int) -> None:
-        await asyncio.to_thread(
-            self._lambda.invoke,
-            FunctionName=self._function,
-            InvocationType="Event",
-            Payload=json.dumps({"shard": shard}),
-        )
+        with aws.available("No relay can be started right now."):
+            await asyncio.to_thread(
+                self._lambda.invoke,
+                FunctionName=self._function,
+                InvocationType="Event",
+                Payload=json.dumps({"shard": shard}),
+            )

@@ -68,12 +68,10 @@ class Secret:
         return self._read[1]
 
     def _ask(self) -> Credentials:
-        from botocore.exceptions import BotoCoreError, ClientError
+        from . import aws  # which `_connect` has imported
 
-        try:
+        with aws.available(f"The secret {self.arn} can't be read right now."):
             answer = self._client.get_secret_value(SecretId=self.arn)
-        except (BotoCoreError, ClientError) as error:
-            raise TemporarilyUnavailable(f"The secret {self.arn} can't be read right now.") from error
         try:
             given = json.loads(answer["SecretString"])
             return Credentials(str(given["username"]), str(given["password"]))

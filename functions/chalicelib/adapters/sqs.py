@@ -1,4 +1,4 @@
-"""The way to SQS: a boto3 client whose calls are soon over, and one error for whatever is wrong out there."""
+"""The way to SQS: its client, and its calls in threads."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from ..domain.errors import TemporarilyUnavailable
 from . import aws
 
 if TYPE_CHECKING:
@@ -28,7 +25,5 @@ def connect(endpoint_url: str, *, tries: int = 2) -> SQSClient:
 
 async def available(call: Callable[[], Result], threads: Executor | None = None) -> Result:
     """What `call` gives, called in one of `threads`. Raises TemporarilyUnavailable while SQS is away."""
-    try:
+    with aws.available("The queue is not available right now."):
         return await asyncio.get_running_loop().run_in_executor(threads, call)
-    except (BotoCoreError, ClientError) as error:
-        raise TemporarilyUnavailable("The queue is not available right now.") from error

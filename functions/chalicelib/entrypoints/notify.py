@@ -53,7 +53,7 @@ def message(event: WebsocketEvent) -> dict[str, Any]:
         log.info("connection %s left before its answer", event.connection_id)
     except Exception:
         log.exception("message")
-        runtime.run(sockets.refuse(event.connection_id, unexpected()))
+        _last_word(event.connection_id)
     return {"statusCode": 200}
 
 
@@ -78,7 +78,7 @@ def relay(event: Mapping[str, Any], remaining_s: float) -> dict[str, Any]:
 
 
 def keep_relays() -> list[int]:
-    """Start a relay for every shard that has connections and none."""
+    """Ask for a relay for every shard that has connections and none."""
     shards = runtime.run(runtime.current().keeper.run())
     log.info("shards whose relay was missing: %s", shards or "none")
     return shards
@@ -86,6 +86,14 @@ def keep_relays() -> list[int]:
 
 def _client(event: WebsocketEvent) -> str:
     return client_of(event.to_dict()["requestContext"])
+
+
+def _last_word(connection_id: str) -> None:
+    """Tell the client that something went wrong on our side, if it can be told anything."""
+    try:
+        runtime.run(runtime.current().sockets.refuse(connection_id, unexpected()))
+    except Exception as error:  # the same one, perhaps
+        log.warning("connection %s can't be told that something went wrong: %r", connection_id, error)
 
 
 def _refusal(error: EngineError) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from ..domain.errors import EngineError, InvalidRequest, NotFound
 from ..domain.request import parse_order, parse_order_id
+from .keeping import ask_for_relay
 from .ports import Following, Push, Registry, RelayLauncher, Store
 from .submission import Submission
 
@@ -117,7 +118,7 @@ class Sockets:
 
     async def _ensure_relay(self, connection_id: str) -> None:
         if not await self._registry.has_relay(connection_id):
-            await self._launcher.launch(self._registry.shard(connection_id))
+            await ask_for_relay(self._launcher, self._registry.shard(connection_id))
 
     async def _answer(self, connection_id: str, **answer: object) -> None:
         await self._push.send(connection_id, json.dumps(answer))

@@ -1,8 +1,26 @@
-"""Keeping relays going: what the schedule does every minute."""
+"""Keeping relays going: how one is asked for, and what the schedule does every minute."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+
+from ..domain.errors import TemporarilyUnavailable
 from .ports import Metrics, Registry, RelayLauncher
+
+log = logging.getLogger(__name__)
+
+
+async def ask_for_relay(launcher: RelayLauncher, shard: int) -> None:
+    """Have a relay started for the shard; where that can't be done right now, the schedule asks again.
+
+    Nothing is lost until then, as a relay tells from the store what its followers have not seen. So it is no
+    reason for whoever asks to fail.
+    """
+    try:
+        await launcher.launch(shard)
+    except TemporarilyUnavailable as error:
+        log.warning("shard %d is without a relay for now: %s", shard, error, exc_info=error)
 
 
 class RelayKeeper:
@@ -14,9 +32,11 @@ class RelayKeeper:
         self._metrics = metrics
 
     async def run(self) -> list[int]:
-        """Start a relay for every shard that has connections and none; which those were."""
+        """Ask for a relay for every shard that has connections and none; which those were.
+
+        One that still has none in a minute is counted and asked for again.
+        """
         shards = await self._registry.idle_shards()
         self._metrics.shards_without_relay(len(shards))
-        for shard in shards:
-            await self._launcher.launch(shard)
+        await asyncio.gather(*(ask_for_relay(self._launcher, shard) for shard in shards))
         return shards

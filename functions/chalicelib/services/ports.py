@@ -250,7 +250,7 @@ class RelayLauncher(Protocol):
     """Starts the relay function."""
 
     async def launch(self, shard: int) -> None:
-        """Start a relay for the shard and don't wait for it."""
+        """Start a relay for the shard and don't wait for it. Raises TemporarilyUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from .keeping import ask_for_relay
 from .ports import RelayLauncher
 from .relay import Relay
 
@@ -18,13 +19,13 @@ class Relays:
         self._serving: set[asyncio.Task[bool]] = set()
 
     async def serve(self, shard: int, seconds: float) -> bool:
-        """Serve a shard for `seconds`, then start its next relay if one is needed; whether it was."""
+        """Serve a shard for `seconds`, then ask for its next relay if one is needed; whether it was."""
         serving = asyncio.create_task(self._build(shard).run(seconds))
         self._serving.add(serving)
         serving.add_done_callback(self._serving.discard)
         again = await serving
         if again:
-            await self._launcher.launch(shard)
+            await ask_for_relay(self._launcher, shard)
         return again
 
     async def close(self) -> None:

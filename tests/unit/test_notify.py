@@ -1,0 +1,65 @@
+"""What the function for `$default` does when it can't answer: API Gateway has no use for its failure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from chalicelib.services.ports import ConnectionGone
+
+from tests.fakes import MemoryEngine
+from tests.rest import socket_event
+
+DONE = {"statusCode": 200}
+PING = '{"action": "ping"}'
+
+
+@pytest.fixture
+def engine() -> Iterator[MemoryEngine]:
+    with MemoryEngine() as engine:
+        engine.redis.connections[0].add("socket")
+        yield engine
+
+
+def test_a_message_is_answered_on_its_socket(engine: MemoryEngine) -> None:
+    assert socket_event("message", PING) == DONE
+    assert engine.push.frames["socket"] == [{"action": "pong"}]
+
+
+def test_an_answer_that_fails_is_followed_by_a_last_word(engine: MemoryEngine) -> None:
+    engine.push.faults.append(OSError("reset"))
+    assert socket_event("message", PING) == DONE
+    assert [frame["code"] for frame in engine.push.frames["socket"]] == ["INTERNAL_ERROR"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        OSError("reset again"),
+        ConnectionGone("socket"),  # it left meanwhile
+    ],
+    ids=repr,
+)
+def test_a_last_word_that_fails_too_fails_nothing(
+    engine: MemoryEngine, caplog: pytest.LogCaptureFixture, fault: Exception
+) -> None:
+    engine.push.faults.extend([OSError("reset"), fault])
+    assert socket_event("message", PING) == DONE
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+    assert repr(fault) in caplog.messages[-1]
+    assert engine.push.frames["socket"] == []
+
+
+@pytest.mark.parametrize("text", [PING, "no JSON"])
+def test_who_left_before_the_answer_is_no_failure(
+    engine: MemoryEngine, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    engine.push.gone.add("socket")
+    assert socket_event("message", text) == DONE
+    assert caplog.records == []
+
+
+def test_a_client_may_connect_while_no_relay_can_be_started(engine: MemoryEngine) -> None:
+    engine.launcher.refused.add(0)
+    assert socket_event("connect") == DONE
+    assert "socket" in engine.redis.connections[0]
