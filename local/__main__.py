@@ -5,4 +5,4 @@ from __future__ import annotations
 from .cli import cli
 
 if __name__ == "__main__":
-    cli(prog_name="python -m local")
+    cli(prog_name="./local/run")

@@ -93,7 +93,9 @@ class Commands(click.Group):
         except ClientError as error:
             raise NotDone(str(error)) from error
         except PortTaken as error:
-            raise Failure(f"{error} For example: ./local/run up --port {error.port + 1}") from error
+            raise Failure(
+                f"{error} For example: ./local/run {ctx.invoked_subcommand} --port {error.port + 1}"
+            ) from error
         except (ServiceError, EngineError) as error:
             raise Failure(str(error)) from error
 

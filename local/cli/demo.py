@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 import click
 import psycopg
 from chalicelib.config import Config
+from chalicelib.venues.fault_rules import parse
 from rich.console import Console
 
 from ..client import EngineClient
@@ -59,6 +60,7 @@ def demo(latency: float | None, faults: str | None, log_level: str, verbose: boo
 
 def _run(environ: dict[str, str], stopping: Stopping) -> bool:
     config, console = Config.load(environ), screen()
+    parse(config.sim_faults)
     console.print("starting Postgres, Valkey and SQS in a temporary folder …")
     with listen("127.0.0.1", 0) as listening, Services(None, environ=environ, durable=False) as services:
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ..emulator import Cloud
+from ..gateway import listen
 from .stopping import Stopped, signals
 
 NEXT = """
@@ -35,6 +36,7 @@ def emulator(port: int, state: Path | None) -> None:
     """
     try:
         with signals(lambda: click.echo("\nstopping …")) as stopping:
+            listen("127.0.0.1", port).close()  # before anything is started for nothing
             click.echo("starting the servers …")
             with Cloud(state, port=port, on_progress=lambda line: click.echo(f"  {line}")) as cloud:
                 deployment = shlex.join(cloud.deployment)

@@ -41,7 +41,8 @@ class Lock:
         if not _flock(self._engine, fcntl.LOCK_EX):
             pid = _read_pid(self._engine)
             raise ServiceError(
-                f"{self._folder} is in use by another engine (pid {pid}): stop that one first."
+                f"{self._folder} is in use by another engine (pid {pid}): stop that one first, "
+                "or choose another folder with --state."
             )
         os.ftruncate(self._engine, 0)
         os.pwrite(self._engine, str(os.getpid()).encode(), 0)

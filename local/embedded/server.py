@@ -14,6 +14,7 @@ import subprocess
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -157,6 +158,7 @@ class Server(ABC):
         self.start()
 
     def _end(self, stops: Sequence[tuple[signal.Signals, float]]) -> None:
+        group = self.pid
         for number, wait in (*stops, (signal.SIGKILL, 5.0)):
             if self._process is None:
                 break
@@ -167,6 +169,9 @@ class Server(ABC):
                 self._process = None
             except subprocess.TimeoutExpired:
                 continue
+        if group:
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)  # what it had started and did not take along
         if self._watchdog:  # last, so that it still does its work if we are killed while we wait
             self._watchdog.dismiss()
             self._watchdog = None

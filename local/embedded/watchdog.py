@@ -21,6 +21,7 @@ alive() {
 }
 while alive && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
 kill -KILL "$pid"
+kill -KILL "-$pid"  # what it had started and did not take along
 shift 2
 [ $# -gt 0 ] || exit 0
 rm -rf -- "$@"

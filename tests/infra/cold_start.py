@@ -22,6 +22,7 @@ from typing import Any
 import click
 
 from infra.packaging import build
+from infra.preparation import MEGABYTE
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = ROOT / "functions"
@@ -153,7 +154,8 @@ def size() -> str:
     """How large the package is that all functions share."""
     with tempfile.TemporaryDirectory() as folder:
         package = build(Path(folder))
-        return f"The package: {package.size / 2**20:.1f} MB, unpacked {package.unpacked / 2**20:.1f} MB."
+    packed, unpacked = package.size / MEGABYTE, package.unpacked / MEGABYTE
+    return f"The package: {packed:.1f} MB, unpacked {unpacked:.1f} MB."
 
 
 if __name__ == "__main__":

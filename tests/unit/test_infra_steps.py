@@ -379,4 +379,6 @@ def test_whoever_stops_it_is_told_what_goes_on() -> None:
         "  order-engine-dev-data is UPDATE_IN_PROGRESS",
         "    aws cloudformation cancel-update-stack --stack-name order-engine-dev-data    takes it back",
     ]
-    assert what_goes_on(Found(), "dev") == ["CloudFormation is at rest: run the same command again to go on."]
+    assert what_goes_on(Found(), "dev") == [
+        "No stack is at work; what was deployed stays. Run the same command again to go on."
+    ]
