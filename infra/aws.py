@@ -86,8 +86,8 @@ class Aws:
     def _config(self) -> Config:
         options: dict[str, Any] = {  # the types of Config do not know the last one
             "region_name": self.region,
-            "retries": {"mode": "standard", "max_attempts": 8},
-            "connect_timeout": 10,
+            "retries": {"mode": "standard", "max_attempts": 2 if self.endpoint else 8},
+            "connect_timeout": 2 if self.endpoint else 10,
             "ignore_configured_endpoint_urls": True,
         }
         return Config(**options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +15,7 @@ from .deployment import Deployment
 from .preparation import prepare
 from .screen import Screen
 from .stages import load
-from .stopping import saying_what_goes_on
+from .stopping import saying_that_nothing_was_sent, saying_what_goes_on
 
 DEFAULT_REGION = "us-east-1"  # whose rules a dry run judges by, if none is given
 
@@ -81,12 +82,14 @@ def deploy(
     chosen = load(stage)
     with TemporaryDirectory(prefix="order-engine-") as folder:
         if dry_run:
-            prepare(chosen, settings, Path(folder), region or DEFAULT_REGION, screen)
+            judged_by = region or os.environ.get("AWS_REGION") or DEFAULT_REGION
+            prepare(chosen, settings, Path(folder), judged_by, screen)
             screen.say("\nNothing was sent.")
             return
         aws = connect(region, profile, endpoint_url)
         screen.say(f"{stage} in {aws.endpoint or aws.region}, {aws.caller()}")
-        plan = prepare(chosen, settings, Path(folder), aws.region, screen)
+        with saying_that_nothing_was_sent(screen):
+            plan = prepare(chosen, settings, Path(folder), aws.region, screen)
         deployment = Deployment(plan, aws, screen, lambda losing: yes or _agree(losing))
         with saying_what_goes_on(aws, stage, screen):
             outputs = deployment.run(with_smoke=not no_smoke)

@@ -36,7 +36,7 @@ async def _smoke(url: str, tell: Callable[[Wire], None]) -> list[Wire]:
                 tell(event)
     except TimeoutError:
         reached = events[-1]["status"] if events else "nothing"
-        raise SmokeError(f"The smoke order has come to {reached} in {LONGEST_S:.0f} s.") from None
+        raise SmokeError(f"The smoke order has got no further than {reached} in {LONGEST_S:.0f} s.") from None
     except ClientError as error:
         raise SmokeError(f"The smoke order failed: {error}") from error
     if wrong := what_is_wrong(events):

@@ -59,9 +59,9 @@ def load(name: str, folder: Path = STAGES) -> Stage:
             for part, block in content.items()
         }
     except FileNotFoundError:
-        known = ", ".join(sorted(other.stem for other in folder.glob("*.json")))
         raise StageError(
-            f"There is no stage {name!r}; there are {known}. A new one is a file: infra/stages/{name}.json"
+            f"There is no stage {name!r}; there are {known(folder)}. "
+            f"A new one is a file: infra/stages/{name}.json"
         ) from None
     except (ValueError, AttributeError) as error:
         raise StageError(f"infra/stages/{name}.json is not an object of objects: {error}") from error
@@ -72,6 +72,11 @@ def load(name: str, folder: Path = STAGES) -> Stage:
     if "engine" not in parameters:
         raise StageError(f'infra/stages/{name}.json has no "engine", which every stage needs.')
     return Stage(name, bool(protected), parameters, required)
+
+
+def known(folder: Path = STAGES) -> str:
+    """The names of the stages."""
+    return ", ".join(sorted(path.stem for path in folder.glob("*.json")))
 
 
 def check_name(name: str) -> None:

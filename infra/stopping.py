@@ -15,6 +15,16 @@ CANCEL = "    aws cloudformation cancel-update-stack --stack-name {name}    take
 
 
 @contextmanager
+def saying_that_nothing_was_sent(screen: Screen) -> Iterator[None]:
+    """Where the block is interrupted, say that there is nothing to look after."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        screen.say("\nStopped. Nothing was sent.")
+        raise
+
+
+@contextmanager
 def saying_what_goes_on(aws: Aws, stage: str, screen: Screen) -> Iterator[None]:
     """Where the block is interrupted, say which stacks are still at work."""
     try:
@@ -35,7 +45,7 @@ def what_goes_on(stacks: Stacks, stage: str) -> list[str]:
         if stack and stack.status.endswith("_IN_PROGRESS") and stack.status not in UNMADE
     ]
     if not working:
-        return ["CloudFormation is at rest: run the same command again to go on."]
+        return ["No stack is at work; what was deployed stays. Run the same command again to go on."]
     lines = ["CloudFormation goes on with this:"]
     for stack in working:
         lines.append(f"  {stack.name} is {stack.status}")
