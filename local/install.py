@@ -16,19 +16,25 @@ from pathlib import Path
 
 PIP = "pip==26.3"  # installs in half the time that the one beside Python 3.11 takes
 
+# Not compiled ahead of time: more than half of all, and most of it is never imported.
+SELDOM_USED = "/(tests|moto|mypy|mypyc|networkx|pip|setuptools|sympy)/"
+
 
 class InstallError(Exception):
     """The environment could not be made; the message says what to do."""
 
 
-def install(venv: Path, stamp: str, requirements: Path) -> None:
-    """See that `venv` holds what `requirements` name, and `stamp` in `.installed`. Raises InstallError."""
+def install(venv: Path, stamp: str, requirements: Path, *, compiled: bool = False) -> None:
+    """See that `venv` holds what `requirements` name, and `stamp` in `.installed`. Raises InstallError.
+
+    Unless it is to be `compiled`, Python does that with what it imports, where it may.
+    """
     try:
         venv.mkdir(parents=True, exist_ok=True)
         with (venv / ".lock").open("a") as lock:
             _wait_for(lock.fileno())
             if not _is_complete(venv, stamp):
-                _fill(venv, stamp, requirements)
+                _fill(venv, stamp, requirements, compiled)
     except PermissionError as error:
         raise InstallError(
             f"{error.filename or venv} cannot be written by you, and packages must be installed there. Put "
@@ -49,7 +55,7 @@ def _is_complete(venv: Path, stamp: str) -> bool:
     return done.exists() and done.read_text().strip() == stamp and _runs(venv, "--version")
 
 
-def _fill(venv: Path, stamp: str, requirements: Path) -> None:
+def _fill(venv: Path, stamp: str, requirements: Path, compiled: bool) -> None:
     mark = venv / ".unfinished"
     if mark.exists() or not _runs(venv, "-m", "pip", "--version"):
         _say(f"first run: installing into {venv}, half a minute or so")
@@ -60,7 +66,9 @@ def _fill(venv: Path, stamp: str, requirements: Path) -> None:
     (venv / ".installed").unlink(missing_ok=True)
     if _pip(venv, PIP) or _pip(venv, "-r", str(requirements)):
         raise InstallError("The packages could not be installed: pip says why above. Then run this again.")
-    subprocess.run([_python(venv), "-m", "compileall", "-qq", "-j", "0", venv / "lib"])
+    if compiled:
+        compiling = ["-m", "compileall", "-qq", "-j", "0", "-x", SELDOM_USED, "."]
+        subprocess.run([_python(venv), *compiling], cwd=venv / "lib")
     (venv / ".installed").write_text(stamp + "\n")
     mark.unlink()
 
@@ -87,7 +95,7 @@ def _create(venv: Path, mark: Path) -> None:
 
 def _pip(venv: Path, *wanted: str) -> int:
     quietly = ["-qq", "--disable-pip-version-check", "--no-input"]
-    later = "--no-compile"  # by all processors at once
+    later = "--no-compile"  # that is done by all processors at once
     return subprocess.run(
         [_python(venv), "-m", "pip", "install", *quietly, later, *wanted], stdout=sys.stderr
     ).returncode
@@ -111,7 +119,7 @@ def _say(line: str) -> None:
 if __name__ == "__main__":
     os.environ.pop("PYTHONPATH", None)
     try:
-        install(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+        install(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), compiled=True)
     except InstallError as failure:
         sys.exit(str(failure))
     except KeyboardInterrupt:
