@@ -70,6 +70,13 @@ def running() -> Iterator[Services]:
 
 
 @pytest.fixture
+def postgres_only(running: Services) -> dict[str, str]:
+    """An environment that gives the other two, for tests that need not start them."""
+    given = running.endpoints
+    return {"REDIS_URL": given.redis_url, "AWS_ENDPOINT_URL": given.aws_endpoint_url}
+
+
+@pytest.fixture
 def state(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "state"
     yield path
@@ -226,14 +233,14 @@ def test_what_is_in_the_state_folder_is_there_at_the_next_start(state: Path) -> 
         assert int(json.loads(found["Attributes"]["RedrivePolicy"])["maxReceiveCount"]) == 5
 
 
-def test_erase_empties_the_state_folder(state: Path) -> None:
-    with Services(state, environ=BARE) as first:
+def test_erase_empties_the_state_folder(state: Path, postgres_only: dict[str, str]) -> None:
+    with Services(state, environ=postgres_only) as first:
         with psycopg.connect(first.endpoints.database_url) as connection:
             connection.execute("CREATE TABLE gone ()")
         with pytest.raises(ServiceError, match="in use by another engine"):
             erase(state)
     erase(state)
-    with Services(state, environ=BARE) as second:
+    with Services(state, environ=postgres_only) as second:
         assert one(second.endpoints, "SELECT to_regclass('gone')") is None
 
 
@@ -375,23 +382,23 @@ def test_a_taken_port_is_said(running: Services) -> None:
         server.start()
 
 
-def test_files_of_another_postgres_are_not_touched(state: Path) -> None:
-    with Services(state, environ=BARE) as first:
+def test_files_of_another_postgres_are_not_touched(state: Path, postgres_only: dict[str, str]) -> None:
+    with Services(state, environ=postgres_only) as first:
         version = first.postgres.folder / "data" / "PG_VERSION"
     ours = version.read_text()
     version.write_text("12\n")
     with pytest.raises(ServiceError, match="written by Postgres 12"):
-        Services(state, environ=BARE).start()
+        Services(state, environ=postgres_only).start()
     version.write_text(ours)
-    with Services(state, environ=BARE) as again:
+    with Services(state, environ=postgres_only) as again:
         assert one(again.endpoints, "SELECT 1") == 1
 
 
-def test_an_interrupted_first_start_is_made_good(state: Path) -> None:
+def test_an_interrupted_first_start_is_made_good(state: Path, postgres_only: dict[str, str]) -> None:
     half = state / "postgres" / "data.new"
     half.mkdir(parents=True)
     (half / "PG_VERSION").write_text("18\n")
-    with Services(state, environ=BARE) as services:
+    with Services(state, environ=postgres_only) as services:
         assert one(services.endpoints, "SELECT 1") == 1
 
 
@@ -418,16 +425,18 @@ def test_a_state_path_that_is_a_file_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root has this problem")
-def test_root_puts_postgres_where_its_user_can_reach_it(tmp_path: Path) -> None:
+def test_root_puts_postgres_where_its_user_can_reach_it(
+    tmp_path: Path, postgres_only: dict[str, str]
+) -> None:
     tmp_path.chmod(0o700)
     state = tmp_path / "private"
     try:
-        with Services(state, environ=BARE) as first:
+        with Services(state, environ=postgres_only) as first:
             assert str(first.lines[0]).endswith(f"(files: {first.postgres.folder})")
             assert first.postgres.folder.parent == Path("/var/tmp")
             with psycopg.connect(first.endpoints.database_url) as connection:
                 connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
-        with Services(state, environ=BARE) as second:
+        with Services(state, environ=postgres_only) as second:
             assert one(second.endpoints, "SELECT n FROM kept") == 7
             elsewhere = second.postgres.folder
     finally:
@@ -437,8 +446,8 @@ def test_root_puts_postgres_where_its_user_can_reach_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root can become another user")
-def test_another_user_is_told_whose_folder_it_is(state: Path) -> None:
-    with Services(state, environ=BARE):
+def test_another_user_is_told_whose_folder_it_is(state: Path, postgres_only: dict[str, str]) -> None:
+    with Services(state, environ=postgres_only):
         pass
     program = """
 import os, sys
