@@ -9,7 +9,8 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from local.client import ClientError, EngineClient, Refused, Wire
+from local.client import EngineClient, Wire
+from local.errors import ClientError, Refused
 
 from .errors import SmokeError
 

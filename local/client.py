@@ -1,9 +1,5 @@
 """A client of the engine: HTTP to submit and to ask, a WebSocket to follow.
 
-    ClientError
-    ├── Unreachable    nobody answers, or not an engine
-    └── Refused        the engine said no: `status`, `code` and the whole `answer`
-
 `follow` outlives a broken connection: it connects again after the last event that it has seen.
 """
 
@@ -21,30 +17,14 @@ import httpx
 import websockets
 from websockets.asyncio.client import ClientConnection
 
+from .errors import ClientError, Refused, Unreachable
+
 Wire = dict[str, Any]
 
 ENDED = ("confirmed", "failed")
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 SILENT_FOR_S = 10.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-class ClientError(Exception):
-    """The engine was not asked, or said no."""
-
-
-class Unreachable(ClientError):
-    """No engine answers."""
-
-
-class Refused(ClientError):
-    """The engine said no."""
-
-    def __init__(self, status: int, answer: Wire) -> None:
-        super().__init__(str(answer.get("error", f"The engine answered {status}.")))
-        self.status = status
-        self.code = str(answer.get("code", ""))
-        self.answer = answer
 
 
 class EngineClient:

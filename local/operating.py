@@ -19,8 +19,8 @@ from chalicelib.config import Config
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.runtime import Runtime
 
-from .client import ClientError
 from .endpoints import find_running
+from .errors import ClientError
 from .roles import prepare_environment
 from .settings import settings
 

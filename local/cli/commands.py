@@ -13,9 +13,8 @@ import click
 from chalicelib.config import ConfigError
 from chalicelib.domain.errors import EngineError
 
-from ..client import ClientError, Unreachable
 from ..embedded import ServiceError
-from ..gateway.errors import PortTaken
+from ..errors import ClientError, PortTaken, Unreachable
 from ..settings import read_dotenv
 from ..terminal import Failure, NotDone, print_anything
 

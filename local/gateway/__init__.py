@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from .errors import PortTaken
 from .gateway import Gateway
 from .server import listen, serve, serve_on, url_of
 from .settings import GatewaySettings
 
-__all__ = ["Gateway", "GatewaySettings", "PortTaken", "listen", "serve", "serve_on", "url_of"]
+__all__ = ["Gateway", "GatewaySettings", "listen", "serve", "serve_on", "url_of"]

@@ -1,18 +1,16 @@
 """What the gateway refuses by itself, before or instead of a function's answer.
 
-    EngineError
-    └── Refusal
-        ├── RouteNotFound      404
-        ├── MethodNotAllowed   405, with Allow
-        ├── BodyTooLarge       413
-        ├── MessageTooLarge    413 (on a socket: said, then closed with 1009)
-        ├── NotText            400 (on a socket)
-        ├── TooManyRequests    429, with Retry-After
-        ├── Unavailable        503, with Retry-After
-        ├── FunctionFailed     500
-        └── FunctionTimedOut   504
-
-PortTaken is for the one who starts the gateway, not for its clients.
+EngineError
+└── Refusal
+    ├── RouteNotFound      404
+    ├── MethodNotAllowed   405, with Allow
+    ├── BodyTooLarge       413
+    ├── MessageTooLarge    413 (on a socket: said, then closed with 1009)
+    ├── NotText            400 (on a socket)
+    ├── TooManyRequests    429, with Retry-After
+    ├── Unavailable        503, with Retry-After
+    ├── FunctionFailed     500
+    └── FunctionTimedOut   504
 """
 
 from __future__ import annotations
@@ -96,14 +94,3 @@ class FunctionTimedOut(Refusal):
 
     status = 504
     code = "INTERNAL_ERROR"
-
-
-class PortTaken(EngineError):
-    """The port is in use."""
-
-    def __init__(self, host: str, port: int, reason: str) -> None:
-        super().__init__(
-            f"Can't listen on {host}:{port}: {reason}. Stop what is using the port, or choose another one."
-        )
-        self.host = host
-        self.port = port

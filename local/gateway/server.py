@@ -19,7 +19,7 @@ import uvicorn
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from .errors import PortTaken
+from ..errors import PortTaken
 from .gateway import Gateway
 
 SEND_BUFFER_BYTES = 131_072

@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from local.gateway import Gateway, PortTaken, listen, serve
+from local.errors import PortTaken
+from local.gateway import Gateway, listen, serve
 from tests.integration.gateway_app import App, Served, serving, until
 
 LIMIT = 131_072

@@ -13,7 +13,8 @@ import pytest
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from local.client import EngineClient, Refused, Unreachable
+from local.client import EngineClient
+from local.errors import Refused, Unreachable
 
 ADDRESS = "/api/orders/execute?orderId=x"
 EVENTS = [

@@ -11,7 +11,7 @@ from chalicelib.runtime import Runtime
 from chalicelib.services.ports import DeadLetter
 from chalicelib.services.redrive import Tally
 
-from ...client import ClientError
+from ...errors import ClientError
 from ...operating import operating
 from ..life import Wire
 from ..progress import progress
