@@ -52,9 +52,8 @@ class Deployment:
             if with_smoke:
                 self._smoke()
         except (MigrationError, SmokeError) as error:
-            logs = f"What its functions said: aws logs tail /aws/lambda/{self._name('engine')}-process"
-            told = f"{error}\n{logs}" if isinstance(error, SmokeError) and not self._aws.endpoint else error
-            raise type(error)(f"{told}\n{self._put_back(bucket)}") from error
+            logs = f"What the functions said is in the logs /aws/lambda/{self._name('engine')}-…"
+            raise type(error)(f"{error}\n{logs}\n{self._put_back(bucket)}") from error
         return self._outputs
 
     def _look(self) -> None:

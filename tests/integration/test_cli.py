@@ -242,13 +242,14 @@ def test_without_an_engine_dlq_says_how_to_start_one(tmp_path: Path):
     assert "./local/run" in done.stderr
 
 
-def test_a_port_that_is_taken_is_said_in_one_line_before_anything_starts(tmp_path: Path):
+@pytest.mark.parametrize("command", ["up", "emulator"])
+def test_a_port_that_is_taken_is_said_in_one_line_before_anything_starts(tmp_path: Path, command: str):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = local("up", "--port", str(port), "--state", str(tmp_path / "state"))
+        done = local(command, "--port", str(port), "--state", str(tmp_path / "state"))
     assert done.returncode == 1
     assert str(port) in done.stderr
-    assert "--port" in done.stderr
+    assert f"./local/run {command} --port" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "state").exists()
 
@@ -263,6 +264,12 @@ def test_a_wrong_setting_is_said_by_its_name_before_anything_starts(tmp_path: Pa
     assert name in done.stderr or "--log-level" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "state").exists()
+
+
+def test_a_wrong_fault_is_said_before_a_demo_starts():
+    done = local("demo", "--faults", "meteor")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "SIM_FAULTS" in done.stderr
 
 
 def test_a_database_that_does_not_answer_is_said_without_its_password(tmp_path: Path):

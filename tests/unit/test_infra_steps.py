@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from rich.console import Console
 
 from infra.artifacts import Bucket
 from infra.aws import connect
-from infra.errors import AwsError, MigrationError, StackError, ValidationError
+from infra.errors import AwsError, StackError, StageError, ValidationError
 from infra.events import Event, failures, follow
-from infra.migration import migrate
+from infra.packaging import TEMPLATES
 from infra.rollout import Counter, line, loses_state
 from infra.screen import Screen
-from infra.smoke import what_is_wrong
 from infra.stack import DATABASE_PROTECTION, Change, Stack
 from infra.stacks import Stacks
 from infra.stopping import what_goes_on
@@ -155,94 +153,6 @@ def test_a_change_is_shown_and_known_for_what_it_loses(change: Change, shown: st
     assert (line(change), loses_state(change)) == (shown, loses)
 
 
-class Function:
-    """Aws with a function that answers."""
-
-    def __init__(self, answer: str, **more: str) -> None:
-        self.functions = self
-        self._answer = {"Payload": io.BytesIO(answer.encode()), **more}
-
-    def invoke(self, **asked: Any) -> dict[str, Any]:
-        return self._answer
-
-
-def test_the_migrations_that_were_applied_are_told() -> None:
-    aws: Any = Function('{"applied": ["001_orders.sql"]}')
-    assert migrate(aws, "migrate") == ["001_orders.sql"]
-
-
-@pytest.mark.parametrize(
-    ("answer", "more", "message"),
-    [
-        (
-            json.dumps({"errorType": "SyntaxError", "errorMessage": "005_x.sql: line 1"}),
-            {"FunctionError": "Unhandled"},
-            r"failed: SyntaxError: 005_x\.sql: line 1$",
-        ),
-        ("Task timed out", {"FunctionError": "Unhandled"}, "failed: Task timed out$"),
-        ("null", {}, "did not say what it applied: null"),
-    ],
-)
-def test_a_migration_that_fails_or_says_nothing_is_an_error(
-    answer: str, more: dict[str, str], message: str
-) -> None:
-    aws: Any = Function(answer, **more)
-    with pytest.raises(MigrationError, match=message):
-        migrate(aws, "migrate")
-
-
-class Sleeper(Function):
-    """Aws with a function that Lambda refuses to call some times."""
-
-    pause_s = 0.0
-
-    def __init__(self, *refusals: str) -> None:
-        super().__init__('{"applied": []}')
-        self.refusals = [*refusals]
-
-    def invoke(self, **asked: Any) -> dict[str, Any]:
-        if self.refusals:
-            raise ClientError({"Error": {"Code": self.refusals.pop(0)}}, "Invoke")
-        return super().invoke(**asked)
-
-
-def test_a_function_that_is_asleep_is_called_until_it_is_awake() -> None:
-    aws: Any = Sleeper("CodeArtifactUserPendingException", "ResourceNotReadyException")
-    assert migrate(aws, "migrate") == []
-    assert aws.refusals == []
-
-
-def test_a_call_that_is_refused_for_another_reason_is_a_failed_migration() -> None:
-    aws: Any = Sleeper("TooManyRequestsException", "never asked")
-    with pytest.raises(MigrationError, match="TooManyRequestsException"):
-        migrate(aws, "migrate")
-    assert aws.refusals == ["never asked"]
-
-
-def life(*statuses: str) -> list[dict[str, Any]]:
-    return [
-        {"seq": number, "status": status, **({"txHash": "x"} if status == "confirmed" else {})}
-        for number, status in enumerate(statuses, start=1)
-    ]
-
-
-def test_a_whole_life_is_what_an_order_should_have_with_a_retry_or_without() -> None:
-    assert what_is_wrong(life("pending", "routing", "building", "submitted", "confirmed")) is None
-    assert what_is_wrong(life("pending", "routing", "pending", "routing", "submitted", "confirmed")) is None
-
-
-@pytest.mark.parametrize(
-    ("events", "message"),
-    [
-        (life("pending", "confirmed")[1:], "sequence [2]"),
-        (life("pending", "failed"), "is failed"),
-        (life("routing", "confirmed"), "without a swap"),
-    ],
-)
-def test_a_life_with_a_gap_or_a_bad_end_is_not(events: list[dict[str, Any]], message: str) -> None:
-    assert message in (what_is_wrong(events) or "")
-
-
 @pytest.mark.parametrize(
     ("text", "finding"),
     [
@@ -264,6 +174,11 @@ def test_a_template_that_would_be_refused_is_refused_here(text: str, finding: st
     path.write_text(f"AWSTemplateFormatVersion: '2010-09-09'\n{text}\n")
     with pytest.raises(ValidationError, match=finding):
         validate([path], ["eu-central-1"])
+
+
+def test_a_region_that_there_is_not_is_said() -> None:
+    with pytest.raises(StageError, match=r"no such region: nowhere-1\.$"):
+        validate([TEMPLATES / "artifacts.yaml"], ["nowhere-1"])
 
 
 @pytest.fixture
@@ -364,6 +279,20 @@ def test_what_is_left_of_a_protected_database_is_unprotected_before_it_is_delete
     assert delete.endswith("delete-stack --stack-name order-engine-prod-data")
     assert left.is_wreck
     assert not replace(left, status="UPDATE_COMPLETE").is_wreck
+
+
+def test_a_change_that_may_replace_what_holds_state_counts_as_one_that_does() -> None:
+    change = {
+        "Action": "Modify",
+        "Replacement": "Conditional",
+        "LogicalResourceId": "Redis",
+        "ResourceType": "AWS::ElastiCache::ReplicationGroup",
+    }
+    client: Any = SimpleNamespace(get_paginator=lambda name: client)
+    client.paginate = lambda **asked: [{"Changes": [{"ResourceChange": change}]}]
+    aws: Any = SimpleNamespace(cloudformation=client)
+    [found] = Stacks(aws)._changes("change set")
+    assert loses_state(found)
 
 
 def test_a_stack_that_was_never_made_is_not_there() -> None:
