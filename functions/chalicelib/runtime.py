@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from .adapters.database import Database
     from .adapters.dead_letters import SqsDeadLetters
     from .adapters.events import RedisEvents
-    from .adapters.queue import SqsQueue
     from .adapters.registry import RedisRegistry
     from .adapters.secrets import Secret
     from .adapters.store import PostgresStore
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from .services.following import Sockets, SocketSettings
     from .services.health import Health
     from .services.keeping import RelayKeeper
-    from .services.ports import Metrics, Push, RelayLauncher
+    from .services.ports import Metrics, Push, Queue, RelayLauncher
     from .services.quoting import Quoting
     from .services.redrive import Redrive
     from .services.relaying import Relays
@@ -42,6 +41,8 @@ if TYPE_CHECKING:
     from .venues.venue import World
 
 Result = TypeVar("Result")
+Wait = Callable[[Coroutine[Any, Any, Any], asyncio.AbstractEventLoop], Any]
+"""`wait(work, loop)`: what `work` gives, run on `loop`, while the handler that calls it waits."""
 
 RELAY_IDLE_S = 30.0
 
@@ -55,11 +56,15 @@ class Runtime:
         loop: asyncio.AbstractEventLoop,
         push: Push | None = None,
         launcher: RelayLauncher | None = None,
+        queue: Queue | None = None,
+        wait: Wait | None = None,
     ) -> None:
         self.config = config
         self.loop = loop
         self._push = push
         self._launcher = launcher
+        self._queue = queue
+        self._wait = wait or _wait_in_this_thread
 
     @cached_property
     def database(self) -> Database:
@@ -91,7 +96,9 @@ class Runtime:
         return PostgresStore(self.database, settings)
 
     @cached_property
-    def queue(self) -> SqsQueue:
+    def queue(self) -> Queue:
+        if self._queue is not None:
+            return self._queue
         from .adapters.queue import SqsQueue
 
         self.config.require("orders_queue_url")
@@ -263,6 +270,10 @@ class Runtime:
 
         return Secret(arn, endpoint_url=self.config.aws_endpoint_url)
 
+    def wait(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """What `work` gives, run on the loop while the calling handler waits."""
+        return self._wait(work, self.loop)  # type: ignore[no-any-return]
+
     async def close(self) -> None:
         """End the relays that run, and close every connection that was opened."""
         if "relays" in self.__dict__:
@@ -283,11 +294,16 @@ def start(
     loop: asyncio.AbstractEventLoop | None = None,
     push: Push | None = None,
     launcher: RelayLauncher | None = None,
+    queue: Queue | None = None,
+    wait: Wait | None = None,
 ) -> Runtime:
-    """Build this process's engine, on `loop` (a running one) or on one of its own in a thread."""
+    """Build this process's engine, on `loop` (a running one) or on one of its own in a thread.
+
+    `push`, `launcher` and `queue` take the place of AWS's; `wait` is how handlers wait, if not in a thread.
+    """
     global _current
     with _lock:
-        _current = Runtime(config, loop or _loop_in_a_thread(), push, launcher)
+        _current = Runtime(config, loop or _loop_in_a_thread(), push, launcher, queue, wait)
         return _current
 
 
@@ -307,8 +323,12 @@ def current() -> Runtime:
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """What `work` gives, run on the engine's loop; the calling thread waits."""
-    return asyncio.run_coroutine_threadsafe(work, current().loop).result()
+    """What `work` gives, run on the engine's loop while the handler that calls this waits."""
+    return current().wait(work)
+
+
+def _wait_in_this_thread(work: Coroutine[Any, Any, Result], loop: asyncio.AbstractEventLoop) -> Result:
+    return asyncio.run_coroutine_threadsafe(work, loop).result()
 
 
 def _loop_in_a_thread() -> asyncio.AbstractEventLoop:

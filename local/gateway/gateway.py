@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from types import ModuleType
+from typing import ClassVar
 
-from chalice.app import Chalice
-from chalice.local import LocalChalice
+from chalice.app import Chalice, Request
 
 from .asgi import Receive, Scope, Send
 from .invoker import Invoker
@@ -66,21 +67,37 @@ class Gateway:
         self._rest.closing = True
         await self._invoker.idle(self.settings.drain_s)
         await self._sockets.stop()
-        self._invoker.close()
 
     def _submitted(self) -> None:
         self.on_submitted()
 
 
-def _prepare(app: Chalice, stage: str) -> None:
-    """Make the app fit for handlers that run in several threads at once, and outside of Lambda.
+class ConcurrentChalice(Chalice):
+    """The app of functions that serve many requests at once.
 
     A Lambda environment serves one request at a time, so Chalice keeps `current_request` on the app. Here
-    many threads serve at once, so the app becomes a LocalChalice, which keeps it by thread: that is what
-    `chalice local` does, for the same reason.
+    each handler runs in a context of its own (`local/calls.py`), which keeps it instead.
+    """
+
+    _current: ClassVar[ContextVar[Request | None]] = ContextVar("current_request", default=None)
+
+    @property
+    def current_request(self) -> Request | None:
+        """The request of the handler that asks."""
+        return self._current.get()
+
+    @current_request.setter
+    def current_request(self, request: Request | None) -> None:
+        self._current.set(request)
+
+
+def _prepare(app: Chalice, stage: str) -> None:
+    """Make the app fit for many requests at once, outside of Lambda.
+
     A configured WebSocket API spares Chalice the search for AWS_REGION, which only Lambda sets.
     """
-    if not isinstance(app, LocalChalice):
+    if not isinstance(app, ConcurrentChalice):
         kind = type(app)
-        app.__class__ = LocalChalice if kind is Chalice else type(kind.__name__, (LocalChalice, kind), {})
+        bases = (ConcurrentChalice, kind)
+        app.__class__ = ConcurrentChalice if kind is Chalice else type(kind.__name__, bases, {})
     app.websocket_api.configure("127.0.0.1", stage)

@@ -68,7 +68,7 @@ class RestApi:
         event = rest_event(
             scope, method=method, route=route, captured=captured, body=body, stage=self._settings.stage
         )
-        answer = await self._invoker.invoke("api_handler", self._app, event, reserved=is_probe)
+        answer = await self._invoker.invoke("api_handler", self._app, event, is_probe=is_probe)
         response = Response.from_lambda(answer)
         if method == "POST" and response.status < 400:
             self._submitted()

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 
 from chalicelib import runtime
 from chalicelib.config import Config
-from chalicelib.services.ports import Push, RelayLauncher
+from chalicelib.services.ports import Push, Queue, RelayLauncher
 
+from ..calls import wait
 from ..endpoints import local_credentials
 from ..triggers import LocalRelayLauncher
 
@@ -22,11 +23,16 @@ def prepare_environment() -> None:
 
 @asynccontextmanager
 async def running_functions(
-    config: Config, *, push: Push | None = None, launcher: RelayLauncher | None = None
+    config: Config,
+    *,
+    push: Push | None = None,
+    launcher: RelayLauncher | None = None,
+    queue: Queue | None = None,
 ) -> AsyncIterator[None]:
-    """The runtime on the running loop. `push` and `launcher` take the place of AWS's."""
+    """The runtime on the running loop. `push`, `launcher` and `queue` take the place of AWS's."""
     prepare_environment()
-    engine = runtime.start(config, loop=asyncio.get_running_loop(), push=push, launcher=launcher)
+    loop = asyncio.get_running_loop()
+    engine = runtime.start(config, loop=loop, push=push, launcher=launcher, queue=queue, wait=wait)
     try:
         await engine.health()  # opens the connections, so that the first order need not
         yield

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from ..calls import call
 from ..context import LambdaContext
-from ..threads import Threads
 from .events import queue_arn, sqs_event
 from .intake import Intake
 from .queue import Message, Queue
@@ -47,7 +47,6 @@ class EventSourceMapping:
         self._concurrency = concurrency
         self._timeout_s = timeout_s
         self._grace_s = grace_s
-        self._threads = Threads(concurrency, name)
         self._workers: list[asyncio.Task[None]] = []
         self._deletes: set[asyncio.Future[None]] = set()
         self.in_flight = 0
@@ -68,7 +67,6 @@ class EventSourceMapping:
         await finish(self._workers, self._grace_s)
         if self._deletes:
             await asyncio.wait(self._deletes, timeout=self._grace_s)
-        self._threads.close()
         self._queue.close()
 
     async def __aenter__(self) -> EventSourceMapping:
@@ -85,7 +83,7 @@ class EventSourceMapping:
             self.in_flight += 1
             self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
             try:
-                done = await self._threads.run(self._invoke, message)
+                done = await self._invoke(message)
             finally:
                 self.in_flight -= 1
             if done:
@@ -93,11 +91,11 @@ class EventSourceMapping:
                 self._deletes.add(deleting)
                 deleting.add_done_callback(self._deleted)
 
-    def _invoke(self, message: Message) -> bool:
+    async def _invoke(self, message: Message) -> bool:
         """Whether the handler is done with the message."""
         event, context = sqs_event(message, self._arn), LambdaContext(self._name, self._timeout_s)
         try:
-            report = self._handler(event, context)
+            report = await call(self._handler, event, context)
         except Exception:
             log.exception("%s raised; message %s stays in the queue", self._name, message["MessageId"])
             return False

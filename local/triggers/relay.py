@@ -1,13 +1,12 @@
-"""Asynchronous invocation of the relay function: a thread for each shard that has one running."""
+"""Asynchronous invocation of the relay function: a task for each shard that has one running."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-import time
 from types import ModuleType
 
+from ..calls import call
 from ..context import LambdaContext
 
 log = logging.getLogger(__name__)
@@ -21,50 +20,42 @@ class LocalRelayLauncher:
     def __init__(self, functions: ModuleType, *, timeout_s: float = LONGEST_RUN_S) -> None:
         self._functions = functions
         self._timeout_s = timeout_s
-        self._lock = threading.Lock()
-        self._running: dict[int, threading.Thread] = {}
+        self._running: dict[int, asyncio.Task[None]] = {}
         self._asked_again: set[int] = set()
         self._stopping = False
 
     async def launch(self, shard: int) -> None:
         """Start a relay for the shard and don't wait for it.
 
-        One that runs already may just have found nothing to do and be about to end: then it is run once more,
-        or whoever asked would be left without.
+        A relay that runs already may be about to end because it had nothing to do. So it is run once more
+        after that, or the connection that asks would be left without one.
         """
-        with self._lock:
-            if self._stopping:
-                return
-            if shard in self._running:
-                self._asked_again.add(shard)
-                return
-            thread = threading.Thread(target=self._run, args=(shard,), name=f"relay-{shard}", daemon=True)
-            self._running[shard] = thread
-            thread.start()
+        if self._stopping:
+            return
+        if shard in self._running:
+            self._asked_again.add(shard)
+            return
+        self._running[shard] = asyncio.create_task(self._run(shard), name=f"relay-{shard}")
 
     async def stop(self, grace_s: float = 2.0) -> None:
         """Start no more relays, and wait for those that run: the runtime's end is what ends them."""
-        with self._lock:
-            self._stopping = True
-            running = list(self._running.values())
-        if running:
-            await asyncio.to_thread(_join, running, grace_s)
+        self._stopping = True
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=grace_s)
 
-    def _run(self, shard: int) -> None:
-        while True:
-            try:
-                self._functions.relay({"shard": shard}, LambdaContext("relay", self._timeout_s))
-            except Exception as error:
-                if not self._stopping:
-                    log.error("the relay of shard %d ended: %s", shard, error, exc_info=error)
-            with self._lock:
-                if self._stopping or shard not in self._asked_again:
-                    del self._running[shard]
-                    return
+    async def _run(self, shard: int) -> None:
+        try:
+            while True:
                 self._asked_again.discard(shard)
+                await self._invoke(shard)
+                if self._stopping or shard not in self._asked_again:
+                    return
+        finally:
+            del self._running[shard]
 
-
-def _join(threads: list[threading.Thread], grace_s: float) -> None:
-    deadline = time.monotonic() + grace_s
-    for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
+    async def _invoke(self, shard: int) -> None:
+        try:
+            await call(self._functions.relay, {"shard": shard}, LambdaContext("relay", self._timeout_s))
+        except Exception as error:
+            if not self._stopping:
+                log.error("the relay of shard %d ended: %s", shard, error, exc_info=error)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from ..calls import call
 from ..context import LambdaContext
-from ..threads import Threads
 from .events import schedule_event
 from .tasks import finish
 
@@ -35,7 +35,6 @@ class Schedule:
         self._name = name
         self._first_after_s = every_s if first_after_s is None else first_after_s
         self._grace_s = grace_s
-        self._threads = Threads(1, self._name)
         self._failing = False
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -49,7 +48,6 @@ class Schedule:
         self._stopping.set()
         if self._task:
             await finish([self._task], self._grace_s)
-        self._threads.close()
 
     async def __aenter__(self) -> Schedule:
         self.start()
@@ -64,7 +62,7 @@ class Schedule:
         loop = asyncio.get_running_loop()
         due = loop.time() + self._first_after_s
         while not await self._stopped_before(due):
-            await self._threads.run(self._invoke)
+            await self._invoke()
             # A turn that took longer than a period is followed by the next one that is still to come.
             due += self._every_s * max(1, -(-(loop.time() - due) // self._every_s))
 
@@ -75,9 +73,10 @@ class Schedule:
         except TimeoutError:
             return False
 
-    def _invoke(self) -> None:
+    async def _invoke(self) -> None:
+        event, context = schedule_event(self._name), LambdaContext(self._name, TIMEOUT_S)
         try:
-            self._handler(schedule_event(self._name), LambdaContext(self._name, TIMEOUT_S))
+            await call(self._handler, event, context)
         except Exception:
             if not self._failing:  # said once, for some schedules come by often
                 log.exception("%s raised, and is tried again every %g s", self._name, self._every_s)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from types import ModuleType
 from typing import Any
 
 from chalice import Chalice, Response
 
+from local.calls import wait
 from local.gateway import Gateway, GatewaySettings, listen, serve_on
 
 SOCKET_PATH = "/api/orders/execute"
@@ -26,12 +26,17 @@ class App(ModuleType):
         self.events: list[dict[str, Any]] = []
         self.on_connect: Callable[[dict[str, Any]], Any] = lambda event: {"statusCode": 200}
         self.on_message: Callable[[dict[str, Any]], Any] = lambda event: {"statusCode": 200}
-        self.release = threading.Event()  # lets /wait answer
+        self.release = asyncio.Event()  # lets /wait answer
+        self._loop = asyncio.get_running_loop()
         self.app = self._chalice()
 
     def of_type(self, event_type: str) -> list[dict[str, Any]]:
         """The WebSocket events of one type, in the order they came."""
         return [event for event in self.events if event["requestContext"].get("eventType") == event_type]
+
+    def wait(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """What `work` gives, while the handler that calls this waits, as with `runtime.run`."""
+        return wait(work, self._loop)
 
     def _chalice(self) -> Chalice:
         app = Chalice("gateway-test", configure_logs=False)
@@ -40,13 +45,13 @@ class App(ModuleType):
         @app.route("/api/orders/{orderId}")
         def echo(**_: str) -> Any:
             request = app.current_request
-            threading.Event().wait(0.002)  # let other threads in between: the request must stay our own
+            self.wait(asyncio.sleep(0.002))  # let other handlers run: the request must stay our own
             assert request is app.current_request
             return request.to_original_event()
 
         @app.route("/wait")
         def wait() -> dict[str, bool]:
-            return {"released": self.release.wait(10)}
+            return {"released": self.wait(self.release.wait())}
 
         @app.route("/raise")
         def broken() -> None:
@@ -90,10 +95,9 @@ class Served:
         """The id of the connection that came last."""
         return str(self.app.of_type("CONNECT")[-1]["requestContext"]["connectionId"])
 
-    def push_from_function(self, loop: asyncio.AbstractEventLoop, connection_id: str, message: Any) -> None:
-        """Push as a function does: from its thread, through the loop."""
-        text = json.dumps(message)
-        asyncio.run_coroutine_threadsafe(self.gateway.send(connection_id, text), loop).result(5)
+    def push_from_function(self, connection_id: str, message: Any) -> None:
+        """Push as a function does: with a coroutine that it waits for."""
+        self.app.wait(self.gateway.send(connection_id, json.dumps(message)))
 
 
 @contextlib.asynccontextmanager

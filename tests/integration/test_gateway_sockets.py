@@ -27,10 +27,9 @@ async def served() -> AsyncIterator[Served]:
 
 def echo_to(served: Served) -> None:
     """Have the message function push each message back, as a function does, before it returns."""
-    loop = asyncio.get_running_loop()
 
     def push(event: dict[str, Any]) -> dict[str, int]:
-        served.push_from_function(loop, event["requestContext"]["connectionId"], {"echo": event["body"]})
+        served.push_from_function(event["requestContext"]["connectionId"], {"echo": event["body"]})
         return {"statusCode": 200}
 
     served.app.on_message = push
@@ -96,11 +95,10 @@ async def test_there_is_no_socket_at_another_path(served: Served) -> None:
 
 
 async def test_what_is_pushed_while_connecting_arrives_after_the_handshake(served: Served) -> None:
-    loop = asyncio.get_running_loop()
 
     def push_early(event: dict[str, Any]) -> dict[str, int]:
         for number in range(3):
-            served.push_from_function(loop, event["requestContext"]["connectionId"], number)
+            served.push_from_function(event["requestContext"]["connectionId"], number)
         return {"statusCode": 200}
 
     served.app.on_connect = push_early
@@ -222,11 +220,10 @@ async def test_a_stop_closes_every_socket_and_tells_the_functions() -> None:
 
 async def test_a_message_under_way_at_the_stop_is_answered() -> None:
     async with serving() as served:
-        loop = asyncio.get_running_loop()
 
         def answer_late(event: dict[str, Any]) -> dict[str, int]:
-            served.app.release.wait(5)
-            served.push_from_function(loop, event["requestContext"]["connectionId"], "done")
+            served.app.wait(served.app.release.wait())
+            served.push_from_function(event["requestContext"]["connectionId"], "done")
             return {"statusCode": 200}
 
         served.app.on_message = answer_late

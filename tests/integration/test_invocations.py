@@ -1,11 +1,8 @@
-"""What invokes functions by the clock and in the background: schedules, relays, and the threads below."""
+"""What invokes functions by the clock and in the background: schedules, relays, and the calls below."""
 
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
-import threading
 from types import ModuleType
 from typing import Any
 
@@ -14,7 +11,7 @@ from chalicelib.adapters.launcher import LambdaRelayLauncher
 from chalicelib.domain.errors import TemporarilyUnavailable
 from moto import mock_aws
 
-from local.threads import Threads
+from local.calls import call, wait
 from local.triggers import LocalRelayLauncher, Schedule
 from tests.integration.gateway_app import until
 
@@ -34,12 +31,13 @@ async def test_a_schedule_invokes_again_and_again_and_survives_a_failure() -> No
 
 async def test_a_schedule_never_overlaps_itself() -> None:
     running, peak, turns = 0, 0, 0
+    loop = asyncio.get_running_loop()
 
     def slow(event: dict[str, Any], context: Any) -> None:
         nonlocal running, peak, turns
         running += 1
         peak = max(peak, running)
-        threading.Event().wait(0.03)  # three periods
+        wait(asyncio.sleep(0.03), loop)  # three periods
         running -= 1
         turns += 1
 
@@ -49,11 +47,12 @@ async def test_a_schedule_never_overlaps_itself() -> None:
 
 
 async def test_a_schedule_that_is_stopped_waits_for_its_turn() -> None:
-    begun, release, ended = threading.Event(), threading.Event(), threading.Event()
+    begun, release, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
 
     def hold(event: dict[str, Any], context: Any) -> None:
         begun.set()
-        release.wait(5)
+        wait(release.wait(), loop)
         ended.set()
 
     schedule = Schedule(hold, 60, first_after_s=0)
@@ -71,12 +70,13 @@ class Relays(ModuleType):
     def __init__(self) -> None:
         super().__init__("app")
         self.runs: list[int] = []
-        self.let_go = threading.Semaphore(0)
+        self.let_go = asyncio.Semaphore(0)
+        self._loop = asyncio.get_running_loop()
 
     def relay(self, event: dict[str, int], context: Any) -> None:
         assert 0 < context.get_remaining_time_in_millis() <= 900_000
         self.runs.append(event["shard"])
-        self.let_go.acquire(timeout=5)
+        wait(self.let_go.acquire(), self._loop)
 
 
 async def test_a_shard_has_one_relay_and_another_shard_its_own() -> None:
@@ -85,7 +85,8 @@ async def test_a_shard_has_one_relay_and_another_shard_its_own() -> None:
     await launcher.launch(0)
     await launcher.launch(1)
     await until(lambda: sorted(functions.runs) == [0, 1])
-    functions.let_go.release(2)
+    functions.let_go.release()
+    functions.let_go.release()
     await launcher.stop()
     assert sorted(functions.runs) == [0, 1]
 
@@ -142,32 +143,56 @@ async def test_an_invocation_that_lambda_refuses_can_be_tried_again(credentials:
     assert "ResourceNotFound" in repr(caught.value.__cause__)
 
 
-async def test_calls_wait_their_turn_and_one_that_gave_up_is_never_made() -> None:
-    threads, release, made = Threads(1, "test"), threading.Event(), list[str]()
-    first = asyncio.create_task(threads.run(release.wait, 5))
-    second = asyncio.create_task(threads.run(made.append, "second"))
-    third = asyncio.create_task(threads.run(made.append, "third"))
-    await until(lambda: threads.waiting == 2)
-    second.cancel()
-    await asyncio.wait([second])
-    release.set()
-    await asyncio.gather(first, third)
-    assert made == ["third"]
+async def test_handlers_wait_without_keeping_each_other_from_running() -> None:
+    loop, turn, order = asyncio.get_running_loop(), asyncio.Event(), list[str]()
+
+    def first() -> str:
+        order.append("first begins")
+        wait(turn.wait(), loop)
+        order.append("first ends")
+        return "result"
+
+    def second() -> None:
+        order.append("second")
+        turn.set()
+
+    results = await asyncio.gather(call(first), call(second))
+    assert (results, order) == (["result", None], ["first begins", "second", "first ends"])
+
+
+async def test_an_error_reaches_the_handler_that_waits() -> None:
+    loop = asyncio.get_running_loop()
+
+    async def fail() -> None:
+        raise LookupError
+
+    def handler() -> str:
+        try:
+            wait(fail(), loop)
+        except LookupError:
+            return "caught"
+        return "missed"
+
+    assert await call(handler) == "caught"
     with pytest.raises(ZeroDivisionError):
-        await threads.run(lambda: 1 / 0)
-    threads.close()
+        await call(lambda: 1 / 0)
 
 
-def test_a_call_that_hangs_does_not_keep_the_process() -> None:
-    program = """
-import asyncio, threading
-from local.threads import Threads
-async def main():
-    begun = threading.Event()
-    hanging = asyncio.create_task(Threads(1, "hanging").run(lambda: (begun.set(), threading.Event().wait())))
-    while not begun.is_set():
-        await asyncio.sleep(0)
-    hanging.cancel()
-asyncio.run(main())
-"""
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=20)
+async def test_a_call_that_is_cancelled_ends_where_it_waits() -> None:
+    loop, ended = asyncio.get_running_loop(), list[str]()
+
+    def handler() -> None:
+        try:
+            wait(asyncio.sleep(60), loop)
+        finally:
+            ended.append("cleaned up")
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await call(handler)
+    assert ended == ["cleaned up"]
+
+
+async def test_a_thread_can_wait_for_the_loop_as_well() -> None:
+    loop = asyncio.get_running_loop()
+    assert await asyncio.to_thread(lambda: wait(asyncio.sleep(0, "done"), loop)) == "done"

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from local.calls import wait
 from local.endpoints import Endpoints
 from local.triggers import EventSourceMapping
 from tests.integration.gateway_app import until
@@ -140,20 +140,18 @@ async def test_a_message_that_fails_comes_again_and_then_is_dead(queue: TestQueu
 
 
 async def test_never_more_than_the_concurrency_run_at_once(queue: TestQueue) -> None:
-    lock, running, peak, done = threading.Lock(), 0, 0, 0
-    ten_run = threading.Event()
+    running, peak, done = 0, 0, 0
+    ten_run, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def count(event: dict[str, Any], _: Any) -> None:
         nonlocal running, peak, done
-        with lock:
-            running += 1
-            peak = max(peak, running)
-            if running == 10:
-                ten_run.set()
-        ten_run.wait(5)
-        with lock:
-            running -= 1
-            done += 1
+        running += 1
+        peak = max(peak, running)
+        if running == 10:
+            ten_run.set()
+        wait(ten_run.wait(), loop)
+        running -= 1
+        done += 1
 
     async with EventSourceMapping(queue.sqs, queue.url, count, concurrency=10) as mapping:
         queue.put(*(str(number) for number in range(60)))
@@ -181,11 +179,11 @@ async def test_a_wake_asks_the_queue_at_once(queue: TestQueue) -> None:
 
 async def test_a_stop_gives_back_what_was_not_begun(queue: TestQueue) -> None:
     begun: list[str] = []
-    release = threading.Event()
+    release, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def hold(event: dict[str, Any], _: Any) -> None:
         begun.append(body_of(event))
-        release.wait(10)
+        wait(release.wait(), loop)
 
     queue.put(*(str(number) for number in range(15)))
     async with EventSourceMapping(queue.sqs, queue.url, hold, concurrency=2) as mapping:
