@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache, lru_cache
 from hashlib import sha256
 
 from ..domain.tokens import TOKENS, Token
@@ -55,6 +56,7 @@ def sides(one: Token, other: Token) -> tuple[Token, Token]:
     return (one, other) if _RANK[one] < _RANK[other] else (other, one)
 
 
+@cache
 def depth(x: Token, y: Token, side: Token) -> int:
     """Base units of `side` that a pool of `x` and `y` holds when calm: as deep as the thinner token."""
     usd = min(_LISTINGS[x.symbol].depth_usd, _LISTINGS[y.symbol].depth_usd)
@@ -68,31 +70,46 @@ class Market:
     seed: str
 
     def fair_price(self, x: Token, y: Token, at_ms: int) -> Fraction:
-        """Base units of `y` that one base unit of `x` is worth."""
-        return self._worth(x, at_ms) / self._worth(y, at_ms)
+        """Base units of `y` that one base unit of `x` is worth.
+
+        price = worth(x) / worth(y), where worth = calm worth × (10⁹ + drift) / 10⁹
+        """
+        calm = _calm_price(x, y)
+        return Fraction(
+            calm.numerator * (PPB + self._drift(x, at_ms)), calm.denominator * (PPB + self._drift(y, at_ms))
+        )
 
     def venue_price(self, venue: str, x: Token, y: Token, at_ms: int) -> Fraction:
         """Base units of `y` per base unit of `x` in `venue`'s pool, for `x` and `y` as `sides` gives them."""
+        fair = self.fair_price(x, y, at_ms)
         noise = self._wave(f"{venue}/{x.symbol}/{y.symbol}", at_ms, NOISE_PERIOD_MS, *NOISE[venue])
-        return self.fair_price(x, y, at_ms) * Fraction(PPB + noise, PPB)
+        return Fraction(fair.numerator * (PPB + noise), fair.denominator * PPB)
 
-    def _worth(self, token: Token, at_ms: int) -> Fraction:
-        listing = _LISTINGS[token.symbol]
-        drift = self._wave(token.symbol, at_ms, DRIFT_PERIOD_MS, -listing.drift, listing.drift)
-        return _calm_worth(token) * Fraction(PPB + drift, PPB)
+    def _drift(self, token: Token, at_ms: int) -> int:
+        most = _LISTINGS[token.symbol].drift
+        return self._wave(token.symbol, at_ms, DRIFT_PERIOD_MS, -most, most)
 
     def _wave(self, subject: str, at_ms: int, period_ms: int, low: int, high: int) -> int:
         """A value in [low, high] that moves on a straight line from one period's hash to the next one's."""
         period, since = divmod(at_ms, period_ms)
         start, end = (
-            low + self._hash(subject, edge) * (high - low) // 2**64 for edge in (period, period + 1)
+            low + _hash(self.seed, subject, edge) * (high - low) // 2**64 for edge in (period, period + 1)
         )
         return start + (end - start) * since // period_ms
 
-    def _hash(self, subject: str, period: int) -> int:
-        return int.from_bytes(sha256(f"{self.seed}|{subject}|{period}".encode()).digest()[:8])
+
+@lru_cache(maxsize=4096)  # every price in a period lies between the same two hashes
+def _hash(seed: str, subject: str, period: int) -> int:
+    return int.from_bytes(sha256(f"{seed}|{subject}|{period}".encode()).digest()[:8])
 
 
+@cache
+def _calm_price(x: Token, y: Token) -> Fraction:
+    """Base units of `y` per base unit of `x` at the listing, where nothing has drifted."""
+    return _calm_worth(x) / _calm_worth(y)
+
+
+@cache
 def _calm_worth(token: Token) -> Fraction:
-    """Dollars per base unit at the listing, where nothing has drifted."""
+    """Dollars per base unit at the listing."""
     return Fraction(_LISTINGS[token.symbol].usd) / Fraction(10**token.decimals)

@@ -59,7 +59,8 @@ class Raydium:
         """
         k = depth(x, y, x) * depth(x, y, y)
         price = self._market.venue_price(self.name, x, y, at_ms)
-        return isqrt(int(k / price)), isqrt(int(k * price))
+        numerator, denominator = price.numerator, price.denominator
+        return isqrt(k * denominator // numerator), isqrt(k * numerator // denominator)
 
     def quote_at(self, token_in: Token, token_out: Token, amount_in: int, at_ms: int) -> Quote:
         """What selling `amount_in` gives at that instant. Raises InsufficientLiquidity."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 import base58
@@ -26,18 +27,21 @@ class Slots:
     def latest_blockhash(self, at_ms: int) -> tuple[str, int]:
         """`(blockhash, last_valid_block_height)` of the block at an instant."""
         height = self.height(at_ms)
-        return self._blockhash(height), height + self.blockhash_slots
+        return _blockhash(self.seed, height), height + self.blockhash_slots
 
     def admits(self, blockhash: str, last_valid_block_height: int, at_ms: int) -> bool:
         """Whether a transaction with this blockhash may land at an instant."""
         height = last_valid_block_height - self.blockhash_slots
         return (
-            blockhash == self._blockhash(height) and height <= self.height(at_ms) <= last_valid_block_height
+            blockhash == _blockhash(self.seed, height)
+            and height <= self.height(at_ms) <= last_valid_block_height
         )
 
     def end_ms(self, height: int) -> int:
         """When the slot of the block at `height` is over."""
         return (height + 1) * self.length_ms
 
-    def _blockhash(self, height: int) -> str:
-        return base58.b58encode(sha256(f"{self.seed}|{height}".encode()).digest()).decode()
+
+@lru_cache(maxsize=1024)  # one a slot, asked for by every transaction of the slot
+def _blockhash(seed: str, height: int) -> str:
+    return base58.b58encode(sha256(f"{seed}|{height}".encode()).digest()).decode()

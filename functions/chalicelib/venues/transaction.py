@@ -6,7 +6,8 @@ The message is canonical JSON where Solana has its own encoding; it names everyt
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from functools import lru_cache
 
 import base58
 from nacl.exceptions import BadSignatureError
@@ -33,7 +34,22 @@ class Message:
 
     def to_bytes(self) -> bytes:
         """The bytes that are signed: the same message, the same bytes."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode()
+        named = {name: getattr(self, name) for name in _FIELDS}
+        return json.dumps(named, separators=(",", ":")).encode()
+
+
+_FIELDS = sorted(field.name for field in fields(Message))
+
+
+@lru_cache(maxsize=4096)  # the wallet names what the chain is sent a moment later
+def signature_text(signature: bytes) -> str:
+    """A signature as clients see it: base58."""
+    return base58.b58encode(signature).decode()
+
+
+@lru_cache(maxsize=64)
+def _verify_key(payer: str) -> VerifyKey:
+    return VerifyKey(base58.b58decode(payer))
 
 
 def verify(raw: bytes) -> tuple[str, Message]:
@@ -41,7 +57,7 @@ def verify(raw: bytes) -> tuple[str, Message]:
     signature, signed = raw[:SIGNATURE_BYTES], raw[SIGNATURE_BYTES:]
     try:
         message = Message(**json.loads(signed))
-        VerifyKey(base58.b58decode(message.payer)).verify(signed, signature)
+        _verify_key(message.payer).verify(signed, signature)
     except (ValueError, TypeError, BadSignatureError) as error:
         raise TransactionFailed("The transaction's signature does not verify.") from error
-    return base58.b58encode(signature).decode(), message
+    return signature_text(signature), message

@@ -7,7 +7,7 @@ from hashlib import sha256
 import base58
 from nacl.signing import SigningKey
 
-from .transaction import Message
+from .transaction import Message, signature_text
 from .venue import SignedTransaction, Signer, Swap
 
 
@@ -32,6 +32,4 @@ class Wallet(Signer):
             last_valid_block_height=last_valid_block_height,
         ).to_bytes()
         signature = self._key.sign(message).signature
-        return SignedTransaction(
-            base58.b58encode(signature).decode(), signature + message, last_valid_block_height
-        )
+        return SignedTransaction(signature_text(signature), signature + message, last_valid_block_height)
