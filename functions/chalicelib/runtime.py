@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .adapters.database import Database
     from .adapters.dead_letters import SqsDeadLetters
     from .adapters.events import RedisEvents
+    from .adapters.push import ApiGatewayPush
     from .adapters.registry import RedisRegistry
     from .adapters.secrets import Secret
     from .adapters.store import PostgresStore
@@ -131,8 +132,10 @@ class Runtime:
 
     @cached_property
     def push(self) -> Push:
-        if self._push is not None:
-            return self._push
+        return self._push or self._api_gateway_push
+
+    @cached_property
+    def _api_gateway_push(self) -> ApiGatewayPush:
         from .adapters.push import ApiGatewayPush
 
         self.config.require("websocket_endpoint")
@@ -278,6 +281,8 @@ class Runtime:
         """End the relays that run, and close every connection that was opened."""
         if "relays" in self.__dict__:
             await self.relays.close()
+        if "_api_gateway_push" in self.__dict__:
+            await self._api_gateway_push.aclose()
         if "redis" in self.__dict__:
             await self.redis.aclose()
         if "database" in self.__dict__:
