@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from functools import cached_property
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
@@ -19,8 +20,12 @@ class LambdaContext:
 
     def __init__(self, function_name: str, timeout_s: float) -> None:
         self.function_name = function_name
-        self.aws_request_id = str(uuid.uuid4())
         self._deadline = time.monotonic() + timeout_s
+
+    @cached_property
+    def aws_request_id(self) -> str:
+        """The id of this invocation."""
+        return str(uuid.uuid4())
 
     @property
     def invoked_function_arn(self) -> str:

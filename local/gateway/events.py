@@ -25,24 +25,24 @@ def rest_event(
 ) -> dict[str, Any]:
     """The event of a REST request. `route` is the path's pattern, `captured` its parts as they came."""
     headers = _headers(scope)
-    query = _query(scope)
+    last = _last(headers)
     text, is_base64 = _body(body)
     return {
         "resource": route,
         "path": scope["path"],
         "httpMethod": method,
-        **_request_fields(headers, query),
+        **_request_fields(headers, last, scope),
         "pathParameters": {name: unquote(part) for name, part in captured.items()} or None,
         "stageVariables": None,
         "requestContext": {
-            **_common_context(scope, headers, stage),
+            **_common_context(scope, last, stage),
             "accountId": ACCOUNT,
             "resourceId": "local0",
             "resourcePath": route,
             "path": scope["path"],
             "httpMethod": method,
             "protocol": f"HTTP/{scope['http_version']}",
-            "domainPrefix": _last(headers).get("Host", "").partition(".")[0],
+            "domainPrefix": last.get("Host", "").partition(".")[0],
         },
         "body": text,
         "isBase64Encoded": is_base64,
@@ -53,7 +53,7 @@ def connect_event(scope: Scope, connection_id: str, connected_at: int, stage: st
     """The event of a client that asks for a socket."""
     headers = _headers(scope)
     return {
-        **_request_fields(headers, _query(scope)),
+        **_request_fields(headers, _last(headers), scope),
         "requestContext": _socket_context(scope, connection_id, connected_at, stage, "CONNECT", "$connect"),
         "isBase64Encoded": False,
     }
@@ -85,29 +85,37 @@ def new_connection_id() -> str:
 
 def identity(scope: Scope) -> dict[str, Any]:
     """Who the client is, as far as API Gateway tells."""
-    return {"sourceIp": _source_ip(scope), "userAgent": _last(_headers(scope)).get("User-Agent")}
+    return _identity(scope, _last(_headers(scope)))
 
 
-def _common_context(scope: Scope, headers: Mapping[str, list[str]], stage: str) -> dict[str, Any]:
+def _identity(scope: Scope, headers: Mapping[str, str]) -> dict[str, Any]:
+    return {"sourceIp": _source_ip(scope), "userAgent": headers.get("User-Agent")}
+
+
+def _common_context(scope: Scope, headers: Mapping[str, str], stage: str) -> dict[str, Any]:
     now = time.time()
-    last = _last(headers)
     return {
         "apiId": API_ID,
         "stage": stage,
-        "domainName": last.get("Host", ""),
+        "domainName": headers.get("Host", ""),
         "requestId": str(uuid.uuid4()),
         "extendedRequestId": new_connection_id(),
-        "requestTime": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
+        "requestTime": _request_time(int(now)),
         "requestTimeEpoch": int(now * 1000),
-        "identity": identity(scope),
+        "identity": _identity(scope, headers),
     }
+
+
+@lru_cache(maxsize=8)  # the requests of a second share it
+def _request_time(unix_s: int) -> str:
+    return time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(unix_s))
 
 
 def _socket_context(
     scope: Scope, connection_id: str, connected_at: int, stage: str, event_type: str, route_key: str
 ) -> dict[str, Any]:
     return {
-        **_common_context(scope, _headers(scope), stage),
+        **_common_context(scope, _last(_headers(scope)), stage),
         "routeKey": route_key,
         "eventType": event_type,
         "messageDirection": "IN",
@@ -116,9 +124,10 @@ def _socket_context(
     }
 
 
-def _request_fields(headers: dict[str, list[str]], query: dict[str, list[str]]) -> dict[str, Any]:
+def _request_fields(headers: dict[str, list[str]], last: dict[str, str], scope: Scope) -> dict[str, Any]:
+    query = _query(scope)
     return {
-        "headers": _last(headers),
+        "headers": last,
         "multiValueHeaders": headers,
         "queryStringParameters": _last(query) or None,
         "multiValueQueryStringParameters": query or None,
@@ -142,6 +151,8 @@ def _header_name(name: bytes) -> str:
 
 
 def _query(scope: Scope) -> dict[str, list[str]]:
+    if not scope["query_string"]:
+        return {}
     return parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
 
 

@@ -77,6 +77,8 @@ class RestApi:
 
     def _match(self, scope: Scope) -> tuple[str, dict[str, str]]:
         path = scope["raw_path"].decode("latin-1")
+        if path in self._app.routes and "{" not in path:
+            return path, {}
         try:
             # A host in front, so that the `//x` of a path is not taken for one; and `;` is part of a path.
             match = self._matcher.match_route("http://local" + path.replace(";", "%3B"))
