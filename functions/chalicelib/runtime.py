@@ -65,7 +65,7 @@ class Runtime:
         self._push = push
         self._launcher = launcher
         self._queue = queue
-        self._wait = wait or _wait_in_this_thread
+        self._wait = wait
 
     @cached_property
     def database(self) -> Database:
@@ -275,12 +275,31 @@ class Runtime:
 
     def wait(self, work: Coroutine[Any, Any, Result]) -> Result:
         """What `work` gives, run on the loop while the calling handler waits."""
-        return self._wait(work, self.loop)  # type: ignore[no-any-return]
+        if self._wait is not None:
+            return self._wait(work, self.loop)  # type: ignore[no-any-return]
+        return asyncio.run_coroutine_threadsafe(self._settled(work), self.loop).result()
+
+    async def _settled(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """What `work` gives, once what it left in the background is done.
+
+        Lambda freezes the process as soon as the handler has returned; a background task would go on with the
+        next invocation, whenever that is. On one machine the loop goes on, and nothing waits.
+        """
+        try:
+            return await work
+        finally:
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Wait for what the use cases left in the background."""
+        if "events" in self.__dict__:
+            await self.events.settled()
 
     async def close(self) -> None:
         """End the relays that run, and close every connection that was opened."""
         if "relays" in self.__dict__:
             await self.relays.close()
+        await self.settle()
         if "_api_gateway_push" in self.__dict__:
             await self._api_gateway_push.aclose()
         if "redis" in self.__dict__:
@@ -330,10 +349,6 @@ def current() -> Runtime:
 def run(work: Coroutine[Any, Any, Result]) -> Result:
     """What `work` gives, run on the engine's loop while the handler that calls this waits."""
     return current().wait(work)
-
-
-def _wait_in_this_thread(work: Coroutine[Any, Any, Result], loop: asyncio.AbstractEventLoop) -> Result:
-    return asyncio.run_coroutine_threadsafe(work, loop).result()
 
 
 def _loop_in_a_thread() -> asyncio.AbstractEventLoop:

@@ -1,4 +1,4 @@
-"""The doorbell in memory."""
+"""Live events in memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class MemoryEvents(Away):
         self.redis = redis or Redis()
         self.published: list[Event] = []
 
-    async def publish(self, event: Event) -> None:
+    def publish(self, event: Event) -> None:
         self.published.append(event)
         if self.away or self.redis.away:
             return
@@ -26,3 +26,6 @@ class MemoryEvents(Away):
             if event.order_id in ear.listening:
                 for _ in range(self.redis.rings(event)):
                     ear.heard_queue.put_nowait(Heard(event=json.loads(json.dumps(event.to_wire()))))
+
+    async def settled(self) -> None:
+        pass

@@ -69,7 +69,8 @@ async def do_all_that_the_adapters_do(client: Redis) -> None:
     assert await change == Heard(follow=("connection", ORDER))
     event = asyncio.ensure_future(anext(heard))
     await relay.listen(ORDER)
-    await events.publish(Event(ORDER, 2, Status.ROUTING, 1, datetime.now(UTC)))
+    events.publish(Event(ORDER, 2, Status.ROUTING, 1, datetime.now(UTC)))
+    await events.settled()
     assert (await event).event is not None
     await relay.ignore(ORDER)
     await heard.aclose()

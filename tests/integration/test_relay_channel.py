@@ -79,7 +79,9 @@ def event(seq: int) -> Event:
 
 
 async def rings(redis: Redis, seq: int) -> Heard:
-    await RedisEvents(redis).publish(event(seq))
+    events = RedisEvents(redis)
+    events.publish(event(seq))
+    await events.settled()
     return Heard(event=event(seq).to_wire())
 
 
@@ -192,10 +194,10 @@ async def test_a_client_sees_everything_once_though_redis_is_killed_in_the_middl
     await registry.connect("client", "here")
     await registry.follow(Following("client", ORDER))
     await eventually(lambda: push.seqs("client") == [1])
-    await events.publish(store.append(ORDER, Status.ROUTING))
+    events.publish(store.append(ORDER, Status.ROUTING))
     await eventually(lambda: push.seqs("client") == [1, 2])
     await asyncio.to_thread(valkey.kill)
-    await events.publish(store.append(ORDER, Status.BUILDING))
+    events.publish(store.append(ORDER, Status.BUILDING))
     await eventually(lambda: push.seqs("client") == [1, 2, 3])  # by the poll
     await asyncio.to_thread(valkey.start)
 
@@ -204,7 +206,7 @@ async def test_a_client_sees_everything_once_though_redis_is_killed_in_the_middl
 
     await eventually(written_again)
     for status in (Status.SUBMITTED, Status.CONFIRMED):
-        await events.publish(store.append(ORDER, status))
+        events.publish(store.append(ORDER, status))
     await eventually(lambda: len(push.seqs("client")) >= 5)
     assert push.seqs("client") == [1, 2, 3, 4, 5]
     serving.cancel()

@@ -1,19 +1,25 @@
-"""The doorbell on Redis pub/sub: one channel an order, publishes that meet travel in one pipeline."""
+"""Live events on Redis pub/sub: one channel an order, published in the background and in order.
+
+What was published while a batch was under way travels in the next one, so no transition waits for Redis.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 from redis.asyncio import Redis
 
 from ..domain.errors import TemporarilyUnavailable
 from ..domain.order import Event
-from .batcher import Batcher
 from .redis_pool import available
 
 log = logging.getLogger(__name__)
+
+MOST_AT_ONCE = 500  # events in a pipeline
 
 
 def channel(order_id: str) -> str:
@@ -26,24 +32,34 @@ class RedisEvents:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._publish = Batcher(self._publish_all)
+        self._waiting: list[Event] = []
+        self._publishing: asyncio.Task[None] | None = None
 
-    async def publish(self, event: Event) -> None:
-        """Tell whoever listens; a silent doorbell is no reason to stop, since relays read the table too."""
-        try:
-            await self._publish(event)
-        except TemporarilyUnavailable as error:
-            log.warning("event %s/%s was not published: %s", event.order_id, event.seq, error)
+    def publish(self, event: Event) -> None:
+        self._waiting.append(event)
+        if self._publishing is None:
+            self._publishing = asyncio.create_task(self._publish_waiting(), name="publish")
+
+    async def settled(self) -> None:
+        while self._publishing is not None:
+            await asyncio.shield(self._publishing)
 
     async def check(self) -> None:
         await available(self._redis.ping)
 
-    async def _publish_all(self, events: Sequence[Event]) -> list[None]:
-        async def publish() -> None:
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for event in events:
-                    pipeline.publish(channel(event.order_id), json.dumps(event.to_wire()))
-                await pipeline.execute()
+    async def _publish_waiting(self) -> None:
+        try:
+            while self._waiting:
+                events, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+                try:
+                    await available(partial(self._send, events))
+                except TemporarilyUnavailable as error:  # subscribers read these from the store
+                    log.warning("%d events were not published: %s", len(events), error)
+        finally:
+            self._publishing = None
 
-        await available(publish)
-        return [None] * len(events)
+    async def _send(self, events: Sequence[Event]) -> None:
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for event in events:
+                pipeline.publish(channel(event.order_id), json.dumps(event.to_wire()))
+            await pipeline.execute()

@@ -121,7 +121,7 @@ class Execution:
                 raise WorkerLost
             await self._settle(claim, claim.transaction, claim.order.status)
             return
-        await self._events.publish(
+        self._events.publish(
             Event(order.id, order.seq, order.status, order.attempt, order.updated_at)  # the claim's own event
         )
 
@@ -285,5 +285,5 @@ class Execution:
 
     async def _record(self, transition: Transition) -> Event:
         event = await self._store.record(transition)
-        await self._events.publish(event)
+        self._events.publish(event)
         return event

@@ -183,13 +183,16 @@ class Metrics(Protocol):
 
 
 class Events(Protocol):
-    """The doorbell: who listens hears of an event at once, who does not reads the store."""
+    """Best-effort live notification. A subscriber that misses an event reads it from the store."""
 
-    async def publish(self, event: Event) -> None:
-        """Tell whoever follows the order. Never raises for a doorbell that is out of order."""
+    def publish(self, event: Event) -> None:
+        """Publish the event in the background, after those before it. Never raises."""
+
+    async def settled(self) -> None:
+        """Return once everything that `publish` was given has left this process, or was given up."""
 
     async def check(self) -> None:
-        """Return if the doorbell answers."""
+        """Return if the events' server answers."""
 
 
 class ConnectionGone(Exception):

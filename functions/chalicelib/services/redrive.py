@@ -117,7 +117,7 @@ class Redrive:
         event = await self._store.redrive(order_id) if is_new else None
         if event is not None:
             await self._queue.send(order_id)
-            await self._events.publish(event)
+            self._events.publish(event)
             tally.redriven.append(order_id)
             return True
         order = await self._store.order(order_id)

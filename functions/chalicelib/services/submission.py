@@ -7,7 +7,6 @@ second submit was given the order meanwhile, the sweep will queue it.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,7 +46,8 @@ class Submission:
         created = await self._store.create(NewOrder(self._new_id(), terms, client, key))
         if isinstance(created, Order):
             return Submitted(created.id, created.status, replayed=True)
-        await asyncio.gather(self._enqueue(created.order_id), self._events.publish(created))
+        self._events.publish(created)
+        await self._enqueue(created.order_id)
         return Submitted(created.order_id, created.status, replayed=False)
 
     async def _enqueue(self, order_id: str) -> None:

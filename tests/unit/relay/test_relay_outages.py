@@ -125,7 +125,7 @@ async def test_a_redriven_order_is_told_from_its_first_event_and_from_behind_its
     await world.is_quiet()  # nobody follows it any more
     redriven = await world.store.redrive(order_id)
     assert redriven is not None
-    await world.events.publish(redriven)
+    world.events.publish(redriven)
     await world.follow("late", order_id)
     await world.follow("live", order_id, after=3)
     await world.move(order_id, *LIFE)

@@ -45,13 +45,13 @@ class World:
         order_id = next(self._ids)
         created = await self.store.create(NewOrder(order_id, TERMS))
         assert isinstance(created, Event)
-        await self.events.publish(created)
+        self.events.publish(created)
         return order_id
 
     async def move(self, order_id: str, *statuses: Status) -> None:
         """Let the order go on, as its worker does: stored, then published."""
         for status in statuses:
-            await self.events.publish(self.store.append(order_id, status))
+            self.events.publish(self.store.append(order_id, status))
 
     async def follow(self, connection_id: str, order_id: str, after: int = 0) -> None:
         await self.registry.connect(connection_id, CLIENT)
