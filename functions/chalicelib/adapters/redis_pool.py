@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -13,10 +13,13 @@ from redis.credentials import CredentialProvider
 from redis.exceptions import ConnectionError, RedisError
 
 from ..domain.errors import TemporarilyUnavailable
+from .batcher import Batcher
 from .secrets import Secret
 
 CONNECTIONS = 20
 CALL_TIMEOUT_S = 5.0
+MOST_AT_ONCE = 500  # commands in a round trip
+UNAVAILABLE = "Redis is not available right now."
 
 
 def connect(url: str, *, secret: Secret | None = None, listeners: int = 1) -> Redis:
@@ -41,7 +44,33 @@ async def available(call: Callable[[], Awaitable[Any]]) -> Any:
         async with asyncio.timeout(CALL_TIMEOUT_S):
             return await call()
     except (RedisError, OSError) as error:  # a TimeoutError is an OSError
-        raise TemporarilyUnavailable("Redis is not available right now.") from error
+        raise TemporarilyUnavailable(UNAVAILABLE) from error
+
+
+class Calls:
+    """`await calls("HGET", key, field)`: calls that meet share a round trip, in the order in which they came.
+
+    Raises TemporarilyUnavailable while Redis is away.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._batch: Batcher[tuple[Any, ...], Any] = Batcher(self._run, limit=MOST_AT_ONCE)
+
+    async def __call__(self, *command: Any) -> Any:
+        result = await self._batch(command)
+        if isinstance(result, RedisError):  # of this command alone
+            raise TemporarilyUnavailable(UNAVAILABLE) from result
+        return result
+
+    async def _run(self, commands: Sequence[tuple[Any, ...]]) -> Sequence[Any]:
+        async def send() -> Any:
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for command in commands:
+                    pipeline.execute_command(*command)
+                return await pipeline.execute(raise_on_error=False)
+
+        return list(await available(send))
 
 
 class Login(CredentialProvider):

@@ -11,6 +11,7 @@ A shard has its keys and a control channel, on which its relay hears of every ch
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 import zlib
@@ -20,7 +21,7 @@ from redis.asyncio import Redis
 
 from ..domain.errors import LimitReached
 from ..services.ports import Following
-from .redis_pool import available
+from .redis_pool import Calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class RedisRegistry:
     def __init__(
         self, redis: Redis, *, shards: int, sockets_per_client: int, followings_per_socket: int
     ) -> None:
-        self._redis = redis
+        self._call = Calls(redis)
         self._shards = shards
         self._sockets_per_client = sockets_per_client
         self._followings_per_socket = followings_per_socket
@@ -102,14 +103,14 @@ class RedisRegistry:
 
     async def connect(self, connection_id: str, client: str) -> None:
         keys, most = self._keys(connection_id), self._sockets_per_client
-        admitted = await available(
-            lambda: self._redis.eval(ADMIT, 1, slots(client), connection_id, most, LONGEST_CONNECTION_S)
+        admitted = await self._call(
+            "EVAL", ADMIT, 1, slots(client), connection_id, most, LONGEST_CONNECTION_S
         )
         if not admitted:
             raise LimitReached(
                 f"A client may have {most} sockets open.", code="TOO_MANY_CONNECTIONS", limit=most
             )
-        await available(lambda: self._redis.hset(keys.connections, connection_id, entry(client)))
+        await self._call("HSET", keys.connections, connection_id, entry(client))
 
     async def reserve(self, following: Following) -> None:
         await self._write(following, "")
@@ -121,18 +122,17 @@ class RedisRegistry:
     async def _write(self, following: Following, told: str) -> None:
         connection_id, order_id = following.connection_id, following.order_id
         keys, most = self._keys(connection_id), self._followings_per_socket
-        followed = await available(
-            lambda: self._redis.eval(
-                FOLLOW,
-                2,
-                keys.following(connection_id),
-                keys.control,
-                order_id,
-                following.after,
-                most,
-                LONGEST_CONNECTION_S,
-                told,
-            )
+        followed = await self._call(
+            "EVAL",
+            FOLLOW,
+            2,
+            keys.following(connection_id),
+            keys.control,
+            order_id,
+            following.after,
+            most,
+            LONGEST_CONNECTION_S,
+            told,
         )
         if not followed:
             raise LimitReached(
@@ -144,45 +144,35 @@ class RedisRegistry:
 
     async def unfollow(self, connection_id: str, order_id: str) -> None:
         keys = self._keys(connection_id)
-
-        async def write() -> None:
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.hdel(keys.following(connection_id), order_id)
-                pipeline.publish(keys.control, json.dumps({"unfollow": [connection_id, order_id]}))
-                await pipeline.execute()
-
-        await available(write)
+        await asyncio.gather(
+            self._call("HDEL", keys.following(connection_id), order_id),
+            self._call("PUBLISH", keys.control, json.dumps({"unfollow": [connection_id, order_id]})),
+        )
 
     async def disconnect(self, connection_id: str, client: str) -> None:
         keys = self._keys(connection_id)
-
-        async def write() -> None:
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.srem(slots(client), connection_id)
-                pipeline.hdel(keys.connections, connection_id)
-                pipeline.delete(keys.following(connection_id))
-                pipeline.publish(keys.control, json.dumps({"disconnect": connection_id}))
-                await pipeline.execute()
-
-        await available(write)
+        await asyncio.gather(
+            self._call("SREM", slots(client), connection_id),
+            self._call("HDEL", keys.connections, connection_id),
+            self._call("DEL", keys.following(connection_id)),
+            self._call("PUBLISH", keys.control, json.dumps({"disconnect": connection_id})),
+        )
 
     async def knows(self, connection_id: str) -> bool:
-        keys = self._keys(connection_id)
-        return bool(await available(lambda: self._redis.hexists(keys.connections, connection_id)))
+        return bool(await self._call("HEXISTS", self._keys(connection_id).connections, connection_id))
 
     async def has_relay(self, connection_id: str) -> bool:
-        return bool(await available(lambda: self._redis.exists(self._keys(connection_id).lease)))
+        return bool(await self._call("EXISTS", self._keys(connection_id).lease))
 
     async def idle_shards(self) -> list[int]:
-        async def read() -> list[int]:
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for shard in range(self._shards):
-                    pipeline.hlen(ShardKeys(shard).connections)
-                    pipeline.exists(ShardKeys(shard).lease)
-                counts = await pipeline.execute()
-            return [shard for shard in range(self._shards) if counts[2 * shard] and not counts[2 * shard + 1]]
-
-        return list(await available(read))
+        shards = [ShardKeys(shard) for shard in range(self._shards)]
+        counts = await asyncio.gather(*(self._call("HLEN", keys.connections) for keys in shards))
+        leases = await asyncio.gather(*(self._call("EXISTS", keys.lease) for keys in shards))
+        return [
+            keys.shard
+            for keys, count, lease in zip(shards, counts, leases, strict=True)
+            if count and not lease
+        ]
 
     def _keys(self, connection_id: str) -> ShardKeys:
         return ShardKeys(self.shard(connection_id))

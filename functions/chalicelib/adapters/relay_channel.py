@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from ..services.ports import Following, Heard
 from .batcher import Batcher
 from .events import channel
-from .redis_pool import available
+from .redis_pool import Calls
 from .registry import LONGEST_CONNECTION_S, ShardKeys, entry, read_entry, slots
 
 log = logging.getLogger(__name__)
@@ -63,6 +63,7 @@ class RedisRelayChannel:
 
     def __init__(self, redis: Redis, shard: int, fence: str, *, lease_ms: int) -> None:
         self._redis = redis
+        self._call = Calls(redis)
         self._keys = ShardKeys(shard)
         self._fence = fence
         self._lease_ms = lease_ms
@@ -72,48 +73,37 @@ class RedisRelayChannel:
         self._write = Batcher(self._write_all, limit=500)
 
     async def acquire(self) -> bool:
-        return bool(
-            await available(
-                lambda: self._redis.eval(ACQUIRE, 1, self._keys.lease, self._fence, self._lease_ms)
-            )
-        )
+        return bool(await self._call("EVAL", ACQUIRE, 1, self._keys.lease, self._fence, self._lease_ms))
 
     async def release(self) -> None:
-        await available(lambda: self._redis.eval(RELEASE, 1, self._keys.lease, self._fence))
+        await self._call("EVAL", RELEASE, 1, self._keys.lease, self._fence)
 
     async def followings(self) -> list[Following]:
-        async def read() -> list[Following]:
-            connections = await self._recent_connections()
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for connection_id in connections:
-                    pipeline.hgetall(self._keys.following(connection_id))
-                found = await pipeline.execute()
-            return [
-                Following(connection_id, order_id, int(after))
-                for connection_id, orders in zip(connections, found, strict=True)
-                for order_id, after in orders.items()
-            ]
-
-        return list(await available(read))
+        connections = await self._recent_connections()
+        found = await asyncio.gather(
+            *(self._call("HGETALL", self._keys.following(connection_id)) for connection_id in connections)
+        )
+        return [
+            Following(connection_id, order_id, int(after))
+            for connection_id, orders in zip(connections, found, strict=True)
+            for order_id, after in orders.items()
+        ]
 
     async def following(self, connection_id: str, order_id: str) -> Following | None:
-        after = await available(lambda: self._redis.hget(self._keys.following(connection_id), order_id))
+        after = await self._call("HGET", self._keys.following(connection_id), order_id)
         return None if after is None else Following(connection_id, order_id, int(after))
 
     async def connections(self) -> int:
-        return int(await available(lambda: self._redis.hlen(self._keys.connections)))
+        return int(await self._call("HLEN", self._keys.connections))
 
     async def forget(self, connection_id: str) -> None:
-        async def write() -> None:
-            known = await self._redis.hget(self._keys.connections, connection_id)
-            _, client = read_entry(str(known or entry("")))
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.srem(slots(client), connection_id)
-                pipeline.hdel(self._keys.connections, connection_id)
-                pipeline.delete(self._keys.following(connection_id))
-                await pipeline.execute()
-
-        await available(write)
+        known = await self._call("HGET", self._keys.connections, connection_id)
+        _, client = read_entry(str(known or entry("")))
+        await asyncio.gather(
+            self._call("SREM", slots(client), connection_id),
+            self._call("HDEL", self._keys.connections, connection_id),
+            self._call("DEL", self._keys.following(connection_id)),
+        )
 
     async def listen(self, order_id: str) -> None:
         """Hear this order's events from when this returns on; a silent Redis is waited for a second only."""
@@ -152,18 +142,17 @@ class RedisRelayChannel:
             return
         keys = [self._keys.following(item.connection_id) for item in followings]
         parts = [part for item in followings for part in (item.connection_id, item.order_id, str(item.after))]
-        await available(
-            lambda: self._redis.eval(
-                RESTORE,
-                2 + len(keys),
-                self._keys.lease,
-                self._keys.connections,
-                *keys,
-                self._fence,
-                entry(""),
-                LONGEST_CONNECTION_S,
-                *parts,
-            )
+        await self._call(
+            "EVAL",
+            RESTORE,
+            2 + len(keys),
+            self._keys.lease,
+            self._keys.connections,
+            *keys,
+            self._fence,
+            entry(""),
+            LONGEST_CONNECTION_S,
+            *parts,
         )
 
     async def heard(self) -> AsyncIterator[Heard]:
@@ -199,7 +188,7 @@ class RedisRelayChannel:
 
     async def _recent_connections(self) -> list[str]:
         """Those that can still be there; the others are gone, though nobody was told of it."""
-        known = await self._redis.hgetall(self._keys.connections)
+        known = await self._call("HGETALL", self._keys.connections)
         ages = {str(name): read_entry(str(text))[0] for name, text in known.items()}
         for connection_id in [name for name, age_s in ages.items() if age_s > LONGEST_CONNECTION_S]:
             await self.forget(connection_id)
@@ -209,9 +198,7 @@ class RedisRelayChannel:
     async def _write_all(self, items: Sequence[tuple[str, str, str]]) -> list[None]:
         keys = [self._keys.following(connection_id) for connection_id, _, _ in items]
         parts = [part for _, order_id, told in items for part in (order_id, told)]
-        await available(
-            lambda: self._redis.eval(TOLD, 1 + len(keys), self._keys.lease, *keys, self._fence, *parts)
-        )
+        await self._call("EVAL", TOLD, 1 + len(keys), self._keys.lease, *keys, self._fence, *parts)
         return [None] * len(items)
 
 
