@@ -10,8 +10,8 @@ from pathlib import Path
 
 from chalicelib.config import Config
 
-from .embedded import ServiceError
-from .embedded.lock import owner_pid
+from .servers import ServiceError
+from .servers.lock import owner_pid
 
 NAME = "endpoints.json"  # in the state folder, while an engine runs
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chalicelib.migrations import MigrationError, migrate
 
-from .embedded import ServiceError
+from .servers import ServiceError
 
 
 def apply_schema(database_url: str) -> list[str]:

@@ -14,9 +14,9 @@ from pathlib import Path
 from types import TracebackType
 
 from .attached import AttachedPostgres, AttachedRedis, AttachedSqs, find_emulator
-from .embedded import Folder, Postgres, ServiceError, Sqs, Valkey
-from .embedded.queues import QueueSettings
 from .endpoints import Endpoints, find_running, local_credentials, publish, withdraw
+from .servers import Folder, Postgres, ServiceError, Sqs, Valkey
+from .servers.queues import QueueSettings
 
 __all__ = ["Endpoints", "Line", "ServiceError", "Services", "erase", "find_running"]
 

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from local.embedded import Server
+from local.servers import Server
 
 
 @contextmanager

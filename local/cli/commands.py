@@ -13,8 +13,8 @@ import click
 from chalicelib.config import ConfigError
 from chalicelib.domain.errors import EngineError
 
-from ..embedded import ServiceError
 from ..errors import ClientError, PortTaken, Unreachable
+from ..servers import ServiceError
 from ..settings import read_dotenv
 from ..terminal import Failure, NotDone, print_anything
 

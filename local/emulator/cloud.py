@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import boto3
 
-from ..embedded import Folder, Postgres, Valkey
 from ..endpoints import local_credentials
+from ..servers import Folder, Postgres, Valkey
 from ..services import Line
 from .server import Emulator
 

@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..embedded.ministack import Ministack
 from ..environments import REQUIREMENTS, environment
+from ..servers.ministack import Ministack
 
 PINNED = re.search(r"^ministack==(\S+)$", REQUIREMENTS["emulator"].read_text(), re.MULTILINE)
 

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 import app as functions
 from chalicelib.config import Config
 
-from ..embedded.queues import connect
 from ..endpoints import local_credentials
+from ..servers.queues import connect
 from ..triggers import EventSourceMapping, Schedule
 
 IN_FLIGHT = 10

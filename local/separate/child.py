@@ -15,8 +15,8 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from ..embedded import ServiceError
-from ..embedded.watchdog import Watchdog
+from ..servers import ServiceError
+from ..servers.watchdog import Watchdog
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 YOUNG_S = 3.0  # who dies before that is started again more slowly

@@ -16,8 +16,8 @@ from chalicelib.adapters.dead_letters import SqsDeadLetters
 from chalicelib.adapters.registry import ShardKeys
 from redis import Redis
 
-from local.embedded.queues import connect
 from local.endpoints import local_credentials
+from local.servers.queues import connect
 from tests.e2e.engine import Engine
 
 WAITING = (

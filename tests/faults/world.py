@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local import ROOT
-from local.embedded import Server
+from local.servers import Server
 from local.services import Endpoints, Services
 from tests.e2e.engine import Engine, LocalEngine
 

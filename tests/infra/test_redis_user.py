@@ -18,7 +18,7 @@ from chalicelib.services.ports import Following, Heard
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
-from local.embedded import Valkey
+from local.servers import Valkey
 from tests.infra.resolved import load
 
 ORDER = "11111111-1111-4111-8111-111111111111"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from local.embedded import ServiceError
 from local.separate import child as children
 from local.separate.child import Child
+from local.servers import ServiceError
 from tests.integration.gateway_app import until
 
 SERVES = "import time; print('serving', flush=True); time.sleep(600)"

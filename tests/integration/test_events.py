@@ -19,7 +19,7 @@ from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Event
 from redis.asyncio import Redis
 
-from local.embedded import Valkey
+from local.servers import Valkey
 from local.services import Endpoints
 from tests.fakes import eventually
 

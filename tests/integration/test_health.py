@@ -11,9 +11,9 @@ import httpx
 import pytest
 from chalicelib.config import Config
 
-from local.embedded import Server
 from local.engine import Engine
 from local.gateway.settings import GatewaySettings
+from local.servers import Server
 from local.services import Services
 from tests.fakes import eventually
 from tests.silence import silenced

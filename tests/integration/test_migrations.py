@@ -19,7 +19,7 @@ from chalicelib.config import Config
 from chalicelib.migrations import MigrationError, migrate
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from local.embedded import Postgres
+from local.servers import Postgres
 from local.services import Endpoints
 
 

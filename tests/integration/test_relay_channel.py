@@ -20,7 +20,7 @@ from chalicelib.services.ports import Following, Heard, NewOrder
 from chalicelib.services.relay import Relay
 from redis.asyncio import Redis
 
-from local.embedded import Valkey
+from local.servers import Valkey
 from tests.fakes import MemoryPush, MemoryStore, eventually
 
 SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local.embedded import Server
+from local.servers import Server
 
 LONGEST_S = 20.0
 

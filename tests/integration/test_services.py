@@ -19,7 +19,7 @@ import pytest
 import redis
 
 from local import ROOT
-from local.embedded import Postgres, Server, Sqs, Valkey
+from local.servers import Postgres, Server, Sqs, Valkey
 from local.services import Endpoints, ServiceError, Services, erase, find_running
 
 AS_ROOT = os.geteuid() == 0

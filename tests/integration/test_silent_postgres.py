@@ -10,7 +10,7 @@ from chalicelib.adapters import database as adapter
 from chalicelib.adapters.database import Connection, Database
 from chalicelib.domain.errors import TemporarilyUnavailable
 
-from local.embedded import Postgres
+from local.servers import Postgres
 from tests.silence import silenced
 
 

@@ -17,7 +17,7 @@ from chalicelib.domain.lifecycle import Status
 from chalicelib.migrations import migrate
 from chalicelib.services.ports import Claim, Held, NewOrder, Store, Transition
 
-from local.embedded import Postgres
+from local.servers import Postgres
 from tests.fakes import eventually
 from tests.integration.store.shop import LIMITS, SETTINGS, SIGNED, TERMS, PostgresShop, Shop
 

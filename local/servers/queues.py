@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
+    from .sqs.broker import Broker
+
+ORDERS, DEAD_LETTERS = "orders", "orders-dlq"
 FORTNIGHT = 14 * 24 * 3600  # the longest that SQS keeps a message, s
 
 
@@ -37,28 +40,35 @@ def connect(endpoint: str, environment: dict[str, str], *, timeout: float = 5.0)
     )
 
 
+def declare_queues(broker: Broker, settings: QueueSettings) -> None:
+    """Make both queues where they are missing; where they exist, their settings are updated."""
+    broker.ensure(DEAD_LETTERS, _dead_letter_attributes())
+    broker.ensure(ORDERS, _order_attributes(settings, broker.arn(DEAD_LETTERS)))
+
+
 def create_queues(client: SQSClient, settings: QueueSettings) -> tuple[str, str]:
-    """URLs of `orders` and `orders-dlq`. Made where missing; where they exist, their settings are updated."""
-    dead = _find_or_create(client, "orders-dlq")
-    client.set_queue_attributes(QueueUrl=dead, Attributes={"MessageRetentionPeriod": str(FORTNIGHT)})
+    """`declare_queues` by way of boto3, for an SQS that is elsewhere; URLs of `orders` and `orders-dlq`."""
+    dead = _find_or_create(client, DEAD_LETTERS)
+    attributes: Any = _dead_letter_attributes()
+    client.set_queue_attributes(QueueUrl=dead, Attributes=attributes)
     known = client.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
-    redrive = {
-        "deadLetterTargetArn": known["Attributes"]["QueueArn"],
-        "maxReceiveCount": str(settings.max_receive_count),
-    }
-    orders = _find_or_create(client, "orders")
-    client.set_queue_attributes(
-        QueueUrl=orders,
-        Attributes={
-            "VisibilityTimeout": str(settings.visibility_timeout),
-            "RedrivePolicy": json.dumps(redrive),
-        },
-    )
+    attributes = _order_attributes(settings, known["Attributes"]["QueueArn"])
+    orders = _find_or_create(client, ORDERS)
+    client.set_queue_attributes(QueueUrl=orders, Attributes=attributes)
     return orders, dead
 
 
+def _dead_letter_attributes() -> dict[str, str]:
+    return {"MessageRetentionPeriod": str(FORTNIGHT)}
+
+
+def _order_attributes(settings: QueueSettings, dead_letter_arn: str) -> dict[str, str]:
+    redrive = {"deadLetterTargetArn": dead_letter_arn, "maxReceiveCount": str(settings.max_receive_count)}
+    return {"VisibilityTimeout": str(settings.visibility_timeout), "RedrivePolicy": json.dumps(redrive)}
+
+
 def _find_or_create(client: SQSClient, name: str) -> str:
-    # looked for first: ministack would create a second one beside a queue that it read from a snapshot
+    # looked for first: to create a queue that exists with other attributes is an error
     try:
         return client.get_queue_url(QueueName=name)["QueueUrl"]
     except client.exceptions.QueueDoesNotExist:

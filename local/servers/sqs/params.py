@@ -1,0 +1,102 @@
+"""The parameters of a request, checked one by one as an operation asks for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from .errors import (
+    BatchEntryIdsNotDistinct,
+    EmptyBatchRequest,
+    InvalidBatchEntryId,
+    InvalidParameterValue,
+    MissingParameter,
+    TooManyEntriesInBatchRequest,
+)
+
+MOST_ENTRIES = 10
+ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}\Z")
+
+
+class Params:
+    """A JSON object. Every method raises SqsError for what is missing or of the wrong type or range."""
+
+    def __init__(self, given: Any) -> None:
+        if not isinstance(given, dict):
+            raise InvalidParameterValue("The request must be a JSON object.")
+        self._given: dict[str, Any] = given
+
+    def text(self, name: str) -> str:
+        """A text that is there and not empty."""
+        if found := self.optional_text(name):
+            return found
+        raise MissingParameter(f"The request must contain the parameter {name}.")
+
+    def optional_text(self, name: str) -> str:
+        """A text; empty when it is missing."""
+        found = self._given.get(name)
+        if found is None:
+            return ""
+        if not isinstance(found, str):
+            raise InvalidParameterValue(f"The parameter {name} must be a string.")
+        return found
+
+    def number(self, name: str, least: int, most: int) -> int | None:
+        """A whole number in that range; None when it is missing."""
+        found = self._given.get(name)
+        if found is None:
+            return None
+        if not isinstance(found, int) or isinstance(found, bool) or not least <= found <= most:
+            raise InvalidParameterValue(
+                f"Value {found} for parameter {name} is invalid. "
+                f"Reason: Must be between {least} and {most}, if provided."
+            )
+        return found
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        """An object; empty when it is missing."""
+        found = self._given.get(name) or {}
+        if not isinstance(found, dict):
+            raise InvalidParameterValue(f"The parameter {name} must be a map.")
+        return found
+
+    def texts(self, name: str) -> dict[str, str]:
+        """An object whose values are texts."""
+        found = self.mapping(name)
+        if not all(isinstance(text, str) for text in found.values()):
+            raise InvalidParameterValue(f"The values of {name} must be strings.")
+        return found
+
+    def names(self, name: str) -> list[str]:
+        """A list of texts; empty when it is missing."""
+        found = self._given.get(name) or []
+        if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+            raise InvalidParameterValue(f"The parameter {name} must be a list of strings.")
+        return found
+
+    def queue(self) -> str:
+        """The name in QueueUrl. Only its path counts, for the port may be that of an earlier run."""
+        return urlsplit(self.text("QueueUrl")).path.rpartition("/")[2]
+
+    def entries(self) -> Sequence[tuple[str, Params]]:
+        """The entries of a batch with their ids."""
+        found = self._given.get("Entries") or []
+        if not isinstance(found, list):
+            raise InvalidParameterValue("The parameter Entries must be a list.")
+        if not found:
+            raise EmptyBatchRequest
+        if len(found) > MOST_ENTRIES:
+            raise TooManyEntriesInBatchRequest(
+                f"Maximum number of entries per request are {MOST_ENTRIES}. You have sent {len(found)}."
+            )
+        entries = [(entry.text("Id"), entry) for entry in map(Params, found)]
+        seen = set[str]()
+        for entry_id, _ in entries:
+            if not ENTRY_ID.match(entry_id):
+                raise InvalidBatchEntryId
+            if entry_id in seen:
+                raise BatchEntryIdsNotDistinct(f"Id {entry_id} repeated.")
+            seen.add(entry_id)
+        return entries

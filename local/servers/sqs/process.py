@@ -1,0 +1,79 @@
+"""SQS as a process of ours, with the engine's two queues in it.
+
+Its messages, receive counts and dead letters are in a journal that survives kill -9; see `journal.py`.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ... import ROOT
+from ..queues import DEAD_LETTERS, ORDERS, QueueSettings
+from ..server import Server
+
+
+class Sqs(Server):
+    """The server on a port of the loopback; ready once its queues are."""
+
+    name = "SQS"
+    version = ""  # ours, and so this repository's
+    stops = ((signal.SIGTERM, 10.0),)
+
+    def __init__(
+        self,
+        folder: Path,
+        credentials: dict[str, str],
+        queues: QueueSettings,
+        *,
+        temporary: bool = False,
+        holds: Sequence[int] = (),
+    ) -> None:
+        super().__init__(folder, temporary=temporary, holds=holds)
+        self._region = credentials["AWS_DEFAULT_REGION"]
+        self._queues = queues
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def queue_url(self) -> str:
+        """The URL of the queue of orders."""
+        return f"{self.url}/000000000000/{ORDERS}"
+
+    @property
+    def dead_letter_url(self) -> str:
+        """The URL of the dead-letter queue."""
+        return f"{self.url}/000000000000/{DEAD_LETTERS}"
+
+    def command(self, port: int) -> list[str]:
+        given = {
+            "--port": port,
+            "--journal": self.folder / "journal",
+            "--region": self._region,
+            "--visibility-timeout": self._queues.visibility_timeout,
+            "--max-receive-count": self._queues.max_receive_count,
+        }
+        options = [text for name, value in given.items() for text in (name, str(value))]
+        return [sys.executable, "-P", "-m", "local.servers.sqs", *options]
+
+    def options(self, port: int) -> dict[str, Any]:
+        return {"env": {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(ROOT)}}
+
+    def is_ready(self, port: int, pid: int) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        try:
+            connection.request("GET", "/health")
+            answer = json.loads(connection.getresponse().read())
+        except (http.client.HTTPException, ValueError):
+            return False
+        finally:
+            connection.close()
+        return isinstance(answer, dict) and answer.get("pid") == pid
