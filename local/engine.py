@@ -18,9 +18,10 @@ from chalicelib.config import Config
 
 from .endpoints import Endpoints
 from .gateway import Gateway, listen, url_of
-from .roles import keeping_relays, running_functions, serving, working
+from .roles import keeping_relays, polled_source, running_functions, serving, working
 from .schema import apply_schema
-from .triggers import EventSourceMapping, LocalRelayLauncher
+from .servers.sqs.hosted import HostedSqs
+from .triggers import DirectQueue, DirectSource, EventSourceMapping, LocalRelayLauncher
 
 KEEP_RELAYS_EVERY_S = 2.0  # after a kill, the lost relay's lease runs for seconds yet
 
@@ -29,7 +30,8 @@ class Engine:
     """`async with Engine(config, endpoints, host, port)`: serving within, and at the end all of it stopped.
 
     Port 0 is a free one. `listening` is a socket of `gateway.listen`, for who had to know early that the port
-    is free. Raises PortTaken, ConfigError, ServiceError.
+    is free. `sqs` is the queue to host in this process; without it, it is at the endpoints.
+    Raises PortTaken, ConfigError, ServiceError.
     """
 
     def __init__(
@@ -40,12 +42,14 @@ class Engine:
         port: int = 3000,
         *,
         listening: socket.socket | None = None,
+        sqs: HostedSqs | None = None,
     ) -> None:
         self.config = endpoints.configure(config)
         self.gateway = Gateway(functions)
         self.mapping: EventSourceMapping
         self.migrations: list[str] = []  # those that this start has applied
         self._listening = listening or listen(host, port)
+        self._sqs = sqs
         self._serving: asyncio.Task[None]
         self._parts = AsyncExitStack()
 
@@ -72,8 +76,10 @@ class Engine:
     async def _start(self, parts: AsyncExitStack) -> None:
         self.migrations = await asyncio.to_thread(apply_schema, self.config.database_url)
         enter = parts.enter_async_context
-        await enter(running_functions(self.config, push=self.gateway, launcher=LocalRelayLauncher(functions)))
+        broker = await enter(self._sqs.hosting()) if self._sqs else None
+        launcher, queue = LocalRelayLauncher(functions), DirectQueue(broker) if broker else None
+        await enter(running_functions(self.config, push=self.gateway, launcher=launcher, queue=queue))
         self._serving = await enter(serving(self.gateway, self._listening))
-        self.mapping = await enter(working(self.config))
-        self.gateway.on_submitted = self.mapping.wake
+        source = DirectSource(broker) if broker else polled_source(self.config)
+        self.mapping = await enter(working(self.config, source))
         await enter(keeping_relays(KEEP_RELAYS_EVERY_S))

@@ -17,10 +17,12 @@ from .attached import AttachedPostgres, AttachedRedis, AttachedSqs, find_emulato
 from .endpoints import Endpoints, find_running, local_credentials, publish, withdraw
 from .servers import Folder, Postgres, ServiceError, Sqs, Valkey
 from .servers.queues import QueueSettings
+from .servers.sqs.hosted import HostedSqs
 
 __all__ = ["Endpoints", "Line", "ServiceError", "Services", "erase", "find_running"]
 
-AnyServer = Postgres | Valkey | Sqs | AttachedPostgres | AttachedRedis | AttachedSqs
+AnySqs = Sqs | HostedSqs | AttachedSqs
+AnyServer = Postgres | Valkey | AnySqs | AttachedPostgres | AttachedRedis
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class Line:
 class Services:
     """The three servers, as a context manager.
 
-    `state` is the folder that keeps their files over restarts; None is a temporary one. `.postgres`,
+    `state` is the folder that keeps their files over restarts; None is a temporary one. With `hosts_sqs` the
+    queue is no process of its own: the engine serves it, see `hosted_sqs`. `.postgres`,
     `.valkey` and `.sqs` are the servers themselves; those started here also know `kill()`, `start()` and
     `restart()`.
     """
@@ -54,18 +57,20 @@ class Services:
         durable: bool = True,
         visibility_timeout: int = 90,
         max_receive_count: int = 3,
+        hosts_sqs: bool = False,
         on_progress: Callable[[str], None] | None = None,
     ) -> None:
         self._state = state
         self._environ = environ
         self._durable = durable
+        self._hosts_sqs = hosts_sqs
         self._queues = QueueSettings(visibility_timeout, max_receive_count)
         self._on_progress = on_progress or (lambda line: None)
         self._folder: Folder | None = None
         self._servers: tuple[AnyServer, ...] = ()
         self.postgres: Postgres | AttachedPostgres
         self.valkey: Valkey | AttachedRedis
-        self.sqs: Sqs | AttachedSqs
+        self.sqs: AnySqs
 
     @property
     def endpoints(self) -> Endpoints:
@@ -110,7 +115,6 @@ class Services:
         """Decide for each server whether it is ours to start."""
         environ, temporary, holds = self._environ, folder.temporary, folder.holds
         database, cache = (environ.get(name, "").strip() for name in ("DATABASE_URL", "REDIS_URL"))
-        emulator, credentials = find_emulator(environ), local_credentials(environ)
         self.postgres = (
             AttachedPostgres(database, "DATABASE_URL")
             if database
@@ -121,12 +125,21 @@ class Services:
             if cache
             else Valkey(folder.part("valkey"), temporary=temporary, holds=holds)
         )
-        self.sqs = (
-            AttachedSqs(*emulator, credentials, self._queues)
-            if emulator
-            else Sqs(folder.part("sqs"), credentials, self._queues, temporary=temporary, holds=holds)
-        )
+        self.sqs = self._choose_sqs(folder)
         self._servers = (self.postgres, self.valkey, self.sqs)
+
+    def _choose_sqs(self, folder: Folder) -> AnySqs:
+        part, credentials = folder.part("sqs"), local_credentials(self._environ)
+        if emulator := find_emulator(self._environ):
+            return AttachedSqs(*emulator, credentials, self._queues)
+        if self._hosts_sqs:
+            return HostedSqs(part, credentials["AWS_DEFAULT_REGION"], self._queues)
+        return Sqs(part, credentials, self._queues, temporary=folder.temporary, holds=folder.holds)
+
+    @property
+    def hosted_sqs(self) -> HostedSqs | None:
+        """The SQS that the engine has to serve itself, or None."""
+        return self.sqs if isinstance(self.sqs, HostedSqs) else None
 
     def __enter__(self) -> Services:
         self.start()

@@ -62,10 +62,12 @@ def _run(environ: dict[str, str], stopping: Stopping) -> bool:
     config, console = Config.load(environ), screen()
     parse(config.sim_faults)
     console.print("starting Postgres, Valkey and SQS in a temporary folder …")
-    with listen("127.0.0.1", 0) as listening, Services(None, environ=environ, durable=False) as services:
+    servers = Services(None, environ=environ, durable=False, hosts_sqs=True)
+    with listen("127.0.0.1", 0) as listening, servers as services:
 
         async def play() -> bool:
-            async with Engine(config, services.endpoints, listening=listening) as engine:
+            sqs = services.hosted_sqs
+            async with Engine(config, services.endpoints, listening=listening, sqs=sqs) as engine:
                 return await stopping.unless(_play(engine, console))
 
         return run_on_loop(play)

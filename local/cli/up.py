@@ -102,14 +102,20 @@ def _run(
             erase(state)
             _say(f"emptied {_shown(state)}/; servers of your own are left as they are")
         _say("starting the servers …")
-        with Services(state, environ=environ, on_progress=lambda line: _say(f"  {line}")) as services:
+        servers = Services(
+            state,
+            environ=environ,
+            hosts_sqs=not separate,
+            on_progress=lambda line: _say(f"  {line}"),
+        )
+        with servers as services:
 
             async def serve() -> None:
                 endpoints = services.endpoints
                 chosen = (
                     SeparateEngine(config, endpoints, listening=listening, state=state, environ=environ)
                     if separate
-                    else Engine(config, endpoints, listening=listening)
+                    else Engine(config, endpoints, listening=listening, sqs=services.hosted_sqs)
                 )
                 async with chosen as engine:
                     _greet(engine, state)

@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -35,14 +34,12 @@ class Conversation:
         functions: ModuleType,
         invoker: Invoker,
         settings: GatewaySettings,
-        submitted: Callable[[], None],
     ) -> None:
         self._scope = scope
         self._socket = socket
         self._functions = functions
         self._invoker = invoker
         self._settings = settings
-        self._submitted = submitted
 
     async def hold(self, receive: Receive, send: Send) -> None:
         """Accept the socket, serve it until it is closed, and tell the functions that it was."""
@@ -104,7 +101,6 @@ class Conversation:
             self._scope, socket.connection_id, socket.connected_at, self._settings.stage, text
         )
         answer = await self._invoker.invoke("on_ws_message", self._functions.on_ws_message, event)
-        self._submitted()
         if Response.from_lambda(answer).status >= 500:
             raise FunctionFailed()
 

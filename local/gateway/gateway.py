@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextvars import ContextVar
 from types import ModuleType
 from typing import ClassVar
@@ -18,18 +17,14 @@ from .sockets import SocketApi
 
 
 class Gateway:
-    """Serves the Chalice app and the WebSocket handlers of `functions`; is the `Push` to their clients.
-
-    `on_submitted` is called on the event loop after each POST and each socket message that was handled.
-    """
+    """Serves the Chalice app and the WebSocket handlers of `functions`; is the `Push` to their clients."""
 
     def __init__(self, functions: ModuleType, *, settings: GatewaySettings | None = None) -> None:
         self.settings = settings or GatewaySettings()
-        self.on_submitted: Callable[[], None] = lambda: None
         _prepare(functions.app, self.settings.stage)
         self._invoker = Invoker(self.settings)
-        self._rest = RestApi(functions.app, self._invoker, self.settings, self._submitted)
-        self._sockets = SocketApi(functions, self._invoker, self.settings, self._submitted)
+        self._rest = RestApi(functions.app, self._invoker, self.settings)
+        self._sockets = SocketApi(functions, self._invoker, self.settings)
         self._management = ManagementApi(self._sockets, self.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,9 +62,6 @@ class Gateway:
         self._rest.closing = True
         await self._invoker.idle(self.settings.drain_s)
         await self._sockets.stop()
-
-    def _submitted(self) -> None:
-        self.on_submitted()
 
 
 class ConcurrentChalice(Chalice):

@@ -5,8 +5,6 @@ Whatever goes wrong on the way is a Refusal, and has the shape of every other er
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from chalice.app import Chalice
 from chalice.local import RouteMatcher
 
@@ -22,16 +20,13 @@ HEALTH = "/health"
 
 
 class RestApi:
-    """The app's routes over HTTP. `submitted` is called after each POST that was not refused."""
+    """The app's routes over HTTP."""
 
-    def __init__(
-        self, app: Chalice, invoker: Invoker, settings: GatewaySettings, submitted: Callable[[], None]
-    ) -> None:
+    def __init__(self, app: Chalice, invoker: Invoker, settings: GatewaySettings) -> None:
         self._app = app
         self._matcher = RouteMatcher(list(app.routes))
         self._invoker = invoker
         self._settings = settings
-        self._submitted = submitted
         self.closing = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,8 +65,6 @@ class RestApi:
         )
         answer = await self._invoker.invoke("api_handler", self._app, event, is_probe=is_probe)
         response = Response.from_lambda(answer)
-        if method == "POST" and response.status < 400:
-            self._submitted()
         response.headers.append(("x-amzn-requestid", event["requestContext"]["requestId"]))
         return response
 

@@ -7,7 +7,6 @@ they push before the handshake is answered waits until it is.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from types import ModuleType
 
 from chalicelib.services.ports import ConnectionGone
@@ -33,12 +32,10 @@ class SocketApi:
         functions: ModuleType,
         invoker: Invoker,
         settings: GatewaySettings,
-        submitted: Callable[[], None],
     ) -> None:
         self._functions = functions
         self._invoker = invoker
         self._settings = settings
-        self._submitted = submitted
         self._sockets: dict[str, Socket] = {}
         self._conversations: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -106,7 +103,7 @@ class SocketApi:
         return response if response.status >= 400 else None
 
     def _conversation(self, scope: Scope, socket: Socket) -> Conversation:
-        return Conversation(scope, socket, self._functions, self._invoker, self._settings, self._submitted)
+        return Conversation(scope, socket, self._functions, self._invoker, self._settings)
 
 
 async def _refuse(response: Response, send: Send) -> None:

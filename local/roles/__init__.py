@@ -13,6 +13,13 @@ from __future__ import annotations
 from .functions import prepare_environment, running_functions
 from .gateway import serving
 from .relay import keeping_relays
-from .worker import working
+from .worker import polled_source, working
 
-__all__ = ["keeping_relays", "prepare_environment", "running_functions", "serving", "working"]
+__all__ = [
+    "keeping_relays",
+    "polled_source",
+    "prepare_environment",
+    "running_functions",
+    "serving",
+    "working",
+]

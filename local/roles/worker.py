@@ -10,21 +10,24 @@ import app as functions
 from chalicelib.config import Config
 
 from ..endpoints import local_credentials
-from ..servers.queues import connect
-from ..triggers import EventSourceMapping, Schedule
+from ..triggers import EventSourceMapping, PolledSource, Schedule, Source
 
 IN_FLIGHT = 10
-QUEUE_ANSWERS_WITHIN_S = 10.0
 OFTENEST_SWEEP_S, RAREST_SWEEP_S = 0.5, 5.0
 
 
 @asynccontextmanager
-async def working(config: Config) -> AsyncIterator[EventSourceMapping]:
-    """The mapping, fetching and invoking; it ends with the orders in flight."""
-    sqs = connect(config.aws_endpoint_url, local_credentials(os.environ), timeout=QUEUE_ANSWERS_WITHIN_S)
-    mapping = EventSourceMapping(sqs, config.orders_queue_url, functions.process_order, concurrency=IN_FLIGHT)
+async def working(config: Config, source: Source) -> AsyncIterator[EventSourceMapping]:
+    """The mapping, receiving from `source` and invoking; it ends with the orders in flight."""
+    mapping = EventSourceMapping(source, functions.process_order, concurrency=IN_FLIGHT)
     async with mapping, Schedule(functions.sweep, _sweep_every_s(config), name="sweep"):
         yield mapping
+
+
+def polled_source(config: Config) -> PolledSource:
+    """The queue of orders over HTTP, at the endpoint of the settings."""
+    region = local_credentials(os.environ)["AWS_DEFAULT_REGION"]
+    return PolledSource(config.aws_endpoint_url, config.orders_queue_url, region)
 
 
 def _sweep_every_s(config: Config) -> float:

@@ -12,7 +12,7 @@ from chalicelib.config import Config
 
 from ..cli.stopping import Stopping
 from ..gateway import Gateway
-from ..roles import keeping_relays, running_functions, serving, working
+from ..roles import keeping_relays, polled_source, running_functions, serving, working
 from ..triggers import LocalRelayLauncher
 
 KEEP_RELAYS_EVERY_S = 0.2  # nobody tells the relay's process that a client has come
@@ -32,7 +32,7 @@ async def gateway(config: Config, stopping: Stopping, serves: Callable[[], None]
 
 async def worker(config: Config, stopping: Stopping, serves: Callable[[], None]) -> None:
     """Execute orders."""
-    async with running_functions(config), working(config):
+    async with running_functions(config), working(config, polled_source(config)):
         serves()
         await stopping.unless(_for_ever())
 

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from .direct import DirectQueue, DirectSource
 from .mapping import EventSourceMapping
+from .polled import PolledSource
 from .relay import LocalRelayLauncher
 from .schedule import Schedule
+from .source import Source
 
-__all__ = ["EventSourceMapping", "LocalRelayLauncher", "Schedule"]
+__all__ = [
+    "DirectQueue",
+    "DirectSource",
+    "EventSourceMapping",
+    "LocalRelayLauncher",
+    "PolledSource",
+    "Schedule",
+    "Source",
+]

@@ -1,7 +1,9 @@
-"""Lambda's event source mapping: Intake → at most `concurrency` handlers at once → deleted, or left.
+"""Lambda's event source mapping: source → at most `concurrency` handlers at once → deleted, or left.
 
 A message is deleted when its handler returns and does not report it as failed. What is left becomes visible
 again when its time is up, and goes to the dead-letter queue when received too often: that is SQS's part.
+
+A place is free when its handler returns: the message is deleted while the next one is already worked on.
 """
 
 from __future__ import annotations
@@ -10,28 +12,23 @@ import asyncio
 import logging
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..calls import call
 from ..context import LambdaContext
-from .events import queue_arn, sqs_event
-from .intake import Intake
-from .queue import Message, Queue
+from .events import sqs_event
+from .source import Message, Source
 from .tasks import finish
-
-if TYPE_CHECKING:
-    from types_boto3_sqs import SQSClient
 
 log = logging.getLogger(__name__)
 
 
 class EventSourceMapping:
-    """Feeds the messages of a queue to a function, one an invocation. `async with` starts and stops it."""
+    """Feeds the messages of `source` to a function, one an invocation. `async with` starts and stops it."""
 
     def __init__(
         self,
-        sqs_client: SQSClient,
-        queue_url: str,
+        source: Source,
         handler: Callable[[dict[str, Any], Any], Any],
         *,
         name: str = "process_order",
@@ -39,35 +36,31 @@ class EventSourceMapping:
         timeout_s: float = 60.0,
         grace_s: float = 5.0,
     ) -> None:
-        self._queue = Queue(sqs_client, queue_url)
-        self._arn = queue_arn(queue_url, sqs_client.meta.region_name)
-        self._intake = Intake(self._queue)
+        self._source = source
         self._handler = handler
         self._name = name
         self._concurrency = concurrency
         self._timeout_s = timeout_s
         self._grace_s = grace_s
         self._workers: list[asyncio.Task[None]] = []
-        self._deletes: set[asyncio.Future[None]] = set()
+        self._idle: set[asyncio.Task[None]] = set()
+        self._stopping = False
         self.in_flight = 0
         self.peak_in_flight = 0
 
     def start(self) -> None:
-        """Begin to fetch and to invoke, on the running loop."""
-        self._intake.start()
+        """Begin to receive and to invoke, on the running loop."""
+        self._source.start()
         self._workers = [asyncio.create_task(self._work()) for _ in range(self._concurrency)]
 
-    def wake(self) -> None:
-        """Fetch at once: something was just put into the queue. Call it on the loop."""
-        self._intake.wake()
-
     async def stop(self) -> None:
-        """Fetch no more, give back what was not begun, and let what was begun end, for `grace_s` at most."""
-        await self._intake.stop()
+        """Receive no more, and let what was begun end, for `grace_s` at most."""
+        self._stopping = True
+        await self._source.stop()
+        for worker in self._idle:
+            worker.cancel()
         await finish(self._workers, self._grace_s)
-        if self._deletes:
-            await asyncio.wait(self._deletes, timeout=self._grace_s)
-        self._queue.close()
+        await self._source.close()
 
     async def __aenter__(self) -> EventSourceMapping:
         self.start()
@@ -79,7 +72,7 @@ class EventSourceMapping:
         await self.stop()
 
     async def _work(self) -> None:
-        while (message := await self._intake.take()) is not None:
+        while not self._stopping and (message := await self._take()) is not None:
             self.in_flight += 1
             self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
             try:
@@ -87,13 +80,20 @@ class EventSourceMapping:
             finally:
                 self.in_flight -= 1
             if done:
-                deleting = self._queue.delete(message["ReceiptHandle"])
-                self._deletes.add(deleting)
-                deleting.add_done_callback(self._deleted)
+                self._source.delete(message)
+
+    async def _take(self) -> Message | None:
+        worker = asyncio.current_task()
+        assert worker is not None
+        self._idle.add(worker)
+        try:
+            return await self._source.take()
+        finally:
+            self._idle.discard(worker)
 
     async def _invoke(self, message: Message) -> bool:
         """Whether the handler is done with the message."""
-        event, context = sqs_event(message, self._arn), LambdaContext(self._name, self._timeout_s)
+        event, context = sqs_event(message, self._source.arn), LambdaContext(self._name, self._timeout_s)
         try:
             report = await call(self._handler, event, context)
         except Exception:
@@ -101,8 +101,3 @@ class EventSourceMapping:
             return False
         # One message an invocation: whichever is reported as failed, it is this one.
         return not (isinstance(report, dict) and report.get("batchItemFailures"))
-
-    def _deleted(self, deleting: asyncio.Future[None]) -> None:
-        self._deletes.discard(deleting)
-        if not deleting.cancelled() and (error := deleting.exception()):
-            log.warning("a message was not deleted and will come again: %s", error)

@@ -170,14 +170,6 @@ async def test_a_response_does_not_wait_for_an_acknowledgement(client: httpx.Asy
     assert sorted(took)[7] < 0.03  # with Nagle's algorithm it would be 0.04
 
 
-async def test_a_post_wakes_whoever_waits_for_submissions(served: Served, client: httpx.AsyncClient) -> None:
-    woken: list[bool] = []
-    served.gateway.on_submitted = lambda: woken.append(True)
-    await client.get("/api/orders/1")
-    await client.post("/api/orders/execute", json={})
-    assert woken == [True]
-
-
 async def test_a_stop_lets_a_request_under_way_end() -> None:
     async with serving() as served, httpx.AsyncClient(base_url=served.url) as client:
         request = asyncio.create_task(client.get("/wait"))

@@ -1,4 +1,4 @@
-"""The event source mapping against the real SQS emulator."""
+"""The event source mapping over HTTP, against the SQS server."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import pytest
 from botocore.config import Config
 
 from local.calls import wait
-from local.endpoints import Endpoints
-from local.triggers import EventSourceMapping
+from local.endpoints import Endpoints, local_credentials
+from local.triggers import EventSourceMapping, PolledSource
 from tests.integration.gateway_app import until
 
 if TYPE_CHECKING:
@@ -57,6 +57,10 @@ class TestQueue:
             ]
             self.sqs.send_message_batch(QueueUrl=self.url, Entries=entries)
 
+    def source(self) -> PolledSource:
+        """The queue as a mapping takes messages from it."""
+        return PolledSource(self.sqs.meta.endpoint_url, self.url, "us-east-1")
+
     def held(self) -> int:
         """Messages in the queue, visible or not."""
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -70,7 +74,9 @@ class TestQueue:
 
 
 @pytest.fixture
-def queue(services: Endpoints) -> Iterator[TestQueue]:
+def queue(services: Endpoints, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestQueue]:
+    for name, value in local_credentials({}).items():
+        monkeypatch.setenv(name, value)
     sqs = client_at(services.aws_endpoint_url)
     queue = TestQueue(sqs)
     yield queue
@@ -90,7 +96,7 @@ def keep_bodies(bodies: list[str]) -> Callable[[dict[str, Any], Any], None]:
 
 async def test_a_message_comes_as_lambda_sends_it(queue: TestQueue) -> None:
     calls: list[tuple[dict[str, Any], Any]] = []
-    async with EventSourceMapping(queue.sqs, queue.url, lambda *call: calls.append(call), name="process"):
+    async with EventSourceMapping(queue.source(), lambda *call: calls.append(call), name="process"):
         kind: Any = {"kind": {"DataType": "String", "StringValue": "order"}}
         queue.sqs.send_message(QueueUrl=queue.url, MessageBody="an é", MessageAttributes=kind)
         await until(lambda: calls)
@@ -109,7 +115,7 @@ async def test_a_message_comes_as_lambda_sends_it(queue: TestQueue) -> None:
 
 async def test_every_message_is_handled_once_and_deleted(queue: TestQueue) -> None:
     handled: Counter[str] = Counter()
-    async with EventSourceMapping(queue.sqs, queue.url, lambda event, _: handled.update([body_of(event)])):
+    async with EventSourceMapping(queue.source(), lambda event, _: handled.update([body_of(event)])):
         queue.put(*(str(number) for number in range(100)))
         await until(lambda: len(handled) == 100)
     assert set(handled.values()) == {1}
@@ -132,7 +138,7 @@ async def test_a_message_that_fails_comes_again_and_then_is_dead(queue: TestQueu
         return {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}
 
     dead: list[str] = []
-    async with EventSourceMapping(queue.sqs, queue.url, fail):
+    async with EventSourceMapping(queue.source(), fail):
         queue.put("doomed")
         await until(lambda: dead or dead.extend(queue.take(queue.dead_url)))
     assert dead == ["doomed"]
@@ -153,28 +159,20 @@ async def test_never_more_than_the_concurrency_run_at_once(queue: TestQueue) -> 
         running -= 1
         done += 1
 
-    async with EventSourceMapping(queue.sqs, queue.url, count, concurrency=10) as mapping:
+    async with EventSourceMapping(queue.source(), count, concurrency=10) as mapping:
         queue.put(*(str(number) for number in range(60)))
         await until(lambda: done == 60)
         assert (peak, mapping.peak_in_flight) == (10, 10)
         await until(lambda: mapping.in_flight == 0)
 
 
-async def test_a_wake_asks_the_queue_at_once(queue: TestQueue) -> None:
-    waits: list[int] = []
-    events: Any = queue.sqs.meta.events
-    events.register(
-        "provide-client-params.sqs.ReceiveMessage",
-        lambda params, **_: waits.append(params["WaitTimeSeconds"]),
-    )
+async def test_a_message_that_is_sent_during_a_long_poll_comes_at_once(queue: TestQueue) -> None:
     handled: list[str] = []
-    async with EventSourceMapping(queue.sqs, queue.url, keep_bodies(handled)) as mapping:
-        await until(lambda: waits)
-        assert set(waits) == {1}  # a quiet queue is long-polled
-        queue.put("now")
-        mapping.wake()
-        await until(lambda: 0 in waits)
-        await until(lambda: handled == ["now"])
+    async with EventSourceMapping(queue.source(), keep_bodies(handled)):
+        for number in range(20):  # with a poll that looks now and then, each would wait for the next look
+            queue.put(str(number))
+            await until(lambda number=number: str(number) in handled)
+    assert handled == [str(number) for number in range(20)]
 
 
 async def test_a_stop_gives_back_what_was_not_begun(queue: TestQueue) -> None:
@@ -186,7 +184,7 @@ async def test_a_stop_gives_back_what_was_not_begun(queue: TestQueue) -> None:
         wait(release.wait(), loop)
 
     queue.put(*(str(number) for number in range(15)))
-    async with EventSourceMapping(queue.sqs, queue.url, hold, concurrency=2) as mapping:
+    async with EventSourceMapping(queue.source(), hold, concurrency=2) as mapping:
         await until(lambda: len(begun) == 2)
         stopping = asyncio.create_task(mapping.stop())
         await asyncio.sleep(0)
@@ -207,19 +205,15 @@ async def test_a_queue_that_is_away_is_said_once_and_found_again(
     queue.sqs.set_queue_attributes(QueueUrl=queue.url, Attributes={"VisibilityTimeout": "1"})
     upstream = int(services.aws_endpoint_url.rpartition(":")[2])
     async with _Line(upstream) as line:
-        sqs = client_at(f"http://127.0.0.1:{line.port}")
-        async with EventSourceMapping(sqs, queue.url, keep_bodies(handled)) as mapping:
+        source = PolledSource(f"http://127.0.0.1:{line.port}", queue.url, "us-east-1")
+        async with EventSourceMapping(source, keep_bodies(handled)):
             queue.put("before")
             await until(lambda: handled == ["before"])
             await line.cut()
             await until(lambda: "is away" in caplog.text)
-            for _ in range(20):
-                mapping.wake()
-                await asyncio.sleep(0)
             await line.mend()
             queue.put("after")
             await until(lambda: "after" in handled)
-        sqs.close()
     said = [record.getMessage() for record in caplog.records]
     assert sum(text.startswith("the queue is away") for text in said) == 1
     assert said.count("the queue is back") == 1

@@ -189,8 +189,8 @@ class Broker:
             self._journal.append(records.deleted(name, now_ms, gone))
         return results
 
-    def change_visibility(self, name: str, receipt: str, timeout_s: int) -> None:
-        """Let a received message become visible `timeout_s` from now; 0 is at once.
+    def change_visibility(self, name: str, receipt: str, timeout_s: float) -> None:
+        """Let a received message become visible `timeout_s` from now; 0 is at once. SQS takes whole seconds.
 
         Raises ReceiptHandleIsInvalid, MessageNotInflight, InvalidParameterValue (it is gone).
         """
@@ -209,7 +209,7 @@ class Broker:
             )
         if not queue.messages.is_in_flight(message):
             raise MessageNotInflight
-        queue.messages.hide_until(message, now_ms, now_ms + 1000 * timeout_s)
+        queue.messages.hide_until(message, now_ms, now_ms + int(1000 * timeout_s))
         self._journal.append(records.shown(name, now_ms, message.message_id, message.visible_at_ms))
         self._changed(queue)
 

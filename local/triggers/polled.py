@@ -1,0 +1,135 @@
+"""A queue over HTTP as a source of messages: long polls → a small buffer; deletes travel together.
+
+receive (long poll, as many as there is room for) ──▶ buffer ──▶ take
+delete ◀── up to ten at a time, in the background
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from chalicelib.adapters.batcher import Batcher
+from chalicelib.adapters.signed_http import SignedHttp
+from chalicelib.domain.errors import TemporarilyUnavailable
+
+from .buffer import Buffer
+from .events import queue_arn
+from .source import Message
+from .tasks import finish
+
+log = logging.getLogger(__name__)
+
+MOST_AT_ONCE = 10  # SQS takes and gives no more in a call
+LONG_POLL_S = 1  # short enough that a stop waits for the answer and gives back what came with it
+ANSWERS_WITHIN_S = 10.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
+
+
+class PolledSource:
+    """`Source` of the queue at `queue_url`, on the server at `endpoint_url`."""
+
+    def __init__(self, endpoint_url: str, queue_url: str, region: str) -> None:
+        self.arn = queue_arn(queue_url, region)
+        self._queue_url = queue_url
+        self._http = SignedHttp("sqs", endpoint_url, read_s=ANSWERS_WITHIN_S)
+        self._delete = Batcher(self._delete_all, limit=MOST_AT_ONCE, lanes=2)
+        self._deletes: set[asyncio.Future[None]] = set()
+        self._buffer: Buffer[Message] = Buffer(2 * MOST_AT_ONCE)
+        self._stopping = asyncio.Event()
+        self._is_away = False
+        self._polling: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._polling = asyncio.create_task(self._poll(), name="poll")
+
+    async def take(self) -> Message | None:
+        return await self._buffer.take()
+
+    def delete(self, message: Message) -> None:
+        deleting = self._delete(message["ReceiptHandle"])
+        self._deletes.add(deleting)
+        deleting.add_done_callback(self._deleted)
+
+    async def stop(self) -> None:
+        self._stopping.set()
+        self._buffer.close()
+        if self._polling:
+            await finish([self._polling], LONG_POLL_S + 1)
+        with contextlib.suppress(TemporarilyUnavailable):  # then they come back by themselves
+            await self._give_back(self._buffer.take_all())
+
+    async def close(self) -> None:
+        if self._deletes:
+            await asyncio.wait(self._deletes, timeout=ANSWERS_WITHIN_S)
+        await self._http.close()
+
+    async def _poll(self) -> None:
+        pause_s = FIRST_PAUSE_S
+        while not self._stopping.is_set():
+            if await self._receive():
+                pause_s = FIRST_PAUSE_S
+                continue
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def _receive(self) -> bool:
+        """Receive what there is room for; whether the queue answered."""
+        room = await self._buffer.reserve(MOST_AT_ONCE)
+        messages: list[Message] = []
+        try:
+            if room:
+                answer = await self._call(
+                    "ReceiveMessage",
+                    MaxNumberOfMessages=room,
+                    WaitTimeSeconds=LONG_POLL_S,
+                    MessageSystemAttributeNames=["All"],
+                    MessageAttributeNames=["All"],
+                )
+                messages = answer.get("Messages", [])
+        except TemporarilyUnavailable as error:
+            if not self._is_away:
+                log.warning("the queue is away, trying until it is back: %s", error)
+            self._is_away = True
+            return False
+        finally:
+            self._buffer.put(messages, reserved=room)
+        if self._is_away:
+            log.warning("the queue is back")
+            self._is_away = False
+        return True
+
+    async def _give_back(self, messages: Sequence[Message]) -> None:
+        for start in range(0, len(messages), MOST_AT_ONCE):
+            entries = [
+                {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 0}
+                for index, message in enumerate(messages[start : start + MOST_AT_ONCE])
+            ]
+            await self._call("ChangeMessageVisibilityBatch", Entries=entries)
+
+    async def _delete_all(self, receipts: Sequence[str]) -> Sequence[None]:
+        entries = [{"Id": str(index), "ReceiptHandle": receipt} for index, receipt in enumerate(receipts)]
+        answer = await self._call("DeleteMessageBatch", Entries=entries)
+        for failed in answer.get("Failed", []):
+            log.warning("a message was not deleted and will come again: %s", failed.get("Message", failed))
+        return [None] * len(receipts)
+
+    def _deleted(self, deleting: asyncio.Future[None]) -> None:
+        self._deletes.discard(deleting)
+        if not deleting.cancelled() and (error := deleting.exception()):
+            log.warning("a message was not deleted and will come again: %s", error)
+
+    async def _call(self, action: str, **parameters: Any) -> dict[str, Any]:
+        """The answer to a call of SQS's JSON protocol. Raises TemporarilyUnavailable unless it succeeds."""
+        body = json.dumps({"QueueUrl": self._queue_url, **parameters}).encode()
+        headers = {"X-Amz-Target": f"AmazonSQS.{action}", "Content-Type": "application/x-amz-json-1.0"}
+        answer = await self._http.call("POST", "/", body, headers)
+        if answer.status != 200:
+            raise TemporarilyUnavailable(f"SQS answered {answer.status} to {action}: {answer.body[:200]!r}")
+        found: dict[str, Any] = json.loads(answer.body)
+        return found
