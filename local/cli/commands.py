@@ -18,7 +18,7 @@ from ..servers import ServiceError
 from ..settings import read_dotenv
 from ..terminal import Failure, NotDone, print_anything
 
-NAMES = ("up", "demo", "submit", "watch", "orders", "quote", "dlq", "emulator")
+NAMES = ("up", "demo", "submit", "watch", "orders", "quote", "dlq", "emulator", "bench")
 
 HELP = """A market-order execution engine on this machine.
 
@@ -47,6 +47,10 @@ In a second terminal:
 \b
 To try a deployment without AWS:
     ./local/run emulator                      AWS on this machine, for ./infra/deploy local
+
+\b
+To see what it costs, beside the same engine as people build it in Node:
+    ./local/run bench --quick                 orders/s, CPU, latencies; some minutes
 
 \b
 Environment (or .env in the project; .env.example lists every setting):

@@ -1,0 +1,78 @@
+"""A job from stdin, its outcome to stdout.
+
+← {"job": "burst", "host": …, "port": …, "orders": 2000, "clients": 50}
+→ {"done": 180}                     as often as there is news, at most ten times a second
+→ {"opened": 1000}                  of `idle`: what was asked for is open; it waits for a line on stdin
+→ {"outcome": {…, "cpu": 1.2}}      or {"refused": "…"}
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from typing import Any
+
+import uvloop
+
+from .http import ProtocolError
+from .listening import crowd, idle, own_sockets
+from .submitting import Refused, Target, burst, steady
+
+EVERY_S = 0.1
+
+
+def say(**line: object) -> None:
+    """Write a line."""
+    print(json.dumps(line), flush=True)
+
+
+class Progress:
+    """Says how much is done, not more often than one can read it."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def __call__(self, done: int) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + EVERY_S
+            say(done=done)
+
+
+async def perform(job: dict[str, Any]) -> dict[str, Any]:
+    """Do what the job says."""
+    target, progress = Target(job["host"], job["port"]), Progress()
+    match job["job"]:
+        case "burst":
+            return await burst(target, job["orders"], job["clients"], progress)
+        case "steady":
+            return await steady(target, job["orders"], job["rate"], progress)
+        case "own_sockets":
+            return await own_sockets(target, job["orders"], job["clients"], progress)
+        case "crowd":
+            return await crowd(target, job["sockets"])
+        case "idle":
+
+            async def opened() -> None:
+                say(opened=job["sockets"])
+                await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+
+            return await idle(target, job["path"], job["sockets"], opened)
+    raise ValueError(f"no such job: {job['job']}")
+
+
+def main() -> None:
+    """Read, do, say."""
+    job = json.loads(sys.stdin.readline())
+    try:
+        outcome = uvloop.run(perform(job))
+    except (Refused, ProtocolError, OSError) as error:
+        say(refused=str(error))
+    else:
+        say(outcome=outcome | {"cpu": time.process_time()})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Submits: a burst by some clients at once, or so many a second whatever the engine does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from .http import HttpConnection, Response
+from .orders import body
+
+PATH = "/api/orders/execute"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the engine is."""
+
+    host: str
+    port: int
+
+    def socket_path(self, address: str) -> str:
+        """The path of a socket's address, which may be a whole URL."""
+        parts = urlsplit(address)
+        return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+class Refused(Exception):
+    """The engine did not take an order."""
+
+
+async def submit(connection: HttpConnection, number: int) -> dict[str, Any]:
+    """Submit an order; the engine's answer. Raises Refused."""
+    response = await connection.request("POST", PATH, body(number))
+    return accepted(response)
+
+
+def accepted(response: Response) -> dict[str, Any]:
+    """The answer to a submit that was taken. Raises Refused."""
+    if response.status not in (200, 201, 202):
+        raise Refused(f"{response.status}: {response.body[:200].decode(errors='replace')}")
+    answer: dict[str, Any] = json.loads(response.body)
+    return answer
+
+
+async def burst(target: Target, orders: int, clients: int, on_done: Callable[[int], None]) -> dict[str, Any]:
+    """`orders` by `clients`, each of which submits its next when it has the answer to its last."""
+    connections = [await HttpConnection.open(target.host, target.port) for _ in range(clients)]
+    ids: list[str] = []
+
+    async def client(connection: HttpConnection, numbers: Iterator[int]) -> None:
+        for number in numbers:
+            ids.append((await submit(connection, number))["orderId"])
+            on_done(len(ids))
+
+    numbers, began = iter(range(orders)), time.time()
+    await asyncio.gather(*(client(connection, numbers) for connection in connections))
+    ended = time.time()
+    for connection in connections:
+        connection.close()
+    return {"ids": ids, "began": began, "submitted": ended}
+
+
+async def steady(target: Target, orders: int, rate: float, on_done: Callable[[int], None]) -> dict[str, Any]:
+    """`orders`, `rate` of them a second, each when its time has come."""
+    free: list[HttpConnection] = []
+    ids: list[str] = []
+
+    async def one(number: int) -> None:
+        connection = free.pop() if free else await HttpConnection.open(target.host, target.port)
+        ids.append((await submit(connection, number))["orderId"])
+        free.append(connection)
+        on_done(len(ids))
+
+    loop, began = asyncio.get_running_loop(), time.time()
+    first, under_way = loop.time(), []
+    for number in range(orders):
+        await asyncio.sleep(max(0.0, first + number / rate - loop.time()))
+        under_way.append(asyncio.create_task(one(number)))
+    await asyncio.gather(*under_way)
+    ended = time.time()
+    for connection in free:
+        connection.close()
+    return {"ids": ids, "began": began, "submitted": ended}

@@ -1,0 +1,86 @@
+"""Our engine as a user starts it: `python -m local up`, of this checkout or of another one."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from local import ROOT
+
+from ..database import connected
+from ..servers import find_running
+from .engine import Engine, EngineError, Program
+
+# A backlog of 50,000 orders is past what one client may have under way, which is not what is measured.
+SETTINGS = {
+    "MAX_OUTSTANDING_ORDERS": "1000000",
+    "SIM_FAULTS": "",
+    "LOG_LEVEL": "WARNING",
+    "DATABASE_URL": "",  # not from .env
+    "REDIS_URL": "",
+    "AWS_ENDPOINT_URL": "",
+}
+SWEPT = re.compile(r"(\d+) (?:overdue )?orders were queued again")
+
+WRONG_SWAPS = """
+SELECT count(*) FROM unnest(%s::text[]) AS asked (id)
+WHERE (SELECT count(*) FROM sim.swaps WHERE memo = asked.id) <> 1
+"""
+
+
+@dataclass(frozen=True)
+class Ours:
+    """How to start it."""
+
+    key: str = "ours"
+    separate: bool = False
+    root: Path = ROOT
+
+    @property
+    def label(self) -> str:
+        """For the table."""
+        name = "ours" if self.root == ROOT else self.root.name
+        return f"{name} --separate" if self.separate else name
+
+    @property
+    def python(self) -> str:
+        """The interpreter of its checkout."""
+        return sys.executable if self.root == ROOT else str(self.root / ".venv" / "bin" / "python")
+
+    @contextmanager
+    def running(self, state: Path, latency: float = 0.0) -> Iterator[Engine]:
+        """Start it on a folder; it runs while the block does. Raises EngineError."""
+        command = [self.python, "-P", "-m", "local", "up", "--port", "0", "--state", str(state)]
+        command += ["--separate"] if self.separate else []
+        environ = SETTINGS | {"PYTHONPATH": str(self.root), "SIM_LATENCY": f"{latency:g}"}
+        program = Program(command, environ, self.root, state / "engine.log")
+        try:
+            yield _Running(program, state)
+        finally:
+            program.stop()
+
+
+class _Running(Engine):
+    def __init__(self, program: Program, state: Path) -> None:
+        self._program = program
+        self.url = program.url()
+        endpoints = find_running(state)
+        if endpoints is None:
+            raise EngineError(f"the engine has ended:\n{program.output}")
+        self.database_url = endpoints.database_url
+        self.redis_url = endpoints.redis_url
+        self.pids = (program.pid,)
+
+    def queued_again(self) -> int | None:
+        """From what the sweep logs."""
+        return sum(int(count) for count in SWEPT.findall(self._program.output))
+
+    def wrong_swaps(self, order_ids: list[str]) -> int | None:
+        """From the simulated chain's own book."""
+        with connected(self.database_url) as connection:
+            row = connection.execute(WRONG_SWAPS, [order_ids]).fetchone()
+        return int(row[0]) if row else None
