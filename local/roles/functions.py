@@ -35,6 +35,7 @@ async def running_functions(
     engine = runtime.start(config, loop=loop, push=push, launcher=launcher, queue=queue, wait=wait)
     try:
         await engine.health()  # opens the connections, so that the first order need not
+        runtime.freeze_start()
         yield
     finally:
         # At the same time: the runtime's end is what ends the relays that the launcher waits for.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import anyio._backends._asyncio  # noqa: F401  # or the first call imports it while a client waits
 import httpcore
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest

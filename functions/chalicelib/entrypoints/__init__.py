@@ -45,6 +45,7 @@ def prepare(environ: Mapping[str, str]) -> None:
     engine = runtime.current()
     for part in parts:
         getattr(engine, part)
+    runtime.freeze_start()
 
 
 def __getattr__(name: str) -> Any:

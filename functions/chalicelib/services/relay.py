@@ -44,6 +44,7 @@ class Feed:
         self.order_id = order_id
         self.events: list[Mapping[str, object]] = []
         self.followers: dict[str, Follower] = {}
+        self._texts: dict[int, str] = {}
         self.behind = True  # the store has, or may have, more than `events`
         self.bell = asyncio.Event()
 
@@ -51,6 +52,13 @@ class Feed:
     def is_over(self) -> bool:
         """Whether no event follows, as far as is known."""
         return not self.behind and bool(self.events) and self.events[-1]["status"] in TERMINAL
+
+    def text(self, index: int) -> str:
+        """The event at `index` as JSON, made once for all who get it."""
+        text = self._texts.get(index)
+        if text is None:
+            text = self._texts[index] = json.dumps(self.events[index])
+        return text
 
     def hear(self, event: Mapping[str, object]) -> None:
         """Take an event from the doorbell: the next, one known already, or a sign that some are missing."""
@@ -281,7 +289,7 @@ class Relay:
         before = follower.told
         try:
             while follower.told < len(feed.events) and not follower.gone:
-                await self._push.send(follower.connection_id, json.dumps(feed.events[follower.told]))
+                await self._push.send(follower.connection_id, feed.text(follower.told))
                 follower.told += 1
         finally:
             if follower.told > before and not follower.gone:
