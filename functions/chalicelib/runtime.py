@@ -294,6 +294,8 @@ class Runtime:
 
     async def settle(self) -> None:
         """Wait for what the use cases left in the background."""
+        if "submission" in self.__dict__:
+            await self.submission.settled()
         if "events" in self.__dict__:
             await self.events.settled()
 
