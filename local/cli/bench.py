@@ -65,10 +65,9 @@ def bench(
     table       beside 1,000,000 orders that are over                               (long)
 
     \b
-    Examples:
-      ./local/run bench --quick --html bench.html
-      ./local/run bench --only burst,latency --rounds 5
-      ./local/run bench --against ../main --only burst --check    nothing may cost over 5 % more
+    Example: ./local/run bench --quick --html bench.html
+             ./local/run bench --only burst,latency --rounds 5
+             ./local/run bench --against ../main --only burst --check    nothing may cost over 5 % more
     """
     if importlib.util.find_spec("tests") is None or importlib.util.find_spec("tests.bench") is None:
         raise NotDone("bench needs the folder tests/ of a checkout of this project, which is not here.")

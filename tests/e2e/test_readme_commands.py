@@ -26,7 +26,7 @@ from tests.e2e import readme
 from tests.e2e.engine import deployed, free_port
 
 WHAT_RUNS = ("README.md", "requirements.txt", "functions", "local", "infra")
-STAY = ("./local/run up", "./local/run demo", "./local/run emulator")
+STAY = ("./local/run up", "./local/run demo", "./local/run emulator", "./local/run bench")
 PORT = 3000
 OURS = Path(sys.prefix)
 

@@ -122,9 +122,9 @@ def confirmed(engine: Up) -> str:
 def test_help_teaches_every_command_with_an_example():
     done = local("--help")
     assert done.returncode == 0
-    for command in ("", " demo", " submit", " watch", " orders", " quote", " dlq list"):
+    for command in ("", " demo", " submit", " watch", " orders", " quote", " dlq list", " bench"):
         assert f"./local/run{command}" in done.stdout
-    for command in ("up", "demo", "submit", "watch", "orders", "quote"):
+    for command in ("up", "demo", "submit", "watch", "orders", "quote", "bench"):
         assert "Example: ./local/run" in local(command, "--help").stdout
 
 

@@ -39,7 +39,8 @@ class Program:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches us only, and we stop it
             )
-        self._watchdog = Watchdog(self._process.pid, signal.SIGTERM)
+        # if we are killed, it ends the program, and the folder that we would have removed goes as well
+        self._watchdog = Watchdog(self._process.pid, signal.SIGTERM, removes=[log.parent])
 
     @property
     def pid(self) -> int:
