@@ -46,6 +46,7 @@ LEASE_S = 45
 def quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execution, "FIRST_POLL_S", 0.0005)
     monkeypatch.setattr(execution, "LONGEST_POLL_S", 0.001)
+    monkeypatch.setattr(execution, "RESEND_S", 0.001)
 
 
 class World:

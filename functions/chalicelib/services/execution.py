@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from ..domain.errors import (
     AttemptFailed,
@@ -28,10 +29,16 @@ from ..venues.venue import Chain, Landed, ProgramError, SignedTransaction, Signe
 from .ports import Claim, Events, Held, Metrics, Store, Transition
 from .quoting import Quoting, choose, quotes_to_wire
 
+First = TypeVar("First")
+Second = TypeVar("Second")
+
 log = logging.getLogger(__name__)
 
 FIRST_POLL_S = 0.025
-LONGEST_POLL_S = 0.4  # one slot
+LONGEST_POLL_S = (
+    0.1  # what an order waits for nothing at its end; polls of all orders in flight travel together
+)
+RESEND_S = 0.4  # one slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +132,8 @@ class Execution:
             Event(order.id, order.seq, order.status, order.attempt, order.updated_at)  # the claim's own event
         )
 
-        answers = await self._quoting.ask(terms)
+        # A blockhash lives for a minute, so it need not wait for the quotes.
+        answers, (blockhash, last_valid) = await _both(self._quoting.ask(terms), self._latest_blockhash())
         quote = choose(answers)
         most = self._limits.max_price_impact_bps
         if quote.price_impact_bps > most:
@@ -141,10 +149,6 @@ class Execution:
             "priceImpactBps": quote.price_impact_bps,
         }
         swap = await self._venues[quote.venue].build(quote, minimum_out)
-        try:
-            blockhash, last_valid = await self._chain.latest_blockhash()
-        except (OSError, TimeoutError) as error:
-            raise ChainUnavailable from error
         transaction = self._signer.sign(swap, order.id, blockhash, last_valid)
         await self._record(
             Transition(
@@ -160,6 +164,12 @@ class Execution:
         )
         sent = await self._send(transaction)
         await self._settle(claim, transaction, Status.BUILDING, sent=sent, dex=quote.venue)
+
+    async def _latest_blockhash(self) -> tuple[str, int]:
+        try:
+            return await self._chain.latest_blockhash()
+        except (OSError, TimeoutError) as error:
+            raise ChainUnavailable from error
 
     async def _settle(
         self,
@@ -179,12 +189,14 @@ class Execution:
             claim.order.id, claim.fence, Status.SUBMITTED, {"dex": dex, "txHash": transaction.signature}
         )
         loop = asyncio.get_running_loop()
-        deadline, poll = loop.time() + self._limits.confirm_timeout, FIRST_POLL_S
+        now = loop.time()
+        deadline, resend, poll = now + self._limits.confirm_timeout, now + RESEND_S, FIRST_POLL_S
         while True:
             if sent and status is Status.BUILDING:
-                await self._record(submitted)
+                _, found = await _both(self._record(submitted), self._decided(transaction))
                 status = Status.SUBMITTED
-            found = await self._decided(transaction)
+            else:
+                found = await self._decided(transaction)
             if isinstance(found, Landed):
                 if status is Status.BUILDING:
                     await self._record(submitted)
@@ -195,8 +207,9 @@ class Execution:
             if loop.time() >= deadline:
                 raise Undecided
             await asyncio.sleep(poll)
-            if poll == LONGEST_POLL_S or not sent:
+            if loop.time() >= resend or not sent:
                 sent = await self._send(transaction) or sent
+                resend = loop.time() + RESEND_S
             poll = min(2 * poll, LONGEST_POLL_S)
 
     async def _decided(self, transaction: SignedTransaction) -> TransactionStatus:
@@ -287,3 +300,15 @@ class Execution:
         event = await self._store.record(transition)
         self._events.publish(event)
         return event
+
+
+async def _both(first: Awaitable[First], second: Awaitable[Second]) -> tuple[First, Second]:
+    """What both give, run at the same time. Raises what one raised, the first's first, once both have ended.
+
+    So nothing of an attempt is still under way when the attempt has failed.
+    """
+    results = await asyncio.gather(first, second, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results  # type: ignore[return-value]
