@@ -1,8 +1,8 @@
 """The fetching half of an event source mapping: SQS → a small buffer.
 
 Two fetchers fill the buffer. One long-polls, for what others put into the queue and for retries that come
-due. One asks at once when it is woken, for what was just submitted here: the emulator's long poll looks only
-ten times a second.
+due. One asks at once when it is woken, for what was just submitted here: an emulator's long poll may look
+only ten times a second. (Our own server's is woken by the message itself.)
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The event source mapping against the real SQS emulator."""
+"""The event source mapping against a real SQS API."""
 
 from __future__ import annotations
 
