@@ -28,7 +28,7 @@ simulated Solana, and streams each step of its life over a WebSocket:
 \b
     pending → routing → building → submitted → confirmed (or failed)
 
-The functions are those that run on AWS. Postgres, Valkey and SQS come from wheels and are started for you.
+The functions are those that run on AWS. Postgres, Valkey and SQS are started for you.
 
 \b
 Start it, or look at it (./local/run is `python -m local`, with its environment made first):
@@ -58,7 +58,7 @@ Environment (or .env in the project; .env.example lists every setting):
     SIM_LATENCY            1 is as slow as the real thing (about 3 s an order), 0 is instant
     SIM_FAULTS             what goes wrong, e.g. `quote-timeout token=COPE times=2`
     DATABASE_URL, REDIS_URL, AWS_ENDPOINT_URL
-                           servers of your own, used in place of those from wheels
+                           servers of your own, used in place of ours
     LOG_LEVEL              DEBUG, INFO, WARNING or ERROR
 """
 

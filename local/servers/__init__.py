@@ -1,4 +1,4 @@
-"""Real servers from wheels: Postgres, Valkey and an SQS emulator, each a process of ours.
+"""Real servers, each a process of ours: Postgres and Valkey from wheels, and an SQS that is in `sqs/`.
 
 `server.py` is the life they share: a free port, ready, stopped, killed, and gone when we are gone
 (`watchdog.py`). `folder.py` is where their files lie; `account.py` is who runs Postgres when we are root.

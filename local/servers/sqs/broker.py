@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 
 from . import records
@@ -25,7 +24,7 @@ from .errors import (
     SqsError,
 )
 from .journal import Journal
-from .message import Message, Outgoing, Stored, received
+from .message import Message, Outgoing, Stored, new_id, received
 from .named import NamedQueue
 
 ACCOUNT = "000000000000"
@@ -225,9 +224,7 @@ class Broker:
             queue = target or self.queue_of(message.source_arn)
             if queue is None:
                 return None
-            fresh = Stored(
-                str(uuid.uuid4()), message.body, now_ms, now_ms, message.attributes, message.trace_header
-            )
+            fresh = Stored(new_id(), message.body, now_ms, now_ms, message.attributes, message.trace_header)
             source.messages.remove(message.message_id)
             queue.messages.put(fresh, now_ms)
             record = records.moved(source.name, now_ms, [message.message_id], queue.name, [fresh])
@@ -304,7 +301,7 @@ class Broker:
 
 
 def _stored(body: str | Outgoing, now_ms: int, due_ms: int) -> Stored:
-    message_id = str(uuid.uuid4())
+    message_id = new_id()
     if isinstance(body, str):
         return Stored(message_id, body, now_ms, due_ms)
     if body.delay_s is not None:

@@ -1,10 +1,11 @@
 """An append-only file of JSON lines that survives kill -9 of its process.
 
-    append ──▶ lines in memory ──▶ one os.write at the end of the loop's iteration ──▶ `written` is done
-                                     └─ twice as long as the live state: rewritten without what is over
+    append ──▶ records in memory ──▶ one line, one os.write an iteration of the loop ──▶ `written` is done
+                                       └─ twice as long as the live state: rewritten without what is over
 
-There is no fsync: once the kernel has a line only a machine that goes down loses it. A line is whole or it is
-the last one, of a write that was cut off, and then it is dropped when the file is opened.
+A line is a list of records. There is no fsync: once the kernel has a line, only a machine that goes down
+loses it. A line is whole, or it is the last one, of a write that was cut off; that one is dropped when the
+file is opened.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .errors import JournalFailed
 
 Record = list[Any]  # its kind, then what `records.py` says
 KEEPS_BYTES = 8 * 1024 * 1024  # a shorter file is not rewritten
-CHUNK = 1_000  # records in a write of a rewritten file
+CHUNK = 1_000  # records in a line of a rewritten file
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
@@ -41,9 +42,9 @@ class Journal:
     def __init__(self, path: Path | None, *, keeps_bytes: int = KEEPS_BYTES) -> None:
         self._path = path
         self._keeps_bytes = keeps_bytes
-        self._lines: list[str] = []
+        self._records: list[Record] = []
         self._is_scheduled = False
-        self._written: asyncio.Future[None] | None = None
+        self._waiting: list[asyncio.Future[None]] = []
         self.live_bytes: Callable[[], int] = int
         self.live_records: Callable[[], Iterable[Record]] = list
         self.size = 0
@@ -66,46 +67,50 @@ class Journal:
                 if not line.endswith(b"\n"):
                     break
                 try:
-                    record = json.loads(line)
+                    found: list[Record] = json.loads(line)
                 except ValueError:
                     raise JournalError(
                         f"Line {number} of {self._path} is damaged: "
                         "mend it, or move the file away to start with empty queues."
                     ) from None
                 self.size += len(line)
-                yield record
+                yield from found
         os.ftruncate(self._file, self.size)
 
     def append(self, record: Record) -> None:
-        """Add a record, on the running loop; it is in the file when `written()` returns."""
+        """Add a record, on the running loop; it is in the file when `written()` returns.
+
+        It is encoded later, so nothing in it may be changed any more.
+        """
         if self._path is None:
             return
-        self._lines.append(_encode(record))
+        self._records.append(record)
         self._schedule()
 
     async def written(self) -> None:
         """Wait until all that was appended is in the file. Raises JournalFailed."""
-        if not self._lines:
+        if not self._records:
             return
-        if self._written is None:
-            self._written = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
         self._schedule()  # again, if the last write failed
-        await asyncio.shield(self._written)
+        await waiting
 
     def flush(self) -> None:
         """Write at once what was appended. Raises JournalFailed, and then it is tried again at the next."""
         self._is_scheduled = False
-        waiting, self._written = self._written, None
+        waiting, self._waiting = self._waiting, []
         try:
             self._write()
         except OSError as error:
             failed = JournalFailed(f"The queues' journal cannot be written: {error.strerror}.")
-            if waiting:
-                waiting.set_exception(failed)
-                waiting.exception()  # those who waited may be gone
+            for each in waiting:
+                if not each.done():  # by being cancelled
+                    each.set_exception(failed)
             raise failed from error
-        if waiting:
-            waiting.set_result(None)
+        for each in waiting:
+            if not each.done():
+                each.set_result(None)
 
     def rewrite(self) -> None:
         """Replace the file by one with the live state and nothing else. Raises OSError."""
@@ -113,21 +118,22 @@ class Journal:
             return
         new = self._path.with_name(self._path.name + ".new")
         new.unlink(missing_ok=True)
-        file, size, lines = _open(new), 0, list[str]()
+        file, size, chunk = _open(new), 0, list[Record]()
         try:
             for record in self.live_records():
-                lines.append(_encode(record))
-                if len(lines) >= CHUNK:
-                    size += _write_all(file, lines)
-                    lines = []
-            size += _write_all(file, lines)
+                chunk.append(record)
+                if len(chunk) >= CHUNK:
+                    size += _write_line(file, chunk)
+                    chunk = []
+            if chunk:
+                size += _write_line(file, chunk)
             new.replace(self._path)
         except BaseException:
             os.close(file)
             raise
         os.close(self._file)
         self._file, self.size = file, size
-        self._lines.clear()  # the live state has them
+        self._records.clear()  # the live state has them
 
     def close(self) -> None:
         """Write what is left, rewrite the file, and let go of it."""
@@ -159,14 +165,14 @@ class Journal:
             asyncio.get_running_loop().call_exception_handler({"message": str(failed), "exception": failed})
 
     def _write(self) -> None:
-        if not self._lines:
+        if not self._records:
             return
         try:
-            self.size += _write_all(self._file, self._lines)
+            self.size += _write_line(self._file, self._records)
         except OSError:
             os.ftruncate(self._file, self.size)  # or the next line would be joined to half a line
             raise
-        self._lines.clear()
+        self._records.clear()
         if self.size > self._keeps_bytes and self.size > 2 * self.live_bytes():
             self._shrink()
 
@@ -181,12 +187,10 @@ def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
 
-def _write_all(file: int, lines: list[str]) -> int:
-    """Write each as a line; how many bytes that were."""
-    if not lines:
-        return 0
-    every = memoryview(("\n".join(lines) + "\n").encode())
-    rest = every
+def _write_line(file: int, found: list[Record]) -> int:
+    """Write them as a line; how many bytes that were."""
+    line = memoryview((_encode(found) + "\n").encode())
+    rest = line
     while rest:
         rest = rest[os.write(file, rest) :]
-    return len(every)
+    return len(line)

@@ -1,4 +1,4 @@
-"""What the lines of the journal say: made when something happens, applied when they are read again.
+"""What the journal's records say: made when something happens, applied when they are read again.
 
 Each is `[kind, time (ms), queue, …]`. Applying them in order, with their times, gives the queues as they
 were: what depends on time alone (a message becomes visible, or too old) happens again by itself.
@@ -21,7 +21,7 @@ Queues = dict[str, NamedQueue]
 def queue_set(queue: NamedQueue, now_ms: int) -> Record:
     """The queue was made, or has other settings or tags."""
     times = [queue.created_s, queue.modified_s]
-    return ["queue", now_ms, queue.name, queue.arn, queue.settings.render(), queue.tags, *times]
+    return ["queue", now_ms, queue.name, queue.arn, queue.settings.render(), dict(queue.tags), *times]
 
 
 def queue_deleted(name: str, now_ms: int) -> Record:

@@ -1,0 +1,347 @@
+"""What SQS promises, through boto3, on every server that stands in for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.integration.sqs.conftest import Box
+
+QUERY = "AWS.SimpleQueueService."
+TAKEN_BY_MINISTACK = pytest.mark.deviates("ministack", "does not refuse it")
+
+
+def code(error: pytest.ExceptionInfo[ClientError]) -> str:
+    return str(error.value.response["Error"]["Code"])
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def later(box: Box, **given: Any) -> list[dict[str, Any]]:
+    """Receive until something is there."""
+    deadline = time.monotonic() + 10
+    while not (found := box.receive(**given)):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return found
+
+
+def test_a_message_comes_with_its_checksum_and_its_attributes(box: Box) -> None:
+    before_ms = time.time() * 1000 - 1000
+    sent = box.send("grüß dich")
+    assert sent["MD5OfMessageBody"] == hashlib.md5("grüß dich".encode()).hexdigest()
+    [message] = box.receive()
+    assert message["MessageId"] == sent["MessageId"]
+    assert message["Body"] == "grüß dich"
+    assert message["MD5OfBody"] == sent["MD5OfMessageBody"]
+    attributes = message["Attributes"]
+    assert attributes["ApproximateReceiveCount"] == "1"
+    assert before_ms < int(attributes["SentTimestamp"]) <= int(attributes["ApproximateFirstReceiveTimestamp"])
+    assert attributes["SenderId"]
+
+
+def test_message_attributes_come_as_they_were_sent(box: Box) -> None:
+    given = {
+        "text": {"DataType": "String", "StringValue": "ü"},
+        "number": {"DataType": "Number.int", "StringValue": "1"},
+        "bytes": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
+    }
+    sent = box.send("x", MessageAttributes=given)
+    [message] = box.receive()
+    assert message["MessageAttributes"] == given
+    assert message["MD5OfMessageAttributes"] == sent["MD5OfMessageAttributes"]
+    assert sent["MD5OfMessageAttributes"] == "e862e1db18cd39c1553458c54215276f"
+
+
+def test_only_the_attributes_that_are_asked_for_come(box: Box) -> None:
+    attribute = {"DataType": "String", "StringValue": "x"}
+    box.send("x", MessageAttributes={"a.b": attribute, "a.c": attribute, "d": attribute})
+    [message] = box.receive(VisibilityTimeout=0, AttributeNames=[], MessageAttributeNames=["a.*"])
+    assert set(message["MessageAttributes"]) == {"a.b", "a.c"}
+    [message] = box.receive(AttributeNames=["SentTimestamp"], MessageAttributeNames=[])
+    assert set(message["Attributes"]) == {"SentTimestamp"}
+    assert "MessageAttributes" not in message
+
+
+def test_a_received_message_is_hidden_until_it_is_shown(box: Box) -> None:
+    box.send("x")
+    [message] = box.receive()
+    assert box.receive() == []
+    assert box.counts() == (0, 1, 0)
+    box.sqs.change_message_visibility(
+        QueueUrl=box.url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+    )
+    [again] = box.receive()
+    assert again["Attributes"]["ApproximateReceiveCount"] == "2"
+    first = "ApproximateFirstReceiveTimestamp"
+    assert again["Attributes"][first] == message["Attributes"][first]
+
+
+def test_a_deleted_message_does_not_come_again(box: Box) -> None:
+    box.send("x")
+    [message] = box.receive(VisibilityTimeout=1)
+    box.sqs.delete_message(QueueUrl=box.url, ReceiptHandle=message["ReceiptHandle"])
+    assert box.receive(WaitTimeSeconds=2) == []
+    assert box.counts() == (0, 0, 0)
+
+
+def test_a_delayed_message_waits(box: Box) -> None:
+    begin = time.monotonic()
+    box.send("x", DelaySeconds=1)
+    assert box.receive() == []
+    assert box.counts() == (0, 0, 1)
+    later(box)
+    assert time.monotonic() - begin > 0.9
+
+
+def test_a_message_that_was_received_too_often_is_a_dead_letter(box: Box) -> None:
+    sent = box.send("x", MessageAttributes={"a": {"DataType": "String", "StringValue": "b"}})
+    for _ in range(2):
+        [message] = box.receive(VisibilityTimeout=0)
+    assert box.receive() == []
+    [letter] = later(box, url=box.dead)
+    assert letter["MessageId"] == sent["MessageId"]
+    assert letter["Attributes"]["SentTimestamp"] == message["Attributes"]["SentTimestamp"]
+    assert letter["MessageAttributes"]["a"]["StringValue"] == "b"
+    assert box.counts() == (0, 0, 0)
+
+
+def test_the_receive_count_is_over_all_queues(box: Box) -> None:
+    box.send("x")
+    for _ in range(2):
+        box.receive(VisibilityTimeout=0)
+    assert box.receive() == []
+    [letter] = later(box, url=box.dead)
+    assert letter["Attributes"]["ApproximateReceiveCount"] == "3"
+    assert letter["Attributes"]["DeadLetterQueueSourceArn"] == box.arn(box.url)
+
+
+def test_a_batch_says_of_each_entry_what_became_of_it(box: Box) -> None:
+    entries = [{"Id": str(number), "MessageBody": str(number)} for number in range(10)]
+    sent = box.sqs.send_message_batch(QueueUrl=box.url, Entries=entries)
+    assert [each["Id"] for each in sent["Successful"]] == [each["Id"] for each in entries]
+    messages = box.receive()
+    assert sorted(message["Body"] for message in messages) == [str(number) for number in range(10)]
+    receipts = [
+        {"Id": f"m{index}", "ReceiptHandle": message["ReceiptHandle"]}
+        for index, message in enumerate(messages)
+    ]
+    shown = [entry | {"VisibilityTimeout": 0} for entry in receipts[:2]]
+    changed = box.sqs.change_message_visibility_batch(QueueUrl=box.url, Entries=shown)
+    assert len(changed["Successful"]) == 2
+    assert box.counts() == (2, 8, 0)
+    deleted = box.sqs.delete_message_batch(QueueUrl=box.url, Entries=receipts[2:])
+    assert len(deleted["Successful"]) == 8
+    assert box.counts() == (2, 0, 0)
+
+
+def test_an_entry_that_fails_leaves_the_others_alone(box: Box) -> None:
+    box.send("x")
+    [message] = box.receive()
+    entries = [
+        {"Id": "right", "ReceiptHandle": message["ReceiptHandle"]},
+        {"Id": "wrong", "ReceiptHandle": "nonsense"},
+    ]
+    answer = box.sqs.delete_message_batch(QueueUrl=box.url, Entries=entries)
+    assert [each["Id"] for each in answer["Successful"]] == ["right"]
+    [failed] = answer["Failed"]
+    assert (failed["Id"], failed["Code"], failed["SenderFault"]) == ("wrong", "ReceiptHandleIsInvalid", True)
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        ([], "EmptyBatchRequest"),
+        ([(str(number), "x") for number in range(11)], "TooManyEntriesInBatchRequest"),
+        ([("a", "x"), ("a", "y")], "BatchEntryIdsNotDistinct"),
+        ([("a b", "x")], "InvalidBatchEntryId"),
+        ([("a", "x" * 600_000), ("b", "x" * 600_000)], "BatchRequestTooLong"),
+    ],
+)
+def test_a_wrong_batch_is_refused(box: Box, entries: list[tuple[str, str]], expected: str) -> None:
+    given = [{"Id": entry_id, "MessageBody": body} for entry_id, body in entries]
+    with pytest.raises(ClientError) as error:
+        box.sqs.send_message_batch(QueueUrl=box.url, Entries=given)
+    assert code(error) == QUERY + expected
+    assert box.counts() == (0, 0, 0)
+
+
+def test_a_queue_that_is_not_there_is_said_to_be(box: Box) -> None:
+    nowhere = box.url + "-none"
+    for call in (
+        lambda: box.sqs.get_queue_url(QueueName=f"{box.name}-none"),
+        lambda: box.sqs.send_message(QueueUrl=nowhere, MessageBody="x"),
+        lambda: box.sqs.receive_message(QueueUrl=nowhere),
+        lambda: box.sqs.get_queue_attributes(QueueUrl=nowhere, AttributeNames=["All"]),
+    ):
+        with pytest.raises(box.sqs.exceptions.QueueDoesNotExist) as error:
+            call()
+        assert code(error) == QUERY + "NonExistentQueue"
+
+
+def call_with(box: Box, operation: str, **given: Any) -> None:
+    getattr(box.sqs, operation)(QueueUrl=box.url, **given)
+
+
+@pytest.mark.parametrize(
+    ("operation", "given", "expected"),
+    [
+        ("delete_message", {"ReceiptHandle": "nonsense"}, "ReceiptHandleIsInvalid"),
+        ("receive_message", {"MaxNumberOfMessages": 11}, "InvalidParameterValue"),
+        ("receive_message", {"MaxNumberOfMessages": 0}, "InvalidParameterValue"),
+        pytest.param(
+            *("receive_message", {"WaitTimeSeconds": 21}, "InvalidParameterValue"),
+            marks=pytest.mark.deviates("ministack", "takes it"),
+        ),
+        pytest.param(
+            *("send_message", {"MessageBody": "x", "DelaySeconds": 901}, "InvalidParameterValue"),
+            marks=pytest.mark.deviates("ministack", "takes it"),
+        ),
+        ("send_message", {"MessageBody": "x" * 1_048_577}, "InvalidParameterValue"),
+        ("send_message", {"MessageBody": ""}, "MissingParameter"),
+        ("send_message", {"MessageBody": "\0"}, "InvalidMessageContents"),
+        pytest.param(
+            *("get_queue_attributes", {"AttributeNames": ["Nonsense"]}, "InvalidAttributeName"),
+            marks=pytest.mark.deviates("ministack", "takes it"),
+        ),
+        pytest.param(
+            *("set_queue_attributes", {"Attributes": {"Nonsense": "1"}}, "InvalidAttributeName"),
+            marks=pytest.mark.deviates("ministack", "takes it"),
+        ),
+        ("set_queue_attributes", {"Attributes": {"VisibilityTimeout": "43201"}}, "InvalidAttributeValue"),
+    ],
+)
+def test_a_wrong_parameter_is_refused(box: Box, operation: str, given: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ClientError) as error:
+        call_with(box, operation, **given)
+    assert code(error) == expected
+
+
+@pytest.mark.deviates("ministack", "has another error for it")
+def test_a_message_that_is_not_in_flight_cannot_be_hidden(box: Box) -> None:
+    box.send("x")
+    [message] = box.receive(VisibilityTimeout=0)
+    given = {"ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 5}
+    with pytest.raises(ClientError) as error:
+        call_with(box, "change_message_visibility", **given)
+    assert code(error) == QUERY + "MessageNotInflight"
+
+
+@pytest.mark.parametrize("wakes", ["a send", "a message that shows again"])
+def test_a_long_poll_is_woken_at_once(box: Box, wakes: str) -> None:
+    receipt = ""
+    if wakes != "a send":
+        box.send("x")
+        receipt = box.receive()[0]["ReceiptHandle"]
+    with ThreadPoolExecutor(1) as thread:
+        poll = thread.submit(box.receive, WaitTimeSeconds=20)
+        time.sleep(0.3)  # it may as well not wait yet, and then there is less to see
+        assert not poll.done()
+        begin = time.monotonic()
+        if receipt:
+            call_with(box, "change_message_visibility", ReceiptHandle=receipt, VisibilityTimeout=0)
+        else:
+            box.send("x")
+        assert len(poll.result(timeout=20)) == 1
+        assert time.monotonic() - begin < 2
+
+
+def test_a_long_poll_of_an_empty_queue_takes_its_time(box: Box) -> None:
+    begin = time.monotonic()
+    assert box.receive(WaitTimeSeconds=1) == []
+    assert time.monotonic() - begin > 0.9
+
+
+def test_a_queue_has_its_attributes(box: Box) -> None:
+    found = box.sqs.get_queue_attributes(QueueUrl=box.url, AttributeNames=["All"])["Attributes"]
+    assert found["VisibilityTimeout"] == "30"
+    assert found["DelaySeconds"] == "0"
+    assert found["QueueArn"].endswith(f":{box.name}")
+    assert json.loads(found["RedrivePolicy"])["deadLetterTargetArn"] == box.arn(box.dead)
+    assert int(found["CreatedTimestamp"]) <= int(found["LastModifiedTimestamp"])
+    call_with(box, "set_queue_attributes", Attributes={"DelaySeconds": "5"})
+    chosen = box.sqs.get_queue_attributes(QueueUrl=box.url, AttributeNames=["DelaySeconds"])
+    assert chosen["Attributes"] == {"DelaySeconds": "5"}
+
+
+def test_to_make_a_queue_again_is_fine_and_with_other_attributes_it_is_not(box: Box) -> None:
+    again = box.sqs.create_queue(QueueName=box.name, Attributes={"VisibilityTimeout": "30"})
+    assert again["QueueUrl"] == box.url
+    with pytest.raises(ClientError) as error:
+        box.sqs.create_queue(QueueName=box.name, Attributes={"VisibilityTimeout": "31"})
+    assert code(error) == "QueueAlreadyExists"
+
+
+def test_queues_are_listed_by_their_prefix(box: Box) -> None:
+    listed = box.sqs.list_queues(QueueNamePrefix=box.name)["QueueUrls"]
+    assert sorted(listed) == sorted([box.url, box.dead])
+
+
+@pytest.mark.deviates("ministack", "has no ListDeadLetterSourceQueues")
+def test_queues_are_listed_by_their_dead_letter_queue(box: Box) -> None:
+    sources = box.sqs.list_dead_letter_source_queues(QueueUrl=box.dead)
+    assert sources["queueUrls"] == [box.url]
+
+
+def test_a_purge_takes_all_messages(box: Box) -> None:
+    for number in range(3):
+        box.send("x", DelaySeconds=number and 900)
+    box.receive()
+    box.sqs.purge_queue(QueueUrl=box.url)
+    wait_for(lambda: box.counts() == (0, 0, 0))
+
+
+def test_tags_are_kept(box: Box) -> None:
+    box.sqs.tag_queue(QueueUrl=box.url, Tags={"a": "1", "b": "2"})
+    box.sqs.untag_queue(QueueUrl=box.url, TagKeys=["a"])
+    assert box.sqs.list_queue_tags(QueueUrl=box.url)["Tags"] == {"b": "2"}
+
+
+def dead_letters(box: Box, number: int) -> None:
+    for each in range(number):
+        box.send(str(each))
+    for _ in range(2):
+        taken = 0
+        while taken < number:
+            taken += len(box.receive(VisibilityTimeout=0))
+    while box.receive():
+        pass
+    assert box.counts(box.dead)[0] == number
+
+
+@pytest.mark.deviates("ministack", "has no StartMessageMoveTask")
+def test_dead_letters_move_back_where_they_came_from(box: Box) -> None:
+    dead_letters(box, 10)
+    box.sqs.start_message_move_task(SourceArn=box.arn(box.dead))
+    wait_for(lambda: box.counts(box.url)[0] == 10)
+    [task] = box.sqs.list_message_move_tasks(SourceArn=box.arn(box.dead))["Results"]
+    assert (task["Status"], task["ApproximateNumberOfMessagesMoved"]) == ("COMPLETED", 10)
+    assert [message["Attributes"]["ApproximateReceiveCount"] for message in box.receive()] == ["1"] * 10
+
+
+@pytest.mark.deviates("ministack", "has no StartMessageMoveTask")
+def test_a_move_task_can_be_cancelled_and_only_one_runs(box: Box) -> None:
+    dead_letters(box, 3)
+    arn = box.arn(box.dead)
+    handle = box.sqs.start_message_move_task(SourceArn=arn, MaxNumberOfMessagesPerSecond=1)["TaskHandle"]
+    with pytest.raises(ClientError) as error:
+        box.sqs.start_message_move_task(SourceArn=arn)
+    assert code(error) == QUERY + "UnsupportedOperation"
+    assert box.sqs.cancel_message_move_task(TaskHandle=handle)["ApproximateNumberOfMessagesMoved"] <= 1
+    [task] = box.sqs.list_message_move_tasks(SourceArn=arn)["Results"]
+    assert task["Status"] in {"CANCELLING", "CANCELLED"}
+    with pytest.raises(ClientError) as error:
+        box.sqs.start_message_move_task(SourceArn=arn + "-none")
+    assert code(error) == "ResourceNotFoundException"

@@ -1,0 +1,224 @@
+"""Our SQS server: who may come in, and what a kill leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local.servers import Sqs
+from local.servers.queues import QueueSettings, declare_queues
+from local.servers.sqs.broker import Broker
+from local.servers.sqs.server import LONGEST_REQUEST, listen, serving
+from tests.fakes import eventually
+from tests.integration.sqs.conftest import CREDENTIALS, connect
+
+SIGNED = {
+    "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sqs/aws4_request, …".replace(
+        "…", "x"
+    ),
+    "X-Amz-Target": "AmazonSQS.ListQueues",
+    "Content-Type": "application/x-amz-json-1.0",
+}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.evil.example:80"},
+        {"Host": ""},
+    ],
+)
+def test_a_web_page_is_refused(ours: Sqs, headers: dict[str, str]) -> None:
+    for path in ("/", "/health"):
+        answer = httpx.post(ours.url + path, headers=SIGNED | headers, content=b"{}")
+        assert answer.status_code == 403
+        assert "QueueUrls" not in answer.text
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:{}", "localhost:{}", "[::1]:{}", "sqs.localhost:{}"])
+def test_this_machine_comes_in_under_each_of_its_names(ours: Sqs, host: str) -> None:
+    given = SIGNED | {"Host": host.format(ours.port)}
+    assert httpx.post(ours.url, headers=given, content=b"{}").status_code == 200
+
+
+@pytest.mark.parametrize("value", ["", "Bearer x", "Basic dGVzdDp0ZXN0"])
+def test_a_request_that_is_not_signed_is_refused_as_sqs_does(ours: Sqs, value: str) -> None:
+    answer = httpx.post(ours.url, headers=SIGNED | {"Authorization": value}, content=b"{}")
+    assert answer.status_code == 403
+    assert answer.json()["__type"] == "com.amazonaws.sqs#MissingAuthenticationToken"
+    assert answer.headers["x-amzn-query-error"] == "MissingAuthenticationToken;Sender"
+
+
+def test_an_error_has_sqss_form(ours: Sqs) -> None:
+    given = SIGNED | {"X-Amz-Target": "AmazonSQS.GetQueueUrl"}
+    answer = httpx.post(ours.url, headers=given, json={"QueueName": "none"})
+    assert answer.status_code == 400
+    assert answer.json()["__type"] == "com.amazonaws.sqs#QueueDoesNotExist"
+    assert answer.headers["x-amzn-query-error"] == "AWS.SimpleQueueService.NonExistentQueue;Sender"
+    assert answer.headers["content-type"] == "application/x-amz-json-1.0"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"Action=ListQueues&Version=2012-11-05", b"[]", b"[" * 100_000, b'{"QueueNamePrefix": 7}', b"\xff"],
+)
+def test_nonsense_is_an_answer_too(ours: Sqs, content: bytes) -> None:
+    answer = httpx.post(ours.url, headers=SIGNED, content=content)
+    assert answer.status_code == (400 if content else 200)
+    answer = httpx.post(ours.url, headers=SIGNED | {"X-Amz-Target": "AmazonSQS.Nonsense"}, content=b"{}")
+    assert answer.json()["__type"] == "com.amazonaws.sqs#InvalidAction"
+
+
+def test_a_request_that_is_too_long_is_refused(ours: Sqs) -> None:
+    answer = httpx.post(ours.url, headers=SIGNED, content=b" " * (LONGEST_REQUEST + 1))
+    assert answer.status_code == 413
+
+
+def test_a_url_of_an_earlier_run_still_works(ours: Sqs) -> None:
+    sqs = connect(ours.url)
+    old = ours.queue_url.replace(str(ours.port), "1")
+    assert sqs.get_queue_attributes(QueueUrl=old, AttributeNames=["All"])["Attributes"]["VisibilityTimeout"]
+    sqs.close()
+
+
+async def test_one_process_holds_the_queue_and_answers_boto3() -> None:
+    broker = Broker()
+    declare_queues(broker, QueueSettings())
+    async with serving(broker, listen()) as url:
+        sqs = connect(url)
+        poll = asyncio.create_task(broker.receive("orders", 10, 20))
+        await asyncio.sleep(0)
+        queue_url = f"{url}/000000000000/orders"
+        await asyncio.to_thread(sqs.send_message, QueueUrl=queue_url, MessageBody="by boto3")
+        async with asyncio.timeout(5):
+            assert [message.body for message in await poll] == ["by boto3"]
+        sqs.close()
+
+
+async def test_a_client_that_leaves_its_long_poll_takes_no_message() -> None:
+    broker = Broker()
+    declare_queues(broker, QueueSettings())
+    orders = broker.queue("orders")
+    async with serving(broker, listen()) as url, httpx.AsyncClient() as client:
+        given = SIGNED | {"X-Amz-Target": "AmazonSQS.ReceiveMessage"}
+        asked = {"QueueUrl": f"{url}/000000000000/orders", "WaitTimeSeconds": 20}
+        poll = asyncio.create_task(client.post(url, headers=given, json=asked))
+        await eventually(lambda: len(orders.polls) == 1)
+        poll.cancel()
+        await eventually(lambda: len(orders.polls) == 0)
+        await broker.send("orders", ["a"])
+        assert orders.messages.visible == 1
+
+
+async def test_a_stop_ends_the_long_polls_with_an_answer() -> None:
+    broker = Broker()
+    declare_queues(broker, QueueSettings())
+    async with httpx.AsyncClient() as client:
+        async with serving(broker, listen()) as url:
+            given = SIGNED | {"X-Amz-Target": "AmazonSQS.ReceiveMessage"}
+            asked = {"QueueUrl": f"{url}/000000000000/orders", "WaitTimeSeconds": 20}
+            poll = asyncio.create_task(client.post(url, headers=given, json=asked))
+            await eventually(lambda: len(broker.queue("orders").polls) == 1)
+        async with asyncio.timeout(5):
+            assert (await poll).json() == {}
+
+
+# A process that is killed
+
+
+@pytest.fixture
+def server(tmp_path: Path):
+    server = Sqs(tmp_path / "sqs", CREDENTIALS, QueueSettings(visibility_timeout=60, max_receive_count=3))
+    server.start()
+    yield server
+    server.stop()
+
+
+def drain(server: Sqs) -> dict[str, int]:
+    """The bodies that can be received, each with its receive count."""
+    sqs, found = connect(server.url), {}
+    while messages := sqs.receive_message(
+        QueueUrl=server.queue_url, MaxNumberOfMessages=10, AttributeNames=["All"]
+    ).get("Messages"):
+        for message in messages:
+            found[message["Body"]] = int(message["Attributes"]["ApproximateReceiveCount"])
+    sqs.close()
+    return found
+
+
+def test_a_kill_amid_sends_loses_nothing_that_was_answered(server: Sqs) -> None:
+    answered: list[str] = []
+    enough = threading.Event()
+
+    def send(number: int) -> None:
+        sqs = connect(server.url)
+        with contextlib.suppress(Exception):  # of the kill
+            for each in range(10_000):
+                sqs.send_message(QueueUrl=server.queue_url, MessageBody=f"{number}-{each}")
+                answered.append(f"{number}-{each}")
+                if len(answered) >= 300:
+                    enough.set()
+        sqs.close()
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    assert enough.wait(30)
+    server.kill()
+    for thread in threads:
+        thread.join()
+    server.start()
+    found = drain(server)
+    assert set(answered) <= set(found)
+    assert len(found) <= len(answered) + 3  # an answer or so was on its way
+
+
+def test_a_kill_leaves_in_flight_what_was_and_deleted_what_was(server: Sqs) -> None:
+    sqs = connect(server.url)
+    for body in ("deleted", "in flight", "shown", "waits"):
+        sqs.send_message(QueueUrl=server.queue_url, MessageBody=body)
+    taken = {
+        message["Body"]: message["ReceiptHandle"]
+        for message in sqs.receive_message(QueueUrl=server.queue_url, MaxNumberOfMessages=3)["Messages"]
+    }
+    sqs.delete_message(QueueUrl=server.queue_url, ReceiptHandle=taken["deleted"])
+    sqs.change_message_visibility(
+        QueueUrl=server.queue_url, ReceiptHandle=taken["shown"], VisibilityTimeout=0
+    )
+    server.kill()
+    server.start()
+    assert drain(server) == {"shown": 2, "waits": 1}
+    sqs.delete_message(
+        QueueUrl=server.queue_url, ReceiptHandle=taken["in flight"]
+    )  # its receipt is still good
+    found = sqs.get_queue_attributes(QueueUrl=server.queue_url, AttributeNames=["All"])["Attributes"]
+    assert found["ApproximateNumberOfMessagesNotVisible"] == "2"
+    sqs.close()
+
+
+def test_queues_that_were_deleted_are_there_after_a_restart(server: Sqs) -> None:
+    sqs = connect(server.url)
+    for url in (server.queue_url, server.dead_letter_url):
+        sqs.delete_queue(QueueUrl=url)
+    server.restart()
+    policy = sqs.get_queue_attributes(QueueUrl=server.queue_url, AttributeNames=["RedrivePolicy"])
+    assert json.loads(policy["Attributes"]["RedrivePolicy"])["maxReceiveCount"] == 3
+    sqs.close()
+
+
+def test_a_second_server_on_a_journal_says_so(server: Sqs) -> None:
+    command = server.command(0)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, **server.options(0))
+    assert done.returncode == 1
+    assert "is in use by another process" in done.stderr
+    assert "Traceback" not in done.stderr
