@@ -343,7 +343,7 @@ async def test_a_chain_that_is_away_costs_an_attempt_before_anything_is_signed()
 
 
 async def test_a_chain_that_goes_away_after_the_send_is_waited_for() -> None:
-    world = await World().submit()
+    world = await World(lives=10_000).submit()  # however slow the machine
     world.chain.script.append("hang")
     work = asyncio.create_task(world.deliver())
     await eventually(lambda: world.status is Status.SUBMITTED)

@@ -6,11 +6,11 @@ What was published while a batch was under way travels in the next one, so no tr
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Sequence
 from functools import partial
 
+import msgspec
 from redis.asyncio import Redis
 
 from ..domain.errors import TemporarilyUnavailable
@@ -61,5 +61,5 @@ class RedisEvents:
     async def _send(self, events: Sequence[Event]) -> None:
         async with self._redis.pipeline(transaction=False) as pipeline:
             for event in events:
-                pipeline.publish(channel(event.order_id), json.dumps(event.to_wire()))
+                pipeline.publish(channel(event.order_id), msgspec.json.encode(event.to_wire()))
             await pipeline.execute()

@@ -5,14 +5,15 @@ A row comes back for every order that really moved; a caller whose order is not 
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, TypeVar
+
+import msgspec
 
 from ..domain.errors import ClaimLost, IdempotencyConflict, LimitReached
 from ..domain.lifecycle import TERMINAL, Status, sources
@@ -53,7 +54,6 @@ class PostgresStore:
         self._create = Batcher(self._create_all)
         self._claim = Batcher(self._claim_all)
         self._record = Batcher(self._record_all, lanes=2)
-        self._acknowledge = Batcher(self._acknowledge_all, limit=1000)
         self._events = Batcher(self._events_all)
         self._order = Batcher(self._orders_all)
         self._redrive = Batcher(self._redrive_all)
@@ -115,7 +115,7 @@ class PostgresStore:
         return {str(row["id"]): row["seq"] for row in rows}
 
     async def acknowledge(self, order_ids: Collection[str]) -> None:
-        await asyncio.gather(*map(self._acknowledge, order_ids))
+        await self._database.run("acknowledge_orders", ids=_once(order_ids))
 
     async def any_queued_overdue(self) -> bool:
         return bool(await self._database.run("any_queued_overdue", after_ms=self._settings.sweep_after_ms))
@@ -141,15 +141,15 @@ class PostgresStore:
             tokens_out=[of.token_out.symbol for of in terms],
             amounts_in=[of.amount_in for of in terms],
             slippages_bps=[of.slippage_bps for of in terms],
-            details=[json.dumps(of.to_wire()) for of in terms],
+            details=[_json(of.to_wire()) for of in terms],
             clients=[new.client for new in orders],
             keys=[new.key for new in orders],
             fingerprints=[fingerprint(of) for of in terms],
             max_outstanding=self._settings.max_outstanding,
             key_ttl_s=self._settings.key_ttl_s,
         )
-        events = {str(row["order_id"]): _event(row) for row in rows}
-        return [events.get(new.id) for new in orders]
+        created = {str(row["order_id"]): row for row in rows}
+        return [_appended(created.get(new.id), new.id, new.terms.to_wire()) for new in orders]
 
     async def _first(self, new: NewOrder) -> Order | None:
         """The order that was created under this key, if there is one. Raises IdempotencyConflict."""
@@ -164,10 +164,6 @@ class PostgresStore:
         rows = await self._database.run("redrive_orders", ids=_once(order_ids))
         events = {str(row["order_id"]): _event(row) for row in rows}
         return [events.pop(order_id, None) for order_id in order_ids]  # asked for twice: redriven once
-
-    async def _acknowledge_all(self, order_ids: Sequence[str]) -> list[None]:
-        await self._database.run("acknowledge_orders", ids=_once(order_ids))
-        return [None] * len(order_ids)
 
     async def _claim_all(self, order_ids: Sequence[str]) -> list[Claim | Held | Order | None]:
         rows = await self._database.run("claim_orders", ids=_once(order_ids), lease_ms=self._lease_ms)
@@ -190,7 +186,7 @@ class PostgresStore:
             sources=[_SOURCES[of.status] for of in transitions],
             leases_ms=[0 if of.status in _UNHELD else self._lease_ms for of in transitions],
             retries_in_ms=[of.retry_in_ms for of in transitions],
-            details=[json.dumps(of.detail) for of in transitions],
+            details=[_json(of.detail) for of in transitions],
             signatures=[of and of.signature for of in signed],
             transactions=[of and of.raw for of in signed],
             last_valid_block_heights=[of and of.last_valid_block_height for of in signed],
@@ -202,8 +198,8 @@ class PostgresStore:
             errors=[of.error for of in transitions],
             codes=[of.code for of in transitions],
         )
-        events = {(str(row["order_id"]), row["fence"]): _event(row) for row in rows}
-        return [events.get((transition.order_id, transition.fence)) for transition in transitions]
+        moved = {(str(row["order_id"]), row["fence"]): row for row in rows}
+        return [_appended(moved.get((of.order_id, of.fence)), of.order_id, of.detail) for of in transitions]
 
     async def _events_all(self, items: Sequence[tuple[str, int]]) -> list[list[Event]]:
         least: dict[str, int] = {}
@@ -262,6 +258,17 @@ def _event(row: Row) -> Event:
         at=row["at"],
         detail=row["detail"],
     )
+
+
+def _appended(row: Row | None, order_id: str, detail: Mapping[str, object]) -> Event | None:
+    """The event that a statement has appended: what it does not send back is known here."""
+    if row is None:
+        return None
+    return Event(order_id, row["seq"], Status(row["status"]), row["attempt"], row["at"], detail)
+
+
+def _json(value: Mapping[str, object]) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _claimed(row: Row) -> Claim | Held | Order:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ..domain.errors import TemporarilyUnavailable
@@ -21,6 +22,10 @@ from ..domain.order import Order, Terms
 from .ports import Events, NewOrder, Queue, Store
 
 log = logging.getLogger(__name__)
+
+ACKNOWLEDGE_AFTER_S = (
+    0.2  # so that one statement notes many, and nothing is written of what is claimed by then
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,9 @@ class Submission:
         self._queue = queue
         self._events = events
         self._new_id = new_id
-        self._acknowledging: set[asyncio.Task[None]] = set()
+        self._unacknowledged: list[str] = []  # in the queue, which the store does not know yet
+        self._acknowledging: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
 
     async def submit(self, terms: Terms, *, client: str = "", key: str | None = None) -> Submitted:
         """Take the order. Raises IdempotencyConflict, LimitReached, TemporarilyUnavailable."""
@@ -56,8 +63,10 @@ class Submission:
         return Submitted(created.order_id, created.status, replayed=False)
 
     async def settled(self) -> None:
-        """Wait until the acknowledgements that are under way are noted, or have failed."""
-        await asyncio.gather(*self._acknowledging)
+        """Return once the store knows of every acknowledgement, or could not be given it."""
+        while self._acknowledging is not None and not self._acknowledging.done():
+            self._hurry.set()
+            await asyncio.shield(self._acknowledging)
 
     async def _enqueue(self, order_id: str) -> None:
         try:
@@ -67,12 +76,23 @@ class Submission:
                 raise
             log.warning("order %s is known to a worker or to another submit, and stays", order_id)
             return
-        task = asyncio.create_task(self._acknowledge(order_id))
-        self._acknowledging.add(task)
-        task.add_done_callback(self._acknowledging.discard)
+        self._unacknowledged.append(order_id)
+        if self._acknowledging is None or self._acknowledging.done():
+            self._acknowledging = asyncio.create_task(self._acknowledge_soon(), name="acknowledge")
 
-    async def _acknowledge(self, order_id: str) -> None:
+    async def _acknowledge_soon(self) -> None:
+        while self._unacknowledged:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ACKNOWLEDGE_AFTER_S):
+                    await self._hurry.wait()
+            await self._acknowledge()
+        self._hurry.clear()
+
+    async def _acknowledge(self) -> None:
+        order_ids, self._unacknowledged = self._unacknowledged, []
+        if not order_ids:
+            return
         try:
-            await self._store.acknowledge([order_id])
-        except TemporarilyUnavailable:  # then the sweep queues it once more, unless it is claimed before
-            log.warning("order %s is queued, which could not be noted", order_id)
+            await self._store.acknowledge(order_ids)
+        except TemporarilyUnavailable:  # then the sweep queues them once more, unless they are claimed before
+            log.warning("%d orders are queued, which could not be noted", len(order_ids))

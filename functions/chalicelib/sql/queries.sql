@@ -39,7 +39,7 @@ WITH given AS (
 )
 INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
 SELECT created.id, seq, status, attempt, created_at, detail::json FROM created JOIN given USING (id)
-RETURNING *;
+RETURNING order_id, seq, status, attempt, at;
 
 -- name: find_keys
 -- Who asks tells a client of the order, so from then on it can't be withdrawn.
@@ -185,17 +185,17 @@ WITH given AS (
     WHERE orders.id = given.id AND orders.fence = given.fence
       AND orders.status = ANY (given.sources::order_status[])
     RETURNING orders.id AS order_id, orders.seq, orders.status, orders.attempt, orders.updated_at AS at,
-        given.detail::json AS detail, orders.fence, orders.client
+        given.detail, orders.fence, orders.client
 ), told AS (
     INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
-    SELECT order_id, seq, status, attempt, at, detail FROM moved
+    SELECT order_id, seq, status, attempt, at, detail::json FROM moved
 ), counted AS (
     INSERT INTO outstanding_orders AS known (client, stripe, orders)
     SELECT client, mod(pg_backend_pid(), 16), -count(*) FROM moved
     WHERE status IN ('confirmed', 'failed') GROUP BY client ORDER BY client
     ON CONFLICT (client, stripe) DO UPDATE SET orders = known.orders + excluded.orders
 )
-SELECT * FROM moved;
+SELECT order_id, fence, seq, status, attempt, at FROM moved;
 
 -- name: release_orders
 UPDATE orders SET lease_until = NULL, due_at = clock_timestamp() + given.due_in_ms * interval '1 ms'
