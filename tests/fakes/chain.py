@@ -28,7 +28,7 @@ class MemoryChain:
     `script` says what becomes of the next sends: `"land"` (as do all after them), `"drop"`, `"lose reply"`
     (it landed, and the sender is not told), `"refuse"` (a fault that says nothing of its fate), an
     AttemptFailed it fails with on chain, or `"hang"`: it lands when `settle()` is called, if it still can.
-    While `height_known` is cleared, nobody gets a blockhash.
+    While `takes_sends` is cleared, a send waits.
     """
 
     def __init__(self, *, lives: int = 30) -> None:
@@ -40,12 +40,11 @@ class MemoryChain:
         self.script: deque[str | AttemptFailed] = deque()
         self.hanging: dict[str, SignedTransaction] = {}
         self.away = False
-        self.height_known = asyncio.Event()
-        self.height_known.set()
+        self.takes_sends = asyncio.Event()
+        self.takes_sends.set()
 
     async def latest_blockhash(self) -> tuple[str, int]:
         self._reach()
-        await self.height_known.wait()
         return f"blockhash-{self.height}", self.height + self.lives
 
     async def block_height(self) -> int:
@@ -55,6 +54,7 @@ class MemoryChain:
 
     async def send(self, transaction: SignedTransaction) -> str:
         self._reach()
+        await self.takes_sends.wait()
         if self.height > transaction.last_valid_block_height:
             raise BlockhashExpired
         self.sent.append(transaction)

@@ -6,11 +6,15 @@ from tests.fakes.away import Away
 
 
 class MemoryQueue(Away):
-    """`services.ports.Queue`: what was sent, and what is to come again when."""
+    """`services.ports.Queue`: what was sent, and what is to come again when.
+
+    Nobody takes anything from it, so it says that it is empty only if a test makes it.
+    """
 
     def __init__(self) -> None:
         self.sent: list[str] = []
         self.retries: list[tuple[str, int]] = []
+        self.empty = False
 
     async def send(self, order_id: str) -> None:
         self._reach()
@@ -19,3 +23,7 @@ class MemoryQueue(Away):
     async def retry_in(self, receipt: str, delay_ms: int) -> None:
         self._reach()
         self.retries.append((receipt, delay_ms))
+
+    async def is_empty(self) -> bool:
+        self._reach()
+        return self.empty

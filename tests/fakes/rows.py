@@ -20,6 +20,7 @@ class Row:
     transaction: SignedTransaction | None = None
     client: str = ""
     redrives: int = 0
+    queued_at: datetime | None = None
 
 
 @dataclass

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from chalicelib.domain.errors import ClaimLost, IdempotencyConflict, LimitReached
 from chalicelib.domain.lifecycle import NEXT, TERMINAL, Status
 from chalicelib.domain.order import Event, Order
-from chalicelib.services.ports import Claim, Held, NewOrder, Transition
-from chalicelib.venues.venue import SignedTransaction
+from chalicelib.services.ports import Claim, Held, NewOrder, Overdue, Reason, Transition
 
 from tests.fakes.away import Away
 from tests.fakes.rows import Key, Row
 
+UNQUEUED = {Status.PENDING: Reason.UNACKNOWLEDGED}
 KEPT = ("dex", "quoted_out", "minimum_out", "amount_out", "tx_hash")
 
 
@@ -87,7 +87,7 @@ class MemoryStore(Away):
             return None
         row.order = replace(row.order, attempt=1, error=None, code=None)
         row.redrives += 1
-        row.transaction, row.due_at = None, self._tick()
+        row.transaction, row.due_at, row.queued_at = None, self._tick(), None
         return self._move(row, Status.PENDING, {"redriven": row.redrives})
 
     async def forget_expired_keys(self) -> None:
@@ -106,6 +106,7 @@ class MemoryStore(Away):
         resumed = row.order.status is not Status.PENDING
         row.fence += 1
         row.lease_until = row.due_at = now + self._lease
+        row.queued_at = row.queued_at or now
         if not resumed:
             self._move(row, Status.ROUTING, {})
         return Claim(row.order, row.fence, resumed, row.transaction)
@@ -115,10 +116,10 @@ class MemoryStore(Away):
         row = self._held(transition.order_id, transition.fence)
         if transition.status not in NEXT[row.order.status]:
             raise ClaimLost
-        found = asdict(transition)
-        kept = {name: found[name] for name in KEPT if found[name] is not None}
+        kept = {name: found for name in KEPT if (found := getattr(transition, name)) is not None}
         row.order = replace(row.order, error=transition.error, code=transition.code, **kept)
         row.lease_until = row.due_at = self._tick() + self._lease
+        row.transaction = transition.transaction or row.transaction
         if transition.status in TERMINAL:
             row.lease_until = None
         if transition.retry_in_ms is not None:
@@ -126,10 +127,6 @@ class MemoryStore(Away):
             row.lease_until, row.transaction = None, None
             row.due_at = self._now + timedelta(milliseconds=transition.retry_in_ms)
         return self._move(row, transition.status, transition.detail)
-
-    async def keep_transaction(self, claim: Claim, transaction: SignedTransaction) -> None:
-        self._reach()
-        self._held(claim.order.id, claim.fence).transaction = transaction
 
     async def release(self, claim: Claim, due_in_ms: int) -> None:
         self._reach()
@@ -161,20 +158,47 @@ class MemoryStore(Away):
         self._reach()
         return {order_id: self.rows[order_id].order.seq for order_id in order_ids if order_id in self.rows}
 
-    async def take_overdue(self, limit: int) -> list[str]:
+    async def acknowledge(self, order_ids: Collection[str]) -> None:
         self._reach()
-        overdue = sorted(
-            (row.due_at, order_id)
-            for order_id, row in self.rows.items()
-            if not row.order.is_terminal and row.due_at < self._now - self._sweep_after
-        )[:limit]
-        for _, order_id in overdue:
-            self.rows[order_id].due_at = self._now + self._sweep_after
-        return [order_id for _, order_id in overdue]
+        now = self._tick()
+        for order_id in order_ids:
+            if (row := self.rows.get(order_id)) is not None:
+                row.queued_at = row.queued_at or now
+
+    async def any_queued_overdue(self) -> bool:
+        self._reach()
+        return any(is_queued(row) for _, row in self._due_before(self._now - self._sweep_after))
+
+    async def take_overdue(self, limit: int, *, queue_is_empty: bool) -> list[Overdue]:
+        self._reach()
+        claimed = [
+            row.order.created_at for row in self.rows.values() if row.order.status is not Status.PENDING
+        ]
+        last = self._now if queue_is_empty else max(claimed, default=datetime.min.replace(tzinfo=UTC))
+        why = Reason.QUEUE_EMPTY if queue_is_empty else Reason.OVERTAKEN
+        queued = [
+            Overdue(order_id, why)
+            for order_id, row in self._due_before(self._now - self._sweep_after)
+            if is_queued(row) and row.due_at + self._sweep_after < last
+        ]
+        unqueued = [
+            Overdue(order_id, UNQUEUED.get(row.order.status, Reason.WORKER_GONE))
+            for order_id, row in self._due_before(self._now - self._sweep_after)
+            if not is_queued(row)
+        ]
+        overdue = unqueued[:limit] + queued[:limit]
+        for row in (self.rows[order.order_id] for order in overdue):
+            row.due_at, row.queued_at, row.lease_until = self._tick(), None, None
+        return overdue
 
     def append(self, order_id: str, status: Status, **detail: object) -> Event:
         """The next event of an order, whoever works on it: for tests of those who watch."""
         return self._move(self.rows[order_id], status, detail)
+
+    def _due_before(self, at: datetime) -> list[tuple[str, Row]]:
+        """The orders that have not ended and were due by then, longest first."""
+        found = [item for item in self.rows.items() if not item[1].order.is_terminal and item[1].due_at < at]
+        return sorted(found, key=lambda item: item[1].due_at)
 
     def _outstanding(self, client: str) -> int:
         return sum(row.client == client and not row.order.is_terminal for row in self.rows.values())
@@ -197,6 +221,13 @@ class MemoryStore(Away):
     def _tick(self) -> datetime:
         self._now += timedelta(microseconds=1)
         return self._now
+
+
+def is_queued(row: Row) -> bool:
+    """Whether its message should be in the queue: acknowledged, and no worker had it since it was due."""
+    if row.queued_at is None:
+        return False
+    return row.order.status is Status.PENDING or row.queued_at >= row.due_at
 
 
 def _age(order: Order) -> tuple[datetime, str]:

@@ -401,14 +401,14 @@ async def test_a_claim_lost_to_another_worker_changes_nothing(reached: str) -> N
     if reached == "routing":
         world.meteora.script.append(None)
     if reached == "building":
-        world.chain.height_known.clear()
+        world.chain.takes_sends.clear()
     slow = asyncio.create_task(world.deliver())
     await eventually(lambda: world.status.value == reached)
     await world.store.pass_time(LEASE_S + 1)
     taken = await world.store.claim(ORDER)  # another worker, which then stays silent
     before = world.steps
     world.chain.settle()
-    world.chain.height_known.set()
+    world.chain.takes_sends.set()
     outcome = await slow
     assert not outcome.done
     assert outcome.retry_in_ms > 0

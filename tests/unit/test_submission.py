@@ -10,7 +10,7 @@ from chalicelib.domain.errors import IdempotencyConflict, LimitReached, Temporar
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Terms
 from chalicelib.domain.tokens import find_token
-from chalicelib.services.ports import Claim
+from chalicelib.services.ports import Claim, Reason
 from chalicelib.services.submission import Submission, Submitted
 
 from tests.fakes import MemoryEvents, MemoryQueue, MemoryStore
@@ -31,6 +31,10 @@ class World:
             self.store, self.queue, self.events, new_id=lambda: f"order-{next(numbers)}"
         )
         self.submit = self.submission.submit
+
+    async def overdue(self) -> dict[str, Reason]:
+        taken = await self.store.take_overdue(10, queue_is_empty=False)
+        return {order.order_id: order.reason for order in taken}
 
     @property
     def left_behind(self) -> tuple[object, ...]:
@@ -56,6 +60,49 @@ async def test_without_a_store_nothing_is_queued_and_nobody_is_told() -> None:
         await world.submit(TERMS, key="key")
     assert world.left_behind == NOTHING
     assert world.events.published == []
+
+
+async def test_that_an_order_is_queued_is_noted_without_its_client_waiting_for_it() -> None:
+    world, noted = World(), asyncio.Event()
+    acknowledge = world.store.acknowledge
+
+    async def slowly(order_ids: list[str]) -> None:
+        await noted.wait()
+        await acknowledge(order_ids)
+
+    world.store.acknowledge = slowly  # type: ignore[assignment, method-assign]
+    assert await world.submit(TERMS) == NEW
+    settled = asyncio.create_task(world.submission.settled())
+    await asyncio.sleep(0)
+    assert not settled.done()
+    assert world.store.rows["order-1"].queued_at is None
+    noted.set()
+    await settled
+    assert world.store.rows["order-1"].queued_at is not None
+    await world.submission.settled()  # nothing is left to wait for
+
+
+async def test_an_acknowledgement_that_is_lost_costs_no_more_than_a_second_message() -> None:
+    world = World()
+
+    async def lose(order_ids: list[str]) -> None:
+        raise TemporarilyUnavailable("The store is away.")
+
+    world.store.acknowledge = lose  # type: ignore[assignment, method-assign]
+    assert await world.submit(TERMS) == NEW
+    await world.submission.settled()
+    await world.store.pass_time(61)
+    assert await world.overdue() == {"order-1": Reason.UNACKNOWLEDGED}
+
+
+async def test_an_order_that_could_not_be_queued_is_not_noted_as_queued() -> None:
+    world = World()
+    world.queue.away = True
+    with pytest.raises(TemporarilyUnavailable):
+        await world.submit(TERMS)
+    looks = world.store.looks
+    await world.submission.settled()
+    assert world.store.looks == looks
 
 
 async def test_an_order_that_cannot_be_queued_is_withdrawn_with_its_event_and_its_key() -> None:
@@ -92,7 +139,7 @@ async def test_an_order_that_a_second_submit_was_given_meanwhile_is_not_withdraw
     world.queue.send = submit_again_and_break  # type: ignore[method-assign]
     assert await world.submit(TERMS, key="key") == NEW
     await world.store.pass_time(61)
-    assert await world.store.take_overdue(10) == ["order-1"]
+    assert await world.overdue() == {"order-1": Reason.UNACKNOWLEDGED}
 
 
 async def test_an_order_that_can_be_neither_queued_nor_withdrawn_is_found_again_under_its_key() -> None:
@@ -108,7 +155,7 @@ async def test_an_order_that_can_be_neither_queued_nor_withdrawn_is_found_again_
     world.store.away = False
     assert await world.submit(TERMS, key="key") == REPLAYED
     await world.store.pass_time(61)
-    assert await world.store.take_overdue(10) == ["order-1"]
+    assert await world.overdue() == {"order-1": Reason.UNACKNOWLEDGED}
 
 
 async def test_a_silent_doorbell_takes_no_order_away() -> None:

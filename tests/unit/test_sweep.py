@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
+
 import pytest
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Terms
 from chalicelib.domain.tokens import find_token
-from chalicelib.services.ports import NewOrder
+from chalicelib.services.ports import NewOrder, Reason
 from chalicelib.services.sweep import Sweep
 
 from tests.fakes import MemoryQueue, MemoryStore
@@ -14,20 +17,65 @@ SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)
 TERMS = Terms(SOL, USDC, 10**9, 100)
 
 
-async def overdue(orders: int) -> tuple[MemoryStore, MemoryQueue]:
+async def overdue(orders: int, *, acknowledged: bool = False) -> tuple[MemoryStore, MemoryQueue]:
+    """Orders that were created a minute ago, and whose messages are not in `sent`."""
     store = MemoryStore(lease_ms=20_000, sweep_after_ms=60_000)
-    for number in range(orders):
-        await store.create(NewOrder(f"order-{number}", TERMS))
+    names = [f"order-{number}" for number in range(orders)]
+    for name in names:
+        await store.create(NewOrder(name, TERMS))
+    if acknowledged:
+        await store.acknowledge(names)
     await store.pass_time(61)
     return store, MemoryQueue()
 
 
-@pytest.mark.parametrize("orders", [0, 1, 3, 4, 6])  # with batches of 3: none, part, one, and more
-async def test_every_overdue_order_is_queued_once(orders: int) -> None:
+@pytest.mark.parametrize("orders", [0, 1, 5])
+async def test_every_order_that_was_never_acknowledged_is_queued_once(orders: int) -> None:
     store, queue = await overdue(orders)
-    assert await Sweep(store, queue, batch=3).run() == orders
+    assert (await Sweep(store, queue).run())[Reason.UNACKNOWLEDGED] == orders
     assert sorted(queue.sent) == sorted(store.rows)
-    assert await Sweep(store, queue).run() == 0
+    for _ in range(3):
+        await store.pass_time(61)
+        assert await Sweep(store, queue).run() == Counter()  # they wait in the queue now
+
+
+async def test_a_pass_is_bounded_and_the_next_one_goes_on() -> None:
+    store, queue = await overdue(5)
+    for total in (3, 2, 0):
+        assert (await Sweep(store, queue, batch=3).run()).total() == total
+    assert sorted(queue.sent) == sorted(store.rows)
+
+
+async def test_a_backlog_is_no_reason_to_queue_again() -> None:
+    store, queue = await overdue(500, acknowledged=True)
+    for _ in range(10):
+        assert await Sweep(store, queue).run() == Counter()
+        await store.pass_time(61)
+    assert queue.sent == []
+
+
+async def test_what_an_empty_queue_has_lost_is_queued_again_once() -> None:
+    store, queue = await overdue(3, acknowledged=True)
+    queue.empty = True
+    sweeps = [Sweep(store, queue).run() for _ in range(2)]
+    assert sum(await asyncio.gather(*sweeps), Counter()) == {Reason.QUEUE_EMPTY: 3}
+    assert sorted(queue.sent) == sorted(store.rows)
+
+
+async def test_what_was_overtaken_is_queued_again_while_new_orders_come() -> None:
+    store, queue = await overdue(1, acknowledged=True)
+    await store.create(NewOrder("later", TERMS))
+    await store.acknowledge(["later"])
+    assert await Sweep(store, queue).run() == Counter()
+    await store.claim("later")
+    assert await Sweep(store, queue).run() == {Reason.OVERTAKEN: 1}
+    assert queue.sent == ["order-0"]
+
+
+async def test_the_queue_is_asked_only_when_an_order_waits_for_long() -> None:
+    store, queue = await overdue(0)
+    await Sweep(store, queue).run()
+    assert queue.looks == 0
 
 
 async def test_what_is_new_held_or_over_is_left_alone() -> None:
@@ -40,27 +88,46 @@ async def test_what_is_new_held_or_over_is_left_alone() -> None:
 
 
 async def test_what_a_lost_worker_left_behind_is_queued_when_its_lease_is_long_over() -> None:
-    store, queue = await overdue(1)
+    store, queue = await overdue(1, acknowledged=True)
     await store.claim("order-0")
     await store.pass_time(79)
-    assert await Sweep(store, queue).run() == 0
+    assert await Sweep(store, queue).run() == Counter()
     await store.pass_time(2)
-    assert await Sweep(store, queue).run() == 1
+    assert await Sweep(store, queue).run() == {Reason.WORKER_GONE: 1}
 
 
 async def test_an_order_whose_message_was_lost_again_is_swept_again() -> None:
     store, queue = await overdue(1)
     await Sweep(store, queue).run()
-    await store.pass_time(121)
+    await store.pass_time(61)
+    queue.empty = True
     await Sweep(store, queue).run()
     assert queue.sent == ["order-0"] * 2
 
 
-async def test_a_queue_that_is_away_says_so_and_the_next_sweep_makes_up_for_it() -> None:
+async def test_a_queue_that_is_away_says_so_and_a_later_sweep_makes_up_for_it() -> None:
     store, queue = await overdue(2)
     queue.away = True
     with pytest.raises(TemporarilyUnavailable):
         await Sweep(store, queue).run()
     queue.away = False
-    await store.pass_time(121)
-    assert await Sweep(store, queue).run() == 2
+    await store.pass_time(61)
+    assert (await Sweep(store, queue).run()).total() == 2
+
+
+async def test_what_the_queue_has_of_a_pass_that_broke_is_not_queued_again() -> None:
+    store, queue = await overdue(3)
+    send = queue.send
+
+    async def refuse_one(order_id: str) -> None:
+        if order_id == "order-0":
+            raise TemporarilyUnavailable("It was refused.")
+        await send(order_id)
+
+    queue.send = refuse_one  # type: ignore[method-assign]
+    with pytest.raises(TemporarilyUnavailable):
+        await Sweep(store, queue).run()
+    queue.send = send  # type: ignore[method-assign]
+    await store.pass_time(61)
+    await Sweep(store, queue).run()
+    assert sorted(queue.sent) == ["order-0", "order-1", "order-2"]

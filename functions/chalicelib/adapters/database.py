@@ -3,15 +3,17 @@
 The server itself ends a statement that takes too long (`sql/004_limits.sql`), unless it has fallen silent: so
 a connection that is used for longer is cut (`time_limit.py`).
 
-A query is called with a list of rows, which travel as one JSON array (`%(rows)s`, read by the query with
-`json_to_recordset`), so the same statement serves one row or a hundred and is prepared once.
+A query is called with columns, lists that travel as arrays (`%(ids)s::uuid[]`, read by the query with
+`unnest` or `= ANY`), so the same statement serves one row or a hundred and is prepared once.
 """
 
 from __future__ import annotations
 
-import json
+import math
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+import select
+import time
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,16 +23,23 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from ..domain.errors import TemporarilyUnavailable
+from .arrays import literal
 from .secrets import Credentials, Secret
 from .time_limit import within
 
 SQL = Path(__file__).parent.parent / "sql"
 
 CHECK_S = 1.0
+TRUSTED_S = 1.0
 USE_S = 6.0  # more than the server gives a statement
 
 Row = dict[str, Any]
-Connection = psycopg.AsyncConnection[Row]
+
+
+class Connection(psycopg.AsyncConnection[Row]):
+    """A connection that knows when it was last used, in seconds of the monotonic clock."""
+
+    used_at = -math.inf
 
 
 def load_queries(path: Path) -> dict[str, str]:
@@ -40,7 +49,7 @@ def load_queries(path: Path) -> dict[str, str]:
 
 
 class Database:
-    """`await database.run("name", [row, …])` in a connection that is known to be alive."""
+    """`await database.run("name", ids=[…], …)` in a connection that is known to be alive."""
 
     def __init__(
         self, url: str, *, secret: Secret | None = None, connections: int = 4, timeout: float = 2.0
@@ -56,7 +65,7 @@ class Database:
             reconnect_timeout=1,  # after that, whoever asks next makes it try: no pause outlasts the outage
             reconnect_failed=self._distrust,
             check=_check,
-            connection_class=psycopg.AsyncConnection[Row],
+            connection_class=Connection,
             kwargs=self._options,
             open=False,
             name="orders",
@@ -75,12 +84,19 @@ class Database:
             async with self._pool.connection() as connection:
                 with within(USE_S, connection):
                     yield connection
+                connection.used_at = time.monotonic()
         except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
             raise TemporarilyUnavailable("The database is not available right now.") from error
 
-    async def run(self, name: str, rows: Sequence[Mapping[str, Any]] = (), **parameters: Any) -> list[Row]:
-        """The rows that the named query gives. Raises TemporarilyUnavailable while Postgres is away."""
-        parameters["rows"] = json.dumps(rows, default=str)
+    async def run(self, name: str, **columns: Any) -> list[Row]:
+        """The rows that the named query gives; a column is a list, or one value for all rows.
+
+        Raises TemporarilyUnavailable while Postgres is away.
+        """
+        parameters = {
+            column: literal(values) if isinstance(values, list) else values
+            for column, values in columns.items()
+        }
         async with self.connection() as connection:
             cursor = await connection.execute(self._queries[name].encode(), parameters)
             return await cursor.fetchall() if cursor.description else []
@@ -107,5 +123,18 @@ def login(credentials: Credentials) -> dict[str, str]:
 
 
 async def _check(connection: Connection) -> None:
+    """Raise OperationalError unless the connection is alive.
+
+    One that was used a moment ago and has nothing to read is: an idle Postgres is silent, and one that has
+    ended leaves the end of the stream or a notice. Any other is asked, which costs a round trip.
+    """
+    if time.monotonic() - connection.used_at < TRUSTED_S and not _is_readable(connection.fileno()):
+        return
     with within(CHECK_S, connection):
         await AsyncConnectionPool.check_connection(connection)
+
+
+def _is_readable(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))  # hung up or in error, too

@@ -6,10 +6,20 @@ import asyncio
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from ..domain.errors import TemporarilyUnavailable
 from .batcher import Batcher
 from .sqs import MOST_AT_ONCE, available, connect
+
+if TYPE_CHECKING:
+    from types_boto3_sqs.literals import QueueAttributeNameType
+
+COUNTS: list[QueueAttributeNameType] = [
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+]
 
 
 class SqsQueue:
@@ -38,6 +48,13 @@ class SqsQueue:
                 QueueUrl=self._queue_url, ReceiptHandle=receipt, VisibilityTimeout=seconds
             )
         )
+
+    async def is_empty(self) -> bool:
+        reply = await available(
+            lambda: self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=COUNTS)
+        )
+        counts = reply.get("Attributes", {})
+        return all(counts.get(name) == "0" for name in COUNTS)
 
     async def check(self) -> None:
         await self._check(None)

@@ -5,25 +5,31 @@ A row comes back for every order that really moved; a caller whose order is not 
 
 from __future__ import annotations
 
-import base64
+import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 from ..domain.errors import ClaimLost, IdempotencyConflict, LimitReached
 from ..domain.lifecycle import TERMINAL, Status, sources
 from ..domain.order import Event, Order, Terms
 from ..domain.tokens import TOKENS
-from ..services.ports import Claim, Held, NewOrder, Transition
+from ..services.ports import Claim, Held, NewOrder, Overdue, Reason, Transition
 from ..venues.venue import SignedTransaction
+from .arrays import literal
 from .batcher import Batcher
 from .database import Database, Row
 
+Given = TypeVar("Given")
+
 _TOKEN = {token.symbol: token for token in TOKENS}
+_SOURCES = {status: literal(sources(status)) for status in Status}
+_UNHELD = TERMINAL | {Status.PENDING}
+_NEWEST = (datetime.max.replace(tzinfo=UTC), "ffffffff-ffff-ffff-ffff-ffffffffffff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ class PostgresStore:
         self._create = Batcher(self._create_all)
         self._claim = Batcher(self._claim_all)
         self._record = Batcher(self._record_all, lanes=2)
-        self._keep = Batcher(self._keep_all)
+        self._acknowledge = Batcher(self._acknowledge_all, limit=1000)
         self._events = Batcher(self._events_all)
         self._order = Batcher(self._orders_all)
         self._redrive = Batcher(self._redrive_all)
@@ -63,10 +69,10 @@ class PostgresStore:
         )
 
     async def withdraw(self, order_id: str) -> bool:
-        return bool(await self._database.run("withdraw_orders", [{"id": order_id}]))
+        return bool(await self._database.run("withdraw_orders", ids=[order_id]))
 
     async def was_withdrawn(self, order_id: str) -> bool:
-        return bool(await self._database.run("find_withdrawn", [{"order_id": order_id}]))
+        return bool(await self._database.run("find_withdrawn", ids=[order_id]))
 
     async def redrive(self, order_id: str) -> Event | None:
         return await self._redrive(order_id)
@@ -83,13 +89,11 @@ class PostgresStore:
             raise ClaimLost(orderId=transition.order_id)
         return event
 
-    async def keep_transaction(self, claim: Claim, transaction: SignedTransaction) -> None:
-        if not await self._keep((claim, transaction)):
-            raise ClaimLost(orderId=claim.order.id)
-
     async def release(self, claim: Claim, due_in_ms: int) -> None:
-        row = {"id": claim.order.id, "fence": claim.fence, "due_in_ms": due_in_ms}
-        if not await self._database.run("release_orders", [row]):
+        released = await self._database.run(
+            "release_orders", ids=[claim.order.id], fences=[claim.fence], due_in_ms=[due_in_ms]
+        )
+        if not released:
             raise ClaimLost(orderId=claim.order.id)
 
     async def order(self, order_id: str) -> Order | None:
@@ -98,43 +102,49 @@ class PostgresStore:
     async def orders(
         self, limit: int, before: tuple[datetime, str] | None, status: Status | None
     ) -> list[Order]:
-        at, order_id = before or (None, None)
-        rows = await self._database.run("newest_orders", limit=limit, at=at, id=order_id, status=status)
+        at, order_id = before or _NEWEST
+        statuses = [status] if status else list(Status)
+        rows = await self._database.run("newest_orders", statuses=statuses, at=at, id=order_id, limit=limit)
         return [_order(row) for row in rows]
 
     async def events(self, order_id: str, after: int = 0) -> list[Event]:
         return await self._events((order_id, after))
 
     async def last_seqs(self, order_ids: Collection[str]) -> dict[str, int]:
-        rows = await self._database.run("last_seqs", [{"id": order_id} for order_id in order_ids])
+        rows = await self._database.run("last_seqs", ids=list(order_ids))
         return {str(row["id"]): row["seq"] for row in rows}
 
-    async def take_overdue(self, limit: int) -> list[str]:
-        rows = await self._database.run("take_overdue", limit=limit, after_ms=self._settings.sweep_after_ms)
-        return [str(row["id"]) for row in rows]
+    async def acknowledge(self, order_ids: Collection[str]) -> None:
+        await asyncio.gather(*map(self._acknowledge, order_ids))
+
+    async def any_queued_overdue(self) -> bool:
+        return bool(await self._database.run("any_queued_overdue", after_ms=self._settings.sweep_after_ms))
+
+    async def take_overdue(self, limit: int, *, queue_is_empty: bool) -> list[Overdue]:
+        rows = await self._database.run(
+            "take_overdue",
+            limit=limit,
+            after_ms=self._settings.sweep_after_ms,
+            queue_is_empty=queue_is_empty,
+        )
+        return [Overdue(str(row["id"]), Reason(row["reason"])) for row in rows]
 
     async def check(self) -> None:
         await self._database.run("ping")
 
     async def _create_all(self, orders: Sequence[NewOrder]) -> list[Event | None]:
-        given = [
-            {
-                "id": new.id,
-                "token_in": new.terms.token_in.symbol,
-                "token_out": new.terms.token_out.symbol,
-                "amount_in": new.terms.amount_in,
-                "slippage_bps": new.terms.slippage_bps,
-                "detail": new.terms.to_wire(),
-                "client": new.client,
-                "client_order_id": new.key,
-                "key": new.key,
-                "fingerprint": fingerprint(new.terms),
-            }
-            for new in orders
-        ]
+        terms = [new.terms for new in orders]
         rows = await self._database.run(
             "create_orders",
-            given,
+            ids=[new.id for new in orders],
+            tokens_in=[of.token_in.symbol for of in terms],
+            tokens_out=[of.token_out.symbol for of in terms],
+            amounts_in=[of.amount_in for of in terms],
+            slippages_bps=[of.slippage_bps for of in terms],
+            details=[json.dumps(of.to_wire()) for of in terms],
+            clients=[new.client for new in orders],
+            keys=[new.key for new in orders],
+            fingerprints=[fingerprint(of) for of in terms],
             max_outstanding=self._settings.max_outstanding,
             key_ttl_s=self._settings.key_ttl_s,
         )
@@ -143,7 +153,7 @@ class PostgresStore:
 
     async def _first(self, new: NewOrder) -> Order | None:
         """The order that was created under this key, if there is one. Raises IdempotencyConflict."""
-        rows = await self._database.run("find_keys", [{"key": new.key}]) if new.key else []
+        rows = await self._database.run("find_keys", keys=[new.key]) if new.key else []
         if not rows:
             return None
         if rows[0]["fingerprint"] != fingerprint(new.terms):
@@ -151,17 +161,17 @@ class PostgresStore:
         return _order(rows[0])
 
     async def _redrive_all(self, order_ids: Sequence[str]) -> list[Event | None]:
-        given = [{"id": order_id} for order_id in set(order_ids)]
-        events = {
-            str(row["order_id"]): _event(row) for row in await self._database.run("redrive_orders", given)
-        }
+        rows = await self._database.run("redrive_orders", ids=_once(order_ids))
+        events = {str(row["order_id"]): _event(row) for row in rows}
         return [events.pop(order_id, None) for order_id in order_ids]  # asked for twice: redriven once
 
+    async def _acknowledge_all(self, order_ids: Sequence[str]) -> list[None]:
+        await self._database.run("acknowledge_orders", ids=_once(order_ids))
+        return [None] * len(order_ids)
+
     async def _claim_all(self, order_ids: Sequence[str]) -> list[Claim | Held | Order | None]:
-        given = [{"id": order_id, "lease_ms": self._lease_ms} for order_id in dict.fromkeys(order_ids)]
-        found: dict[str, Row] = {
-            str(row["id"]): row for row in await self._database.run("claim_orders", given)
-        }
+        rows = await self._database.run("claim_orders", ids=_once(order_ids), lease_ms=self._lease_ms)
+        found: dict[str, Row] = {str(row["id"]): row for row in rows}
         answers: list[Claim | Held | Order | None] = []
         for order_id in order_ids:
             row = found.get(order_id)
@@ -171,48 +181,48 @@ class PostgresStore:
         return answers
 
     async def _record_all(self, transitions: Sequence[Transition]) -> list[Event | None]:
-        given = [
-            {
-                **asdict(transition),
-                "id": transition.order_id,
-                "sources": sources(transition.status),
-                "lease_ms": 0 if transition.status in TERMINAL | {Status.PENDING} else self._lease_ms,
-            }
-            for transition in transitions
-        ]
-        rows = await self._database.run("record_transitions", given)
+        signed = [transition.transaction for transition in transitions]
+        rows = await self._database.run(
+            "record_transitions",
+            ids=[of.order_id for of in transitions],
+            fences=[of.fence for of in transitions],
+            statuses=[of.status for of in transitions],
+            sources=[_SOURCES[of.status] for of in transitions],
+            leases_ms=[0 if of.status in _UNHELD else self._lease_ms for of in transitions],
+            retries_in_ms=[of.retry_in_ms for of in transitions],
+            details=[json.dumps(of.detail) for of in transitions],
+            signatures=[of and of.signature for of in signed],
+            transactions=[of and of.raw for of in signed],
+            last_valid_block_heights=[of and of.last_valid_block_height for of in signed],
+            dexes=[of.dex for of in transitions],
+            quoted_outs=[of.quoted_out for of in transitions],
+            minimum_outs=[of.minimum_out for of in transitions],
+            amounts_out=[of.amount_out for of in transitions],
+            tx_hashes=[of.tx_hash for of in transitions],
+            errors=[of.error for of in transitions],
+            codes=[of.code for of in transitions],
+        )
         events = {(str(row["order_id"]), row["fence"]): _event(row) for row in rows}
         return [events.get((transition.order_id, transition.fence)) for transition in transitions]
-
-    async def _keep_all(self, items: Sequence[tuple[Claim, SignedTransaction]]) -> list[bool]:
-        given = [
-            {
-                "id": claim.order.id,
-                "fence": claim.fence,
-                "signature": transaction.signature,
-                "transaction": base64.b64encode(transaction.raw).decode(),
-                "last_valid_block_height": transaction.last_valid_block_height,
-            }
-            for claim, transaction in items
-        ]
-        rows = await self._database.run("keep_transactions", given)
-        kept = {(str(row["order_id"]), row["fence"]) for row in rows}
-        return [(claim.order.id, claim.fence) in kept for claim, _ in items]
 
     async def _events_all(self, items: Sequence[tuple[str, int]]) -> list[list[Event]]:
         least: dict[str, int] = {}
         for order_id, after in items:
             least[order_id] = min(after, least.get(order_id, after))
-        given = [{"order_id": order_id, "after": after} for order_id, after in least.items()]
+        rows = await self._database.run("read_events", ids=list(least), afters=list(least.values()))
         events: defaultdict[str, list[Event]] = defaultdict(list)
-        for row in await self._database.run("read_events", given):
+        for row in rows:
             events[str(row["order_id"])].append(_event(row))
         return [[event for event in events[order_id] if event.seq > after] for order_id, after in items]
 
     async def _orders_all(self, order_ids: Sequence[str]) -> list[Order | None]:
-        rows = await self._database.run("read_orders", [{"id": order_id} for order_id in set(order_ids)])
+        rows = await self._database.run("read_orders", ids=_once(order_ids))
         orders = {str(row["id"]): _order(row) for row in rows}
         return [orders.get(order_id) for order_id in order_ids]
+
+
+def _once(given: Iterable[Given]) -> list[Given]:
+    return list(dict.fromkeys(given))
 
 
 def fingerprint(terms: Terms) -> str:

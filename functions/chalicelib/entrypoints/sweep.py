@@ -10,7 +10,9 @@ log = logging.getLogger(__name__)
 
 
 def sweep() -> int:
-    """Queue again what is overdue; how many orders that were."""
+    """Queue again what cannot be in the queue; how many orders that were."""
     swept = runtime.run(runtime.current().sweep.run())
-    log.log(logging.WARNING if swept else logging.INFO, "%d overdue orders were queued again", swept)
-    return swept
+    counts = ", ".join(f"{reason} {count}" for reason, count in sorted(swept.items()))
+    level = logging.WARNING if swept else logging.INFO
+    log.log(level, "%d orders were queued again%s", swept.total(), f": {counts}" if counts else "")
+    return swept.total()

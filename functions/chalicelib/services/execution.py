@@ -1,8 +1,8 @@
-"""One attempt at one order: claim → quote both venues → route → build → sign, keep, send → confirm.
+"""One attempt at one order: claim → quote both venues → route → build → sign → keep → send → confirm.
 
-Each step is stored, then published. The transaction is kept before it is sent, so whoever comes after a lost
-worker asks the chain about it first, sends the same bytes again while they can land, and signs anew only once
-they can't: one order, one landed swap.
+Each step is stored, then published. The transaction is kept with the step to `building`, before it is sent,
+so whoever comes after a lost worker asks the chain about it first, sends the same bytes again while they
+can land, and signs anew only once they can't: one order, one landed swap.
 """
 
 from __future__ import annotations
@@ -140,6 +140,12 @@ class Execution:
             "minimumOut": terms.token_out.text(minimum_out),
             "priceImpactBps": quote.price_impact_bps,
         }
+        swap = await self._venues[quote.venue].build(quote, minimum_out)
+        try:
+            blockhash, last_valid = await self._chain.latest_blockhash()
+        except (OSError, TimeoutError) as error:
+            raise ChainUnavailable from error
+        transaction = self._signer.sign(swap, order.id, blockhash, last_valid)
         await self._record(
             Transition(
                 order.id,
@@ -149,15 +155,9 @@ class Execution:
                 dex=quote.venue,
                 quoted_out=quote.amount_out,
                 minimum_out=minimum_out,
+                transaction=transaction,
             )
         )
-        swap = await self._venues[quote.venue].build(quote, minimum_out)
-        try:
-            blockhash, last_valid = await self._chain.latest_blockhash()
-        except (OSError, TimeoutError) as error:
-            raise ChainUnavailable from error
-        transaction = self._signer.sign(swap, order.id, blockhash, last_valid)
-        await self._store.keep_transaction(claim, transaction)
         sent = await self._send(transaction)
         await self._settle(claim, transaction, Status.BUILDING, sent=sent, dex=quote.venue)
 

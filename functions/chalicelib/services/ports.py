@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from ..domain.lifecycle import Status
@@ -38,6 +39,7 @@ class Transition:
     """One step of an order: its new status, what the event tells, and what the order's row keeps of it.
 
     `retry_in_ms` gives the order back (to `pending`, as the next attempt) and says when it is due.
+    `transaction` is kept in the same step: what is about to be sent.
     """
 
     order_id: str
@@ -52,6 +54,24 @@ class Transition:
     tx_hash: str | None = None
     error: str | None = None
     code: str | None = None
+    transaction: SignedTransaction | None = None
+
+
+class Reason(StrEnum):
+    """Why an overdue order cannot be in the queue."""
+
+    UNACKNOWLEDGED = "never acknowledged"
+    WORKER_GONE = "worker gone"
+    OVERTAKEN = "overtaken"
+    QUEUE_EMPTY = "queue empty"
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """An order that is to be queued again."""
+
+    order_id: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +114,6 @@ class Store(Protocol):
     async def record(self, transition: Transition) -> Event:
         """Move the order and append the event, in one transaction. Raises ClaimLost."""
 
-    async def keep_transaction(self, claim: Claim, transaction: SignedTransaction) -> None:
-        """Remember what is about to be sent. Raises ClaimLost."""
-
     async def release(self, claim: Claim, due_in_ms: int) -> None:
         """Give an undecided order back, to be looked at again in `due_in_ms`. Raises ClaimLost."""
 
@@ -114,8 +131,19 @@ class Store(Protocol):
     async def last_seqs(self, order_ids: Collection[str]) -> dict[str, int]:
         """How many events each of these orders has."""
 
-    async def take_overdue(self, limit: int) -> list[str]:
-        """Orders that rest longer than they should with nobody at work; each is given out once a while."""
+    async def acknowledge(self, order_ids: Collection[str]) -> None:
+        """Remember that the queue has these orders' messages."""
+
+    async def any_queued_overdue(self) -> bool:
+        """Whether an order that should wait in the queue has been due for longer than `sweep_after_ms`."""
+
+    async def take_overdue(self, limit: int, *, queue_is_empty: bool) -> list[Overdue]:
+        """Orders that have been due for `sweep_after_ms` and cannot be in the queue, to be queued again.
+
+        Never acknowledged; or their worker is gone; or acknowledged, and `queue_is_empty` was seen after they
+        were due, or much later orders have been claimed. Up to `limit` with an acknowledged message and as
+        many without; each is given out once, and again only after `sweep_after_ms`.
+        """
 
     async def check(self) -> None:
         """Return if the store answers."""
@@ -129,6 +157,9 @@ class Queue(Protocol):
 
     async def retry_in(self, receipt: str, delay_ms: int) -> None:
         """Have the message delivered again in `delay_ms`."""
+
+    async def is_empty(self) -> bool:
+        """Whether no message waits, is being worked on, or is delayed."""
 
     async def check(self) -> None:
         """Return if the queue answers."""

@@ -117,6 +117,8 @@ class Redrive:
         event = await self._store.redrive(order_id) if is_new else None
         if event is not None:
             await self._queue.send(order_id)
+            with suppress(TemporarilyUnavailable):  # then the sweep queues it once more, unless it is claimed
+                await self._store.acknowledge([order_id])
             await self._events.publish(event)
             tally.redriven.append(order_id)
             return True

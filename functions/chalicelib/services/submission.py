@@ -3,6 +3,9 @@
 A key makes it safe to submit again: the second submit gets the first one's order. When the queue is away the
 order is withdrawn before the client is told to try again; if that can't be done, or comes too late because a
 second submit was given the order meanwhile, the sweep will queue it.
+
+That the queue has acknowledged the order is noted in the background, for the sweep: the client does not wait
+for it. A process that may stand still after its answer awaits `settled()` first.
 """
 
 from __future__ import annotations
@@ -41,6 +44,7 @@ class Submission:
         self._queue = queue
         self._events = events
         self._new_id = new_id
+        self._acknowledging: set[asyncio.Task[None]] = set()
 
     async def submit(self, terms: Terms, *, client: str = "", key: str | None = None) -> Submitted:
         """Take the order. Raises IdempotencyConflict, LimitReached, TemporarilyUnavailable."""
@@ -50,6 +54,10 @@ class Submission:
         await asyncio.gather(self._enqueue(created.order_id), self._events.publish(created))
         return Submitted(created.order_id, created.status, replayed=False)
 
+    async def settled(self) -> None:
+        """Wait until the acknowledgements that are under way are noted, or have failed."""
+        await asyncio.gather(*self._acknowledging)
+
     async def _enqueue(self, order_id: str) -> None:
         try:
             await self._queue.send(order_id)
@@ -57,3 +65,13 @@ class Submission:
             if await self._store.withdraw(order_id):
                 raise
             log.warning("order %s is known to a worker or to another submit, and stays", order_id)
+            return
+        task = asyncio.create_task(self._acknowledge(order_id))
+        self._acknowledging.add(task)
+        task.add_done_callback(self._acknowledging.discard)
+
+    async def _acknowledge(self, order_id: str) -> None:
+        try:
+            await self._store.acknowledge([order_id])
+        except TemporarilyUnavailable:  # then the sweep queues it once more, unless it is claimed before
+            log.warning("order %s is queued, which could not be noted", order_id)

@@ -1,23 +1,29 @@
--- The engine's statements. Each takes its rows as one JSON array, so it serves one order or a hundred alike. Those
--- that change many orders lock them by id first, so that no two of them ever wait for each other.
+-- The engine's statements. Each takes its rows as typed arrays, one for each column, so it serves one order or a
+-- hundred alike, and looks each row up by an index whatever the statistics say. Where ids are given, the status is
+-- looked at only once the rows are locked: beside the ids, it would let an index of a whole status be walked instead.
+--
+-- Those that change many orders lock them by id first, so that no two of them ever wait for each other; then, in the
+-- order of their clients, the counts of `outstanding_orders`, which are kept by whatever creates, ends, redrives or
+-- withdraws an order.
 
 -- name: create_orders
 -- Gives back the orders it created. The others were too many for their client, or came under a key that is taken.
 WITH given AS (
-    SELECT *, row_number() OVER (PARTITION BY client) AS nth FROM json_to_recordset(%(rows)s::json) AS item (
-        id uuid, token_in text, token_out text, amount_in numeric, slippage_bps integer, detail json, client text,
-        client_order_id text, key text, fingerprint text
-    )
+    SELECT *, row_number() OVER (PARTITION BY client) AS nth FROM unnest(
+        %(ids)s::uuid[], %(tokens_in)s::text[], %(tokens_out)s::text[], %(amounts_in)s::numeric[],
+        %(slippages_bps)s::integer[], %(details)s::text[], %(clients)s::text[], %(keys)s::text[],
+        %(fingerprints)s::text[]
+    ) AS item (id, token_in, token_out, amount_in, slippage_bps, detail, client, key, fingerprint)
 ), busy AS (
-    SELECT client, count(*) AS outstanding FROM orders
-    WHERE client IN (SELECT client FROM given) AND status NOT IN ('confirmed', 'failed')
+    SELECT client, sum(orders) AS outstanding FROM outstanding_orders
+    WHERE client = ANY (%(clients)s::text[])
     GROUP BY client
 ), admitted AS (
     SELECT given.* FROM given LEFT JOIN busy USING (client)
-    WHERE coalesce(outstanding, 0) + nth <= %(max_outstanding)s
+    WHERE coalesce(outstanding, 0) + nth <= %(max_outstanding)s::bigint
 ), keyed AS (
     INSERT INTO idempotency_keys (key, order_id, fingerprint, expires_at)
-    SELECT DISTINCT ON (key) key, id, fingerprint, clock_timestamp() + %(key_ttl_s)s * interval '1 s'
+    SELECT DISTINCT ON (key) key, id, fingerprint, clock_timestamp() + %(key_ttl_s)s::bigint * interval '1 s'
     FROM admitted WHERE key IS NOT NULL ORDER BY key
     ON CONFLICT (key) DO UPDATE SET
         order_id = excluded.order_id, fingerprint = excluded.fingerprint, expires_at = excluded.expires_at,
@@ -26,84 +32,107 @@ WITH given AS (
     RETURNING order_id
 ), created AS (
     INSERT INTO orders (id, token_in, token_out, amount_in, slippage_bps, client, client_order_id)
-    SELECT id, token_in, token_out, amount_in, slippage_bps, client, client_order_id
+    SELECT id, token_in, token_out, amount_in, slippage_bps, client, key
     FROM admitted WHERE key IS NULL OR id IN (SELECT order_id FROM keyed)
-    RETURNING id, seq, status, attempt, created_at
+    RETURNING id, seq, status, attempt, created_at, client
+), counted AS (
+    INSERT INTO outstanding_orders AS known (client, stripe, orders)
+    SELECT client, mod(pg_backend_pid(), 16), count(*) FROM created GROUP BY client ORDER BY client
+    ON CONFLICT (client, stripe) DO UPDATE SET orders = known.orders + excluded.orders
 )
 INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
-SELECT created.id, seq, status, attempt, created_at, detail FROM created JOIN given USING (id)
+SELECT created.id, seq, status, attempt, created_at, detail::json FROM created JOIN given USING (id)
 RETURNING *;
 
 -- name: find_keys
 -- Who asks tells a client of the order, so from then on it can't be withdrawn.
 UPDATE idempotency_keys SET replayed = true
-FROM json_to_recordset(%(rows)s::json) AS given (key text), orders
-WHERE idempotency_keys.key = given.key AND orders.id = order_id AND expires_at >= clock_timestamp()
-RETURNING idempotency_keys.key, fingerprint, orders.*;
+FROM orders
+WHERE key = ANY (%(keys)s::text[]) AND expires_at >= clock_timestamp() AND orders.id = order_id
+RETURNING key, fingerprint, orders.*;
 
 -- name: forget_expired_keys
 -- And the withdrawn orders of which no message can be left: no queue keeps one longer than a fortnight.
 WITH forgotten AS (
-    DELETE FROM withdrawn_orders WHERE withdrawn_at < clock_timestamp() - interval '14 days'
+    DELETE FROM withdrawn_orders WHERE order_id = ANY (ARRAY (
+        SELECT order_id FROM withdrawn_orders WHERE withdrawn_at < now() - interval '14 days'
+        LIMIT 10000 FOR UPDATE SKIP LOCKED
+    ))
 )
-DELETE FROM idempotency_keys WHERE key IN (
-    SELECT key FROM idempotency_keys WHERE expires_at < clock_timestamp() LIMIT 10000 FOR UPDATE SKIP LOCKED
-);
+DELETE FROM idempotency_keys WHERE key = ANY (ARRAY (
+    SELECT key FROM idempotency_keys WHERE expires_at < now() LIMIT 10000 FOR UPDATE SKIP LOCKED
+));
 
 -- name: withdraw_orders
 -- Only what no worker has seen, nor another submit under its key.
-WITH given AS (
-    SELECT * FROM json_to_recordset(%(rows)s::json) AS item (id uuid)
-), keyed AS (
-    SELECT order_id, replayed FROM idempotency_keys JOIN given ON order_id = id FOR UPDATE OF idempotency_keys
+WITH keyed AS (
+    SELECT order_id, replayed FROM idempotency_keys WHERE order_id = ANY (%(ids)s::uuid[])
+    ORDER BY order_id FOR UPDATE
+), given AS (
+    SELECT id, client, status, fence FROM orders WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
 ), unseen AS (
-    SELECT id FROM orders JOIN given USING (id)
+    SELECT id, client FROM given
     WHERE status = 'pending' AND fence = 0 AND id NOT IN (SELECT order_id FROM keyed WHERE replayed)
-    FOR UPDATE OF orders
 ), untold AS (
-    DELETE FROM order_events WHERE order_id IN (SELECT id FROM unseen)
+    DELETE FROM order_events USING unseen WHERE order_id = unseen.id
 ), remembered AS (
     INSERT INTO withdrawn_orders (order_id) SELECT id FROM unseen
+), counted AS (
+    INSERT INTO outstanding_orders AS known (client, stripe, orders)
+    SELECT client, mod(pg_backend_pid(), 16), -count(*) FROM unseen GROUP BY client ORDER BY client
+    ON CONFLICT (client, stripe) DO UPDATE SET orders = known.orders + excluded.orders
 )
-DELETE FROM orders WHERE id IN (SELECT id FROM unseen) RETURNING id;
+DELETE FROM orders USING unseen WHERE orders.id = unseen.id RETURNING orders.id;
 
 -- name: find_withdrawn
-SELECT order_id FROM withdrawn_orders JOIN json_to_recordset(%(rows)s::json) AS given (order_id uuid) USING (order_id);
+SELECT order_id FROM withdrawn_orders WHERE order_id = ANY (%(ids)s::uuid[]);
 
 -- name: redrive_orders
 -- The one way out of `failed`: an operator gives the order a new set of attempts.
 WITH given AS (
-    SELECT orders.id FROM orders JOIN json_to_recordset(%(rows)s::json) AS item (id uuid) USING (id)
-    ORDER BY id FOR UPDATE OF orders
+    SELECT id, status FROM orders WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
 ), moved AS (
     UPDATE orders SET
         status = 'pending', attempt = 1, seq = orders.seq + 1, updated_at = clock_timestamp(),
-        due_at = clock_timestamp(), redrives = orders.redrives + 1, error = NULL, code = NULL,
+        due_at = clock_timestamp(), queued_at = NULL, redrives = orders.redrives + 1, error = NULL, code = NULL,
         signature = NULL, transaction = NULL, last_valid_block_height = NULL
     FROM given
-    WHERE orders.id = given.id AND orders.status = 'failed'
+    WHERE orders.id = given.id AND given.status = 'failed'
     RETURNING orders.id AS order_id, orders.seq, orders.status, orders.attempt, orders.updated_at AS at,
-        json_build_object('redriven', orders.redrives) AS detail
+        json_build_object('redriven', orders.redrives) AS detail, orders.client
 ), told AS (
-    INSERT INTO order_events (order_id, seq, status, attempt, at, detail) SELECT * FROM moved
+    INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
+    SELECT order_id, seq, status, attempt, at, detail FROM moved
+), counted AS (
+    INSERT INTO outstanding_orders AS known (client, stripe, orders)
+    SELECT client, mod(pg_backend_pid(), 16), count(*) FROM moved GROUP BY client ORDER BY client
+    ON CONFLICT (client, stripe) DO UPDATE SET orders = known.orders + excluded.orders
 )
 SELECT * FROM moved;
+
+-- name: acknowledge_orders
+-- The queue has their messages. What has been claimed meanwhile says so itself, and is left alone.
+WITH given AS (
+    SELECT id FROM orders WHERE id = ANY (%(ids)s::uuid[]) AND queued_at IS NULL ORDER BY id FOR UPDATE
+)
+UPDATE orders SET queued_at = clock_timestamp()
+FROM given WHERE orders.id = given.id AND orders.queued_at IS NULL;
 
 -- name: claim_orders
 -- Nobody may hold the order, and it must be alive. A pending one moves on to routing; one that a lost worker left
 -- further on stays where it is, and the claim says so (`resumed`). Orders that can't be had come back as they are.
-WITH given AS (
-    SELECT * FROM json_to_recordset(%(rows)s::json) AS item (id uuid, lease_ms integer)
-), found AS (
-    SELECT orders.id, orders AS was, lease_ms FROM orders JOIN given USING (id) ORDER BY id FOR UPDATE OF orders
+-- Whoever claims has the order's message, so it was queued.
+WITH found AS (
+    SELECT id, orders AS was FROM orders WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
 ), claimed AS (
     UPDATE orders SET
         status = CASE orders.status WHEN 'pending' THEN 'routing' ELSE orders.status END,
         seq = orders.seq + (orders.status = 'pending')::integer,
         updated_at = clock_timestamp(),
         fence = orders.fence + 1,
-        lease_until = clock_timestamp() + lease_ms * interval '1 ms',
-        due_at = clock_timestamp() + lease_ms * interval '1 ms'
+        lease_until = clock_timestamp() + %(lease_ms)s::bigint * interval '1 ms',
+        due_at = clock_timestamp() + %(lease_ms)s::bigint * interval '1 ms',
+        queued_at = coalesce(orders.queued_at, clock_timestamp())
     FROM found
     WHERE orders.id = found.id
       AND orders.status NOT IN ('confirmed', 'failed')
@@ -119,13 +148,20 @@ SELECT (was).*, false, false, (1000 * extract(epoch FROM (was).lease_until - clo
 FROM found WHERE id NOT IN (SELECT id FROM claimed);
 
 -- name: record_transitions
--- A transition counts only for the last claim's holder and from the statuses that the lifecycle allows.
+-- A transition counts only for the last claim's holder and from the statuses that the lifecycle allows (`sources`,
+-- each an array as text). What was signed comes with the transition to `building`; a retry forgets it.
 WITH given AS (
-    SELECT item.* FROM orders JOIN json_to_recordset(%(rows)s::json) AS item (
-        id uuid, fence bigint, status order_status, sources order_status[], lease_ms integer, retry_in_ms integer,
-        detail json, dex text, quoted_out numeric, minimum_out numeric, amount_out numeric, tx_hash text,
-        error text, code text
-    ) USING (id)
+    SELECT item.* FROM unnest(
+        %(ids)s::uuid[], %(fences)s::bigint[], %(statuses)s::order_status[], %(sources)s::text[],
+        %(leases_ms)s::bigint[], %(retries_in_ms)s::bigint[], %(details)s::text[], %(signatures)s::text[],
+        %(transactions)s::bytea[], %(last_valid_block_heights)s::bigint[], %(dexes)s::text[],
+        %(quoted_outs)s::numeric[], %(minimum_outs)s::numeric[], %(amounts_out)s::numeric[],
+        %(tx_hashes)s::text[], %(errors)s::text[], %(codes)s::text[]
+    ) AS item (
+        id, fence, status, sources, lease_ms, retry_in_ms, detail, signature, transaction, last_valid_block_height,
+        dex, quoted_out, minimum_out, amount_out, tx_hash, error, code
+    )
+    JOIN orders USING (id)
     ORDER BY id FOR UPDATE OF orders
 ), moved AS (
     UPDATE orders SET
@@ -135,9 +171,12 @@ WITH given AS (
         updated_at = clock_timestamp(),
         lease_until = CASE WHEN given.lease_ms > 0 THEN clock_timestamp() + given.lease_ms * interval '1 ms' END,
         due_at = clock_timestamp() + coalesce(given.retry_in_ms, given.lease_ms) * interval '1 ms',
-        signature = CASE WHEN given.retry_in_ms IS NULL THEN orders.signature END,
-        transaction = CASE WHEN given.retry_in_ms IS NULL THEN orders.transaction END,
-        last_valid_block_height = CASE WHEN given.retry_in_ms IS NULL THEN orders.last_valid_block_height END,
+        signature = CASE WHEN given.retry_in_ms IS NULL
+            THEN coalesce(given.signature, orders.signature) END,
+        transaction = CASE WHEN given.retry_in_ms IS NULL
+            THEN coalesce(given.transaction, orders.transaction) END,
+        last_valid_block_height = CASE WHEN given.retry_in_ms IS NULL
+            THEN coalesce(given.last_valid_block_height, orders.last_valid_block_height) END,
         dex = coalesce(given.dex, orders.dex),
         quoted_out = coalesce(given.quoted_out, orders.quoted_out),
         minimum_out = coalesce(given.minimum_out, orders.minimum_out),
@@ -146,72 +185,97 @@ WITH given AS (
         error = given.error,
         code = given.code
     FROM given
-    WHERE orders.id = given.id AND orders.fence = given.fence AND orders.status = ANY (given.sources)
+    WHERE orders.id = given.id AND orders.fence = given.fence
+      AND orders.status = ANY (given.sources::order_status[])
     RETURNING orders.id AS order_id, orders.seq, orders.status, orders.attempt, orders.updated_at AS at,
-        given.detail, orders.fence
+        given.detail::json AS detail, orders.fence, orders.client
 ), told AS (
     INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
     SELECT order_id, seq, status, attempt, at, detail FROM moved
+), counted AS (
+    INSERT INTO outstanding_orders AS known (client, stripe, orders)
+    SELECT client, mod(pg_backend_pid(), 16), -count(*) FROM moved
+    WHERE status IN ('confirmed', 'failed') GROUP BY client ORDER BY client
+    ON CONFLICT (client, stripe) DO UPDATE SET orders = known.orders + excluded.orders
 )
 SELECT * FROM moved;
 
--- name: keep_transactions
-WITH given AS (
-    SELECT item.* FROM orders JOIN json_to_recordset(%(rows)s::json)
-        AS item (id uuid, fence bigint, signature text, transaction text, last_valid_block_height bigint) USING (id)
-    ORDER BY id FOR UPDATE OF orders
-)
-UPDATE orders SET
-    signature = given.signature,
-    transaction = decode(given.transaction, 'base64'),
-    last_valid_block_height = given.last_valid_block_height
-FROM given
-WHERE orders.id = given.id AND orders.fence = given.fence AND orders.status NOT IN ('confirmed', 'failed')
-RETURNING orders.id AS order_id, orders.fence;
-
 -- name: release_orders
-WITH given AS (
-    SELECT * FROM json_to_recordset(%(rows)s::json) AS item (id uuid, fence bigint, due_in_ms integer)
-)
 UPDATE orders SET lease_until = NULL, due_at = clock_timestamp() + given.due_in_ms * interval '1 ms'
-FROM given
+FROM unnest(%(ids)s::uuid[], %(fences)s::bigint[], %(due_in_ms)s::bigint[]) AS given (id, fence, due_in_ms)
 WHERE orders.id = given.id AND orders.fence = given.fence AND orders.status NOT IN ('confirmed', 'failed')
 RETURNING orders.id AS order_id, orders.fence;
 
 -- name: read_orders
-SELECT orders.* FROM orders
-JOIN json_to_recordset(%(rows)s::json) AS given (id uuid) USING (id);
+SELECT * FROM orders WHERE id = ANY (%(ids)s::uuid[]);
 
 -- name: newest_orders
-SELECT * FROM orders
-WHERE (%(status)s::order_status IS NULL OR status = %(status)s::order_status)
-  AND (%(at)s::timestamptz IS NULL OR (created_at, id) < (%(at)s::timestamptz, %(id)s::uuid))
+-- The newest of each status, merged: so one index serves the lists with and without a status. Without a cursor,
+-- it is infinity and the highest id.
+SELECT page.* FROM unnest(%(statuses)s::order_status[]) AS asked (status)
+CROSS JOIN LATERAL (
+    SELECT * FROM orders
+    WHERE orders.status = asked.status AND (created_at, id) < (%(at)s::timestamptz, %(id)s::uuid)
+    ORDER BY created_at DESC, id DESC
+    LIMIT %(limit)s::bigint
+) AS page
 ORDER BY created_at DESC, id DESC
-LIMIT %(limit)s;
+LIMIT %(limit)s::bigint;
 
 -- name: read_events
-SELECT order_events.* FROM order_events
-JOIN json_to_recordset(%(rows)s::json) AS given (order_id uuid, after integer) USING (order_id)
-WHERE order_events.seq > given.after
-ORDER BY order_id, seq;
+SELECT event.* FROM unnest(%(ids)s::uuid[], %(afters)s::bigint[]) AS given (order_id, after)
+CROSS JOIN LATERAL (
+    SELECT * FROM order_events WHERE order_events.order_id = given.order_id AND seq > given.after ORDER BY seq
+) AS event;
 
 -- name: last_seqs
-SELECT id, seq FROM orders
-JOIN json_to_recordset(%(rows)s::json) AS given (id uuid) USING (id);
+SELECT id, seq FROM orders WHERE id = ANY (%(ids)s::uuid[]);
+
+-- name: any_queued_overdue
+-- Whether an order that should be in the queue has been due for long: then it is worth asking the queue.
+SELECT true AS found FROM orders
+WHERE status NOT IN ('confirmed', 'failed') AND queued_at IS NOT NULL
+  AND (status = 'pending' OR queued_at >= due_at)
+  AND due_at < now() - %(after_ms)s::bigint * interval '1 ms'
+LIMIT 1;
 
 -- name: take_overdue
--- Committed and never queued, or left by a lost worker, or due again and not delivered. Due anew after `after_ms`,
--- so that two sweeps at once, or the next one, don't give the same order out again.
-UPDATE orders SET due_at = clock_timestamp() + %(after_ms)s * interval '1 ms'
-WHERE id IN (
-    SELECT id FROM orders
+-- Orders that have been due for `after_ms` and cannot be in the queue, up to `limit` of each kind:
+--   unqueued  never acknowledged, or its worker is gone;
+--   queued    acknowledged, but the queue was seen empty, or it was overtaken: an order created `after_ms` or more
+--             after this one was due has been claimed already. The queue is first in first out within seconds, so
+--             what later orders overtook is not in it, however long the backlog. The newest order that was claimed
+--             is the newest that is not pending: one look-up for each status.
+-- Due again from now on, which is its new place in the queue, and to be acknowledged anew: neither the next sweep nor
+-- one at the same time gives it out again. One whose worker is gone is held by nobody now.
+WITH newest AS (
+    SELECT max(created_at) AS claimed
+    FROM unnest('{routing,building,submitted,confirmed,failed}'::order_status[]) AS taken (status)
+    CROSS JOIN LATERAL (
+        SELECT created_at FROM orders WHERE orders.status = taken.status ORDER BY created_at DESC LIMIT 1
+    ) AS last
+), unqueued AS (
+    SELECT id, CASE status WHEN 'pending' THEN 'never acknowledged' ELSE 'worker gone' END AS reason
+    FROM orders
     WHERE status NOT IN ('confirmed', 'failed')
-      AND due_at < clock_timestamp() - %(after_ms)s * interval '1 ms'
-    ORDER BY due_at
-    LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
+      AND (queued_at IS NULL OR (status <> 'pending' AND queued_at < due_at))
+      AND due_at < now() - %(after_ms)s::bigint * interval '1 ms'
+    ORDER BY due_at LIMIT %(limit)s::bigint FOR UPDATE SKIP LOCKED
+), queued AS (
+    SELECT id, CASE WHEN %(queue_is_empty)s::boolean THEN 'queue empty' ELSE 'overtaken' END AS reason
+    FROM orders
+    WHERE status NOT IN ('confirmed', 'failed') AND queued_at IS NOT NULL
+      AND (status = 'pending' OR queued_at >= due_at)
+      AND due_at < (
+          SELECT CASE WHEN %(queue_is_empty)s::boolean THEN now() ELSE claimed END FROM newest
+      ) - %(after_ms)s::bigint * interval '1 ms'
+    ORDER BY due_at LIMIT %(limit)s::bigint FOR UPDATE SKIP LOCKED
+), overdue AS (
+    SELECT * FROM unqueued UNION ALL SELECT * FROM queued
 )
-RETURNING id;
+UPDATE orders SET due_at = clock_timestamp(), queued_at = NULL, lease_until = NULL
+FROM overdue WHERE orders.id = overdue.id
+RETURNING orders.id, reason;
 
 -- name: ping
 SELECT 1 AS answer;

@@ -1,19 +1,24 @@
 -- The simulated chain's statements; see venues/chain.py and venues/faults.py.
 
 -- name: store_transactions
--- Rows: the columns of sim.transactions, with lands_ms (unix) for lands_at, and expires_ms. A signature that is
--- to land already stays as it is; one that was dropped gets another chance. What reaches this statement after
--- its expiry (its sender stood still for a minute) is left out: by then it has been declared dead.
+-- The columns of sim.transactions, with lands_ms (unix) for lands_at, and expires_ms. A signature that is to land
+-- already stays as it is; one that was dropped gets another chance. What reaches this statement after its expiry
+-- (its sender stood still for a minute) is left out: by then it has been declared dead.
 INSERT INTO sim.transactions AS known
     (signature, memo, venue, token_in, token_out, amount_in, minimum_out, last_valid_block_height,
      lands_at, slot, amount_out, error_code)
 SELECT DISTINCT ON (signature)
     signature, memo, venue, token_in, token_out, amount_in, minimum_out, last_valid_block_height,
     to_timestamp(lands_ms / 1000.0), slot, amount_out, error_code
-FROM jsonb_to_recordset(%(rows)s::jsonb) AS sent (
-    signature text, memo text, venue text, token_in text, token_out text, amount_in bigint,
-    minimum_out bigint, last_valid_block_height bigint, expires_ms bigint, lands_ms bigint, slot bigint,
-    amount_out bigint, error_code text)
+FROM unnest(
+    %(signature)s::text[], %(memo)s::text[], %(venue)s::text[], %(token_in)s::text[], %(token_out)s::text[],
+    %(amount_in)s::bigint[], %(minimum_out)s::bigint[], %(last_valid_block_height)s::bigint[],
+    %(expires_ms)s::bigint[], %(lands_ms)s::bigint[], %(slot)s::bigint[], %(amount_out)s::bigint[],
+    %(error_code)s::text[]
+) AS sent (
+    signature, memo, venue, token_in, token_out, amount_in, minimum_out, last_valid_block_height, expires_ms,
+    lands_ms, slot, amount_out, error_code
+)
 WHERE clock_timestamp() < to_timestamp(expires_ms / 1000.0)
 ORDER BY signature, lands_ms
 ON CONFLICT (signature) DO UPDATE
@@ -24,18 +29,17 @@ SET lands_at = excluded.lands_at,
 WHERE known.lands_at IS NULL;
 
 -- name: landed_transactions
--- Rows: {signature}. now_ms (unix): only what has landed by then.
-SELECT known.signature, known.slot, known.amount_out, known.error_code
-FROM jsonb_to_recordset(%(rows)s::jsonb) AS asked (signature text)
-JOIN sim.transactions AS known ON known.signature = asked.signature
-WHERE known.lands_at <= to_timestamp(%(now_ms)s::bigint / 1000.0);
+-- now_ms (unix): only what has landed by then.
+SELECT signature, slot, amount_out, error_code
+FROM sim.transactions
+WHERE signature = ANY (%(signature)s::text[]) AND lands_at <= to_timestamp(%(now_ms)s::bigint / 1000.0);
 
 -- name: count_fault
--- Rows: {rule, subject, occasion}. A subject that was left alone for five minutes starts again, so that what
--- was tried with a fault yesterday can be tried again today.
+-- A subject that was left alone for five minutes starts again, so that what was tried with a fault yesterday can be
+-- tried again today.
 INSERT INTO sim.faults AS known (rule, subject, occasion, met, met_at)
 SELECT rule, subject, occasion, 1, now()
-FROM jsonb_to_recordset(%(rows)s::jsonb) AS asked (rule text, subject text, occasion text)
+FROM unnest(%(rule)s::text[], %(subject)s::text[], %(occasion)s::text[]) AS asked (rule, subject, occasion)
 ON CONFLICT (rule, subject) DO UPDATE
 SET met = CASE
         WHEN known.met_at < now() - interval '5 minutes' THEN 1

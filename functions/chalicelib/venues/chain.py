@@ -37,6 +37,22 @@ _PROGRAM_ERRORS: dict[str, type[AttemptFailed]] = {
 
 Row = dict[str, Any]
 
+COLUMNS = (
+    "signature",
+    "memo",
+    "venue",
+    "token_in",
+    "token_out",
+    "amount_in",
+    "minimum_out",
+    "last_valid_block_height",
+    "expires_ms",
+    "lands_ms",
+    "slot",
+    "amount_out",
+    "error_code",
+)
+
 
 class SimulatedChain(Chain):
     """Settles on `dexes`; `latency` scales the time a transaction needs to land, 0 lets it land at once."""
@@ -129,12 +145,14 @@ class SimulatedChain(Chain):
         return int(self._clock() * 1000)
 
     async def _store_all(self, rows: Sequence[Row]) -> Sequence[None]:
-        await self._database.run("store_transactions", rows)
+        columns = {column: [row.get(column) for row in rows] for column in COLUMNS}
+        await self._database.run("store_transactions", **columns)
         return [None] * len(rows)
 
     async def _status_of_all(self, signatures: Sequence[str]) -> Sequence[TransactionStatus]:
-        asked = [{"signature": signature} for signature in signatures]
-        rows = await self._database.run("landed_transactions", asked, now_ms=self._now_ms())
+        rows = await self._database.run(
+            "landed_transactions", signature=list(signatures), now_ms=self._now_ms()
+        )
         landed = {row["signature"]: _status(row) for row in rows}
         return [landed.get(signature) for signature in signatures]
 

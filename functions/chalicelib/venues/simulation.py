@@ -61,6 +61,5 @@ class Simulation(World):
         return Wallet(self._config.sim_seed)
 
     async def _count(self, rule: str, subject: str, occasion: str | None) -> int:
-        met = {"rule": rule, "subject": subject, "occasion": occasion}
-        rows = await self._database.run("count_fault", [met])
+        rows = await self._database.run("count_fault", rule=[rule], subject=[subject], occasion=[occasion])
         return int(rows[0]["met"])

@@ -12,7 +12,7 @@ from tests.integration.store.shop import MemoryShop, PostgresShop, Shop
 @pytest.fixture
 async def postgres(database_url: str) -> AsyncIterator[PostgresShop]:
     shop = PostgresShop(database_url)
-    await shop.execute("TRUNCATE orders, order_events, idempotency_keys")
+    await shop.execute("TRUNCATE orders, order_events, idempotency_keys, outstanding_orders")
     yield shop
     await shop.database.close()
 

@@ -13,7 +13,7 @@ from chalicelib.adapters.store import PostgresStore, StoreSettings
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Event, Terms
 from chalicelib.domain.tokens import find_token
-from chalicelib.services.ports import Claim, NewOrder, Store, Transition
+from chalicelib.services.ports import Claim, NewOrder, Reason, Store, Transition
 from chalicelib.venues.venue import SignedTransaction
 
 from tests.fakes import MemoryStore
@@ -54,6 +54,19 @@ class Shop:
     async def end(self, order_id: str, status: Status = Status.FAILED) -> None:
         await self.move(await self.claim(order_id), status)
 
+    async def take_overdue(self, limit: int = 10_000, *, empty: bool = False) -> dict[str, Reason]:
+        """What a sweep is given, and why; `empty`: it has seen the queue so."""
+        taken = await self.store.take_overdue(limit, queue_is_empty=empty)
+        found = {order.order_id: order.reason for order in taken}
+        assert len(found) == len(taken), "an order is given out twice"
+        return found
+
+    async def queued(self) -> str:
+        """A new order whose message the queue has acknowledged."""
+        order_id = await self.new()
+        await self.store.acknowledge([order_id])
+        return order_id
+
     async def steps(self, order_id: str) -> list[tuple[int, str, int]]:
         return [(event.seq, event.status.value, event.attempt) for event in await self.store.events(order_id)]
 
@@ -82,7 +95,8 @@ class PostgresShop(Shop):
 
     async def pass_time(self, seconds: float) -> None:
         await self.execute(
-            "UPDATE orders SET lease_until = lease_until - passed, due_at = due_at - passed"
+            "UPDATE orders SET lease_until = lease_until - passed, due_at = due_at - passed,"
+            " queued_at = queued_at - passed, created_at = created_at - passed"
             " FROM (SELECT %s * interval '1 s' AS passed) AS time",
             seconds,
         )

@@ -19,13 +19,13 @@ from chalicelib.services.ports import Claim, Held, NewOrder, Store, Transition
 
 from local.embedded import Postgres
 from tests.fakes import eventually
-from tests.integration.store.shop import LIMITS, SETTINGS, SIGNED, TERMS, PostgresShop, Shop
+from tests.integration.store.shop import LIMITS, SETTINGS, TERMS, PostgresShop, Shop
 
 Step = Callable[[Store, Claim], Awaitable[object]]
 STEPS: dict[str, Step] = {
     "claim": lambda store, claim: store.claim(claim.order.id),
     "record": lambda store, claim: store.record(Transition(claim.order.id, claim.fence, Status.BUILDING)),
-    "keep_transaction": lambda store, claim: store.keep_transaction(claim, SIGNED),
+    "acknowledge": lambda store, claim: store.acknowledge([claim.order.id]),
     "redrive": lambda store, claim: store.redrive(claim.order.id),
 }
 
@@ -61,7 +61,7 @@ async def test_two_sweeps_at_once_give_each_order_out_once(postgres: PostgresSho
 
         async def sweep(shop: Shop) -> list[str]:
             taken: list[str] = []
-            while some := await shop.store.take_overdue(20):
+            while some := await shop.take_overdue(20):
                 taken += some
             return taken
 
@@ -77,6 +77,7 @@ async def test_whoever_waits_for_an_order_of_its_batch_holds_none_with_a_higher_
 ) -> None:
     lowest, *others = sorted([await postgres.new() for _ in range(9)])
     claims = [await postgres.claim(order_id) for order_id in [*others[::-1], lowest]]
+    await postgres.execute("UPDATE orders SET queued_at = NULL")  # or there is nothing to acknowledge
     async with postgres.database.connection() as connection, connection.transaction():
         await connection.execute("SELECT FROM orders WHERE id = %s FOR UPDATE", [lowest])
         batch = asyncio.gather(*(step(postgres.store, claim) for claim in claims))
@@ -89,16 +90,13 @@ async def test_whoever_waits_for_an_order_of_its_batch_holds_none_with_a_higher_
     assert held_by_nobody == others
 
 
-@pytest.mark.parametrize(
-    "step", [STEPS["record"], STEPS["keep_transaction"]], ids=["record", "keep_transaction"]
-)
 async def test_a_worker_that_waits_while_its_order_is_claimed_anew_has_lost_it(
-    postgres: PostgresShop, step: Step
+    postgres: PostgresShop,
 ) -> None:
     claim = await postgres.claim(await postgres.new())
     async with postgres.database.connection() as connection, connection.transaction():
         await connection.execute("UPDATE orders SET fence = fence + 1 WHERE id = %s", [claim.order.id])
-        late = asyncio.ensure_future(step(postgres.store, claim))
+        late = asyncio.ensure_future(postgres.move(claim, Status.BUILDING))
         await eventually(lambda: keeps_waiting(connection))
     with pytest.raises(ClaimLost):
         await late
@@ -156,7 +154,12 @@ async def test_a_postgres_that_is_killed_is_said_to_be_away_and_serves_again_whe
         await asyncio.to_thread(server.kill)
         while await answers():
             pass  # its children serve on until they notice
-        calls = (store.check(), store.order(order_id), store.claim(order_id), store.take_overdue(1))
+        calls = (
+            store.check(),
+            store.order(order_id),
+            store.claim(order_id),
+            store.take_overdue(1, queue_is_empty=True),
+        )
         results = await asyncio.gather(*calls, return_exceptions=True)
         assert [type(result) for result in results] == [TemporarilyUnavailable] * 4
         await asyncio.to_thread(server.start)
@@ -168,9 +171,9 @@ async def test_a_postgres_that_is_killed_is_said_to_be_away_and_serves_again_whe
 
 
 async def test_connections_that_broke_while_idle_are_not_noticed(postgres: PostgresShop) -> None:
-    order_id = await postgres.new()
+    order_id = await postgres.new()  # a moment ago: the connection's own end has to say that it broke
     await postgres.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
         " WHERE pid <> pg_backend_pid() AND datname = current_database()"
     )
     assert await postgres.store.order(order_id) is not None

@@ -11,7 +11,7 @@ import pytest
 from chalicelib.domain.errors import ClaimLost
 from chalicelib.domain.lifecycle import TERMINAL, Status
 from chalicelib.domain.order import MAX_BASE_UNITS, Order
-from chalicelib.services.ports import Claim, Held, NewOrder, Store, Transition
+from chalicelib.services.ports import Claim, Held, NewOrder, Reason, Store, Transition
 
 from tests.integration.store.shop import SIGNED, SOL, TERMS, Shop
 
@@ -60,8 +60,7 @@ async def test_of_ten_claims_at_once_one_is_granted_and_the_others_are_told_how_
 async def test_a_lost_workers_order_is_resumed_where_it_was_with_what_was_signed(shop: Shop) -> None:
     order_id = await shop.new()
     lost = await shop.claim(order_id)
-    await shop.move(lost, Status.BUILDING, dex="meteora")
-    await shop.store.keep_transaction(lost, SIGNED)
+    await shop.move(lost, Status.BUILDING, dex="meteora", transaction=SIGNED)
     await shop.pass_time(21)
     claim = await shop.claim(order_id)
     assert claim.fence > lost.fence
@@ -88,8 +87,6 @@ async def test_a_stale_claim_changes_nothing(shop: Shop) -> None:
     for status in (Status.BUILDING, Status.PENDING, Status.FAILED):
         with pytest.raises(ClaimLost):
             await shop.move(stale, status)
-    with pytest.raises(ClaimLost):
-        await shop.store.keep_transaction(stale, SIGNED)
     with pytest.raises(ClaimLost):
         await shop.store.release(stale, 0)
     assert (await shop.store.order(order_id), await shop.store.events(order_id)) == before
@@ -143,16 +140,13 @@ async def test_an_order_that_has_ended_is_shown_and_not_given_out(shop: Shop, st
     assert isinstance(found, Order)
     assert found.status is status
     with pytest.raises(ClaimLost):
-        await shop.store.keep_transaction(claim, SIGNED)
-    with pytest.raises(ClaimLost):
         await shop.store.release(claim, 0)
 
 
 async def test_a_retried_order_is_pending_as_its_next_attempt_and_forgets_what_was_signed(shop: Shop) -> None:
     order_id = await shop.new()
     claim = await shop.claim(order_id)
-    await shop.move(claim, Status.BUILDING)
-    await shop.store.keep_transaction(claim, SIGNED)
+    await shop.move(claim, Status.BUILDING, transaction=SIGNED)
     event = await shop.store.record(
         Transition(
             order_id,
@@ -176,8 +170,7 @@ async def test_a_retried_order_is_pending_as_its_next_attempt_and_forgets_what_w
 async def test_a_released_order_can_be_claimed_at_once_and_is_where_it_was(shop: Shop) -> None:
     order_id = await shop.new()
     claim = await shop.claim(order_id)
-    await shop.move(claim, Status.BUILDING)
-    await shop.store.keep_transaction(claim, SIGNED)
+    await shop.move(claim, Status.BUILDING, transaction=SIGNED)
     await shop.store.release(claim, 5000)
     again = await shop.claim(order_id)
     assert (again.resumed, again.transaction, again.order.status) == (True, SIGNED, Status.BUILDING)
@@ -270,29 +263,109 @@ async def test_orders_are_listed_by_status(shop: Shop) -> None:
     assert await pages(shop.store, 2, Status.CONFIRMED) == []
 
 
-async def test_overdue_orders_are_given_out_once_oldest_first_and_no_more_than_asked(shop: Shop) -> None:
+# What a sweep is given
+
+
+async def test_what_was_never_acknowledged_is_given_out_once_oldest_first_and_no_more_than_asked(
+    shop: Shop,
+) -> None:
     orders = [await shop.new() for _ in range(5)]
-    assert await shop.store.take_overdue(10) == []
+    assert await shop.take_overdue() == {}
     await shop.pass_time(61)
-    assert set(await shop.store.take_overdue(3)) == set(orders[:3])
-    assert set(await shop.store.take_overdue(3)) == set(orders[3:])
-    assert await shop.store.take_overdue(3) == []
-    await shop.pass_time(121)
-    assert set(await shop.store.take_overdue(10)) == set(orders)
+    assert await shop.take_overdue(3) == dict.fromkeys(orders[:3], Reason.UNACKNOWLEDGED)
+    assert await shop.take_overdue(3) == dict.fromkeys(orders[3:], Reason.UNACKNOWLEDGED)
+    assert await shop.take_overdue(3) == {}
+    await shop.pass_time(59)
+    assert await shop.take_overdue() == {}
+    await shop.pass_time(2)
+    assert set(await shop.take_overdue()) == set(orders)  # their messages were not acknowledged either
+
+
+async def test_a_backlog_of_any_length_is_left_alone_for_any_time(shop: Shop) -> None:
+    backlog = [await shop.queued() for _ in range(20)]
+    for _ in range(5):
+        await shop.pass_time(1000)
+        assert await shop.store.any_queued_overdue()
+        assert await shop.take_overdue() == {}
+        await shop.end(backlog.pop(0))  # the queue goes on, slowly
+        await shop.queued()
+
+
+async def test_what_is_queued_again_waits_in_the_backlog_like_the_rest(shop: Shop) -> None:
+    lost, silent = await shop.queued(), await shop.new()
+    await shop.claim(lost)
+    await shop.pass_time(81)
+    assert await shop.take_overdue() == {lost: Reason.WORKER_GONE, silent: Reason.UNACKNOWLEDGED}
+    await shop.store.acknowledge([lost, silent])
+    for _ in range(5):
+        await shop.pass_time(1000)
+        assert await shop.take_overdue() == {}
+    assert await shop.take_overdue(empty=True) == dict.fromkeys((lost, silent), Reason.QUEUE_EMPTY)
+
+
+async def test_what_is_not_in_an_empty_queue_is_given_out_if_it_waits_long_enough(shop: Shop) -> None:
+    orders = [await shop.queued() for _ in range(3)]
+    assert not await shop.store.any_queued_overdue()
+    await shop.pass_time(59)
+    new = await shop.queued()
+    await shop.pass_time(2)
+    assert await shop.store.any_queued_overdue()
+    assert await shop.take_overdue(empty=True) == dict.fromkeys(orders, Reason.QUEUE_EMPTY)
+    assert await shop.take_overdue(empty=True) == {}
+    await shop.pass_time(61)
+    assert await shop.take_overdue(empty=True) == {
+        **dict.fromkeys(orders, Reason.UNACKNOWLEDGED),
+        new: Reason.QUEUE_EMPTY,
+    }
+
+
+async def test_what_much_later_orders_have_overtaken_is_not_in_the_queue(shop: Shop) -> None:
+    missing = await shop.queued()
+    await shop.pass_time(59)
+    near = await shop.queued()
+    await shop.claim(near)
+    await shop.pass_time(30)
+    assert await shop.take_overdue() == {}  # too near to prove anything
+    later = await shop.queued()
+    await shop.pass_time(500)
+    assert missing not in await shop.take_overdue()
+    await shop.claim(later)
+    found = await shop.take_overdue()
+    assert found[missing] is Reason.OVERTAKEN
+    assert later not in found
+
+
+async def test_what_was_claimed_needs_no_acknowledgement(shop: Shop) -> None:
+    order_id = await shop.new()
+    claim = await shop.claim(order_id)
+    await shop.store.record(Transition(order_id, claim.fence, Status.PENDING, retry_in_ms=10))
+    await shop.store.acknowledge([order_id, str(uuid.uuid4())])
+    await shop.pass_time(1000)
+    assert await shop.take_overdue() == {}
+    assert await shop.take_overdue(empty=True) == {order_id: Reason.QUEUE_EMPTY}
+
+
+async def test_a_redriven_order_is_to_be_acknowledged_anew(shop: Shop) -> None:
+    silent, queued = [await shop.queued() for _ in range(2)]
+    for order_id in (silent, queued):
+        await shop.end(order_id)
+        await shop.store.redrive(order_id)
+    await shop.store.acknowledge([queued])
+    await shop.pass_time(61)
+    assert await shop.take_overdue() == {silent: Reason.UNACKNOWLEDGED}
 
 
 async def test_what_is_held_over_or_not_due_yet_is_not_overdue(shop: Shop) -> None:
-    held, ended, retried, released, lost = [await shop.new() for _ in range(5)]
+    held, ended, released, lost = [await shop.queued() for _ in range(4)]
     await shop.end(ended)
-    claim = await shop.claim(retried)
-    await shop.store.record(Transition(retried, claim.fence, Status.PENDING, retry_in_ms=30_000))
     await shop.store.release(await shop.claim(released), 30_000)
     await shop.claim(lost)
     await shop.pass_time(50)
     await shop.claim(held)
     await shop.pass_time(29)
-    assert await shop.store.take_overdue(10) == []
+    assert await shop.take_overdue() == {}
     await shop.pass_time(2)
-    assert await shop.store.take_overdue(10) == [lost]
+    assert await shop.take_overdue() == {lost: Reason.WORKER_GONE}
     await shop.pass_time(10)
-    assert set(await shop.store.take_overdue(10)) == {retried, released}
+    assert await shop.take_overdue() == {released: Reason.WORKER_GONE}
+    assert isinstance(await shop.store.claim(lost), Claim)  # nobody holds what was given out

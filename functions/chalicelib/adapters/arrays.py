@@ -1,0 +1,28 @@
+"""A column's values as a Postgres array literal.
+
+psycopg's own lists are typed by their values (integers by their size, texts unless all are NULL): the same
+statement would be prepared again for each mixture. A literal has no type but the one that it is cast to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+Value = str | bytes | int | None
+
+
+def literal(values: Iterable[Value]) -> str:
+    """`{…}`, for a parameter that the statement casts to an array's type."""
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
+def _element(value: Value) -> str:
+    match value:
+        case None:
+            return "NULL"
+        case str():
+            return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        case bytes():
+            return '"\\\\x' + value.hex() + '"'
+        case _:
+            return str(value)

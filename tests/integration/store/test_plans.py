@@ -1,0 +1,177 @@
+"""Every named statement looks its rows up by an index, whatever the table's size and the statistics."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from chalicelib.adapters.arrays import literal
+from chalicelib.adapters.database import SQL, load_queries
+from chalicelib.migrations import migrate
+from psycopg.conninfo import make_conninfo
+
+from local.services import Endpoints
+
+QUERIES = load_queries(SQL / "queries.sql") | load_queries(SQL / "sim.sql")
+
+IDS = [str(uuid.uuid4()) for _ in range(100)]
+TEXTS, NUMBERS = [f"text {n}" for n in range(100)], [*range(100)]
+NONE = [None] * 100
+BATCH = {"ids": IDS}
+
+GIVEN: dict[str, dict[str, Any]] = {
+    "create_orders": BATCH
+    | dict.fromkeys(("tokens_in", "tokens_out", "clients", "keys", "fingerprints"), TEXTS)
+    | {"amounts_in": NUMBERS, "slippages_bps": NUMBERS, "details": ["{}"] * 100}
+    | {"max_outstanding": 10, "key_ttl_s": 60},
+    "find_keys": {"keys": TEXTS},
+    "forget_expired_keys": {},
+    "withdraw_orders": BATCH,
+    "find_withdrawn": BATCH,
+    "redrive_orders": BATCH,
+    "acknowledge_orders": BATCH,
+    "claim_orders": BATCH | {"lease_ms": 20_000},
+    "record_transitions": BATCH
+    | dict.fromkeys(("fences", "leases_ms", "retries_in_ms", "last_valid_block_heights"), NUMBERS)
+    | dict.fromkeys(("quoted_outs", "minimum_outs", "amounts_out"), NUMBERS)
+    | dict.fromkeys(("signatures", "dexes", "tx_hashes", "errors", "codes"), TEXTS)
+    | {"statuses": ["building"] * 100, "sources": ["{routing}"] * 100}
+    | {"details": ["{}"] * 100, "transactions": [b"raw"] * 100},
+    "release_orders": BATCH | {"fences": NUMBERS, "due_in_ms": NUMBERS},
+    "read_orders": BATCH,
+    "newest_orders": {"statuses": ["pending", "failed"], "at": "infinity", "id": IDS[0], "limit": 50},
+    "read_events": BATCH | {"afters": NUMBERS},
+    "last_seqs": BATCH,
+    "any_queued_overdue": {"after_ms": 60_000},
+    "take_overdue": {"after_ms": 60_000, "limit": 5000, "queue_is_empty": True},
+    "ping": {},
+    "store_transactions": dict.fromkeys(
+        ("signature", "memo", "venue", "token_in", "token_out", "error_code"), TEXTS
+    )
+    | dict.fromkeys(("amount_in", "minimum_out", "last_valid_block_height", "expires_ms"), NUMBERS)
+    | dict.fromkeys(("lands_ms", "slot", "amount_out"), NUMBERS),
+    "landed_transactions": {"signature": TEXTS, "now_ms": 1},
+    "count_fault": {"rule": TEXTS, "subject": TEXTS, "occasion": NONE},
+}
+
+FILL = """
+INSERT INTO orders
+    (id, token_in, token_out, amount_in, slippage_bps, client, status, queued_at, due_at, created_at)
+SELECT gen_random_uuid(), 'SOL', 'USDC', 1, 50, 'client ' || n % 100,
+    (enum_range(NULL::order_status))[CASE WHEN n % 50 < 6 THEN n % 6 + 1 ELSE 5 END],
+    CASE WHEN n % 3 > 0 THEN now() END, now() - n * interval '1 s', now() - n * interval '1 s'
+FROM generate_series(1, {n}) AS n;
+INSERT INTO order_events SELECT id, n, status, 1, now(), '{{}}' FROM orders, generate_series(1, 3) AS n;
+INSERT INTO idempotency_keys
+SELECT id::text, id, 'print', false, now() + random() * interval '1 h' FROM orders;
+INSERT INTO withdrawn_orders SELECT gen_random_uuid() FROM generate_series(1, {n});
+INSERT INTO outstanding_orders SELECT 'client ' || n, 0, 1 FROM generate_series(1, {n}) AS n;
+INSERT INTO sim.transactions (signature, memo, venue, token_in, token_out, amount_in, minimum_out,
+    last_valid_block_height) SELECT 'signature ' || n, 'memo', 'raydium', 'SOL', 'USDC', 1, 1, 1
+FROM generate_series(1, {n}) AS n;
+INSERT INTO sim.faults SELECT 'rule', 'subject ' || n, NULL, 1, now() FROM generate_series(1, {n}) AS n;
+"""
+AGES = {"empty": (0, ""), "young": (3000, ""), "old": (50_000, "ANALYZE")}
+
+
+@pytest.fixture(scope="module", params=AGES.values(), ids=AGES)
+def tables(request: pytest.FixtureRequest, services: Endpoints) -> Iterator[str]:
+    """A database whose tables are of that age; no statistics but those that are asked for."""
+    orders, then = request.param
+    name = f"plans_{uuid.uuid4().hex}"
+    with psycopg.connect(services.database_url, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}".encode())
+        url = make_conninfo(services.database_url, dbname=name)
+        migrate(url)
+        with psycopg.connect(url, autocommit=True) as connection:
+            for table in growing(connection):
+                connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)".encode())
+            connection.execute(FILL.format(n=orders).encode())
+            connection.execute(then.encode() or b"SELECT 1")
+        yield url
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def growing(connection: psycopg.Connection) -> list[str]:
+    """Every table, but for the ledger of the migrations."""
+    found = connection.execute(
+        "SELECT table_schema || '.' || table_name FROM information_schema.tables"
+        " WHERE table_schema IN ('public', 'sim') AND table_type = 'BASE TABLE'"
+        " AND table_name <> 'schema_migrations'"
+    )
+    return [name for (name,) in found]
+
+
+def generic(connection: psycopg.Connection, query: str) -> Any:
+    """The plan for whatever parameters, as a session keeps it."""
+    names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", query)))
+    numbered = re.sub(r"%\((\w+)\)s", lambda found: f"${names.index(found[1]) + 1}", query)
+    result = connection.pgconn.exec_(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {numbered}".encode())
+    assert not result.error_message, result.error_message
+    return json.loads(result.get_value(0, 0) or b"")
+
+
+def custom(connection: psycopg.Connection, name: str) -> Any:
+    """The plan for a hundred rows."""
+    parameters = {key: literal(v) if isinstance(v, list) else v for key, v in GIVEN[name].items()}
+    cursor = connection.execute(f"EXPLAIN (FORMAT JSON) {QUERIES[name]}".encode(), parameters)
+    [(plan,)] = cursor.fetchall()
+    return plan
+
+
+def nodes(plan: Any, limited: bool = False) -> Iterator[tuple[dict[str, Any], bool]]:
+    """Each node, and whether only so many of its rows are asked for."""
+    for node in plan if isinstance(plan, list) else [plan]:
+        if isinstance(node, dict):
+            stops = node.get("Node Type") == "Limit" or (limited and node.get("Node Type") != "Sort")
+            for part in node.values():
+                yield from nodes(part, stops) if isinstance(part, dict | list) else ()
+            if "Node Type" in node:
+                yield node, limited
+
+
+def walks(plan: Any) -> list[str]:
+    """The nodes that read a table or an index from end to end, or a list's without a limit."""
+    return [
+        f"{node['Node Type']} on {node.get('Relation Name')} {node.get('Index Name')}"
+        for node, limited in nodes(plan)
+        if node["Node Type"] == "Seq Scan"
+        or (node["Node Type"] in INDEX_SCANS and "Index Cond" not in node)
+        or (node.get("Index Name") in LISTS and not limited)
+    ]
+
+
+INDEX_SCANS = ("Index Scan", "Index Only Scan", "Bitmap Index Scan")
+LISTS = (
+    "orders_newest_by_status",
+    "orders_unqueued",
+    "orders_queued",
+    "idempotency_keys_expiry",
+    "withdrawn_orders_age",
+)
+
+
+def test_every_statement_is_looked_at() -> None:
+    assert set(GIVEN) == set(QUERIES)
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_statement_reads_only_the_rows_it_is_about(tables: str, name: str) -> None:
+    with psycopg.connect(tables, autocommit=True) as connection:
+        assert walks(generic(connection, QUERIES[name])) == []
+        connection.execute("SET plan_cache_mode = auto")
+        assert walks(custom(connection, name)) == []
+
+
+def test_a_walk_is_seen(tables: str) -> None:
+    with psycopg.connect(tables, autocommit=True) as connection:
+        for query in (
+            "SELECT * FROM orders WHERE attempt = %(n)s::integer",
+            "SELECT * FROM orders ORDER BY id",
+        ):
+            assert walks(generic(connection, query)) != []
