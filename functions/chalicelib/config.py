@@ -54,7 +54,10 @@ class Config:
     default_slippage_bps: int = setting(100, "an order's slippage limit if it names none", least=1, most=5000)
     max_price_impact_bps: int = setting(5000, "orders that move the price further fail", least=1, most=10000)
     sweep_after_ms: int = setting(
-        60000, "how long an order may rest before a sweep queues it", least=100, most=86_400_000
+        60000,
+        "how long an order that cannot be in the queue rests before a sweep queues it",
+        least=100,
+        most=86_400_000,
     )
     idempotency_ttl_s: int = setting(
         86400, "how long an idempotency key is kept, s", least=1, most=31_536_000

@@ -97,8 +97,9 @@ class Conduct:
         assert len(self._process("{}")) == 1
 
     def sweep(self, noted: set[Permission]) -> None:
+        """Until it has queued an order again, and has asked the queue about one that waits there."""
         deadline = time.monotonic() + SOON_S
-        while not any(action == "sqs:SendMessage" for action, _ in noted):
+        while not {"sqs:SendMessage", "sqs:GetQueueAttributes"} <= {action for action, _ in noted}:
             assert time.monotonic() < deadline, noted
             functions.sweep(schedule_event("sweep"), Context())
 

@@ -25,6 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.fakes import MemoryStore
 from tests.statemachine.invariants import Invariants
 from tests.statemachine.processes import Fate, Process
+from tests.statemachine.servers import SWEEP_AFTER_S
 from tests.statemachine.world import LEASE_S, TERMS, World
 
 Thing = TypeVar("Thing")
@@ -156,6 +157,21 @@ class OrderMachine(RuleBasedStateMachine):
     def trouble_at_the_venues(self, answers: list[Any]) -> None:
         for venue in self.world.venues.values():
             venue.script.extend(answers)
+
+    @precondition(lambda self: self.world.queue.undisturbed)
+    @rule(minutes=st.integers(2, 20))
+    def a_backlog_waits(self, minutes: int) -> None:
+        """The queue goes on with others, and the sweep comes by again and again."""
+        self.world.met["backlog"] += 1
+        for _ in range(minutes):
+            self.world.loop.sleep(SWEEP_AFTER_S + 1)
+            self.world.sweep().finish()
+
+    @precondition(lambda self: self.world.queue.waiting)
+    @rule()
+    def the_queue_loses_everything(self) -> None:
+        self.world.met["queue lost everything"] += 1
+        self.world.queue.lose_everything()
 
     @rule(seconds=SECONDS)
     def time_passes(self, seconds: float) -> None:

@@ -11,7 +11,7 @@ from chalicelib.domain.lifecycle import NEXT, Status
 from chalicelib.domain.order import Event
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.services.execution import Execution, Outcome, Undecided
-from chalicelib.services.ports import Claim, Transition
+from chalicelib.services.ports import Claim, Overdue, Transition
 from chalicelib.venues.venue import SignedTransaction, TransactionStatus
 
 from tests.fakes import MemoryStore
@@ -67,16 +67,11 @@ class AsksInTheWrongOrder(Execution):
 class SendsBeforeItKeeps(Execution):
     """The transaction is on its way before anybody could know of it."""
 
-    async def _attempt(self, claim: Claim) -> None:
-        keep, chain = self._store.keep_transaction, self._chain
-
-        async def send_and_keep(claim: Claim, transaction: SignedTransaction) -> None:
+    async def _record(self, transition: Transition) -> Event:
+        if transition.transaction is not None:
             with suppress(TimeoutError, AttemptFailed):
-                await chain.send(transaction)
-            await keep(claim, transaction)
-
-        self._store = _Instead(self._store, keep_transaction=send_and_keep)
-        await super()._attempt(claim)
+                await self._chain.send(transition.transaction)
+        return await super()._record(transition)
 
 
 class AcknowledgesBeforeItKnows(Execution):
@@ -104,8 +99,8 @@ class NeverStopsTrying(Execution):
 class KeepsNoTransaction(MemoryStore):
     """What was signed is not stored."""
 
-    async def keep_transaction(self, claim: Claim, transaction: SignedTransaction) -> None:
-        self._reach()
+    async def record(self, transition: Transition) -> Event:
+        return await super().record(replace(transition, transaction=None))
 
 
 class HasNoFence(MemoryStore):
@@ -115,9 +110,6 @@ class HasNoFence(MemoryStore):
         row = self.rows[transition.order_id]
         return await super().record(replace(transition, fence=row.fence))
 
-    async def keep_transaction(self, claim: Claim, transaction: SignedTransaction) -> None:
-        self.rows[claim.order.id].transaction = transaction
-
 
 class HasNoLease(MemoryStore):
     """An order is given to whoever asks."""
@@ -126,9 +118,6 @@ class HasNoLease(MemoryStore):
         if order_id in self.rows:
             self.rows[order_id].lease_until = None
         return await super().claim(order_id)
-
-    async def keep_transaction(self, claim: Claim, transaction: SignedTransaction) -> None:
-        self.rows[claim.order.id].transaction = transaction
 
 
 class KnowsNoLifecycle(MemoryStore):
@@ -162,12 +151,35 @@ class WithdrawsWhatWasReplayed(MemoryStore):
 class GivesOverdueOrdersOutTwice(MemoryStore):
     """A sweep does not keep the next one from taking the same orders."""
 
-    async def take_overdue(self, limit: int) -> list[str]:
+    async def take_overdue(self, limit: int, *, queue_is_empty: bool) -> list[Overdue]:
         due = {order_id: row.due_at for order_id, row in self.rows.items()}
-        taken = await super().take_overdue(limit)
-        for order_id in taken:
-            self.rows[order_id].due_at = due[order_id]
+        taken = await super().take_overdue(limit, queue_is_empty=queue_is_empty)
+        for overdue in taken:
+            self.rows[overdue.order_id].due_at = due[overdue.order_id]
         return taken
+
+
+class ForgetsAcknowledgements(MemoryStore):
+    """A sweep knows nothing of what the queue has acknowledged, nor of what was claimed from it."""
+
+    async def take_overdue(self, limit: int, *, queue_is_empty: bool) -> list[Overdue]:
+        for row in self.rows.values():
+            row.queued_at = None
+        return await super().take_overdue(limit, queue_is_empty=queue_is_empty)
+
+
+class TakesALongWaitForALoss(MemoryStore):
+    """A sweep takes the queue for empty whatever it is."""
+
+    async def take_overdue(self, limit: int, *, queue_is_empty: bool) -> list[Overdue]:
+        return await super().take_overdue(limit, queue_is_empty=True)
+
+
+class TrustsItsFirstAcknowledgement(MemoryStore):
+    """What was queued once counts as queued for good: a queue that loses everything takes it along."""
+
+    async def any_queued_overdue(self) -> bool:
+        return False
 
 
 class RedrivesWhatIsAlive(MemoryStore):
@@ -184,17 +196,6 @@ class ForgetsKeys(MemoryStore):
 
     async def forget_expired_keys(self) -> None:
         self.keys.clear()
-
-
-class _Instead:
-    """`port`, with some of its calls replaced."""
-
-    def __init__(self, port: Any, **calls: Any) -> None:
-        self._port = port
-        vars(self).update(calls)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._port, name)
 
 
 def machine_of(mutant: type[Execution] | type[MemoryStore]) -> type[OrderMachine]:

@@ -49,6 +49,12 @@ MET = {  # or else the machine does not go where it is meant to
     "failed",
     "dead letter",
     "redriven",
+    "queue lost everything",
+    "backlog",
+    "swept: never acknowledged",
+    "swept: worker gone",
+    "swept: queue empty",
+    "swept: overtaken",
 }
 
 Mutant = type[Execution] | type[MemoryStore]
@@ -66,6 +72,9 @@ MUTANTS: list[Mutant] = [
     mutants.HasNoLease,
     mutants.KnowsNoLifecycle,
     mutants.GivesOverdueOrdersOutTwice,
+    mutants.ForgetsAcknowledgements,
+    mutants.TakesALongWaitForALoss,
+    mutants.TrustsItsFirstAcknowledgement,
     mutants.RedrivesWhatIsAlive,
     mutants.ForgetsKeys,
 ]

@@ -26,7 +26,7 @@ from chalicelib.services.sweep import Sweep
 
 from tests.fakes import MemoryChain, MemoryEvents, MemoryMetrics, MemorySigner, MemoryStore, MemoryVenue
 from tests.statemachine.processes import Gated, Process, VirtualLoop
-from tests.statemachine.servers import SWEEP_AFTER_S, Message, NoLetters, Overdue, Sqs
+from tests.statemachine.servers import SWEEP_AFTER_S, Message, NoLetters, Sqs, Table
 
 SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
 TERMS = {"small": Terms(SOL, USDC, 10**9, 100), "large": Terms(SOL, USDC, 10**11, 100)}
@@ -48,7 +48,7 @@ class World:
         self.processes: list[Process] = []
         self.accepted: set[str] = set()  # the orders that clients were given
         self.met: Counter[str] = Counter()
-        self._overdue = Overdue(self.store, self.loop.time)
+        self._table = Table(self.store, self.queue, self.loop.time, self.met)
         self._execution = execution
         self._workers: dict[Process, Message] = {}
         self._slots = 0.0
@@ -86,7 +86,7 @@ class World:
 
     def sweep(self) -> Process:
         process = self._process("sweep")
-        sweep = Sweep(self._to(process, self._overdue), self._to(process, self.queue), batch=2)
+        sweep = Sweep(self._to(process, self._table), self._to(process, self.queue), batch=5)
         return self._start(process, self._sweep(process, sweep))
 
     def redrive(self, order_id: str) -> Process:
@@ -141,6 +141,7 @@ class World:
         order = self.store.rows[answer.order_id].order
         assert (order.terms, order.client_order_id) == (terms, key)
         self.met["replayed" if answer.replayed else "accepted"] += 1
+        await submission.settled()  # the client has its answer; who crashes here loses the acknowledgement
 
     async def _work(self, process: Process, execution: Execution, message: Message) -> None:
         try:

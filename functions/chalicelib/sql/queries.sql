@@ -1,7 +1,10 @@
 -- The engine's statements. Each takes its rows as typed arrays, one for each column, so it serves one order or a
--- hundred alike, and looks each row up by an index whatever the statistics say. Those that change many orders lock
--- them by id first, so that no two of them ever wait for each other; then, in the order of their clients, the counts
-of `outstanding_orders`, which are kept by the statement that creates, ends, redrives or withdraws an order.
+-- hundred alike, and looks each row up by an index whatever the statistics say. Where ids are given, the status is
+-- looked at only once the rows are locked: beside the ids, it would let an index of a whole status be walked instead.
+--
+-- Those that change many orders lock them by id first, so that no two of them ever wait for each other; then, in the
+-- order of their clients, the counts of `outstanding_orders`, which are kept by whatever creates, ends, redrives or
+-- withdraws an order.
 
 -- name: create_orders
 -- Gives back the orders it created. The others were too many for their client, or came under a key that is taken.
@@ -64,12 +67,12 @@ DELETE FROM idempotency_keys WHERE key = ANY (ARRAY (
 -- Only what no worker has seen, nor another submit under its key.
 WITH keyed AS (
     SELECT order_id, replayed FROM idempotency_keys WHERE order_id = ANY (%(ids)s::uuid[])
-    ORDER BY key FOR UPDATE
+    ORDER BY order_id FOR UPDATE
+), given AS (
+    SELECT id, client, status, fence FROM orders WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
 ), unseen AS (
-    SELECT id, client FROM orders
-    WHERE id = ANY (%(ids)s::uuid[]) AND status = 'pending' AND fence = 0
-      AND id NOT IN (SELECT order_id FROM keyed WHERE replayed)
-    ORDER BY id FOR UPDATE
+    SELECT id, client FROM given
+    WHERE status = 'pending' AND fence = 0 AND id NOT IN (SELECT order_id FROM keyed WHERE replayed)
 ), untold AS (
     DELETE FROM order_events USING unseen WHERE order_id = unseen.id
 ), remembered AS (
@@ -87,14 +90,14 @@ SELECT order_id FROM withdrawn_orders WHERE order_id = ANY (%(ids)s::uuid[]);
 -- name: redrive_orders
 -- The one way out of `failed`: an operator gives the order a new set of attempts.
 WITH given AS (
-    SELECT id FROM orders WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
+    SELECT id, status FROM orders WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
 ), moved AS (
     UPDATE orders SET
         status = 'pending', attempt = 1, seq = orders.seq + 1, updated_at = clock_timestamp(),
         due_at = clock_timestamp(), queued_at = NULL, redrives = orders.redrives + 1, error = NULL, code = NULL,
         signature = NULL, transaction = NULL, last_valid_block_height = NULL
     FROM given
-    WHERE orders.id = given.id AND orders.status = 'failed'
+    WHERE orders.id = given.id AND given.status = 'failed'
     RETURNING orders.id AS order_id, orders.seq, orders.status, orders.attempt, orders.updated_at AS at,
         json_build_object('redriven', orders.redrives) AS detail, orders.client
 ), told AS (

@@ -171,9 +171,9 @@ async def test_a_postgres_that_is_killed_is_said_to_be_away_and_serves_again_whe
 
 
 async def test_connections_that_broke_while_idle_are_not_noticed(postgres: PostgresShop) -> None:
-    order_id = await postgres.new()
+    order_id = await postgres.new()  # a moment ago: the connection's own end has to say that it broke
     await postgres.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
         " WHERE pid <> pg_backend_pid() AND datname = current_database()"
     )
     assert await postgres.store.order(order_id) is not None

@@ -1,0 +1,25 @@
+"""Columns as array literals: Postgres reads what was written."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from chalicelib.adapters.arrays import Value, literal
+
+TEXTS = ["", "NULL", "null", None, "a,b", "{}", '"', "\\", '\\"', "ü €", " spaced ", "line\nbreak", "%s"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("text", TEXTS),
+        ("text", []),
+        ("bigint", [0, -1, 2**63 - 1, None]),
+        ("numeric", [10**19, None]),
+        ("bytea", [b"", b'\x00\xff\\"', None]),
+    ],
+)
+def test_values_come_back_as_they_were(database_url: str, kind: str, values: list[Value]) -> None:
+    with psycopg.connect(database_url) as connection:
+        cursor = connection.execute(f"SELECT %s::{kind}[]".encode(), [literal(values)])
+        assert cursor.fetchone() == (values,)

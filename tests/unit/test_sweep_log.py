@@ -1,0 +1,33 @@
+"""What the scheduled sweep says it has done."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from chalicelib.domain.order import Terms
+from chalicelib.domain.tokens import find_token
+from chalicelib.entrypoints.sweep import sweep
+from chalicelib.services.ports import NewOrder
+
+from tests.fakes import MemoryEngine
+
+SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
+TERMS = Terms(SOL, USDC, 10**9, 100)
+
+
+async def test_the_log_says_how_many_were_queued_again_and_why(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with MemoryEngine() as engine:
+        assert sweep() == 0
+        for name in ("silent", "lost", "mute"):
+            await engine.store.create(NewOrder(name, TERMS))
+        await engine.store.claim("lost")
+        engine.store.advance(1000)
+        assert sweep() == 3
+    assert [
+        (record.levelname, record.getMessage()) for record in caplog.records if "queued" in record.msg
+    ] == [
+        ("INFO", "0 orders were queued again"),
+        ("WARNING", "3 orders were queued again: never acknowledged 2, worker gone 1"),
+    ]
