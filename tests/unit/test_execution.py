@@ -343,8 +343,8 @@ async def test_a_chain_that_is_away_costs_an_attempt_before_anything_is_signed()
 
 
 async def test_a_chain_that_goes_away_after_the_send_is_waited_for() -> None:
-    world = await World(lives=10_000).submit()  # however slow the machine
-    world.chain.script.append("hang")
+    world = await World(lives=10_000).submit()
+    world.chain.script.extend(["hang"] * 10_000)  # however often it is sent
     work = asyncio.create_task(world.deliver())
     await eventually(lambda: world.status is Status.SUBMITTED)
     world.chain.away = True
