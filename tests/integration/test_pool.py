@@ -10,7 +10,7 @@ import pytest
 from chalicelib.adapters.database import TRUSTED_S, Connection, Database
 from psycopg_pool import AsyncConnectionPool
 
-from local.embedded import Postgres
+from local.servers import Postgres
 
 
 @pytest.fixture
