@@ -86,15 +86,16 @@ SELECT order_id FROM withdrawn_orders WHERE order_id = ANY (%(ids)s::uuid[]);
 
 -- name: redrive_orders
 -- The one way out of `failed`: an operator gives the order a new set of attempts.
+-- The status is that of the locked row: asked of `orders`, it may lead the plan through every order that has failed.
 WITH given AS (
-    SELECT id FROM orders WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
+    SELECT id, status FROM orders WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
 ), moved AS (
     UPDATE orders SET
         status = 'pending', attempt = 1, seq = orders.seq + 1, updated_at = clock_timestamp(),
         due_at = clock_timestamp(), queued_at = NULL, redrives = orders.redrives + 1, error = NULL, code = NULL,
         signature = NULL, transaction = NULL, last_valid_block_height = NULL
     FROM given
-    WHERE orders.id = given.id AND orders.status = 'failed'
+    WHERE orders.id = given.id AND given.status = 'failed'
     RETURNING orders.id AS order_id, orders.seq, orders.status, orders.attempt, orders.updated_at AS at,
         json_build_object('redriven', orders.redrives) AS detail, orders.client
 ), told AS (
