@@ -11,7 +11,7 @@ from chalicelib.domain.lifecycle import NEXT, Status
 from chalicelib.domain.order import Event
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.services.execution import Execution, Outcome, Undecided
-from chalicelib.services.ports import Claim, Transition
+from chalicelib.services.ports import Claim, Overdue, Transition
 from chalicelib.venues.venue import SignedTransaction, TransactionStatus
 
 from tests.fakes import MemoryStore
@@ -68,14 +68,15 @@ class SendsBeforeItKeeps(Execution):
     """The transaction is on its way before anybody could know of it."""
 
     async def _attempt(self, claim: Claim) -> None:
-        keep, chain = self._store.keep_transaction, self._chain
+        record, chain = self._store.record, self._chain
 
-        async def send_and_keep(claim: Claim, transaction: SignedTransaction) -> None:
-            with suppress(TimeoutError, AttemptFailed):
-                await chain.send(transaction)
-            await keep(claim, transaction)
+        async def send_and_record(transition: Transition) -> Event:
+            if transition.transaction is not None:
+                with suppress(TimeoutError, AttemptFailed):
+                    await chain.send(transition.transaction)
+            return await record(transition)
 
-        self._store = _Instead(self._store, keep_transaction=send_and_keep)
+        self._store = _Instead(self._store, record=send_and_record)
         await super()._attempt(claim)
 
 
@@ -104,8 +105,8 @@ class NeverStopsTrying(Execution):
 class KeepsNoTransaction(MemoryStore):
     """What was signed is not stored."""
 
-    async def keep_transaction(self, claim: Claim, transaction: SignedTransaction) -> None:
-        self._reach()
+    async def record(self, transition: Transition) -> Event:
+        return await super().record(replace(transition, transaction=None))
 
 
 class HasNoFence(MemoryStore):
@@ -115,9 +116,6 @@ class HasNoFence(MemoryStore):
         row = self.rows[transition.order_id]
         return await super().record(replace(transition, fence=row.fence))
 
-    async def keep_transaction(self, claim: Claim, transaction: SignedTransaction) -> None:
-        self.rows[claim.order.id].transaction = transaction
-
 
 class HasNoLease(MemoryStore):
     """An order is given to whoever asks."""
@@ -126,9 +124,6 @@ class HasNoLease(MemoryStore):
         if order_id in self.rows:
             self.rows[order_id].lease_until = None
         return await super().claim(order_id)
-
-    async def keep_transaction(self, claim: Claim, transaction: SignedTransaction) -> None:
-        self.rows[claim.order.id].transaction = transaction
 
 
 class KnowsNoLifecycle(MemoryStore):
@@ -162,12 +157,26 @@ class WithdrawsWhatWasReplayed(MemoryStore):
 class GivesOverdueOrdersOutTwice(MemoryStore):
     """A sweep does not keep the next one from taking the same orders."""
 
-    async def take_overdue(self, limit: int) -> list[str]:
+    async def take_overdue(self, limit: int, *, queue_is_empty: bool) -> list[Overdue]:
         due = {order_id: row.due_at for order_id, row in self.rows.items()}
-        taken = await super().take_overdue(limit)
-        for order_id in taken:
-            self.rows[order_id].due_at = due[order_id]
+        taken = await super().take_overdue(limit, queue_is_empty=queue_is_empty)
+        for order in taken:
+            self.rows[order.order_id].due_at = due[order.order_id]
         return taken
+
+
+class TakesWaitingForLost(MemoryStore):
+    """A sweep gives out whatever has been due for long, acknowledged or not."""
+
+    def lost_messages(self, queue_is_empty: bool) -> list[Overdue]:
+        return super().lost_messages(queue_is_empty=True)
+
+
+class NeverLooksForLostMessages(MemoryStore):
+    """What the queue has acknowledged counts as queued for ever."""
+
+    def lost_messages(self, queue_is_empty: bool) -> list[Overdue]:
+        return []
 
 
 class RedrivesWhatIsAlive(MemoryStore):

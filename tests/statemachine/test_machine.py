@@ -49,6 +49,15 @@ MET = {  # or else the machine does not go where it is meant to
     "failed",
     "dead letter",
     "redriven",
+    "crash before send",
+    "crash before acknowledge",
+    "broken: acknowledge",
+    "reply lost: acknowledge",
+    "messages lost",
+    "swept: never acknowledged",
+    "swept: worker gone",
+    "swept: overtaken",
+    "swept: queue empty",
 }
 
 Mutant = type[Execution] | type[MemoryStore]
@@ -66,6 +75,8 @@ MUTANTS: list[Mutant] = [
     mutants.HasNoLease,
     mutants.KnowsNoLifecycle,
     mutants.GivesOverdueOrdersOutTwice,
+    mutants.TakesWaitingForLost,
+    mutants.NeverLooksForLostMessages,
     mutants.RedrivesWhatIsAlive,
     mutants.ForgetsKeys,
 ]
