@@ -109,7 +109,7 @@ class MemoryStore(Away):
         resumed = row.order.status is not Status.PENDING
         row.fence += 1
         row.lease_until = row.due_at = now + self._lease
-        row.queued_at = row.queued_at or now
+        row.queued_at = min(row.queued_at or now, now)
         if not resumed:
             self._move(row, Status.ROUTING, {})
         return Claim(row.order, row.fence, resumed, row.transaction)
@@ -134,7 +134,8 @@ class MemoryStore(Away):
     async def release(self, claim: Claim, due_in_ms: int) -> None:
         self._reach()
         row = self._held(claim.order.id, claim.fence)
-        row.lease_until, row.due_at = None, self._tick() + timedelta(milliseconds=due_in_ms)
+        row.lease_until = None
+        row.due_at = row.queued_at = self._tick() + timedelta(milliseconds=due_in_ms)
 
     async def order(self, order_id: str) -> Order | None:
         self._reach()

@@ -127,7 +127,7 @@ class OrderMachine(RuleBasedStateMachine):
             for sweep in sweeping:
                 sweep.step()
 
-    @precondition(lambda self: self.world.queue.visible and self.room())
+    @precondition(lambda self: self.world.queue.remaining and self.room())
     @rule(times=st.integers(2, 4))
     def sweep_a_backlog(self, times: int) -> None:
         """Nothing is taken from the queue for long, and it is swept again and again."""

@@ -179,6 +179,15 @@ class NeverLooksForLostMessages(MemoryStore):
         return []
 
 
+class TakesReleasedForLost(MemoryStore):
+    """A worker that let go of an undecided order counts as lost."""
+
+    async def release(self, claim: Claim, due_in_ms: int) -> None:
+        queued_at = self.rows[claim.order.id].queued_at
+        await super().release(claim, due_in_ms)
+        self.rows[claim.order.id].queued_at = queued_at
+
+
 class RedrivesWhatIsAlive(MemoryStore):
     """An order gets new attempts while it still has old ones."""
 

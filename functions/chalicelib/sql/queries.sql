@@ -86,7 +86,7 @@ SELECT order_id FROM withdrawn_orders WHERE order_id = ANY (%(ids)s::uuid[]);
 
 -- name: redrive_orders
 -- The one way out of `failed`: an operator gives the order a new set of attempts.
--- The status is that of the locked row: asked of `orders`, it may lead the plan through every order that has failed.
+-- The status is the locked row's: asked of `orders`, it may lead the plan through every order that has failed.
 WITH given AS (
     SELECT id, status FROM orders WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
 ), moved AS (
@@ -119,7 +119,7 @@ FROM given WHERE orders.id = given.id AND orders.queued_at IS NULL;
 -- name: claim_orders
 -- Nobody may hold the order, and it must be alive. A pending one moves on to routing; one that a lost worker left
 -- further on stays where it is, and the claim says so (`resumed`). Orders that can't be had come back as they are.
--- Whoever claims has the order's message, so it was queued.
+-- Whoever claims has the order's message, so it was queued, and by now: a released order may be claimed early.
 WITH found AS (
     SELECT id, orders AS was FROM orders WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
 ), claimed AS (
@@ -130,7 +130,7 @@ WITH found AS (
         fence = orders.fence + 1,
         lease_until = clock_timestamp() + %(lease_ms)s::bigint * interval '1 ms',
         due_at = clock_timestamp() + %(lease_ms)s::bigint * interval '1 ms',
-        queued_at = coalesce(orders.queued_at, clock_timestamp())
+        queued_at = least(orders.queued_at, clock_timestamp())  -- also where it is NULL
     FROM found
     WHERE orders.id = found.id
       AND orders.status NOT IN ('confirmed', 'failed')
@@ -199,7 +199,12 @@ WITH given AS (
 SELECT * FROM moved;
 
 -- name: release_orders
-UPDATE orders SET lease_until = NULL, due_at = clock_timestamp() + given.due_in_ms * interval '1 ms'
+-- The message of an undecided order stays in the queue and comes back when it is due. So the order counts as queued
+-- from then on: a worker that let go of it is not one that is gone.
+UPDATE orders SET
+    lease_until = NULL,
+    due_at = now() + given.due_in_ms * interval '1 ms',
+    queued_at = now() + given.due_in_ms * interval '1 ms'
 FROM unnest(%(ids)s::uuid[], %(fences)s::bigint[], %(due_in_ms)s::bigint[]) AS given (id, fence, due_in_ms)
 WHERE orders.id = given.id AND orders.fence = given.fence AND orders.status NOT IN ('confirmed', 'failed')
 RETURNING orders.id AS order_id, orders.fence;

@@ -356,9 +356,8 @@ async def test_a_redriven_order_is_to_be_acknowledged_anew(shop: Shop) -> None:
 
 
 async def test_what_is_held_over_or_not_due_yet_is_not_overdue(shop: Shop) -> None:
-    held, ended, released, lost = [await shop.queued() for _ in range(4)]
+    held, ended, lost = [await shop.queued() for _ in range(3)]
     await shop.end(ended)
-    await shop.store.release(await shop.claim(released), 30_000)
     await shop.claim(lost)
     await shop.pass_time(50)
     await shop.claim(held)
@@ -366,6 +365,23 @@ async def test_what_is_held_over_or_not_due_yet_is_not_overdue(shop: Shop) -> No
     assert await shop.take_overdue() == {}
     await shop.pass_time(2)
     assert await shop.take_overdue() == {lost: Reason.WORKER_GONE}
-    await shop.pass_time(10)
-    assert await shop.take_overdue() == {released: Reason.WORKER_GONE}
     assert isinstance(await shop.store.claim(lost), Claim)  # nobody holds what was given out
+
+
+async def test_a_released_order_waits_in_the_queue_like_the_rest(shop: Shop) -> None:
+    order_id = await shop.queued()
+    await shop.store.release(await shop.claim(order_id), 30_000)
+    for _ in range(3):
+        await shop.pass_time(1000)
+        assert await shop.take_overdue() == {}
+    assert await shop.take_overdue(empty=True) == {order_id: Reason.QUEUE_EMPTY}
+
+
+async def test_a_worker_that_is_lost_with_a_released_order_before_it_was_due_is_missed(shop: Shop) -> None:
+    order_id = await shop.queued()
+    await shop.store.release(await shop.claim(order_id), 30_000)
+    await shop.claim(order_id)  # a duplicate of its message came at once
+    await shop.pass_time(79)
+    assert await shop.take_overdue() == {}
+    await shop.pass_time(2)
+    assert await shop.take_overdue() == {order_id: Reason.WORKER_GONE}
