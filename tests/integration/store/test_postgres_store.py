@@ -90,6 +90,55 @@ async def test_whoever_waits_for_an_order_of_its_batch_holds_none_with_a_higher_
     assert held_by_nobody == others
 
 
+async def test_the_counts_of_a_clients_orders_always_add_up_to_those_that_have_not_ended(
+    postgres: PostgresShop, database_url: str
+) -> None:
+    other = PostgresShop(database_url)
+
+    async def live(shop: Shop, nth: int) -> None:
+        """One order's life: most end, some are redriven, withdrawn or left where they are."""
+        order_id, client = str(uuid.uuid4()), f"client {nth % 3}"
+        await shop.store.create(NewOrder(order_id, TERMS, client, key=f"key {nth // 2}"))
+        if nth % 5 == 0:
+            await shop.store.withdraw(order_id)
+            return
+        claim = await shop.store.claim(order_id)
+        if nth % 5 == 1 or not isinstance(claim, Claim):  # None: its key had an order already
+            return
+        if nth % 5 == 2:
+            await shop.move(claim, Status.BUILDING, Status.SUBMITTED, Status.CONFIRMED)
+            return
+        await shop.move(claim, Status.FAILED)
+        if nth % 5 == 3:
+            await asyncio.gather(postgres.store.redrive(order_id), other.store.redrive(order_id))
+
+    async def check() -> None:
+        async with postgres.database.connection() as connection:
+            cursor = await connection.execute(DIFFERENCES)  # one statement sees one moment
+            assert await cursor.fetchall() == []
+
+    try:
+        lives = asyncio.gather(*(live(shop, nth) for nth in range(150) for shop in (postgres, other)))
+        while not lives.done():
+            await check()
+        await lives
+        await check()
+        assert len(await postgres.store.orders(1000, None, None)) > 50
+    finally:
+        await other.database.close()
+
+
+DIFFERENCES = b"""
+    SELECT client, counted.orders, alive.orders AS really
+    FROM (SELECT client, sum(orders) AS orders FROM outstanding_orders GROUP BY client) AS counted
+    FULL JOIN (
+        SELECT client, count(*) AS orders FROM orders
+        WHERE status NOT IN ('confirmed', 'failed') GROUP BY client
+    ) AS alive USING (client)
+    WHERE coalesce(counted.orders, 0) <> coalesce(alive.orders, 0)
+"""
+
+
 async def test_a_worker_that_waits_while_its_order_is_claimed_anew_has_lost_it(
     postgres: PostgresShop,
 ) -> None:
