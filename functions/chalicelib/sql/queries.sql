@@ -70,9 +70,9 @@ WITH keyed AS (
     WHERE id = ANY (%(ids)s::uuid[]) AND status = 'pending' AND fence = 0
       AND id NOT IN (SELECT order_id FROM keyed WHERE replayed)
     ORDER BY id FOR UPDATE
-), untold AS (
+), removed_events AS (
     DELETE FROM order_events USING unseen WHERE order_id = unseen.id
-), remembered AS (
+), recorded_withdrawals AS (
     INSERT INTO withdrawn_orders (order_id) SELECT id FROM unseen
 ), counted AS (
     INSERT INTO outstanding_orders AS known (client, stripe, orders)
@@ -98,7 +98,7 @@ WITH given AS (
     WHERE orders.id = given.id AND given.status = 'failed'
     RETURNING orders.id AS order_id, orders.seq, orders.status, orders.attempt, orders.updated_at AS at,
         json_build_object('redriven', orders.redrives) AS detail, orders.client
-), told AS (
+), recorded_events AS (
     INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
     SELECT order_id, seq, status, attempt, at, detail FROM moved
 ), counted AS (
@@ -136,7 +136,7 @@ WITH found AS (
       AND orders.status NOT IN ('confirmed', 'failed')
       AND (orders.lease_until IS NULL OR orders.lease_until < clock_timestamp())
     RETURNING orders.*, (was).status <> 'pending' AS resumed
-), told AS (
+), recorded_events AS (
     INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
     SELECT id, seq, status, attempt, updated_at, '{}' FROM claimed WHERE NOT resumed
 )
@@ -187,7 +187,7 @@ WITH given AS (
       AND orders.status = ANY (given.sources::order_status[])
     RETURNING orders.id AS order_id, orders.seq, orders.status, orders.attempt, orders.updated_at AS at,
         given.detail::json AS detail, orders.fence, orders.client
-), told AS (
+), recorded_events AS (
     INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
     SELECT order_id, seq, status, attempt, at, detail FROM moved
 ), counted AS (
