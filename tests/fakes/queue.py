@@ -8,13 +8,13 @@ from tests.fakes.away import Away
 class MemoryQueue(Away):
     """`services.ports.Queue`: what was sent, and what is to come again when.
 
-    Nobody takes anything from it, so it says that it is empty only if a test makes it.
+    Nobody takes anything from it; without `waiting`, it says that it is empty.
     """
 
     def __init__(self) -> None:
         self.sent: list[str] = []
         self.retries: list[tuple[str, int]] = []
-        self.empty = False
+        self.waiting = True
 
     async def send(self, order_id: str) -> None:
         self._reach()
@@ -26,4 +26,4 @@ class MemoryQueue(Away):
 
     async def is_empty(self) -> bool:
         self._reach()
-        return self.empty
+        return not self.waiting

@@ -47,6 +47,9 @@ class MemoryStore(Away):
     def advance(self, seconds: float) -> None:
         self._now += timedelta(seconds=seconds)
 
+    def seconds_since(self, at: datetime) -> float:
+        return (self._now - at).total_seconds()
+
     async def create(self, new: NewOrder) -> Event | Order:
         self._reach()
         now = self._tick()
@@ -106,7 +109,7 @@ class MemoryStore(Away):
         resumed = row.order.status is not Status.PENDING
         row.fence += 1
         row.lease_until = row.due_at = now + self._lease
-        row.queued_at = row.queued_at or now
+        row.queued_at = min(row.queued_at or now, now)
         if not resumed:
             self._move(row, Status.ROUTING, {})
         return Claim(row.order, row.fence, resumed, row.transaction)
@@ -131,7 +134,8 @@ class MemoryStore(Away):
     async def release(self, claim: Claim, due_in_ms: int) -> None:
         self._reach()
         row = self._held(claim.order.id, claim.fence)
-        row.lease_until, row.due_at = None, self._tick() + timedelta(milliseconds=due_in_ms)
+        row.lease_until = None
+        row.due_at = row.queued_at = self._tick() + timedelta(milliseconds=due_in_ms)
 
     async def order(self, order_id: str) -> Order | None:
         self._reach()
@@ -171,25 +175,28 @@ class MemoryStore(Away):
 
     async def take_overdue(self, limit: int, *, queue_is_empty: bool) -> list[Overdue]:
         self._reach()
-        claimed = [
-            row.order.created_at for row in self.rows.values() if row.order.status is not Status.PENDING
-        ]
-        last = self._now if queue_is_empty else max(claimed, default=datetime.min.replace(tzinfo=UTC))
-        why = Reason.QUEUE_EMPTY if queue_is_empty else Reason.OVERTAKEN
-        queued = [
-            Overdue(order_id, why)
-            for order_id, row in self._due_before(self._now - self._sweep_after)
-            if is_queued(row) and row.due_at + self._sweep_after < last
-        ]
         unqueued = [
             Overdue(order_id, UNQUEUED.get(row.order.status, Reason.WORKER_GONE))
             for order_id, row in self._due_before(self._now - self._sweep_after)
             if not is_queued(row)
         ]
-        overdue = unqueued[:limit] + queued[:limit]
+        overdue = unqueued[:limit] + self.lost_messages(queue_is_empty)[:limit]
         for row in (self.rows[order.order_id] for order in overdue):
             row.due_at, row.queued_at, row.lease_until = self._tick(), None, None
         return overdue
+
+    def lost_messages(self, queue_is_empty: bool) -> list[Overdue]:
+        """The acknowledged orders whose messages cannot be in the queue any more, longest due first."""
+        claimed = [
+            row.order.created_at for row in self.rows.values() if row.order.status is not Status.PENDING
+        ]
+        last = self._now if queue_is_empty else max(claimed, default=datetime.min.replace(tzinfo=UTC))
+        reason = Reason.QUEUE_EMPTY if queue_is_empty else Reason.OVERTAKEN
+        return [
+            Overdue(order_id, reason)
+            for order_id, row in self._due_before(self._now - self._sweep_after)
+            if is_queued(row) and row.due_at + self._sweep_after < last
+        ]
 
     def append(self, order_id: str, status: Status, **detail: object) -> Event:
         """The next event of an order, whoever works on it: for tests of those who watch."""

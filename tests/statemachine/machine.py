@@ -62,6 +62,10 @@ class OrderMachine(RuleBasedStateMachine):
         for _ in range(far or 0):
             process.step()
 
+    def crash_of(self, process: Process) -> None:
+        self.world.met[f"crash before {process.at}"] += 1
+        process.crash()
+
     def one_running(self, data: st.DataObject) -> Process:
         """A worker, if there is one: what they do is what matters most."""
         return _pick(data, list(self.world.at_work) or self.world.running)
@@ -81,16 +85,28 @@ class OrderMachine(RuleBasedStateMachine):
     def submit(self, terms: str, key: str | None, far: int | None) -> None:
         self.go(self.world.submit(TERMS[terms], key), far)
 
+    @precondition(lambda self: len(self.world.alive) < MOST_ALIVE and self.room())
+    @rule(far=st.sampled_from([1, 2]), fate=st.sampled_from([None, *Fate]))
+    def submit_badly(self, far: int, fate: Fate | None) -> None:
+        """It ends between commit and send, or before it notes that it has sent; or that call breaks."""
+        process = self.world.submit(TERMS["small"], None)
+        self.go(process, far)
+        if fate is None:
+            self.crash_of(process)
+        else:
+            self.world.met[f"{fate.value}: {process.at}"] += 1
+            process.step(fate)
+
     @precondition(lambda self: self.world.queue.visible and self.room())
     @rule(data=st.data(), far=FAR)
     def deliver(self, data: st.DataObject, far: int | None) -> None:
-        self.go(self.world.deliver(_pick(data, self.world.queue.visible)), far)
+        self.go(self.world.deliver(_pick(data, self.world.queue.next)), far)
 
-    @precondition(lambda self: self.world.queue.messages and self.room())
+    @precondition(lambda self: self.world.queue.delivered and self.room())
     @rule(data=st.data(), far=FAR)
     def deliver_again(self, data: st.DataObject, far: int | None) -> None:
         """A message that was deleted, or is being worked on, comes all the same."""
-        messages, alive = self.world.queue.messages, self.world.alive
+        messages, alive = self.world.queue.delivered, self.world.alive
         of_living = [message for message in messages if message.order_id in alive]
         self.go(self.world.work(_pick(data, of_living or messages)), far)
 
@@ -111,6 +127,21 @@ class OrderMachine(RuleBasedStateMachine):
             for sweep in sweeping:
                 sweep.step()
 
+    @precondition(lambda self: self.world.queue.remaining and self.room())
+    @rule(times=st.integers(2, 4))
+    def sweep_a_backlog(self, times: int) -> None:
+        """Nothing is taken from the queue for long, and it is swept again and again."""
+        for _ in range(times):
+            self.world.loop.sleep(SWEEP_AFTER_S + 1)
+            self.world.sweep().finish()
+
+    @precondition(lambda self: self.world.queue.remaining)
+    @rule()
+    def lose_the_messages(self) -> None:
+        """The queue comes back empty."""
+        self.world.met["messages lost"] += 1
+        self.world.queue.lose()
+
     @precondition(lambda self: self.world.with_status(Status.FAILED, Status.CONFIRMED) and self.room())
     @rule(data=st.data(), far=NOT_FAR)
     def redrive(self, data: st.DataObject, far: int | None) -> None:
@@ -127,9 +158,7 @@ class OrderMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.running)
     @rule(data=st.data())
     def crash(self, data: st.DataObject) -> None:
-        process = self.one_running(data)
-        self.world.met[f"crash before {process.at}"] += 1
-        process.crash()
+        self.crash_of(self.one_running(data))
 
     @precondition(lambda self: self.world.running)
     @rule(data=st.data(), fate=st.sampled_from([Fate.BROKEN, Fate.REPLY_LOST]))
@@ -157,21 +186,6 @@ class OrderMachine(RuleBasedStateMachine):
     def trouble_at_the_venues(self, answers: list[Any]) -> None:
         for venue in self.world.venues.values():
             venue.script.extend(answers)
-
-    @precondition(lambda self: self.world.queue.undisturbed)
-    @rule(minutes=st.integers(2, 20))
-    def a_backlog_waits(self, minutes: int) -> None:
-        """The queue goes on with others, and the sweep comes by again and again."""
-        self.world.met["backlog"] += 1
-        for _ in range(minutes):
-            self.world.loop.sleep(SWEEP_AFTER_S + 1)
-            self.world.sweep().finish()
-
-    @precondition(lambda self: self.world.queue.waiting)
-    @rule()
-    def the_queue_loses_everything(self) -> None:
-        self.world.met["queue lost everything"] += 1
-        self.world.queue.lose_everything()
 
     @rule(seconds=SECONDS)
     def time_passes(self, seconds: float) -> None:
@@ -201,7 +215,7 @@ class OrderMachine(RuleBasedStateMachine):
             world.chain.settle()
             self.deliver_what_is_visible()
             self.promises.check()
-            if not (world.alive or world.queue.waiting):
+            if not (world.alive or world.queue.remaining):
                 break
             assert rounds < ROUNDS, "an order or a message does not end"
             world.loop.sleep(30)

@@ -67,11 +67,17 @@ class AsksInTheWrongOrder(Execution):
 class SendsBeforeItKeeps(Execution):
     """The transaction is on its way before anybody could know of it."""
 
-    async def _record(self, transition: Transition) -> Event:
-        if transition.transaction is not None:
-            with suppress(TimeoutError, AttemptFailed):
-                await self._chain.send(transition.transaction)
-        return await super()._record(transition)
+    async def _attempt(self, claim: Claim) -> None:
+        record, chain = self._store.record, self._chain
+
+        async def send_and_record(transition: Transition) -> Event:
+            if transition.transaction is not None:
+                with suppress(TimeoutError, AttemptFailed):
+                    await chain.send(transition.transaction)
+            return await record(transition)
+
+        self._store = _Instead(self._store, record=send_and_record)
+        await super()._attempt(claim)
 
 
 class AcknowledgesBeforeItKnows(Execution):
@@ -154,32 +160,32 @@ class GivesOverdueOrdersOutTwice(MemoryStore):
     async def take_overdue(self, limit: int, *, queue_is_empty: bool) -> list[Overdue]:
         due = {order_id: row.due_at for order_id, row in self.rows.items()}
         taken = await super().take_overdue(limit, queue_is_empty=queue_is_empty)
-        for overdue in taken:
-            self.rows[overdue.order_id].due_at = due[overdue.order_id]
+        for order in taken:
+            self.rows[order.order_id].due_at = due[order.order_id]
         return taken
 
 
-class ForgetsAcknowledgements(MemoryStore):
-    """A sweep knows nothing of what the queue has acknowledged, nor of what was claimed from it."""
+class TakesWaitingForLost(MemoryStore):
+    """A sweep gives out whatever has been due for long, acknowledged or not."""
 
-    async def take_overdue(self, limit: int, *, queue_is_empty: bool) -> list[Overdue]:
-        for row in self.rows.values():
-            row.queued_at = None
-        return await super().take_overdue(limit, queue_is_empty=queue_is_empty)
+    def lost_messages(self, queue_is_empty: bool) -> list[Overdue]:
+        return super().lost_messages(queue_is_empty=True)
 
 
-class TakesALongWaitForALoss(MemoryStore):
-    """A sweep takes the queue for empty whatever it is."""
+class NeverLooksForLostMessages(MemoryStore):
+    """What the queue has acknowledged counts as queued for ever."""
 
-    async def take_overdue(self, limit: int, *, queue_is_empty: bool) -> list[Overdue]:
-        return await super().take_overdue(limit, queue_is_empty=True)
+    def lost_messages(self, queue_is_empty: bool) -> list[Overdue]:
+        return []
 
 
-class TrustsItsFirstAcknowledgement(MemoryStore):
-    """What was queued once counts as queued for good: a queue that loses everything takes it along."""
+class TakesReleasedForLost(MemoryStore):
+    """A worker that let go of an undecided order counts as lost."""
 
-    async def any_queued_overdue(self) -> bool:
-        return False
+    async def release(self, claim: Claim, due_in_ms: int) -> None:
+        queued_at = self.rows[claim.order.id].queued_at
+        await super().release(claim, due_in_ms)
+        self.rows[claim.order.id].queued_at = queued_at
 
 
 class RedrivesWhatIsAlive(MemoryStore):
@@ -196,6 +202,17 @@ class ForgetsKeys(MemoryStore):
 
     async def forget_expired_keys(self) -> None:
         self.keys.clear()
+
+
+class _Instead:
+    """`port`, with some of its calls replaced."""
+
+    def __init__(self, port: Any, **calls: Any) -> None:
+        self._port = port
+        vars(self).update(calls)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
 
 
 def machine_of(mutant: type[Execution] | type[MemoryStore]) -> type[OrderMachine]:

@@ -1,4 +1,4 @@
-"""What lies around the engine, in memory: SQS with its redrive policy, the table as a sweep sees it."""
+"""What lies around the engine, in memory: SQS with its redrive policy, and the table as its users see it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from chalicelib.domain.lifecycle import Status
+from chalicelib.domain.lifecycle import TERMINAL
+from chalicelib.services import ports
 from chalicelib.services.execution import Outcome
-from chalicelib.services.ports import DeadLetter, Overdue, Reason
+from chalicelib.services.ports import Claim, DeadLetter
 
 from tests.fakes import MemoryQueue, MemoryStore
 
 VISIBILITY_S, SWEEP_AFTER_S = 90, 60
+DISORDER_S = 15  # how far messages may overtake each other
 MAX_RECEIVES = 3
 NEVER = math.inf
 
@@ -34,33 +37,40 @@ class Sqs(MemoryQueue):
         super().__init__()
         self.messages: list[Message] = []
         self.dead: list[Message] = []
+        self.seen_at = NEVER  # when a sweep last asked whether it is empty
         self._now = now
 
     async def send(self, order_id: str) -> None:
         await super().send(order_id)
         self.messages.append(Message(order_id, self._now()))
 
-    @property
-    def visible(self) -> list[Message]:
-        return [found for found in self.waiting if found.visible_at <= self._now()]
+    async def is_empty(self) -> bool:
+        self.seen_at = self._now()
+        return not self.remaining
 
     @property
-    def waiting(self) -> list[Message]:
+    def visible(self) -> list[Message]:
+        return [found for found in self.remaining if found.visible_at <= self._now()]
+
+    @property
+    def next(self) -> list[Message]:
+        """Those that may be delivered now: SQS is first in, first out, within some seconds."""
+        first = min((found.visible_at for found in self.visible), default=NEVER)
+        return [found for found in self.visible if found.visible_at <= first + DISORDER_S]
+
+    @property
+    def delivered(self) -> list[Message]:
+        """Those that somebody has received, deleted or not."""
+        return [found for found in self.messages if found.receives]
+
+    @property
+    def remaining(self) -> list[Message]:
         """Those that come some time."""
         return [found for found in self.messages if found.visible_at < NEVER]
 
-    @property
-    def undisturbed(self) -> set[str]:
-        """The orders of messages that were never received: the backlog."""
-        return {found.order_id for found in self.waiting if not found.receives}
-
-    async def is_empty(self) -> bool:
-        self._reach()
-        return not self.waiting
-
-    def lose_everything(self) -> None:
-        """As one that was started again does that keeps nothing."""
-        for message in self.waiting:
+    def lose(self) -> None:
+        """Come back empty."""
+        for message in self.remaining:
             message.visible_at = NEVER
 
     def receive(self, message: Message) -> bool:
@@ -93,42 +103,71 @@ class NoLetters:
         pass
 
 
-class Table:
-    """The store as a sweep sees it: what the sweep is given must be missing, and not be given out twice.
+class Overdue:
+    """The store as a sweep sees it: what it gives out is counted in `met`, and judged.
 
-    No order may be given out twice in a row, by whichever sweep; and none whose message waits in the queue,
-    unless the queue had no chance to say so: its acknowledgement was lost, or it came later than a sweep.
+    No order may be given out twice in a row, by whichever sweep, nor one whose message waits in the queue.
     """
 
     def __init__(self, store: MemoryStore, queue: Sqs, now: Callable[[], float], met: Counter[str]) -> None:
-        self._now = now
+        self._store = store
         self._queue = queue
+        self._now = now
         self._met = met
         self._given_out: dict[str, float] = {}
-        self.store = store
 
     async def any_queued_overdue(self) -> bool:
-        return await self.store.any_queued_overdue()
+        return await self._store.any_queued_overdue()
 
-    async def take_overdue(self, limit: int, *, queue_is_empty: bool) -> list[Overdue]:
-        acknowledged = {order_id: row.queued_at for order_id, row in self.store.rows.items()}
-        pending = {
-            order_id for order_id, row in self.store.rows.items() if row.order.status is Status.PENDING
-        }
-        taken = await self.store.take_overdue(limit, queue_is_empty=queue_is_empty)
-        for overdue in taken:
-            order_id = overdue.order_id
-            last = self._given_out.get(order_id, -SWEEP_AFTER_S)
+    async def take_overdue(self, limit: int, *, queue_is_empty: bool) -> list[ports.Overdue]:
+        waiting = self._waiting(queue_is_empty)
+        overdue = await self._store.take_overdue(limit, queue_is_empty=queue_is_empty)
+        for order in overdue:
+            last = self._given_out.get(order.order_id, -SWEEP_AFTER_S)
             assert self._now() - last >= SWEEP_AFTER_S, "two sweeps were given the same order"
-            self._given_out[order_id] = self._now()
-            if order_id in pending and acknowledged[order_id] and overdue.reason is not Reason.OVERTAKEN:
-                waits = order_id in self._queue.undisturbed
-                assert not waits, "an order was queued again while its message waits in a backlog"
-            self._met[f"swept: {overdue.reason}"] += 1
-        return taken
+            assert order.order_id not in waiting, "an order is queued again while its message waits"
+            self._given_out[order.order_id] = self._now()
+            self._met[f"swept: {order.reason}"] += 1
+        return overdue
 
     async def acknowledge(self, order_ids: Collection[str]) -> None:
-        await self.store.acknowledge(order_ids)
+        await self._store.acknowledge(order_ids)
 
     async def forget_expired_keys(self) -> None:
-        await self.store.forget_expired_keys()
+        await self._store.forget_expired_keys()
+
+    def _waiting(self, queue_is_empty: bool) -> set[str]:
+        """The acknowledged orders that no worker has, and whose messages have waited since they were due.
+
+        May be taken for lost: what was sent long after it was due, as its sender stood still, and what was
+        sent after the queue was seen empty by a sweep that stood still then.
+        """
+        until = self._queue.seen_at if queue_is_empty else NEVER
+        found = set()
+        for message in self._queue.visible:
+            row = self._store.rows.get(message.order_id)
+            if row is None or row.queued_at is None or row.lease_until is not None:
+                continue
+            late_s = message.visible_at - self._now() + self._store.seconds_since(row.due_at)
+            if row.order.status not in TERMINAL and late_s <= DISORDER_S and message.visible_at < until:
+                found.add(message.order_id)
+        return found
+
+
+class Leases:
+    """The store as a worker sees it: no order is given to one worker while another holds it."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def claim(self, order_id: str) -> Any:
+        row = self._store.rows.get(order_id)
+        is_held = (
+            row is not None and row.lease_until is not None and self._store.seconds_since(row.lease_until) < 0
+        )
+        claim = await self._store.claim(order_id)
+        assert not (is_held and isinstance(claim, Claim)), "two workers hold one order"
+        return claim

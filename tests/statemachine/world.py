@@ -26,7 +26,7 @@ from chalicelib.services.sweep import Sweep
 
 from tests.fakes import MemoryChain, MemoryEvents, MemoryMetrics, MemorySigner, MemoryStore, MemoryVenue
 from tests.statemachine.processes import Gated, Process, VirtualLoop
-from tests.statemachine.servers import SWEEP_AFTER_S, Message, NoLetters, Sqs, Table
+from tests.statemachine.servers import SWEEP_AFTER_S, Leases, Message, NoLetters, Overdue, Sqs
 
 SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
 TERMS = {"small": Terms(SOL, USDC, 10**9, 100), "large": Terms(SOL, USDC, 10**11, 100)}
@@ -48,7 +48,7 @@ class World:
         self.processes: list[Process] = []
         self.accepted: set[str] = set()  # the orders that clients were given
         self.met: Counter[str] = Counter()
-        self._table = Table(self.store, self.queue, self.loop.time, self.met)
+        self._overdue = Overdue(self.store, self.queue, self.loop.time, self.met)
         self._execution = execution
         self._workers: dict[Process, Message] = {}
         self._slots = 0.0
@@ -71,7 +71,7 @@ class World:
     def work(self, message: Message) -> Process:
         process = self._process("worker")
         execution = self._execution(
-            self._to(process, self.store),
+            self._to(process, Leases(self.store)),
             self.events,
             self.venues,
             Quoting(self.venues, timeout=1.0),
@@ -86,7 +86,7 @@ class World:
 
     def sweep(self) -> Process:
         process = self._process("sweep")
-        sweep = Sweep(self._to(process, self._table), self._to(process, self.queue), batch=5)
+        sweep = Sweep(self._to(process, self._overdue), self._to(process, self.queue), batch=2)
         return self._start(process, self._sweep(process, sweep))
 
     def redrive(self, order_id: str) -> Process:
@@ -141,7 +141,7 @@ class World:
         order = self.store.rows[answer.order_id].order
         assert (order.terms, order.client_order_id) == (terms, key)
         self.met["replayed" if answer.replayed else "accepted"] += 1
-        await submission.settled()  # the client has its answer; who crashes here loses the acknowledgement
+        await submission.settled()
 
     async def _work(self, process: Process, execution: Execution, message: Message) -> None:
         try:
@@ -154,7 +154,7 @@ class World:
             self._judge(claim, outcome)
         else:
             self.met[f"claim refused: {type(claim).__name__}"] += 1
-        await process.stop_before("acknowledge")
+        await process.stop_before("settle")
         self.queue.settle(message, outcome)
 
     def _judge(self, claim: Claim, outcome: Outcome) -> None:

@@ -56,7 +56,7 @@ async def test_a_backlog_is_no_reason_to_queue_again() -> None:
 
 async def test_what_an_empty_queue_has_lost_is_queued_again_once() -> None:
     store, queue = await overdue(3, acknowledged=True)
-    queue.empty = True
+    queue.waiting = False
     sweeps = [Sweep(store, queue).run() for _ in range(2)]
     assert sum(await asyncio.gather(*sweeps), Counter()) == {Reason.QUEUE_EMPTY: 3}
     assert sorted(queue.sent) == sorted(store.rows)
@@ -100,7 +100,7 @@ async def test_an_order_whose_message_was_lost_again_is_swept_again() -> None:
     store, queue = await overdue(1)
     await Sweep(store, queue).run()
     await store.pass_time(61)
-    queue.empty = True
+    queue.waiting = False
     await Sweep(store, queue).run()
     assert queue.sent == ["order-0"] * 2
 

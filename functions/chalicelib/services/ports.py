@@ -150,7 +150,10 @@ class Store(Protocol):
 
 
 class Queue(Protocol):
-    """The queue between submit and process: at least once, in no order."""
+    """The queue between submit and process: at least once, and first in, first out only within seconds.
+
+    The sweep relies on that: an order that much later ones have overtaken is not in the queue any more.
+    """
 
     async def send(self, order_id: str) -> None:
         """Queue the order. Raises TemporarilyUnavailable."""

@@ -73,9 +73,9 @@ WITH keyed AS (
 ), unseen AS (
     SELECT id, client FROM given
     WHERE status = 'pending' AND fence = 0 AND id NOT IN (SELECT order_id FROM keyed WHERE replayed)
-), untold AS (
+), removed_events AS (
     DELETE FROM order_events USING unseen WHERE order_id = unseen.id
-), remembered AS (
+), recorded_withdrawals AS (
     INSERT INTO withdrawn_orders (order_id) SELECT id FROM unseen
 ), counted AS (
     INSERT INTO outstanding_orders AS known (client, stripe, orders)
@@ -89,6 +89,7 @@ SELECT order_id FROM withdrawn_orders WHERE order_id = ANY (%(ids)s::uuid[]);
 
 -- name: redrive_orders
 -- The one way out of `failed`: an operator gives the order a new set of attempts.
+-- The status is the locked row's: asked of `orders`, it may lead the plan through every order that has failed.
 WITH given AS (
     SELECT id, status FROM orders WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
 ), moved AS (
@@ -100,7 +101,7 @@ WITH given AS (
     WHERE orders.id = given.id AND given.status = 'failed'
     RETURNING orders.id AS order_id, orders.seq, orders.status, orders.attempt, orders.updated_at AS at,
         json_build_object('redriven', orders.redrives) AS detail, orders.client
-), told AS (
+), recorded_events AS (
     INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
     SELECT order_id, seq, status, attempt, at, detail FROM moved
 ), counted AS (
@@ -121,7 +122,7 @@ FROM given WHERE orders.id = given.id AND orders.queued_at IS NULL;
 -- name: claim_orders
 -- Nobody may hold the order, and it must be alive. A pending one moves on to routing; one that a lost worker left
 -- further on stays where it is, and the claim says so (`resumed`). Orders that can't be had come back as they are.
--- Whoever claims has the order's message, so it was queued.
+-- Whoever claims has the order's message, so it was queued, and by now: a released order may be claimed early.
 WITH found AS (
     SELECT id, orders AS was FROM orders WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
 ), claimed AS (
@@ -132,13 +133,13 @@ WITH found AS (
         fence = orders.fence + 1,
         lease_until = clock_timestamp() + %(lease_ms)s::bigint * interval '1 ms',
         due_at = clock_timestamp() + %(lease_ms)s::bigint * interval '1 ms',
-        queued_at = coalesce(orders.queued_at, clock_timestamp())
+        queued_at = least(orders.queued_at, clock_timestamp())  -- also where it is NULL
     FROM found
     WHERE orders.id = found.id
       AND orders.status NOT IN ('confirmed', 'failed')
       AND (orders.lease_until IS NULL OR orders.lease_until < clock_timestamp())
     RETURNING orders.*, (was).status <> 'pending' AS resumed
-), told AS (
+), recorded_events AS (
     INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
     SELECT id, seq, status, attempt, updated_at, '{}' FROM claimed WHERE NOT resumed
 )
@@ -189,7 +190,7 @@ WITH given AS (
       AND orders.status = ANY (given.sources::order_status[])
     RETURNING orders.id AS order_id, orders.seq, orders.status, orders.attempt, orders.updated_at AS at,
         given.detail, orders.fence, orders.client
-), told AS (
+), recorded_events AS (
     INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
     SELECT order_id, seq, status, attempt, at, detail::json FROM moved
 ), counted AS (
@@ -201,7 +202,12 @@ WITH given AS (
 SELECT order_id, fence, seq, status, attempt, at FROM moved;
 
 -- name: release_orders
-UPDATE orders SET lease_until = NULL, due_at = clock_timestamp() + given.due_in_ms * interval '1 ms'
+-- The message of an undecided order stays in the queue and comes back when it is due. So the order counts as queued
+-- from then on: a worker that let go of it is not one that is gone.
+UPDATE orders SET
+    lease_until = NULL,
+    due_at = now() + given.due_in_ms * interval '1 ms',
+    queued_at = now() + given.due_in_ms * interval '1 ms'
 FROM unnest(%(ids)s::uuid[], %(fences)s::bigint[], %(due_in_ms)s::bigint[]) AS given (id, fence, due_in_ms)
 WHERE orders.id = given.id AND orders.fence = given.fence AND orders.status NOT IN ('confirmed', 'failed')
 RETURNING orders.id AS order_id, orders.fence;

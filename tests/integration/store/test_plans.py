@@ -1,4 +1,4 @@
-"""Every named statement looks its rows up by an index, whatever the table's size and the statistics."""
+"""Every named statement looks its rows up by an index, in tables of any size, with or without statistics."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from chalicelib.adapters.arrays import literal
 from chalicelib.adapters.database import SQL, load_queries
 from chalicelib.migrations import migrate
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import ExecStatus
 
 from local.services import Endpoints
 
@@ -60,23 +61,33 @@ GIVEN: dict[str, dict[str, Any]] = {
 }
 
 FILL = """
+SET statement_timeout = 0;
+SET session_replication_role = replica;  -- no foreign key is checked, which would take most of the time
 INSERT INTO orders
     (id, token_in, token_out, amount_in, slippage_bps, client, status, queued_at, due_at, created_at)
 SELECT gen_random_uuid(), 'SOL', 'USDC', 1, 50, 'client ' || n % 100,
     (enum_range(NULL::order_status))[CASE WHEN n % 50 < 6 THEN n % 6 + 1 ELSE 5 END],
     CASE WHEN n % 3 > 0 THEN now() END, now() - n * interval '1 s', now() - n * interval '1 s'
 FROM generate_series(1, {n}) AS n;
-INSERT INTO order_events SELECT id, n, status, 1, now(), '{{}}' FROM orders, generate_series(1, 3) AS n;
-INSERT INTO idempotency_keys
-SELECT id::text, id, 'print', false, now() + random() * interval '1 h' FROM orders;
-INSERT INTO withdrawn_orders SELECT gen_random_uuid() FROM generate_series(1, {n});
-INSERT INTO outstanding_orders SELECT 'client ' || n, 0, 1 FROM generate_series(1, {n}) AS n;
-INSERT INTO sim.transactions (signature, memo, venue, token_in, token_out, amount_in, minimum_out,
-    last_valid_block_height) SELECT 'signature ' || n, 'memo', 'raydium', 'SOL', 'USDC', 1, 1, 1
-FROM generate_series(1, {n}) AS n;
-INSERT INTO sim.faults SELECT 'rule', 'subject ' || n, NULL, 1, now() FROM generate_series(1, {n}) AS n;
+INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
+SELECT id, nth, status, 1, now(), '{{}}' FROM orders CROSS JOIN generate_series(1, 3) AS nth;
+INSERT INTO idempotency_keys (key, order_id, fingerprint, expires_at)
+SELECT id::text, id, 'print', now() + random() * interval '1 h' FROM orders;
+INSERT INTO withdrawn_orders (order_id) SELECT gen_random_uuid() FROM generate_series(1, {n});
+INSERT INTO outstanding_orders (client, stripe, orders)
+SELECT 'client ' || n, 0, 1 FROM generate_series(1, {n}) AS n;
+INSERT INTO sim.transactions
+    (signature, memo, venue, token_in, token_out, amount_in, minimum_out, last_valid_block_height)
+SELECT 'signature ' || n, 'memo', 'raydium', 'SOL', 'USDC', 1, 1, 1 FROM generate_series(1, {n}) AS n;
+INSERT INTO sim.faults (rule, subject, occasion, met, met_at)
+SELECT 'rule', 'subject ' || n, NULL, 1, now() FROM generate_series(1, {n}) AS n;
 """
-AGES = {"empty": (0, ""), "young": (3000, ""), "old": (50_000, "ANALYZE")}
+# Not here: a table that was analyzed while empty. Autovacuum soon replaces the plans that come of that.
+AGES = {
+    "empty": (0, ""),
+    "young": (3000, ""),
+    "old": (50_000, "ANALYZE"),
+}
 
 
 @pytest.fixture(scope="module", params=AGES.values(), ids=AGES)
@@ -87,14 +98,17 @@ def tables(request: pytest.FixtureRequest, services: Endpoints) -> Iterator[str]
     with psycopg.connect(services.database_url, autocommit=True) as server:
         server.execute(f"CREATE DATABASE {name}".encode())
         url = make_conninfo(services.database_url, dbname=name)
-        migrate(url)
-        with psycopg.connect(url, autocommit=True) as connection:
-            for table in growing(connection):
-                connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)".encode())
-            connection.execute(FILL.format(n=orders).encode())
-            connection.execute(then.encode() or b"SELECT 1")
-        yield url
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+        try:
+            migrate(url)
+            with psycopg.connect(url, autocommit=True) as connection:
+                for table in growing(connection):
+                    connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)".encode())
+                connection.execute(FILL.format(n=orders).encode())
+                if then:
+                    connection.execute(then.encode())
+            yield url
+        finally:
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 def growing(connection: psycopg.Connection) -> list[str]:
@@ -112,7 +126,7 @@ def generic(connection: psycopg.Connection, query: str) -> Any:
     names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", query)))
     numbered = re.sub(r"%\((\w+)\)s", lambda found: f"${names.index(found[1]) + 1}", query)
     result = connection.pgconn.exec_(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {numbered}".encode())
-    assert not result.error_message, result.error_message
+    assert result.status == ExecStatus.TUPLES_OK, result.error_message.decode()
     return json.loads(result.get_value(0, 0) or b"")
 
 
@@ -124,36 +138,25 @@ def custom(connection: psycopg.Connection, name: str) -> Any:
     return plan
 
 
-def nodes(plan: Any, limited: bool = False) -> Iterator[tuple[dict[str, Any], bool]]:
-    """Each node, and whether only so many of its rows are asked for."""
-    for node in plan if isinstance(plan, list) else [plan]:
-        if isinstance(node, dict):
-            stops = node.get("Node Type") == "Limit" or (limited and node.get("Node Type") != "Sort")
-            for part in node.values():
-                yield from nodes(part, stops) if isinstance(part, dict | list) else ()
-            if "Node Type" in node:
-                yield node, limited
+def nodes(plan: Any) -> Iterator[dict[str, Any]]:
+    for part in plan if isinstance(plan, list) else plan.values() if isinstance(plan, dict) else ():
+        yield from nodes(part)
+    if isinstance(plan, dict) and "Node Type" in plan:
+        yield plan
 
 
 def walks(plan: Any) -> list[str]:
-    """The nodes that read a table or an index from end to end, or a list's without a limit."""
+    """The nodes that read a table or an index from end to end, or all rows of a kind: those of one status."""
     return [
-        f"{node['Node Type']} on {node.get('Relation Name')} {node.get('Index Name')}"
-        for node, limited in nodes(plan)
+        f"{node['Node Type']} on {node.get('Relation Name') or node.get('Index Name')}"
+        for node in nodes(plan)
         if node["Node Type"] == "Seq Scan"
-        or (node["Node Type"] in INDEX_SCANS and "Index Cond" not in node)
-        or (node.get("Index Name") in LISTS and not limited)
+        or (node["Node Type"] in INDEX_SCANS and BY_CONSTANTS.fullmatch(node.get("Index Cond", "")))
     ]
 
 
 INDEX_SCANS = ("Index Scan", "Index Only Scan", "Bitmap Index Scan")
-LISTS = (
-    "orders_newest_by_status",
-    "orders_unqueued",
-    "orders_queued",
-    "idempotency_keys_expiry",
-    "withdrawn_orders_age",
-)
+BY_CONSTANTS = re.compile(r"(\(\w+ = '\w+'::\w+\))?")  # the same rows whatever the parameters
 
 
 def test_every_statement_is_looked_at() -> None:
@@ -173,5 +176,6 @@ def test_a_walk_is_seen(tables: str) -> None:
         for query in (
             "SELECT * FROM orders WHERE attempt = %(n)s::integer",
             "SELECT * FROM orders ORDER BY id",
+            "SELECT * FROM orders WHERE status = 'failed'",
         ):
             assert walks(generic(connection, query)) != []

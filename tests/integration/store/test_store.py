@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -12,7 +13,9 @@ from chalicelib.domain.errors import ClaimLost
 from chalicelib.domain.lifecycle import TERMINAL, Status
 from chalicelib.domain.order import MAX_BASE_UNITS, Order
 from chalicelib.services.ports import Claim, Held, NewOrder, Reason, Store, Transition
+from chalicelib.services.sweep import Sweep
 
+from tests.fakes import MemoryQueue
 from tests.integration.store.shop import SIGNED, SOL, TERMS, Shop
 
 
@@ -356,9 +359,8 @@ async def test_a_redriven_order_is_to_be_acknowledged_anew(shop: Shop) -> None:
 
 
 async def test_what_is_held_over_or_not_due_yet_is_not_overdue(shop: Shop) -> None:
-    held, ended, released, lost = [await shop.queued() for _ in range(4)]
+    held, ended, lost = [await shop.queued() for _ in range(3)]
     await shop.end(ended)
-    await shop.store.release(await shop.claim(released), 30_000)
     await shop.claim(lost)
     await shop.pass_time(50)
     await shop.claim(held)
@@ -366,6 +368,87 @@ async def test_what_is_held_over_or_not_due_yet_is_not_overdue(shop: Shop) -> No
     assert await shop.take_overdue() == {}
     await shop.pass_time(2)
     assert await shop.take_overdue() == {lost: Reason.WORKER_GONE}
-    await shop.pass_time(10)
-    assert await shop.take_overdue() == {released: Reason.WORKER_GONE}
     assert isinstance(await shop.store.claim(lost), Claim)  # nobody holds what was given out
+
+
+async def test_a_released_order_waits_in_the_queue_like_the_rest(shop: Shop) -> None:
+    order_id = await shop.queued()
+    await shop.store.release(await shop.claim(order_id), 30_000)
+    for _ in range(3):
+        await shop.pass_time(1000)
+        assert await shop.take_overdue() == {}
+    assert await shop.take_overdue(empty=True) == {order_id: Reason.QUEUE_EMPTY}
+
+
+async def test_a_worker_that_is_lost_with_a_released_order_before_it_was_due_is_missed(shop: Shop) -> None:
+    order_id = await shop.queued()
+    await shop.store.release(await shop.claim(order_id), 30_000)
+    await shop.claim(order_id)  # a duplicate of its message came at once
+    await shop.pass_time(79)
+    assert await shop.take_overdue() == {}
+    await shop.pass_time(2)
+    assert await shop.take_overdue() == {order_id: Reason.WORKER_GONE}
+
+
+# What a sweep does with it: a queue in memory, and the store of either kind
+
+
+async def test_a_backlog_of_any_length_makes_no_duplicate_over_many_passes(shop: Shop) -> None:
+    queue = MemoryQueue()
+    backlog = [await shop.queued() for _ in range(200)]
+    for _ in range(10):
+        await shop.pass_time(300)
+        await shop.end(backlog.pop(0))
+        assert await Sweep(shop.store, queue).run() == Counter()
+    assert queue.sent == []
+
+
+async def test_one_pass_finds_what_was_never_acknowledged(shop: Shop) -> None:
+    queue, order_id = MemoryQueue(), await shop.new()
+    await shop.pass_time(61)
+    assert await Sweep(shop.store, queue).run() == {Reason.UNACKNOWLEDGED: 1}
+    assert queue.sent == [order_id]
+
+
+async def test_one_pass_finds_what_an_empty_queue_has_lost(shop: Shop) -> None:
+    queue, orders = MemoryQueue(), [await shop.queued() for _ in range(3)]
+    queue.waiting = False
+    await shop.pass_time(61)
+    assert await Sweep(shop.store, queue).run() == {Reason.QUEUE_EMPTY: 3}
+    assert sorted(queue.sent) == sorted(orders)
+
+
+async def test_one_pass_finds_what_was_lost_while_new_orders_keep_the_queue_from_being_empty(
+    shop: Shop,
+) -> None:
+    queue, lost = MemoryQueue(), [await shop.queued() for _ in range(3)]
+    await shop.pass_time(61)
+    await shop.claim(await shop.queued())
+    waiting = await shop.queued()
+    assert await Sweep(shop.store, queue).run() == {Reason.OVERTAKEN: 3}
+    assert sorted(queue.sent) == sorted(lost)
+    assert waiting not in queue.sent
+
+
+async def test_one_pass_finds_the_order_of_a_dead_worker(shop: Shop) -> None:
+    queue, order_id = MemoryQueue(), await shop.queued()
+    await shop.claim(order_id)
+    await shop.pass_time(20 + 61)
+    assert await Sweep(shop.store, queue).run() == {Reason.WORKER_GONE: 1}
+    assert queue.sent == [order_id]
+
+
+@pytest.mark.parametrize("reason", Reason)
+async def test_two_sweeps_at_once_queue_each_order_once(shop: Shop, reason: Reason) -> None:
+    queue, orders = MemoryQueue(), [await shop.new() for _ in range(50)]
+    if reason is not Reason.UNACKNOWLEDGED:
+        await shop.store.acknowledge(orders)
+    if reason is Reason.WORKER_GONE:
+        await asyncio.gather(*map(shop.claim, orders))
+    await shop.pass_time(81)
+    if reason is Reason.OVERTAKEN:
+        await shop.claim(await shop.queued())
+    queue.waiting = reason is not Reason.QUEUE_EMPTY
+    found = await asyncio.gather(*(Sweep(shop.store, queue).run() for _ in range(2)))
+    assert found[0] + found[1] == {reason: 50}
+    assert sorted(queue.sent) == sorted(orders)
