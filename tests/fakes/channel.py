@@ -18,11 +18,14 @@ class MemoryChannel:
         self.shard = shard
         self.fence = fence
         self.listening: set[str] = set()
+        self._unwritten: dict[tuple[str, str], int] = {}
         self.heard_queue: asyncio.Queue[Heard] = asyncio.Queue()
 
     async def acquire(self) -> bool:
         self._redis._reach()
-        return self._redis.leases.setdefault(self.shard, self.fence) == self.fence
+        acquired = self._redis.leases.setdefault(self.shard, self.fence) == self.fence
+        self._write()
+        return acquired
 
     async def release(self) -> None:
         self._redis._reach()
@@ -32,11 +35,6 @@ class MemoryChannel:
     async def followings(self) -> list[Following]:
         self._redis._reach()
         return [Following(*key, after) for key, after in self._redis.followings[self.shard].items()]
-
-    async def following(self, connection_id: str, order_id: str) -> Following | None:
-        self._redis._reach()
-        after = self._redis.followings[self.shard].get((connection_id, order_id))
-        return None if after is None else Following(connection_id, order_id, after)
 
     async def connections(self) -> int:
         self._redis._reach()
@@ -61,11 +59,12 @@ class MemoryChannel:
         finally:
             self._redis.ears.discard(self)
 
-    async def told(self, followings: Sequence[Following]) -> None:
-        known = self._mine()
-        for item in followings:
-            if (item.connection_id, item.order_id) in known:
-                known[item.connection_id, item.order_id] = item.after
+    def told(self, following: Following) -> None:
+        self._unwritten[following.connection_id, following.order_id] = following.after
+        self._write()
+
+    async def settled(self) -> None:
+        self._write()
 
     async def restore(self, followings: Sequence[Following]) -> None:
         known = self._mine()
@@ -75,7 +74,16 @@ class MemoryChannel:
             known.setdefault((item.connection_id, item.order_id), item.after)
 
     async def ended(self, connection_id: str, order_id: str) -> None:
+        self._unwritten.pop((connection_id, order_id), None)
         self._mine().pop((connection_id, order_id), None)
+
+    def _write(self) -> None:
+        """Write what was told, unless Redis is away: then it is written later."""
+        if self._redis.away:
+            return
+        known = self._mine()
+        known |= {key: after for key, after in self._unwritten.items() if key in known}
+        self._unwritten.clear()
 
     def _mine(self) -> dict[tuple[str, str], int]:
         """The shard's followings while the lease is held, else what nobody reads."""

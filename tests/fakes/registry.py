@@ -45,8 +45,9 @@ class MemoryRegistry:
 
     async def follow(self, following: Following) -> None:
         await self.reserve(following)
-        key = following.connection_id, following.order_id
-        self._redis.control(self.shard(following.connection_id), Heard(follow=key))
+        shard, key = self.shard(following.connection_id), (following.connection_id, following.order_id)
+        after = self._redis.followings[shard][key]
+        self._redis.control(shard, Heard(follow=Following(*key, after)))
 
     async def unfollow(self, connection_id: str, order_id: str) -> None:
         self._redis._reach()

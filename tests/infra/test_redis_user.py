@@ -66,7 +66,7 @@ async def do_all_that_the_adapters_do(client: Redis) -> None:
 
     change = asyncio.ensure_future(anext(heard))
     await registry.follow(following)
-    assert await change == Heard(follow=("connection", ORDER))
+    assert await change == Heard(follow=following)
     event = asyncio.ensure_future(anext(heard))
     await relay.listen(ORDER)
     events.publish(Event(ORDER, 2, Status.ROUTING, 1, datetime.now(UTC)))
@@ -75,8 +75,9 @@ async def do_all_that_the_adapters_do(client: Redis) -> None:
     await relay.ignore(ORDER)
     await heard.aclose()
 
-    await relay.told([Following("connection", ORDER, 2)])
-    assert await relay.following("connection", ORDER) == Following("connection", ORDER, 2)
+    relay.told(Following("connection", ORDER, 2))
+    await relay.settled()
+    assert await relay.followings() == [Following("connection", ORDER, 2)]
     await relay.restore([following])
     assert await relay.followings() == [Following("connection", ORDER, 2)]
     await relay.ended("connection", ORDER)

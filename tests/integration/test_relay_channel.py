@@ -100,7 +100,7 @@ async def test_changes_of_who_follows_what_are_heard_in_their_order(redis: Redis
     await registry.disconnect("client", "here")
     await eventually(lambda: len(ear.heard) >= 3)
     assert ear.heard == [
-        Heard(follow=("client", ORDER)),
+        Heard(follow=Following("client", ORDER)),
         Heard(unfollow=("client", ORDER)),
         Heard(disconnect="client"),
     ]
@@ -178,7 +178,9 @@ async def test_what_is_told_at_once_is_written_in_one_go(redis: Redis) -> None:
     wanted = [Following(f"client-{number}", ORDER, number) for number in range(1, 1201)]
     await asyncio.gather(*(registry.connect(item.connection_id, item.connection_id) for item in wanted))
     await asyncio.gather(*(registry.follow(Following(item.connection_id, ORDER)) for item in wanted))
-    await relay.told(wanted)
+    for item in wanted:
+        relay.told(item)
+    await relay.settled()
     assert sorted(await relay.followings(), key=str) == sorted(wanted, key=str)
 
 

@@ -73,14 +73,18 @@ redis.call('SADD', KEYS[1], ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 return 1
 """
-# Write a following down, if it is new and its connection has not too many, and tell the relay if asked to.
+# Write a following down, if it is new and its connection has not too many. The relay gets it as it is stored,
+# if the change is to be published.
 FOLLOW = """
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
     if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
     redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
     redis.call('EXPIRE', KEYS[1], ARGV[4])
 end
-if ARGV[5] ~= '' then redis.call('PUBLISH', KEYS[2], ARGV[5]) end
+if ARGV[5] ~= '' then
+    local after = tonumber(redis.call('HGET', KEYS[1], ARGV[1]))
+    redis.call('PUBLISH', KEYS[2], cjson.encode({follow = {ARGV[5], ARGV[1], after}}))
+end
 return 1
 """
 
@@ -103,23 +107,24 @@ class RedisRegistry:
 
     async def connect(self, connection_id: str, client: str) -> None:
         keys, most = self._keys(connection_id), self._sockets_per_client
-        admitted = await self._call(
-            "EVAL", ADMIT, 1, slots(client), connection_id, most, LONGEST_CONNECTION_S
+        admitted, _ = await asyncio.gather(
+            self._call("EVAL", ADMIT, 1, slots(client), connection_id, most, LONGEST_CONNECTION_S),
+            self._call("HSET", keys.connections, connection_id, entry(client)),
         )
         if not admitted:
+            await self._call("HDEL", keys.connections, connection_id)
             raise LimitReached(
                 f"A client may have {most} sockets open.", code="TOO_MANY_CONNECTIONS", limit=most
             )
-        await self._call("HSET", keys.connections, connection_id, entry(client))
 
     async def reserve(self, following: Following) -> None:
-        await self._write(following, "")
+        await self._write(following)
 
     async def follow(self, following: Following) -> None:
         """Write it down, unless the connection follows the order already; then that goes on."""
-        await self._write(following, json.dumps({"follow": [following.connection_id, following.order_id]}))
+        await self._write(following, publish_as=following.connection_id)
 
-    async def _write(self, following: Following, told: str) -> None:
+    async def _write(self, following: Following, publish_as: str = "") -> None:
         connection_id, order_id = following.connection_id, following.order_id
         keys, most = self._keys(connection_id), self._followings_per_socket
         followed = await self._call(
@@ -132,7 +137,7 @@ class RedisRegistry:
             following.after,
             most,
             LONGEST_CONNECTION_S,
-            told,
+            publish_as,
         )
         if not followed:
             raise LimitReached(

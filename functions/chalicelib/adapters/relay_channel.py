@@ -10,13 +10,14 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Sequence
+from itertools import islice
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
+from ..domain.errors import TemporarilyUnavailable
 from ..services.ports import Following, Heard
-from .batcher import Batcher
 from .events import channel
 from .redis_pool import Calls
 from .registry import LONGEST_CONNECTION_S, ShardKeys, entry, read_entry, slots
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 RECONNECT_S = 0.2
 LISTEN_TIMEOUT_S = 1.0
+MOST_AT_ONCE = 500  # followings in a write
 
 # Take the lease if it is free, keep it if it is ours.
 ACQUIRE = """
@@ -70,12 +72,15 @@ class RedisRelayChannel:
         self._wanted: set[str] = set()
         self._listening: dict[str, asyncio.Future[None]] = {}
         self._pubsub: PubSub | None = None
-        self._write = Batcher(self._write_all, limit=500)
+        self._unwritten: dict[tuple[str, str], int] = {}  # connection, order → how far it was told
+        self._writing: asyncio.Task[None] | None = None
 
     async def acquire(self) -> bool:
         return bool(await self._call("EVAL", ACQUIRE, 1, self._keys.lease, self._fence, self._lease_ms))
 
     async def release(self) -> None:
+        if self._writing is not None:
+            self._writing.cancel()
         await self._call("EVAL", RELEASE, 1, self._keys.lease, self._fence)
 
     async def followings(self) -> list[Following]:
@@ -88,10 +93,6 @@ class RedisRelayChannel:
             for connection_id, orders in zip(connections, found, strict=True)
             for order_id, after in orders.items()
         ]
-
-    async def following(self, connection_id: str, order_id: str) -> Following | None:
-        after = await self._call("HGET", self._keys.following(connection_id), order_id)
-        return None if after is None else Following(connection_id, order_id, int(after))
 
     async def connections(self) -> int:
         return int(await self._call("HLEN", self._keys.connections))
@@ -129,13 +130,18 @@ class RedisRelayChannel:
                 "not unsubscribed from %s", name
             )  # the connection is broken, and so is the subscription
 
-    async def told(self, followings: Sequence[Following]) -> None:
-        await asyncio.gather(
-            *(self._write((item.connection_id, item.order_id, str(item.after))) for item in followings)
-        )
+    def told(self, following: Following) -> None:
+        self._unwritten[following.connection_id, following.order_id] = following.after
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_all(), name="told")
+
+    async def settled(self) -> None:
+        while self._writing is not None:
+            await asyncio.shield(self._writing)
 
     async def ended(self, connection_id: str, order_id: str) -> None:
-        await self._write((connection_id, order_id, "-"))
+        self._unwritten.pop((connection_id, order_id), None)
+        await self._write([(connection_id, order_id, "-")])
 
     async def restore(self, followings: Sequence[Following]) -> None:
         if not followings:
@@ -195,11 +201,25 @@ class RedisRelayChannel:
             del ages[connection_id]
         return [*ages]
 
-    async def _write_all(self, items: Sequence[tuple[str, str, str]]) -> list[None]:
+    async def _write_all(self) -> None:
+        """Write what `told` was given, until nothing is left: while Redis is away, again and again."""
+        try:
+            while self._unwritten:
+                keys = list(islice(self._unwritten, MOST_AT_ONCE))
+                batch = {key: self._unwritten.pop(key) for key in keys}
+                try:
+                    await self._write([(*key, str(told)) for key, told in batch.items()])
+                except TemporarilyUnavailable as error:
+                    log.warning("how far clients were told is stored later: %s", error)
+                    self._unwritten = {**batch, **self._unwritten}  # what is newer counts
+                    await asyncio.sleep(RECONNECT_S)
+        finally:
+            self._writing = None
+
+    async def _write(self, items: Sequence[tuple[str, str, str]]) -> None:
         keys = [self._keys.following(connection_id) for connection_id, _, _ in items]
         parts = [part for _, order_id, told in items for part in (order_id, told)]
         await self._call("EVAL", TOLD, 1 + len(keys), self._keys.lease, *keys, self._fence, *parts)
-        return [None] * len(items)
 
 
 def _parse(text: str) -> dict[str, object]:
@@ -216,8 +236,8 @@ def _parse(text: str) -> dict[str, object]:
 
 def _change(change: dict[str, object]) -> Heard:
     match change:
-        case {"follow": [str(connection_id), str(order_id)]}:
-            return Heard(follow=(connection_id, order_id))
+        case {"follow": [str(connection_id), str(order_id), int(after)]}:
+            return Heard(follow=Following(connection_id, order_id, after))
         case {"unfollow": [str(connection_id), str(order_id)]}:
             return Heard(unfollow=(connection_id, order_id))
         case {"disconnect": str(connection_id)}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,8 +59,9 @@ class Sockets:
             following = await self._following(connection_id, order_id, after or "0")
         await self._registry.connect(connection_id, client)
         if following is not None:
-            await self._registry.follow(following)
-        await self._ensure_relay(connection_id)
+            await self._follow(following)
+        else:
+            await self._ensure_relay(connection_id)
 
     async def message(self, connection_id: str, client: str, message: Mapping[str, object]) -> None:
         """Do what the message asks and answer on the socket; what is wrong with it is the answer then.
@@ -113,8 +115,7 @@ class Sockets:
         return following
 
     async def _follow(self, following: Following) -> None:
-        await self._registry.follow(following)
-        await self._ensure_relay(following.connection_id)
+        await asyncio.gather(self._registry.follow(following), self._ensure_relay(following.connection_id))
 
     async def _ensure_relay(self, connection_id: str) -> None:
         if not await self._registry.has_relay(connection_id):

@@ -295,8 +295,8 @@ class Heard:
     """What a relay hears: a new event, a change of who follows what, or that it may have missed some."""
 
     event: Mapping[str, object] | None = None
-    follow: tuple[str, str] | None = None  # connection, order
-    unfollow: tuple[str, str] | None = None
+    follow: Following | None = None
+    unfollow: tuple[str, str] | None = None  # connection, order
     disconnect: str | None = None
     missed: bool = False
 
@@ -313,9 +313,6 @@ class Channel(Protocol):
     async def followings(self) -> list[Following]:
         """Everything the registry holds for the shard."""
 
-    async def following(self, connection_id: str, order_id: str) -> Following | None:
-        """One of them, None if there is none (any more)."""
-
     async def connections(self) -> int:
         """How many connections the shard has."""
 
@@ -331,8 +328,11 @@ class Channel(Protocol):
     def heard(self) -> AsyncIterator[Heard]:
         """What is heard, as it comes, for ever; reconnects by itself and then says `missed`."""
 
-    async def told(self, followings: Sequence[Following]) -> None:
-        """Store how far connections have been told; what was taken back meanwhile stays forgotten."""
+    def told(self, following: Following) -> None:
+        """Store in the background how far a connection has been told, unless it was taken back meanwhile."""
+
+    async def settled(self) -> None:
+        """Return once all that `told` was given is stored."""
 
     async def restore(self, followings: Sequence[Following]) -> None:
         """Store followings, and that their connections exist, where they are missing."""

@@ -115,6 +115,11 @@ class Relay:
             feed.bell.set()  # which rings its followers' bells
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=CLOSE_S)
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self._channel.settled()
+        except TimeoutError:
+            log.warning("how far clients were told is not stored; the next relay may tell them again")
         left: set[asyncio.Task[None]] = {*duties, *self._tasks}
         while left:  # a library may lose a cancellation that meets a time-out of its own
             for task in left:
@@ -171,9 +176,7 @@ class Relay:
             if feed is not None:
                 feed.hear(heard.event)
         if heard.follow is not None:
-            following = await self._channel.following(*heard.follow)
-            if following is not None:  # else it has ended already, or was taken back
-                self._follow(following)
+            self._follow(heard.follow)
         if heard.unfollow is not None:
             connection_id, order_id = heard.unfollow
             feed = self._feeds.get(order_id)
@@ -293,7 +296,7 @@ class Relay:
                 follower.told += 1
         finally:
             if follower.told > before and not follower.gone:
-                await self._channel.told([Following(follower.connection_id, feed.order_id, follower.told)])
+                self._channel.told(Following(follower.connection_id, feed.order_id, follower.told))
         if follower.gone or not feed.is_over or follower.told < len(feed.events):
             return False
         await self._channel.ended(follower.connection_id, feed.order_id)
