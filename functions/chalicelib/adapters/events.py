@@ -8,14 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from functools import partial
 
 import msgspec
 from redis.asyncio import Redis
 
 from ..domain.errors import TemporarilyUnavailable
 from ..domain.order import Event
-from .redis_pool import available
+from .redis_pool import available, calls
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +31,7 @@ class RedisEvents:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._call = calls(redis)
         self._waiting: list[Event] = []
         self._publishing: asyncio.Task[None] | None = None
 
@@ -52,14 +52,16 @@ class RedisEvents:
             while self._waiting:
                 events, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
                 try:
-                    await available(partial(self._send, events))
+                    await self._send(events)
                 except TemporarilyUnavailable as error:  # subscribers read these from the store
                     log.warning("%d events were not published: %s", len(events), error)
         finally:
             self._publishing = None
 
     async def _send(self, events: Sequence[Event]) -> None:
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for event in events:
-                pipeline.publish(channel(event.order_id), msgspec.json.encode(event.to_wire()))
-            await pipeline.execute()
+        await asyncio.gather(
+            *(
+                self._call("PUBLISH", channel(event.order_id), msgspec.json.encode(event.to_wire()))
+                for event in events
+            )
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -71,6 +72,17 @@ class Calls:
                 return await pipeline.execute(raise_on_error=False)
 
         return list(await available(send))
+
+
+_CALLS: WeakKeyDictionary[Redis, Calls] = WeakKeyDictionary()
+
+
+def calls(redis: Redis) -> Calls:
+    """The one `Calls` of this Redis: so events, subscriptions and leases travel together."""
+    found = _CALLS.get(redis)
+    if found is None:
+        found = _CALLS[redis] = Calls(redis)
+    return found
 
 
 class Login(CredentialProvider):

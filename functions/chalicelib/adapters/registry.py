@@ -21,7 +21,7 @@ from redis.asyncio import Redis
 
 from ..domain.errors import LimitReached
 from ..services.ports import Following
-from .redis_pool import Calls
+from .redis_pool import calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class RedisRegistry:
     def __init__(
         self, redis: Redis, *, shards: int, sockets_per_client: int, followings_per_socket: int
     ) -> None:
-        self._call = Calls(redis)
+        self._call = calls(redis)
         self._shards = shards
         self._sockets_per_client = sockets_per_client
         self._followings_per_socket = followings_per_socket

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from ..domain.errors import TemporarilyUnavailable
 from ..services.ports import Following, Heard
 from .events import channel
-from .redis_pool import Calls
+from .redis_pool import calls
 from .registry import LONGEST_CONNECTION_S, ShardKeys, entry, read_entry, slots
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class RedisRelayChannel:
 
     def __init__(self, redis: Redis, shard: int, fence: str, *, lease_ms: int) -> None:
         self._redis = redis
-        self._call = Calls(redis)
+        self._call = calls(redis)
         self._keys = ShardKeys(shard)
         self._fence = fence
         self._lease_ms = lease_ms

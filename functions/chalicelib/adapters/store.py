@@ -53,7 +53,7 @@ class PostgresStore:
         self._lease_ms = settings.lease_ms
         self._create = Batcher(self._create_all)
         self._claim = Batcher(self._claim_all)
-        self._record = Batcher(self._record_all, lanes=2)
+        self._record = Batcher(self._record_all)
         self._events = Batcher(self._events_all)
         self._order = Batcher(self._orders_all)
         self._redrive = Batcher(self._redrive_all)
