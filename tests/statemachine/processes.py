@@ -11,8 +11,11 @@ import inspect
 import selectors
 from collections import deque
 from collections.abc import Callable, Collection, Coroutine
+from contextvars import Context, ContextVar, copy_context
 from enum import Enum
 from typing import Any
+
+TASKS: ContextVar[list[asyncio.Task[Any]]] = ContextVar("TASKS")  # of the process that runs
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -26,6 +29,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._virtual
+
+    def create_task(self, work: Any, *, context: Context | None = None, **named: Any) -> asyncio.Task[Any]:
+        """As ever; whoever ends the process ends the task as well."""
+        task = super().create_task(work, context=context, **named)
+        (context or copy_context())[TASKS].append(task)
+        return task
 
     def run(self, until: Callable[[], bool]) -> None:
         """Let everybody run who can; while it is not `until` then, those who sleep wake up."""
@@ -66,16 +75,16 @@ class Fate(Enum):
 
 
 class Process:
-    """A coroutine that stops at each gate until it is let through."""
+    """A coroutine that stops at each gate until it is let through, and what it does in the background."""
 
     def __init__(self, loop: VirtualLoop, name: str) -> None:
         self.name = name
         self.results: dict[str, Any] = {}  # what each call gave the last time
-        self.crashed = False
         self._loop = loop
         self._free = False
         self._gates: deque[tuple[str, asyncio.Future[Fate]]] = deque()
         self._task: asyncio.Task[None]
+        self._tasks: list[asyncio.Task[Any]] = []  # that and those in the background
 
     @property
     def over(self) -> bool:
@@ -88,7 +97,9 @@ class Process:
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Run to the first gate."""
-        self._task = self._loop.create_task(work)
+        context = copy_context()
+        context.run(TASKS.set, self._tasks)
+        self._task = self._loop.create_task(work, context=context)
         self._run()
 
     def step(self, fate: Fate = Fate.DONE) -> None:
@@ -108,9 +119,9 @@ class Process:
 
     def crash(self) -> None:
         """End here: nothing of it runs on."""
-        self.crashed = True
-        self._task.cancel()
-        self._run()
+        for task in self._tasks:
+            task.cancel()
+        self._loop.run(lambda: True)
 
     async def stop_before(self, call: str) -> Fate:
         """Wait to be let through."""

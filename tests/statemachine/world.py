@@ -122,7 +122,7 @@ class World:
         }
 
     def close(self) -> None:
-        for process in self.running:
+        for process in self.processes:
             process.crash()
         self.loop.close()
 
