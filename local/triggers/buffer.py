@@ -1,4 +1,8 @@
-"""What was fetched and not begun. Room is reserved before a fetch, so it never holds more than it may."""
+"""Messages between the poll that receives them and the places that take them.
+
+Only what an idle place waits for is received. A message that waited here would be out of sight when its
+process is killed, until its visibility time-out is over, and SQS would count it as received.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,10 @@ Item = TypeVar("Item")
 
 
 class Buffer(Generic[Item]):
-    """A queue with reservations: reserve(n) → fetch → put(items, reserved=n) … take()."""
+    """A queue with reservations: reserve(n) → receive → put(items, reserved=n) … take()."""
 
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
+    def __init__(self) -> None:
+        self._waiting = 0
         self._reserved = 0
         self._items: deque[Item] = deque()
         self._room = asyncio.Event()
@@ -22,9 +26,9 @@ class Buffer(Generic[Item]):
         self._closed = False
 
     async def reserve(self, most: int) -> int:
-        """Wait for room and keep up to `most` of it; 0 when closed."""
+        """Wait until an item is waited for, and keep room for up to `most` of those; 0 when closed."""
         while not self._closed:
-            free = self._capacity - self._reserved - len(self._items)
+            free = self._waiting - self._reserved - len(self._items)
             if free > 0:
                 room = min(most, free)
                 self._reserved += room
@@ -42,13 +46,17 @@ class Buffer(Generic[Item]):
 
     async def take(self) -> Item | None:
         """The oldest item, once there is one; None when closed, whatever is left."""
-        while not self._closed:
-            if self._items:
-                self._room.set()
-                return self._items.popleft()
-            self._filled.clear()
-            await self._filled.wait()
-        return None
+        self._waiting += 1
+        self._room.set()
+        try:
+            while not self._closed:
+                if self._items:
+                    return self._items.popleft()
+                self._filled.clear()
+                await self._filled.wait()
+            return None
+        finally:
+            self._waiting -= 1
 
     def close(self) -> None:
         """Give nothing out any more."""

@@ -1,6 +1,6 @@
 """A queue over HTTP as a source of messages: long polls → a small buffer; deletes travel together.
 
-receive (long poll, as many as there is room for) ──▶ buffer ──▶ take
+receive (long poll, as many as places wait for) ──▶ buffer ──▶ take
 delete ◀── up to ten at a time, in the background
 """
 
@@ -39,7 +39,7 @@ class PolledSource:
         self._http = SignedHttp("sqs", endpoint_url, read_s=ANSWERS_WITHIN_S)
         self._delete = Batcher(self._delete_all, limit=MOST_AT_ONCE, lanes=2)
         self._deletes: set[asyncio.Future[None]] = set()
-        self._buffer: Buffer[Message] = Buffer(2 * MOST_AT_ONCE)
+        self._buffer: Buffer[Message] = Buffer()
         self._stopping = asyncio.Event()
         self._is_away = False
         self._polling: asyncio.Task[None] | None = None
