@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
@@ -37,7 +38,6 @@ class Sqs(MemoryQueue):
         super().__init__()
         self.messages: list[Message] = []
         self.dead: list[Message] = []
-        self.seen_at = NEVER  # when a sweep last asked whether it is empty
         self._now = now
 
     async def send(self, order_id: str) -> None:
@@ -45,7 +45,6 @@ class Sqs(MemoryQueue):
         self.messages.append(Message(order_id, self._now()))
 
     async def is_empty(self) -> bool:
-        self.seen_at = self._now()
         return not self.remaining
 
     @property
@@ -115,8 +114,10 @@ class Overdue:
         self._now = now
         self._met = met
         self._given_out: dict[str, float] = {}
+        self._looked_at: dict[asyncio.Task[Any] | None, float] = {}  # by sweep: before it asks the queue
 
     async def any_queued_overdue(self) -> bool:
+        self._looked_at[asyncio.current_task()] = self._now()
         return await self._store.any_queued_overdue()
 
     async def take_overdue(self, limit: int, *, queue_is_empty: bool) -> list[ports.Overdue]:
@@ -124,8 +125,11 @@ class Overdue:
         overdue = await self._store.take_overdue(limit, queue_is_empty=queue_is_empty)
         for order in overdue:
             last = self._given_out.get(order.order_id, -SWEEP_AFTER_S)
-            assert self._now() - last >= SWEEP_AFTER_S, "two sweeps were given the same order"
-            assert order.order_id not in waiting, "an order is queued again while its message waits"
+            gap = self._now() - last
+            assert gap > SWEEP_AFTER_S - 0.001, f"given out twice within {gap} s: {order.reason}"  # of floats
+            assert order.order_id not in waiting, (
+                f"an order is queued again while its message waits: {order.reason}"
+            )
             self._given_out[order.order_id] = self._now()
             self._met[f"swept: {order.reason}"] += 1
         return overdue
@@ -142,7 +146,7 @@ class Overdue:
         May be taken for lost: what was sent long after it was due, as its sender stood still, and what was
         sent after the queue was seen empty by a sweep that stood still then.
         """
-        until = self._queue.seen_at if queue_is_empty else NEVER
+        until = self._looked_at[asyncio.current_task()] if queue_is_empty else NEVER
         found = set()
         for message in self._queue.visible:
             row = self._store.rows.get(message.order_id)

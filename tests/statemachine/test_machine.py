@@ -20,6 +20,7 @@ from tests.statemachine import mutants
 from tests.statemachine.machine import OrderMachine
 
 LONG = int(os.environ.get("MACHINE_EXAMPLES", "0"))
+MOST_SEEDS = 5
 SEED = 2  # one that meets all of MET
 SETTINGS = settings(
     max_examples=LONG or 250,
@@ -103,7 +104,10 @@ def run(machine: type[OrderMachine], first: int, settings: settings) -> None:
 @pytest.mark.timeout(0)
 def test_whatever_happens_no_order_is_lost_stuck_or_swapped_twice() -> None:
     OrderMachine.met.clear()
-    run(OrderMachine, SEED, SETTINGS)
+    for first in range(SEED, SEED + MOST_SEEDS):  # the rarest of MET is met twice in a run, or not at all
+        run(OrderMachine, first, SETTINGS)
+        if set(OrderMachine.met) >= MET:
+            break
     for what, times in sorted(OrderMachine.met.items()):
         print(f"{times:8} {what}")
     assert set(OrderMachine.met) >= MET
