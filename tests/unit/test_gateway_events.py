@@ -183,23 +183,36 @@ def test_a_contexts_time_runs_out() -> None:
     assert LambdaContext("f", 1).aws_request_id != LambdaContext("f", 1).aws_request_id
 
 
-async def test_a_buffer_keeps_room_for_what_is_on_its_way() -> None:
-    buffer: Buffer[int] = Buffer(12)
+async def test_a_buffer_has_room_for_what_is_waited_for_and_not_on_its_way() -> None:
+    buffer: Buffer[int] = Buffer()
+    takes = [asyncio.create_task(buffer.take()) for _ in range(12)]
+    await asyncio.sleep(0)
     assert await buffer.reserve(10) == 10
     assert await buffer.reserve(10) == 2
     third = asyncio.create_task(buffer.reserve(10))
-    buffer.put([1, 2, 3], reserved=10)  # seven places are free again
+    buffer.put([1, 2, 3], reserved=10)  # seven of those who wait have nothing on its way
     assert await third == 7
-    assert await buffer.take() == 1
+    buffer.close()
+    assert sorted(item for item in await asyncio.gather(*takes) if item) == [1, 2, 3]
+
+
+async def test_a_buffer_that_nothing_is_taken_from_has_no_room() -> None:
+    buffer: Buffer[int] = Buffer()
+    reserving = asyncio.create_task(buffer.reserve(10))
+    await asyncio.sleep(0)
+    assert not reserving.done()
+    take = asyncio.create_task(buffer.take())
+    assert await reserving == 1
+    buffer.put([1], reserved=1)
+    assert await take == 1
 
 
 async def test_a_closed_buffer_gives_nothing_out() -> None:
-    buffer: Buffer[int] = Buffer(2)
-    assert await buffer.reserve(2) == 2
+    buffer: Buffer[int] = Buffer()
     waiting = asyncio.create_task(buffer.take())
-    await asyncio.sleep(0)
+    assert await buffer.reserve(2) == 1
     buffer.close()
-    buffer.put([1], reserved=2)  # came while closing
+    buffer.put([1], reserved=1)  # came while closing
     assert await waiting is None
     assert await buffer.reserve(1) == 0
     assert buffer.take_all() == [1]
