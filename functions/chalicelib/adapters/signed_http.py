@@ -6,6 +6,7 @@ everything else goes through boto3 (`aws.py`).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -41,11 +42,12 @@ class SignedHttp:
         *,
         connect_s: float = 2.0,
         read_s: float = 5.0,
-        connections: int = 50,
+        connections: int = 16,
     ) -> None:
         self._service = service
         self._endpoint = endpoint_url.rstrip("/")
-        self._timeout = {"connect": connect_s, "read": read_s, "write": read_s, "pool": read_s}
+        self._timeout = {"connect": connect_s, "read": read_s, "write": read_s}
+        self._places = asyncio.Semaphore(connections)  # httpcore's own queue costs more the longer it is
         self._session = Session()
         self._region = self._session.get_config_variable("region")
         self._credentials = self._session.get_credentials()
@@ -63,13 +65,14 @@ class SignedHttp:
             frozen = self._credentials.get_frozen_credentials()
             SigV4Auth(frozen, self._service, self._region).add_auth(request)
         try:
-            response = await self._pool.request(
-                method,
-                url,
-                headers=[*request.headers.items()],
-                content=body,
-                extensions={"timeout": self._timeout},
-            )
+            async with self._places:
+                response = await self._pool.request(
+                    method,
+                    url,
+                    headers=[*request.headers.items()],
+                    content=body,
+                    extensions={"timeout": self._timeout},
+                )
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
             raise TemporarilyUnavailable(f"{self._service} is not available right now.") from error
         return Answer(response.status, response.content)
