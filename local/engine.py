@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 
 import app as functions
+from chalicelib import runtime
 from chalicelib.config import Config
 
 from .endpoints import Endpoints
@@ -23,6 +24,7 @@ from .schema import apply_schema
 from .servers.sqs.hosted import HostedSqs
 from .triggers import DirectQueue, DirectSource, EventSourceMapping, LocalRelayLauncher
 
+LAST_EVENTS_S = 0.1  # from Redis through the relay to the gateway
 KEEP_RELAYS_EVERY_S = 2.0  # after a kill, the lost relay's lease runs for seconds yet
 
 
@@ -81,5 +83,12 @@ class Engine:
         await enter(running_functions(self.config, push=self.gateway, launcher=launcher, queue=queue))
         self._serving = await enter(serving(self.gateway, self._listening))
         source = DirectSource(broker) if broker else polled_source(self.config)
+        parts.push_async_callback(_deliver_last_events)  # once the orders in flight have ended
         self.mapping = await enter(working(self.config, source))
         await enter(keeping_relays(KEEP_RELAYS_EVERY_S))
+
+
+async def _deliver_last_events() -> None:
+    """Let the events of the last orders reach their sockets before those are closed."""
+    await runtime.current().settle()
+    await asyncio.sleep(LAST_EVENTS_S)
