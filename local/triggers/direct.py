@@ -59,9 +59,8 @@ class DirectQueue:
         except SqsError as error:
             raise TemporarilyUnavailable("The queue is not available right now.") from error
 
-    async def is_empty(self) -> bool:
-        messages = self._broker.queue(ORDERS).messages
-        return not (messages.visible or messages.in_flight or messages.delayed)
+    async def is_drained(self) -> bool:
+        return not self._broker.queue(ORDERS).messages.visible
 
     async def check(self) -> None:
         self._broker.queue(ORDERS)

@@ -8,7 +8,7 @@ from tests.fakes.away import Away
 class MemoryQueue(Away):
     """`services.ports.Queue`: what was sent, and what is to come again when.
 
-    Nobody takes anything from it; without `waiting`, it says that it is empty.
+    Nobody takes anything from it; without `waiting`, it says that it is drained.
     """
 
     def __init__(self) -> None:
@@ -24,6 +24,6 @@ class MemoryQueue(Away):
         self._reach()
         self.retries.append((receipt, delay_ms))
 
-    async def is_empty(self) -> bool:
+    async def is_drained(self) -> bool:
         self._reach()
         return not self.waiting

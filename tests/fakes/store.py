@@ -173,25 +173,27 @@ class MemoryStore(Away):
         self._reach()
         return any(is_queued(row) for _, row in self._due_before(self._now - self._sweep_after))
 
-    async def take_overdue(self, limit: int, *, queue_is_empty: bool) -> list[Overdue]:
+    async def take_overdue(self, limit: int, *, drained_for_ms: int | None) -> list[Overdue]:
         self._reach()
         unqueued = [
             Overdue(order_id, UNQUEUED.get(row.order.status, Reason.WORKER_GONE))
             for order_id, row in self._due_before(self._now - self._sweep_after)
             if not is_queued(row)
         ]
-        overdue = unqueued[:limit] + self.lost_messages(queue_is_empty)[:limit]
+        overdue = unqueued[:limit] + self.lost_messages(drained_for_ms)[:limit]
         for row in (self.rows[order.order_id] for order in overdue):
             row.due_at, row.queued_at, row.lease_until = self._tick(), None, None
         return overdue
 
-    def lost_messages(self, queue_is_empty: bool) -> list[Overdue]:
+    def lost_messages(self, drained_for_ms: int | None) -> list[Overdue]:
         """The acknowledged orders whose messages cannot be in the queue any more, longest due first."""
-        claimed = [
+        proofs = [
             row.order.created_at for row in self.rows.values() if row.order.status is not Status.PENDING
         ]
-        last = self._now if queue_is_empty else max(claimed, default=datetime.min.replace(tzinfo=UTC))
-        reason = Reason.QUEUE_EMPTY if queue_is_empty else Reason.OVERTAKEN
+        if drained_for_ms is not None:
+            proofs.append(self._now - timedelta(milliseconds=drained_for_ms))
+        last = max(proofs, default=datetime.min.replace(tzinfo=UTC))
+        reason = Reason.OVERTAKEN if drained_for_ms is None else Reason.QUEUE_DRAINED
         return [
             Overdue(order_id, reason)
             for order_id, row in self._due_before(self._now - self._sweep_after)

@@ -149,7 +149,7 @@ async def test_a_backlog_is_found_when_the_queue_comes_back_empty(impatient_worl
     left = await backlog.wait_until_left(MIDDLE)
     await asyncio.to_thread(purge, impatient_world)
     began = time.monotonic()
-    await eventually(lambda: asyncio.sleep(0, backlog.queued_again["queue empty"]))
+    await eventually(lambda: asyncio.sleep(0, backlog.queued_again["queue drained"]))
     assert time.monotonic() - began < FOUND_WITHIN_S
     await backlog.assert_each_swapped_once()
     assert backlog.queued_again.total() <= left

@@ -325,9 +325,9 @@ async def test_a_redriven_order_that_is_not_queued_is_found_by_the_sweep(shop: S
     order_id = await shop.created(new())
     await shop.end(order_id)
     await shop.pass_time(1000)
-    assert await shop.store.take_overdue(9, queue_is_empty=True) == []
+    assert await shop.store.take_overdue(9, drained_for_ms=0) == []
     await shop.store.redrive(order_id)
-    assert await shop.store.take_overdue(9, queue_is_empty=True) == []
+    assert await shop.store.take_overdue(9, drained_for_ms=0) == []
     await shop.pass_time(61)
-    [overdue] = await shop.store.take_overdue(9, queue_is_empty=False)
+    [overdue] = await shop.store.take_overdue(9, drained_for_ms=None)
     assert overdue == Overdue(order_id, Reason.UNACKNOWLEDGED)

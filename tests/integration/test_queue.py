@@ -122,25 +122,16 @@ async def test_a_message_that_is_due_at_once_comes_at_once(queue: SqsQueue, queu
     assert time.monotonic() - begin < 1
 
 
-async def test_a_queue_is_empty_when_no_message_waits_or_is_being_worked_on(
+async def test_a_queue_is_drained_when_no_message_waits_though_some_are_worked_on(
     queue: SqsQueue, queues: Queues
 ) -> None:
-    assert await queue.is_empty()
+    assert await queue.is_drained()
     await queue.send("order")
-    assert not await queue.is_empty()
+    assert not await queue.is_drained()
     [message] = await queues.take(1)
-    assert not await queue.is_empty()
-    await asyncio.to_thread(
-        queues.sqs.delete_message, QueueUrl=queues.url, ReceiptHandle=message["ReceiptHandle"]
-    )
-    assert await queue.is_empty()
-
-
-async def test_a_delayed_message_is_in_the_queue(queue: SqsQueue, queues: Queues) -> None:
-    await asyncio.to_thread(
-        queues.sqs.send_message, QueueUrl=queues.url, MessageBody="order", DelaySeconds=60
-    )
-    assert not await queue.is_empty()
+    assert await queue.is_drained()
+    await queue.retry_in(message["ReceiptHandle"], 0)
+    assert not await queue.is_drained()
 
 
 async def test_what_came_back_three_times_is_a_dead_letter(queue: SqsQueue, queues: Queues) -> None:
@@ -166,7 +157,13 @@ async def test_a_queue_that_answers_is_well(queue: SqsQueue) -> None:
 
 async def test_an_sqs_that_is_away_is_said_to_be(credentials: None) -> None:
     queue = SqsQueue(f"{AWAY}/000000000000/orders", endpoint_url=AWAY)
-    calls = (queue.send("a"), queue.send("b"), queue.check(), queue.is_empty(), queue.retry_in("receipt", 0))
+    calls = (
+        queue.send("a"),
+        queue.send("b"),
+        queue.check(),
+        queue.is_drained(),
+        queue.retry_in("receipt", 0),
+    )
     results = await asyncio.gather(*calls, return_exceptions=True)
     assert [type(result) for result in results] == [TemporarilyUnavailable] * 5
 

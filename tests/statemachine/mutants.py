@@ -157,9 +157,9 @@ class WithdrawsWhatWasReplayed(MemoryStore):
 class GivesOverdueOrdersOutTwice(MemoryStore):
     """A sweep does not keep the next one from taking the same orders."""
 
-    async def take_overdue(self, limit: int, *, queue_is_empty: bool) -> list[Overdue]:
+    async def take_overdue(self, limit: int, *, drained_for_ms: int | None) -> list[Overdue]:
         due = {order_id: row.due_at for order_id, row in self.rows.items()}
-        taken = await super().take_overdue(limit, queue_is_empty=queue_is_empty)
+        taken = await super().take_overdue(limit, drained_for_ms=drained_for_ms)
         for order in taken:
             self.rows[order.order_id].due_at = due[order.order_id]
         return taken
@@ -168,14 +168,14 @@ class GivesOverdueOrdersOutTwice(MemoryStore):
 class TakesWaitingForLost(MemoryStore):
     """A sweep gives out whatever has been due for long, acknowledged or not."""
 
-    def lost_messages(self, queue_is_empty: bool) -> list[Overdue]:
-        return super().lost_messages(queue_is_empty=True)
+    def lost_messages(self, drained_for_ms: int | None) -> list[Overdue]:
+        return super().lost_messages(drained_for_ms=0)
 
 
 class NeverLooksForLostMessages(MemoryStore):
     """What the queue has acknowledged counts as queued for ever."""
 
-    def lost_messages(self, queue_is_empty: bool) -> list[Overdue]:
+    def lost_messages(self, drained_for_ms: int | None) -> list[Overdue]:
         return []
 
 

@@ -44,8 +44,8 @@ class Sqs(MemoryQueue):
         await super().send(order_id)
         self.messages.append(Message(order_id, self._now()))
 
-    async def is_empty(self) -> bool:
-        return not self.remaining
+    async def is_drained(self) -> bool:
+        return not self.visible
 
     @property
     def visible(self) -> list[Message]:
@@ -120,9 +120,9 @@ class Overdue:
         self._looked_at[asyncio.current_task()] = self._now()
         return await self._store.any_queued_overdue()
 
-    async def take_overdue(self, limit: int, *, queue_is_empty: bool) -> list[ports.Overdue]:
-        waiting = self._waiting(queue_is_empty)
-        overdue = await self._store.take_overdue(limit, queue_is_empty=queue_is_empty)
+    async def take_overdue(self, limit: int, *, drained_for_ms: int | None) -> list[ports.Overdue]:
+        waiting = self._waiting(drained_for_ms is not None)
+        overdue = await self._store.take_overdue(limit, drained_for_ms=drained_for_ms)
         for order in overdue:
             last = self._given_out.get(order.order_id, -SWEEP_AFTER_S)
             gap = self._now() - last
@@ -140,13 +140,13 @@ class Overdue:
     async def forget_expired_keys(self) -> None:
         await self._store.forget_expired_keys()
 
-    def _waiting(self, queue_is_empty: bool) -> set[str]:
+    def _waiting(self, drained: bool) -> set[str]:
         """The acknowledged orders that no worker has, and whose messages have waited since they were due.
 
         May be taken for lost: what was sent long after it was due, as its sender stood still, and what was
-        sent after the queue was seen empty by a sweep that stood still then.
+        sent, or became visible again, after the queue was seen drained.
         """
-        until = self._looked_at[asyncio.current_task()] if queue_is_empty else NEVER
+        until = self._looked_at[asyncio.current_task()] if drained else NEVER
         found = set()
         for message in self._queue.visible:
             row = self._store.rows.get(message.order_id)

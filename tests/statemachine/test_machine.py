@@ -58,7 +58,7 @@ MET = {  # or else the machine does not go where it is meant to
     "swept: never acknowledged",
     "swept: worker gone",
     "swept: overtaken",
-    "swept: queue empty",
+    "swept: queue drained",
 }
 
 Mutant = type[Execution] | type[MemoryStore]

@@ -33,7 +33,7 @@ class World:
         self.submit = self.submission.submit
 
     async def overdue(self) -> dict[str, Reason]:
-        taken = await self.store.take_overdue(10, queue_is_empty=False)
+        taken = await self.store.take_overdue(10, drained_for_ms=None)
         return {order.order_id: order.reason for order in taken}
 
     @property

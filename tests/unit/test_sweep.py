@@ -11,10 +11,14 @@ from chalicelib.domain.tokens import find_token
 from chalicelib.services.ports import NewOrder, Reason
 from chalicelib.services.sweep import Sweep
 
-from tests.fakes import MemoryQueue, MemoryStore
+from tests.fakes import MemoryQueue, MemoryStore, eventually
 
 SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
 TERMS = Terms(SOL, USDC, 10**9, 100)
+
+
+def sweep(store: MemoryStore, queue: MemoryQueue, batch: int = 5000) -> Sweep:
+    return Sweep(store, queue, batch=batch, claimed_within_s=0)
 
 
 async def overdue(orders: int, *, acknowledged: bool = False) -> tuple[MemoryStore, MemoryQueue]:
@@ -32,24 +36,24 @@ async def overdue(orders: int, *, acknowledged: bool = False) -> tuple[MemorySto
 @pytest.mark.parametrize("orders", [0, 1, 5])
 async def test_every_order_that_was_never_acknowledged_is_queued_once(orders: int) -> None:
     store, queue = await overdue(orders)
-    assert (await Sweep(store, queue).run())[Reason.UNACKNOWLEDGED] == orders
+    assert (await sweep(store, queue).run())[Reason.UNACKNOWLEDGED] == orders
     assert sorted(queue.sent) == sorted(store.rows)
     for _ in range(3):
         await store.pass_time(61)
-        assert await Sweep(store, queue).run() == Counter()  # they wait in the queue now
+        assert await sweep(store, queue).run() == Counter()  # they wait in the queue now
 
 
 async def test_a_pass_is_bounded_and_the_next_one_goes_on() -> None:
     store, queue = await overdue(5)
     for total in (3, 2, 0):
-        assert (await Sweep(store, queue, batch=3).run()).total() == total
+        assert (await sweep(store, queue, batch=3).run()).total() == total
     assert sorted(queue.sent) == sorted(store.rows)
 
 
 async def test_a_backlog_is_no_reason_to_queue_again() -> None:
     store, queue = await overdue(500, acknowledged=True)
     for _ in range(10):
-        assert await Sweep(store, queue).run() == Counter()
+        assert await sweep(store, queue).run() == Counter()
         await store.pass_time(61)
     assert queue.sent == []
 
@@ -57,24 +61,34 @@ async def test_a_backlog_is_no_reason_to_queue_again() -> None:
 async def test_what_an_empty_queue_has_lost_is_queued_again_once() -> None:
     store, queue = await overdue(3, acknowledged=True)
     queue.waiting = False
-    sweeps = [Sweep(store, queue).run() for _ in range(2)]
-    assert sum(await asyncio.gather(*sweeps), Counter()) == {Reason.QUEUE_EMPTY: 3}
+    sweeps = [sweep(store, queue).run() for _ in range(2)]
+    assert sum(await asyncio.gather(*sweeps), Counter()) == {Reason.QUEUE_DRAINED: 3}
     assert sorted(queue.sent) == sorted(store.rows)
+
+
+async def test_what_a_worker_claims_just_after_it_drained_the_queue_is_left_alone() -> None:
+    store, queue = await overdue(2, acknowledged=True)
+    queue.waiting = False
+    sweeping = asyncio.create_task(Sweep(store, queue, claimed_within_s=0.05).run())
+    await eventually(lambda: queue.looks == 1)
+    await store.claim("order-0")  # the worker that received the other one is gone
+    assert await sweeping == {Reason.QUEUE_DRAINED: 1}
+    assert queue.sent == ["order-1"]
 
 
 async def test_what_was_overtaken_is_queued_again_while_new_orders_come() -> None:
     store, queue = await overdue(1, acknowledged=True)
     await store.create(NewOrder("later", TERMS))
     await store.acknowledge(["later"])
-    assert await Sweep(store, queue).run() == Counter()
+    assert await sweep(store, queue).run() == Counter()
     await store.claim("later")
-    assert await Sweep(store, queue).run() == {Reason.OVERTAKEN: 1}
+    assert await sweep(store, queue).run() == {Reason.OVERTAKEN: 1}
     assert queue.sent == ["order-0"]
 
 
 async def test_the_queue_is_asked_only_when_an_order_waits_for_long() -> None:
     store, queue = await overdue(0)
-    await Sweep(store, queue).run()
+    await sweep(store, queue).run()
     assert queue.looks == 0
 
 
@@ -83,7 +97,7 @@ async def test_what_is_new_held_or_over_is_left_alone() -> None:
     await store.claim("order-0")  # somebody works on it
     store.append("order-1", Status.FAILED)
     await store.create(NewOrder("order-3", TERMS))
-    await Sweep(store, queue).run()
+    await sweep(store, queue).run()
     assert queue.sent == ["order-2"]
 
 
@@ -91,17 +105,17 @@ async def test_what_a_lost_worker_left_behind_is_queued_when_its_lease_is_long_o
     store, queue = await overdue(1, acknowledged=True)
     await store.claim("order-0")
     await store.pass_time(79)
-    assert await Sweep(store, queue).run() == Counter()
+    assert await sweep(store, queue).run() == Counter()
     await store.pass_time(2)
-    assert await Sweep(store, queue).run() == {Reason.WORKER_GONE: 1}
+    assert await sweep(store, queue).run() == {Reason.WORKER_GONE: 1}
 
 
 async def test_an_order_whose_message_was_lost_again_is_swept_again() -> None:
     store, queue = await overdue(1)
-    await Sweep(store, queue).run()
+    await sweep(store, queue).run()
     await store.pass_time(61)
     queue.waiting = False
-    await Sweep(store, queue).run()
+    await sweep(store, queue).run()
     assert queue.sent == ["order-0"] * 2
 
 
@@ -109,10 +123,10 @@ async def test_a_queue_that_is_away_says_so_and_a_later_sweep_makes_up_for_it() 
     store, queue = await overdue(2)
     queue.away = True
     with pytest.raises(TemporarilyUnavailable):
-        await Sweep(store, queue).run()
+        await sweep(store, queue).run()
     queue.away = False
     await store.pass_time(61)
-    assert (await Sweep(store, queue).run()).total() == 2
+    assert (await sweep(store, queue).run()).total() == 2
 
 
 async def test_what_the_queue_has_of_a_pass_that_broke_is_not_queued_again() -> None:
@@ -126,8 +140,8 @@ async def test_what_the_queue_has_of_a_pass_that_broke_is_not_queued_again() -> 
 
     queue.send = refuse_one  # type: ignore[method-assign]
     with pytest.raises(TemporarilyUnavailable):
-        await Sweep(store, queue).run()
+        await sweep(store, queue).run()
     queue.send = send  # type: ignore[method-assign]
     await store.pass_time(61)
-    await Sweep(store, queue).run()
+    await sweep(store, queue).run()
     assert sorted(queue.sent) == ["order-0", "order-1", "order-2"]

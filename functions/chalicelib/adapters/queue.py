@@ -15,11 +15,7 @@ from .sqs import MOST_AT_ONCE, available, connect
 if TYPE_CHECKING:
     from types_boto3_sqs.literals import QueueAttributeNameType
 
-COUNTS: list[QueueAttributeNameType] = [
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed",
-]
+WAITING: QueueAttributeNameType = "ApproximateNumberOfMessages"
 
 
 class SqsQueue:
@@ -49,12 +45,11 @@ class SqsQueue:
             )
         )
 
-    async def is_empty(self) -> bool:
+    async def is_drained(self) -> bool:
         reply = await available(
-            lambda: self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=COUNTS)
+            lambda: self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=[WAITING])
         )
-        counts = reply.get("Attributes", {})
-        return all(counts.get(name) == "0" for name in COUNTS)
+        return reply.get("Attributes", {}).get(WAITING) == "0"
 
     async def check(self) -> None:
         await self._check(None)

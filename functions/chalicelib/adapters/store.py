@@ -120,12 +120,12 @@ class PostgresStore:
     async def any_queued_overdue(self) -> bool:
         return bool(await self._database.run("any_queued_overdue", after_ms=self._settings.sweep_after_ms))
 
-    async def take_overdue(self, limit: int, *, queue_is_empty: bool) -> list[Overdue]:
+    async def take_overdue(self, limit: int, *, drained_for_ms: int | None) -> list[Overdue]:
         rows = await self._database.run(
             "take_overdue",
             limit=limit,
             after_ms=self._settings.sweep_after_ms,
-            queue_is_empty=queue_is_empty,
+            drained_for_ms=drained_for_ms,
         )
         return [Overdue(str(row["id"]), Reason(row["reason"])) for row in rows]
 

@@ -63,7 +63,7 @@ class Reason(StrEnum):
     UNACKNOWLEDGED = "never acknowledged"
     WORKER_GONE = "worker gone"
     OVERTAKEN = "overtaken"
-    QUEUE_EMPTY = "queue empty"
+    QUEUE_DRAINED = "queue drained"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +137,13 @@ class Store(Protocol):
     async def any_queued_overdue(self) -> bool:
         """Whether an order that should wait in the queue has been due for longer than `sweep_after_ms`."""
 
-    async def take_overdue(self, limit: int, *, queue_is_empty: bool) -> list[Overdue]:
+    async def take_overdue(self, limit: int, *, drained_for_ms: int | None) -> list[Overdue]:
         """Orders that have been due for `sweep_after_ms` and cannot be in the queue, to be queued again.
 
-        Never acknowledged; or their worker is gone; or acknowledged, and `queue_is_empty` was seen after they
-        were due, or much later orders have been claimed. Up to `limit` with an acknowledged message and as
-        many without; each is given out once, and again only after `sweep_after_ms`.
+        Never acknowledged; or their worker is gone; or acknowledged, and much later orders have been claimed,
+        or they were due long before the queue was seen drained, `drained_for_ms` ago (None: it was not). Up
+        to `limit` with an acknowledged message and as many without; each is given out once, and again only
+        after `sweep_after_ms`.
         """
 
     async def check(self) -> None:
@@ -161,8 +162,8 @@ class Queue(Protocol):
     async def retry_in(self, receipt: str, delay_ms: int) -> None:
         """Have the message delivered again in `delay_ms`."""
 
-    async def is_empty(self) -> bool:
-        """Whether no message waits, is being worked on, or is delayed."""
+    async def is_drained(self) -> bool:
+        """Whether no message waits to be received. Others may be with workers, or delayed."""
 
     async def check(self) -> None:
         """Return if the queue answers."""

@@ -248,8 +248,9 @@ LIMIT 1;
 -- name: take_overdue
 -- Orders that have been due for `after_ms` and cannot be in the queue, up to `limit` of each kind:
 --   unqueued  never acknowledged, or its worker is gone;
---   queued    acknowledged, but the queue was seen empty, or it was overtaken: an order created `after_ms` or more
---             after this one was due has been claimed already. The queue is first in first out within seconds, so
+--   queued    acknowledged, but `drained_for_ms` ago no message waited in the queue, so by now a worker has claimed the
+--             order or is gone; or it was overtaken: an order created `after_ms` or more after this one was due has
+--             been claimed already. The queue is first in first out within seconds, so
 --             what later orders overtook is not in it, however long the backlog. The newest order that was claimed
 --             is the newest that is not pending: one look-up for each status.
 -- Due again from now on, which is its new place in the queue, and to be acknowledged anew: neither the next sweep nor
@@ -268,12 +269,12 @@ WITH newest AS (
       AND due_at < now() - %(after_ms)s::bigint * interval '1 ms'
     ORDER BY due_at LIMIT %(limit)s::bigint FOR UPDATE SKIP LOCKED
 ), queued AS (
-    SELECT id, CASE WHEN %(queue_is_empty)s::boolean THEN 'queue empty' ELSE 'overtaken' END AS reason
+    SELECT id, CASE WHEN %(drained_for_ms)s::bigint IS NULL THEN 'overtaken' ELSE 'queue drained' END AS reason
     FROM orders
     WHERE status NOT IN ('confirmed', 'failed') AND queued_at IS NOT NULL
       AND (status = 'pending' OR queued_at >= due_at)
       AND due_at < (
-          SELECT CASE WHEN %(queue_is_empty)s::boolean THEN now() ELSE claimed END FROM newest
+          SELECT greatest(claimed, now() - %(drained_for_ms)s::bigint * interval '1 ms') FROM newest
       ) - %(after_ms)s::bigint * interval '1 ms'
     ORDER BY due_at LIMIT %(limit)s::bigint FOR UPDATE SKIP LOCKED
 ), overdue AS (

@@ -54,9 +54,9 @@ class Shop:
     async def end(self, order_id: str, status: Status = Status.FAILED) -> None:
         await self.move(await self.claim(order_id), status)
 
-    async def take_overdue(self, limit: int = 10_000, *, empty: bool = False) -> dict[str, Reason]:
-        """What a sweep is given, and why; `empty`: it has seen the queue so."""
-        taken = await self.store.take_overdue(limit, queue_is_empty=empty)
+    async def take_overdue(self, limit: int = 10_000, *, drained: bool = False) -> dict[str, Reason]:
+        """What a sweep is given, and why; `drained`: it has just seen the queue so."""
+        taken = await self.store.take_overdue(limit, drained_for_ms=0 if drained else None)
         found = {order.order_id: order.reason for order in taken}
         assert len(found) == len(taken), "an order is given out twice"
         return found

@@ -49,7 +49,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "read_events": BATCH | {"afters": NUMBERS},
     "last_seqs": BATCH,
     "any_queued_overdue": {"after_ms": 60_000},
-    "take_overdue": {"after_ms": 60_000, "limit": 5000, "queue_is_empty": True},
+    "take_overdue": {"after_ms": 60_000, "limit": 5000, "drained_for_ms": 1000},
     "ping": {},
     "store_transactions": dict.fromkeys(
         ("signature", "memo", "venue", "token_in", "token_out", "error_code"), TEXTS

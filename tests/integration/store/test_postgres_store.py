@@ -158,7 +158,7 @@ async def test_a_postgres_that_is_killed_is_said_to_be_away_and_serves_again_whe
             store.check(),
             store.order(order_id),
             store.claim(order_id),
-            store.take_overdue(1, queue_is_empty=True),
+            store.take_overdue(1, drained_for_ms=0),
         )
         results = await asyncio.gather(*calls, return_exceptions=True)
         assert [type(result) for result in results] == [TemporarilyUnavailable] * 4

@@ -303,7 +303,7 @@ async def test_what_is_queued_again_waits_in_the_backlog_like_the_rest(shop: Sho
     for _ in range(5):
         await shop.pass_time(1000)
         assert await shop.take_overdue() == {}
-    assert await shop.take_overdue(empty=True) == dict.fromkeys((lost, silent), Reason.QUEUE_EMPTY)
+    assert await shop.take_overdue(drained=True) == dict.fromkeys((lost, silent), Reason.QUEUE_DRAINED)
 
 
 async def test_what_is_not_in_an_empty_queue_is_given_out_if_it_waits_long_enough(shop: Shop) -> None:
@@ -313,12 +313,12 @@ async def test_what_is_not_in_an_empty_queue_is_given_out_if_it_waits_long_enoug
     new = await shop.queued()
     await shop.pass_time(2)
     assert await shop.store.any_queued_overdue()
-    assert await shop.take_overdue(empty=True) == dict.fromkeys(orders, Reason.QUEUE_EMPTY)
-    assert await shop.take_overdue(empty=True) == {}
+    assert await shop.take_overdue(drained=True) == dict.fromkeys(orders, Reason.QUEUE_DRAINED)
+    assert await shop.take_overdue(drained=True) == {}
     await shop.pass_time(61)
-    assert await shop.take_overdue(empty=True) == {
+    assert await shop.take_overdue(drained=True) == {
         **dict.fromkeys(orders, Reason.UNACKNOWLEDGED),
-        new: Reason.QUEUE_EMPTY,
+        new: Reason.QUEUE_DRAINED,
     }
 
 
@@ -345,7 +345,7 @@ async def test_what_was_claimed_needs_no_acknowledgement(shop: Shop) -> None:
     await shop.store.acknowledge([order_id, str(uuid.uuid4())])
     await shop.pass_time(1000)
     assert await shop.take_overdue() == {}
-    assert await shop.take_overdue(empty=True) == {order_id: Reason.QUEUE_EMPTY}
+    assert await shop.take_overdue(drained=True) == {order_id: Reason.QUEUE_DRAINED}
 
 
 async def test_a_redriven_order_is_to_be_acknowledged_anew(shop: Shop) -> None:
@@ -377,7 +377,7 @@ async def test_a_released_order_waits_in_the_queue_like_the_rest(shop: Shop) -> 
     for _ in range(3):
         await shop.pass_time(1000)
         assert await shop.take_overdue() == {}
-    assert await shop.take_overdue(empty=True) == {order_id: Reason.QUEUE_EMPTY}
+    assert await shop.take_overdue(drained=True) == {order_id: Reason.QUEUE_DRAINED}
 
 
 async def test_a_worker_that_is_lost_with_a_released_order_before_it_was_due_is_missed(shop: Shop) -> None:
@@ -393,20 +393,24 @@ async def test_a_worker_that_is_lost_with_a_released_order_before_it_was_due_is_
 # What a sweep does with it: a queue in memory, and the store of either kind
 
 
+def sweep(shop: Shop, queue: MemoryQueue) -> Sweep:
+    return Sweep(shop.store, queue, claimed_within_s=0)
+
+
 async def test_a_backlog_of_any_length_makes_no_duplicate_over_many_passes(shop: Shop) -> None:
     queue = MemoryQueue()
     backlog = [await shop.queued() for _ in range(200)]
     for _ in range(10):
         await shop.pass_time(300)
         await shop.end(backlog.pop(0))
-        assert await Sweep(shop.store, queue).run() == Counter()
+        assert await sweep(shop, queue).run() == Counter()
     assert queue.sent == []
 
 
 async def test_one_pass_finds_what_was_never_acknowledged(shop: Shop) -> None:
     queue, order_id = MemoryQueue(), await shop.new()
     await shop.pass_time(61)
-    assert await Sweep(shop.store, queue).run() == {Reason.UNACKNOWLEDGED: 1}
+    assert await sweep(shop, queue).run() == {Reason.UNACKNOWLEDGED: 1}
     assert queue.sent == [order_id]
 
 
@@ -414,7 +418,7 @@ async def test_one_pass_finds_what_an_empty_queue_has_lost(shop: Shop) -> None:
     queue, orders = MemoryQueue(), [await shop.queued() for _ in range(3)]
     queue.waiting = False
     await shop.pass_time(61)
-    assert await Sweep(shop.store, queue).run() == {Reason.QUEUE_EMPTY: 3}
+    assert await sweep(shop, queue).run() == {Reason.QUEUE_DRAINED: 3}
     assert sorted(queue.sent) == sorted(orders)
 
 
@@ -425,7 +429,7 @@ async def test_one_pass_finds_what_was_lost_while_new_orders_keep_the_queue_from
     await shop.pass_time(61)
     await shop.claim(await shop.queued())
     waiting = await shop.queued()
-    assert await Sweep(shop.store, queue).run() == {Reason.OVERTAKEN: 3}
+    assert await sweep(shop, queue).run() == {Reason.OVERTAKEN: 3}
     assert sorted(queue.sent) == sorted(lost)
     assert waiting not in queue.sent
 
@@ -434,7 +438,7 @@ async def test_one_pass_finds_the_order_of_a_dead_worker(shop: Shop) -> None:
     queue, order_id = MemoryQueue(), await shop.queued()
     await shop.claim(order_id)
     await shop.pass_time(20 + 61)
-    assert await Sweep(shop.store, queue).run() == {Reason.WORKER_GONE: 1}
+    assert await sweep(shop, queue).run() == {Reason.WORKER_GONE: 1}
     assert queue.sent == [order_id]
 
 
@@ -448,7 +452,7 @@ async def test_two_sweeps_at_once_queue_each_order_once(shop: Shop, reason: Reas
     await shop.pass_time(81)
     if reason is Reason.OVERTAKEN:
         await shop.claim(await shop.queued())
-    queue.waiting = reason is not Reason.QUEUE_EMPTY
-    found = await asyncio.gather(*(Sweep(shop.store, queue).run() for _ in range(2)))
+    queue.waiting = reason is not Reason.QUEUE_DRAINED
+    found = await asyncio.gather(*(sweep(shop, queue).run() for _ in range(2)))
     assert found[0] + found[1] == {reason: 50}
     assert sorted(queue.sent) == sorted(orders)
