@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from chalicelib.adapters.database import TRUSTED_S, Connection, Database
+from chalicelib.adapters.database import FRESH_S, Connection, Database
 from psycopg_pool import AsyncConnectionPool
 
 from local.servers import Postgres
@@ -44,7 +44,7 @@ async def test_one_that_was_used_a_moment_ago_is_not_asked(database: Database, c
 async def test_one_that_rested_is_asked(database: Database, checks: list[object]) -> None:
     async with database.connection() as connection:
         pass
-    connection.used_at -= TRUSTED_S
+    connection.used_at -= FRESH_S
     await database.run("ping")
     assert len(checks) == 1
 

@@ -9,37 +9,49 @@ A query is called with columns, lists that travel as arrays (`%(ids)s::uuid[]`, 
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
 import select
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from ..domain.errors import TemporarilyUnavailable
-from .arrays import literal
+from .prepared import Row, Statement, execute
 from .secrets import Credentials, Secret
 from .time_limit import within
 
 SQL = Path(__file__).parent.parent / "sql"
 
 CHECK_S = 1.0
-TRUSTED_S = 1.0
+FRESH_S = 1.0
 USE_S = 6.0  # more than the server gives a statement
-
-Row = dict[str, Any]
 
 
 class Connection(psycopg.AsyncConnection[Row]):
-    """A connection that knows when it was last used, in seconds of the monotonic clock."""
+    """A connection that knows when it was last used, and which statements it has prepared."""
 
-    used_at = -math.inf
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.used_at = -math.inf  # of the monotonic clock, in seconds
+        self.prepared: set[bytes] = set()
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it is known to be alive without asking.
+
+        One that was used a moment ago and has nothing to read is: an idle Postgres is silent, and one that
+        has ended leaves the end of the stream or a notice.
+        """
+        return time.monotonic() - self.used_at < FRESH_S and not _is_readable(self.fileno())
 
 
 def load_queries(path: Path) -> dict[str, str]:
@@ -55,7 +67,14 @@ class Database:
         self, url: str, *, secret: Secret | None = None, connections: int = 4, timeout: float = 2.0
     ) -> None:
         self._secret = secret
-        self._queries = load_queries(SQL / "queries.sql") | load_queries(SQL / "sim.sql")
+        self._timeout = timeout
+        self._statements = {
+            name: Statement(name, sql)
+            for file in ("queries.sql", "sim.sql")
+            for name, sql in load_queries(SQL / file).items()
+        }
+        self._free = asyncio.Semaphore(connections)
+        self._warm: list[Connection] = []  # used a moment ago: to be used again without the pool
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             min_size=1,
@@ -73,33 +92,65 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        while self._warm:
+            await self._pool.putconn(self._warm.pop())
         await self._pool.close()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """A live connection. Raises TemporarilyUnavailable while Postgres is away."""
-        try:
-            if self._pool.closed:
-                await self._pool.open()  # returns at once; the first to need a connection waits for it
-            async with self._pool.connection() as connection:
+        """A live connection, for what has no name. Raises TemporarilyUnavailable while Postgres is away."""
+        with _unavailable():
+            connection = await self._take()
+            try:
                 with within(USE_S, connection):
                     yield connection
-                connection.used_at = time.monotonic()
-        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
-            raise TemporarilyUnavailable("The database is not available right now.") from error
+            finally:
+                await self._give_back(connection)
 
     async def run(self, name: str, **columns: Any) -> list[Row]:
         """The rows that the named query gives; a column is a list, or one value for all rows.
 
         Raises TemporarilyUnavailable while Postgres is away.
         """
-        parameters = {
-            column: literal(values) if isinstance(values, list) else values
-            for column, values in columns.items()
-        }
-        async with self.connection() as connection:
-            cursor = await connection.execute(self._queries[name].encode(), parameters)
-            return await cursor.fetchall() if cursor.description else []
+        statement = self._statements[name]
+        values = statement.encode(columns)
+        with _unavailable():
+            connection = await self._take()
+            try:
+                with within(USE_S, connection):
+                    return await execute(connection, connection.prepared, statement, values)
+            finally:
+                await self._give_back(connection)
+
+    async def _take(self) -> Connection:
+        """A connection that was used a moment ago, or one that the pool has checked or made."""
+        if self._pool.closed:
+            await self._pool.open()  # returns at once; the first to need a connection waits for it
+        if self._free.locked():
+            async with asyncio.timeout(self._timeout):
+                await self._free.acquire()
+        else:
+            await self._free.acquire()
+        try:
+            while self._warm:
+                connection = self._warm.pop()
+                if connection.is_fresh:
+                    return connection
+                await self._pool.putconn(connection)
+            return await self._pool.getconn()
+        except BaseException:
+            self._free.release()
+            raise
+
+    async def _give_back(self, connection: Connection) -> None:
+        try:
+            if connection.pgconn.transaction_status == TransactionStatus.IDLE:
+                connection.used_at = time.monotonic()
+                self._warm.append(connection)
+            else:  # it is broken, or in the middle of something: the pool's to mend or to replace
+                await self._pool.putconn(connection)
+        finally:
+            self._free.release()
 
     async def _options(self) -> dict[str, Any]:
         """What each new connection is made with; how long a statement may take is the role's own limit."""
@@ -107,7 +158,6 @@ class Database:
             "autocommit": True,
             "row_factory": dict_row,
             "connect_timeout": 3,
-            "prepare_threshold": 2,
             "application_name": "order-engine",
         }
         return options if self._secret is None else options | login(await self._secret.current())
@@ -123,15 +173,17 @@ def login(credentials: Credentials) -> dict[str, str]:
 
 
 async def _check(connection: Connection) -> None:
-    """Raise OperationalError unless the connection is alive.
-
-    One that was used a moment ago and has nothing to read is: an idle Postgres is silent, and one that has
-    ended leaves the end of the stream or a notice. Any other is asked, which costs a round trip.
-    """
-    if time.monotonic() - connection.used_at < TRUSTED_S and not _is_readable(connection.fileno()):
-        return
+    """Raise OperationalError unless the connection answers."""
     with within(CHECK_S, connection):
         await AsyncConnectionPool.check_connection(connection)
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    try:
+        yield
+    except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, TimeoutError) as error:
+        raise TemporarilyUnavailable("The database is not available right now.") from error
 
 
 def _is_readable(descriptor: int) -> bool:

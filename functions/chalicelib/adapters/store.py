@@ -23,7 +23,8 @@ from ..services.ports import Claim, Held, NewOrder, Overdue, Reason, Transition
 from ..venues.venue import SignedTransaction
 from .arrays import literal
 from .batcher import Batcher
-from .database import Database, Row
+from .database import Database
+from .prepared import Row
 
 Given = TypeVar("Given")
 
