@@ -18,6 +18,7 @@ from typing import cast
 import uvicorn
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidState
 
 from ..errors import PortTaken
 from .gateway import Gateway
@@ -119,9 +120,10 @@ class _Server(uvicorn.Server):
 
 
 class _SocketProtocol(WebSocketsSansIOProtocol):
-    """Lets the gateway cut off a client that reads nothing, which ASGI has no word for.
+    """What the gateway needs of a client's connection and ASGI has no word for: see `Line`.
 
-    A write to such a client waits until 64 KB have room in the transport, and so does a close frame.
+    A write to a client that reads nothing waits until 64 KB have room in the transport, and so does a close
+    frame; so such a client is cut off.
     """
 
     async def send(self, message: ASGISendEvent) -> None:
@@ -132,7 +134,23 @@ class _SocketProtocol(WebSocketsSansIOProtocol):
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
         cast(Transport, transport).set_write_buffer_limits(high=65_536)
-        self.app_state = {**self.app_state, "abort": cast(Transport, transport).abort}
+        self.app_state = {**self.app_state, "line": self}
+
+    def write_text(self, text: str) -> bool:
+        """As `send` does, without a task that waits for room."""
+        is_open = self.handshake_complete and not (self.disconnected or self.close_sent)
+        if not is_open or not self.writable.is_set():
+            return False
+        try:
+            self.conn.send_text(text.encode())
+        except InvalidState:
+            return False
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        return True
+
+    def abort(self) -> None:
+        """Hang up at once, whatever is buffered."""
+        self.transport.abort()
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()

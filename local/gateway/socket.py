@@ -1,7 +1,8 @@
-"""One client's WebSocket, seen from the engine: what is pushed waits here in order, and one task writes it.
+"""One client's WebSocket, seen from the engine: a frame is written at once, or waits here for its turn.
 
-push(text) → queue (bounded) → writer → the client
-               └─ too long: the client reads nothing. Cut off; nobody else waits for it
+push(text) ─┬─ the client reads ───────────────────────────▶ the client
+            └─ it does not, or not yet: queue (bounded) → writer ─▲
+                                          └─ too long: cut off; nobody else waits for it
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from chalicelib.services.ports import ConnectionGone
 
@@ -29,6 +30,16 @@ class Close:
     reason: str
 
 
+class Line(Protocol):
+    """The connection under a socket."""
+
+    def write_text(self, text: str) -> bool:
+        """Write a frame if there is room for it now; whether there was."""
+
+    def abort(self) -> None:
+        """Hang up at once, whatever is buffered."""
+
+
 class Socket:
     """A connection from before its handshake is answered until it is gone."""
 
@@ -37,7 +48,7 @@ class Socket:
         connection_id: str,
         identity: Mapping[str, Any],
         send: Send,
-        abort: Callable[[], None],
+        line: Line,
         settings: GatewaySettings,
     ) -> None:
         self.connection_id = connection_id
@@ -45,12 +56,13 @@ class Socket:
         self.connected_at = int(time.time() * 1000)
         self.active_at = time.monotonic()
         self._send = send
-        self._abort = abort
+        self._line = line
         self._settings = settings
         self._queue: deque[str | Close] = deque()
         self._queued_bytes = 0
         self._more = asyncio.Event()
         self._ended = False
+        self._is_writing = False
 
     @property
     def ended(self) -> bool:
@@ -58,9 +70,12 @@ class Socket:
         return self._ended
 
     def push(self, text: str) -> int:
-        """Queue a frame; how many are queued now. Raises ConnectionGone."""
+        """Write a frame, or queue it; how many are queued now. Raises ConnectionGone."""
         if self._ended:
             raise ConnectionGone(self.connection_id)
+        self.active_at = time.monotonic()
+        if not (self._queue or self._is_writing) and self._line.write_text(text):
+            return 0
         size = len(text)
         if self._queue and self._is_full(size):
             self._discard()
@@ -68,7 +83,6 @@ class Socket:
             raise ConnectionGone(self.connection_id)
         self._queue.append(text)
         self._queued_bytes += size
-        self.active_at = time.monotonic()
         self._more.set()
         return len(self._queue)
 
@@ -80,7 +94,7 @@ class Socket:
         self._queue.append(Close(code, reason))
         self._more.set()
         grace_s = self._settings.close_grace_s if within_s is None else within_s
-        asyncio.get_running_loop().call_later(grace_s, self._abort)
+        asyncio.get_running_loop().call_later(grace_s, self._line.abort)
 
     def gone(self) -> None:
         """Nobody is there any more."""
@@ -92,8 +106,10 @@ class Socket:
         try:
             while True:
                 while not self._queue:
+                    self._is_writing = False
                     self._more.clear()
                     await self._more.wait()
+                self._is_writing = True
                 frame = self._queue.popleft()
                 if isinstance(frame, Close):
                     reason = frame.reason[:120]  # a close frame holds no more

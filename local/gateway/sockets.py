@@ -71,8 +71,8 @@ class SocketApi:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
-        abort = scope["state"]["abort"]
-        socket = Socket(new_connection_id(), identity(scope), send, abort, self._settings)
+        line = scope["state"]["line"]
+        socket = Socket(new_connection_id(), identity(scope), send, line, self._settings)
         self._sockets[socket.connection_id] = socket
         try:
             if refusing := await self._connect(scope, socket):
