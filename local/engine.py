@@ -9,6 +9,7 @@ then the sockets, then the relays and connections.
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -16,6 +17,7 @@ from types import TracebackType
 import app as functions
 from chalicelib import runtime
 from chalicelib.config import Config
+from chalicelib.domain.errors import TemporarilyUnavailable
 
 from .endpoints import Endpoints
 from .gateway import Gateway, listen, url_of
@@ -24,7 +26,9 @@ from .schema import apply_schema
 from .servers.sqs.hosted import HostedSqs
 from .triggers import DirectQueue, DirectSource, EventSourceMapping, LocalRelayLauncher
 
-LAST_EVENTS_S = 0.1  # from Redis through the relay to the gateway
+log = logging.getLogger(__name__)
+
+LAST_EVENTS_S = 2.0  # a client that does not read keeps the stop no longer
 KEEP_RELAYS_EVERY_S = 2.0  # after a kill, the lost relay's lease runs for seconds yet
 
 
@@ -90,5 +94,8 @@ class Engine:
 
 async def _deliver_last_events() -> None:
     """Let the events of the last orders reach their sockets before those are closed."""
-    await runtime.current().settle()
-    await asyncio.sleep(LAST_EVENTS_S)
+    try:
+        async with asyncio.timeout(LAST_EVENTS_S):
+            await runtime.current().deliver()
+    except (TimeoutError, TemporarilyUnavailable) as error:
+        log.warning("some sockets are closed before their last events: %r", error)

@@ -299,6 +299,12 @@ class Runtime:
         if "events" in self.__dict__:
             await self.events.settled()
 
+    async def deliver(self) -> None:
+        """Wait until the sockets of this process have every event that is stored by now."""
+        await self.settle()
+        if "relays" in self.__dict__:
+            await self.relays.caught_up()
+
     async def close(self) -> None:
         """End the relays that run, and close every connection that was opened."""
         if "relays" in self.__dict__:

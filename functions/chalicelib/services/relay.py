@@ -96,6 +96,7 @@ class Relay:
         self._turn = asyncio.Lock()  # one change of who follows what at a time, in the order they were heard
         self._out_of_step = False  # with the registry: a change was heard and could not be followed
         self._closing = False
+        self._progress = asyncio.Event()  # a follower was sent something, or is served no more
 
     async def run(self, seconds: float) -> bool:
         """Serve for at most `seconds`; whether connections are left that need another relay to take over."""
@@ -107,6 +108,26 @@ class Relay:
         finally:
             await self._close(duties)
             await self._release()
+
+    async def caught_up(self) -> None:
+        """Return once every event that is stored by now has been sent to those who follow its order.
+
+        It may wait for a client that does not read, so its caller sets a limit.
+        Raises TemporarilyUnavailable.
+        """
+        seqs = await self._store.last_seqs(tuple(self._feeds)) if self._feeds else {}
+        while any(self._lags(order_id, seq) for order_id, seq in seqs.items()):
+            self._progress.clear()
+            await self._progress.wait()
+
+    def _lags(self, order_id: str, seq: int) -> bool:
+        feed = self._feeds.get(order_id)
+        if feed is None:
+            return False
+        if seq > len(feed.events):  # what was published may have been missed
+            feed.behind = True
+            feed.bell.set()
+        return any(follower.told < seq for follower in feed.followers.values())
 
     async def _close(self, duties: list[asyncio.Task[None]]) -> None:
         """End the feeds between two rounds, so that what was sent is also written down."""
@@ -222,7 +243,11 @@ class Relay:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._progress.set()
 
     def _forget(self, connection_id: str) -> None:
         for feed in self._feeds.values():
@@ -295,6 +320,7 @@ class Relay:
                 await self._push.send(follower.connection_id, feed.text(follower.told))
                 follower.told += 1
         finally:
+            self._progress.set()
             if follower.told > before and not follower.gone:
                 self._channel.told(Following(follower.connection_id, feed.order_id, follower.told))
         if follower.gone or not feed.is_over or follower.told < len(feed.events):
