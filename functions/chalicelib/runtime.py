@@ -310,6 +310,8 @@ class Runtime:
         if "relays" in self.__dict__:
             await self.relays.close()
         await self.settle()
+        if "_api_gateway_push" in self.__dict__:
+            await self._api_gateway_push.aclose()
         if "redis" in self.__dict__:
             await self.redis.aclose()
         if "database" in self.__dict__:

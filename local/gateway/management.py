@@ -25,6 +25,7 @@ from .socket import Socket
 from .sockets import SocketApi
 
 PATH = "/@connections/"
+PUSHED = Response(200, [("content-type", "application/json")], b"{}")
 
 
 class ManagementApi:
@@ -64,7 +65,7 @@ class ManagementApi:
         match scope["method"]:
             case "POST":
                 await self._sockets.send(connection_id, body.decode(errors="replace"))
-                return _json(200, {})
+                return PUSHED
             case "GET":
                 return _json(200, _described(self._sockets.get(connection_id)))
             case "DELETE":

@@ -1,4 +1,4 @@
-"""What the functions ask of AWS, as permissions: every call of boto3 is noted before it is sent.
+"""What the functions ask of AWS, as permissions: every call is noted before it is sent, boto3's and our own.
 
 SQS is a real one. Lambda, Secrets Manager and @connections are answered here, without a network.
 """
@@ -15,16 +15,14 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.model import OperationModel
+from chalicelib.adapters.signed_http import Answer, SignedHttp
 
 OTHERWISE_NAMED = {  # operation → action, where IAM's name for it is not the operation's own
     "SendMessageBatch": "SendMessage",
     "DeleteMessageBatch": "DeleteMessage",
     "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
     "Invoke": "InvokeFunction",
-    "PostToConnection": "ManageConnections",
-    "DeleteConnection": "ManageConnections",
 }
-PREFIXES = {"apigatewaymanagementapi": "execute-api"}
 ACCOUNT = "REGION:ACCOUNT"  # as the resolved template calls the two
 
 
@@ -49,12 +47,18 @@ class Recorder:
         session.events.register("before-parameter-build", self._note)
         session.events.register("before-send.secrets-manager", self._tell_secret)
         session.events.register("before-send.lambda", lambda request, **_: _answer(request, 202))
-        session.events.register(
-            "before-send.apigatewaymanagementapi", lambda request, **_: _answer(request, 200)
-        )
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(boto3, "DEFAULT_SESSION", session)
+            patch.setenv("AWS_DEFAULT_REGION", session.region_name)
+            patch.setattr(SignedHttp, "call", self._push)
             yield
+
+    async def _push(self, method: str, path: str, body: bytes = b"") -> Answer:
+        """What `SignedHttp` does for a push, without sending it."""
+        assert path.startswith("/@connections/")
+        resource = f"arn:aws:execute-api:{ACCOUNT}:WebsocketAPI/api/{method}/@connections/*"
+        self._noted.add(Permission("execute-api:ManageConnections", resource))
+        return Answer(200, b"")
 
     @contextmanager
     def noting(self) -> Iterator[set[Permission]]:
@@ -67,7 +71,7 @@ class Recorder:
 
     def _note(self, params: Mapping[str, Any], model: OperationModel, **_: Any) -> None:
         operation, service = model.name, model.service_model.service_name
-        action = f"{PREFIXES.get(service, service)}:{OTHERWISE_NAMED.get(operation, operation)}"
+        action = f"{service}:{OTHERWISE_NAMED.get(operation, operation)}"
         self.operations.add(operation)
         self._noted.add(Permission(action, self._resource(params, model)))
 
@@ -79,9 +83,6 @@ class Recorder:
                 return f"arn:aws:lambda:{ACCOUNT}:function:{name}"
             case {"SecretId": arn}:
                 return str(arn)
-            case {"ConnectionId": _}:
-                method = model.http["method"]
-                return f"arn:aws:execute-api:{ACCOUNT}:WebsocketAPI/api/{method}/@connections/*"
         raise AssertionError(f"{model.name} of {params} is on nothing that is known")
 
     def _tell_secret(self, request: Any, **_: Any) -> AWSResponse:

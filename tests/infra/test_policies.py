@@ -164,7 +164,7 @@ def test_no_call_in_the_code_went_unheard(needed: dict[str, set[Permission]], re
         for node in nodes
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "aws.connect"
     }
-    assert clients == {"sqs", "lambda", "apigatewaymanagementapi", "secretsmanager"}
+    assert clients == {"sqs", "lambda", "secretsmanager"}
     operations = {
         xform_name(operation): operation
         for client in clients

@@ -12,8 +12,6 @@ import boto3
 import httpx
 import pytest
 from botocore.config import Config
-from chalicelib.adapters.push import ApiGatewayPush
-from chalicelib.services.ports import ConnectionGone
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -96,29 +94,3 @@ async def test_who_does_not_sign_as_aws_does_is_nobody(served: Served) -> None:
         assert "access-control-allow-origin" not in answer.headers
         await served.gateway.send(served.connection_id(), '"nothing came before"')
         assert await client.recv() == '"nothing came before"'
-
-
-async def test_the_functions_own_push_reaches_a_client_and_learns_that_it_is_gone(
-    served: Served, api: Any
-) -> None:
-    push = ApiGatewayPush(served.url)
-    async with connect(served.socket_url) as client:
-        connection_id = served.connection_id()
-        await push.send(connection_id, '"hello"')
-        assert await client.recv() == '"hello"'
-    await until(lambda: not served.gateway.connections)
-    with pytest.raises(ConnectionGone):
-        await push.send(connection_id, '"anybody there?"')
-    await push.close(connection_id, "gone already is fine")
-
-
-async def test_the_functions_own_push_remembers_no_more_connections_than_it_may(
-    served: Served, api: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("chalicelib.adapters.push.REMEMBERED", 2)
-    push = ApiGatewayPush(served.url)
-    for _ in range(4):
-        async with connect(served.socket_url) as client:
-            await push.send(served.connection_id(), '"hello"')
-            assert await client.recv() == '"hello"'
-    assert len(push._reached) == 2
