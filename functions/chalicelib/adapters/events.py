@@ -49,6 +49,7 @@ class RedisEvents:
 
     async def _publish_waiting(self) -> None:
         try:
+            await asyncio.sleep(0)  # the order's next statement goes first: Postgres works on it meanwhile
             while self._waiting:
                 events, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
                 try:
