@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -73,40 +73,34 @@ async def execute(
 
 
 async def _result(pgconn: PGconn) -> PGresult:
-    """The result of what was sent, once the server is ready for more. Raises its error."""
+    """The result of what was sent, once the server is ready for more. Raises its error.
+
+    A socket is watched no longer than until libpq may close it: the next connection would get its number.
+    """
     loop = asyncio.get_running_loop()
     while pgconn.flush():  # more than the socket's buffer has room for
-        writable = loop.create_future()
-        loop.add_writer(pgconn.socket, _set, writable)
-        try:
-            await writable
-        finally:
-            loop.remove_writer(pgconn.socket)
+        await _when(loop.add_writer, loop.remove_writer, pgconn.socket)
     results: list[PGresult] = []
-    ready = loop.create_future()
-
-    def read() -> None:
-        try:
-            pgconn.consume_input()
-            while not pgconn.is_busy():
-                if (result := pgconn.get_result()) is None:
-                    _set(ready)
-                    return
+    while True:
+        await _when(loop.add_reader, loop.remove_reader, pgconn.socket)
+        pgconn.consume_input()
+        while not pgconn.is_busy():
+            if (result := pgconn.get_result()) is not None:
                 results.append(result)
-        except psycopg.Error as error:
-            if not ready.done():
-                ready.set_exception(error)
+                continue
+            if results[0].status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+                raise _error(results[0])
+            return results[0]
 
-    socket = pgconn.socket
-    loop.add_reader(socket, read)
+
+async def _when(watch: Callable[..., None], unwatch: Callable[[int], Any], socket: int) -> None:
+    """Return once the socket is ready, or broken."""
+    ready = asyncio.get_running_loop().create_future()
+    watch(socket, _set, ready)
     try:
         await ready
     finally:
-        loop.remove_reader(socket)
-    result = results[0]
-    if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
-        raise _error(result)
-    return result
+        unwatch(socket)
 
 
 def _set(future: asyncio.Future[None]) -> None:
