@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -116,3 +118,29 @@ async def test_after_a_migration_the_next_call_prepares_again(database_url: str)
             await connection.execute("DROP TABLE changing")
     finally:
         await database.close()
+
+
+async def test_a_socket_is_watched_no_longer_when_libpq_closes_it(
+    connection: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, pid = asyncio.get_running_loop(), connection.info.backend_pid
+    unwatched: list[bool] = []
+    remove = loop.remove_reader
+
+    def note(socket: int) -> bool:
+        with contextlib.suppress(OSError):
+            os.fstat(socket)  # once it is closed, the next connection may have its number
+            unwatched.append(True)
+            return remove(socket)
+        unwatched.append(False)
+        return False
+
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as other:
+        running = asyncio.create_task(run(connection, "SELECT pg_sleep(60)"))
+        await asyncio.sleep(0)
+        monkeypatch.setattr(loop, "remove_reader", note)
+        await other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        with pytest.raises(psycopg.OperationalError):
+            await running
+    assert unwatched
+    assert all(unwatched)
