@@ -1,4 +1,4 @@
-"""The functions that are deployed, each one line into its entrypoint."""
+"""The functions that are deployed, each one line into `chalicelib/api/`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chalice.app import (
     SQSEvent,
     WebsocketEvent,
 )
-from chalicelib import entrypoints
+from chalicelib import api
 
 app = Chalice(app_name="order-engine")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
@@ -37,82 +37,82 @@ def _request() -> Request:
 
 @app.middleware("http")
 def log_answer(request: Request, answer: Callable[[Request], Response]) -> Response:
-    return entrypoints.http.log_answer(request, answer)
+    return api.responses.log_answer(request, answer)
 
 
 @app.route("/", methods=["GET"], content_types=JSON_OR_REFUSED, cors=PAGES)
 def index() -> Response:
-    return entrypoints.submit.index()
+    return api.http.index()
 
 
 @app.route("/openapi.json", methods=["GET"], content_types=JSON_OR_REFUSED, cors=PAGES)
 def openapi() -> Response:
-    return entrypoints.submit.openapi()
+    return api.http.openapi()
 
 
 @app.route("/health", methods=["GET"], content_types=JSON_OR_REFUSED, cors=PAGES)
 def health() -> Response:
-    return entrypoints.submit.health()
+    return api.http.health()
 
 
 @app.route("/api/quote", methods=["GET"], content_types=JSON_OR_REFUSED, cors=PAGES)
 def quote() -> Response:
-    return entrypoints.submit.quote(_request())
+    return api.http.quote(_request())
 
 
 @app.route("/api/orders", methods=["GET"], content_types=JSON_OR_REFUSED, cors=PAGES)
 def list_orders() -> Response:
-    return entrypoints.submit.list_orders(_request())
+    return api.http.list_orders(_request())
 
 
 @app.route("/api/orders/{order_id}", methods=["GET"], content_types=JSON_OR_REFUSED, cors=PAGES)
 def show_order(order_id: str) -> Response:
-    return entrypoints.submit.show_order(order_id)
+    return api.http.show_order(order_id)
 
 
 @app.route("/api/orders/execute", methods=["POST"], content_types=JSON_OR_REFUSED, cors=PAGES)
 def execute_order() -> Response:
-    return entrypoints.submit.execute_order(_request())
+    return api.http.execute_order(_request())
 
 
 @app.on_sqs_message(queue="orders", batch_size=1, maximum_concurrency=10)  # on AWS: OrdersInFlight
 def process_order(event: SQSEvent) -> dict[str, object]:
-    return entrypoints.process.process_orders(event)
+    return api.queue.process_orders(event)
 
 
 @app.on_ws_connect()
 def on_ws_connect(event: WebsocketEvent) -> dict[str, Any]:
-    return entrypoints.notify.connect(event)
+    return api.sockets.connect(event)
 
 
 @app.on_ws_message()
 def on_ws_message(event: WebsocketEvent) -> dict[str, Any]:
-    return entrypoints.notify.message(event)
+    return api.sockets.message(event)
 
 
 @app.on_ws_disconnect()
 def on_ws_disconnect(event: WebsocketEvent) -> dict[str, Any]:
-    return entrypoints.notify.disconnect(event)
+    return api.sockets.disconnect(event)
 
 
 @app.lambda_function()
 def relay(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return entrypoints.notify.relay(event, context.get_remaining_time_in_millis() / 1000)
+    return api.schedules.relay(event, context.get_remaining_time_in_millis() / 1000)
 
 
 @app.lambda_function()
 def migrate(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return entrypoints.migrate.migrate()
+    return api.migrate.migrate()
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def keep_relays(event: CloudWatchEvent) -> None:
-    entrypoints.notify.keep_relays()
+    api.schedules.keep_relays()
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep(event: CloudWatchEvent) -> None:
-    entrypoints.sweep.sweep()
+    api.schedules.sweep()
 
 
-entrypoints.prepare(os.environ)
+api.prepare(os.environ)

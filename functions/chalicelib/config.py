@@ -74,12 +74,13 @@ class Config:
         2000, "how often a relay reads the table for what it was not told, ms", least=50
     )
 
+    world: str = setting("simulated", "venues, chain and wallet: simulated, or one of your own (worlds.py)")
     sim_seed: str = setting("solana", "seed of the simulated market")
     sim_latency: float = setting(1.0, "scale of simulated latencies: 1 is real, 0 is none", least=0, most=100)
     sim_slot_ms: int = setting(400, "length of a simulated slot, ms", least=1)
     sim_blockhash_slots: int = setting(150, "slots for which a simulated blockhash lives", least=1)
     sim_faults: str = setting(
-        "", "faults to inject, e.g. `quote-timeout token=COPE times=2`; see venues/faults.py"
+        "", "faults to inject, e.g. `quote-timeout token=COPE times=2`; see simulation/faults.py"
     )
 
     @classmethod

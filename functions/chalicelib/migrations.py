@@ -1,4 +1,7 @@
-"""Brings a database to the schema of this version: the numbered files of `sql/`, each once, in order."""
+"""Brings a database to the schema of this version: the numbered files of `sql/`, each once, in order.
+
+Those of the world that orders are traded in are numbered along with the engine's.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,10 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from .adapters.database import SQL, login
-from .adapters.secrets import Secret
+from .adapters.aws.secrets import Secret
+from .adapters.postgres.database import SQL, login
 from .domain.errors import TemporarilyUnavailable
+from .worlds import schema
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +42,20 @@ class MigrationError(Exception):
     """The database could not be brought to this version's schema, and is as it was."""
 
 
-def migrations() -> list[Path]:
-    """The migrations, in order."""
-    return sorted(SQL.glob("[0-9][0-9][0-9]_*.sql"))
+def folders(world: str) -> tuple[Path, ...]:
+    """Where the migrations are: the engine's, and its world's. Raises ConfigError."""
+    return SQL, schema(world)
 
 
-def migrate(database_url: str, *, secret: Secret | None = None, patience_s: float = 0.0) -> list[str]:
+def migrations(world: str = "simulated") -> list[Path]:
+    """The migrations, in order. Raises ConfigError."""
+    found = (path for folder in folders(world) for path in folder.glob("[0-9][0-9][0-9]_*.sql"))
+    return sorted(found, key=lambda path: path.name)
+
+
+def migrate(
+    database_url: str, *, world: str = "simulated", secret: Secret | None = None, patience_s: float = 0.0
+) -> list[str]:
     """Apply what is missing, all of it in one transaction or nothing; the names of what was applied.
 
     A database that does not answer, perhaps since it is only waking up, is asked again for `patience_s`.
@@ -52,18 +64,18 @@ def migrate(database_url: str, *, secret: Secret | None = None, patience_s: floa
     with _connect(database_url, secret, patience_s) as connection:
         try:
             with connection.transaction():
-                return _apply_missing(connection)
+                return _apply_missing(connection, migrations(world))
         except psycopg.Error as error:
             raise MigrationError(f"The schema is as it was: {error}") from error
 
 
-def _apply_missing(connection: psycopg.Connection) -> list[str]:
+def _apply_missing(connection: psycopg.Connection, paths: list[Path]) -> list[str]:
     applied = []
     connection.execute(LIMITS)
     connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
     connection.execute(LEDGER)
     known = {name for (name,) in connection.execute("SELECT name FROM schema_migrations")}
-    for path in migrations():
+    for path in paths:
         if path.name not in known:
             _apply(connection, path)
             applied.append(path.name)

@@ -4,7 +4,7 @@ A handler is synchronous and hands one coroutine over: `runtime.run(…)`. The l
 long as the process, so a warm Lambda uses them again, and on one machine all handlers meet on one loop.
 
 Each part is imported by the property that builds it, so that a function neither builds nor imports what it
-does not use; `entrypoints.prepare` has a function's parts built while it starts.
+does not use; `api.prepare` has a function's parts built while it starts.
 """
 
 from __future__ import annotations
@@ -23,24 +23,26 @@ from .config import Config
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-    from .adapters.database import Database
-    from .adapters.dead_letters import SqsDeadLetters
-    from .adapters.events import RedisEvents
-    from .adapters.push import ApiGatewayPush
-    from .adapters.registry import RedisRegistry
-    from .adapters.secrets import Secret
-    from .adapters.store import PostgresStore
+    from .adapters.aws.dead_letters import SqsDeadLetters
+    from .adapters.aws.push import ApiGatewayPush
+    from .adapters.aws.secrets import Secret
+    from .adapters.postgres.database import Database
+    from .adapters.postgres.store import PostgresStore
+    from .adapters.redis.events import RedisEvents
+    from .adapters.redis.registry import RedisRegistry
+    from .ports.live import Push, RelayLauncher
+    from .ports.metrics import Metrics
+    from .ports.queue import Queue
+    from .ports.trading import World
     from .services.execution import Execution
-    from .services.following import Sockets, SocketSettings
     from .services.health import Health
-    from .services.keeping import RelayKeeper
-    from .services.ports import Metrics, Push, Queue, RelayLauncher
+    from .services.live.relays import Relays
+    from .services.live.subscriptions import Sockets, SocketSettings
+    from .services.live.supervisor import RelayKeeper
     from .services.quoting import Quoting
     from .services.redrive import Redrive
-    from .services.relaying import Relays
     from .services.submission import Submission
     from .services.sweep import Sweep
-    from .venues.venue import World
 
 Result = TypeVar("Result")
 Wait = Callable[[Coroutine[Any, Any, Any], asyncio.AbstractEventLoop], Any]
@@ -71,7 +73,7 @@ class Runtime:
 
     @cached_property
     def database(self) -> Database:
-        from .adapters.database import Database
+        from .adapters.postgres.database import Database
 
         self.config.require("database_url")
         secret = self._secret(self.config.database_secret)
@@ -79,7 +81,7 @@ class Runtime:
 
     @cached_property
     def redis(self) -> Redis:
-        from .adapters.redis_pool import connect
+        from .adapters.redis.pool import connect
 
         self.config.require("redis_url")
         secret = self._secret(self.config.redis_secret)
@@ -87,7 +89,7 @@ class Runtime:
 
     @cached_property
     def store(self) -> PostgresStore:
-        from .adapters.store import PostgresStore, StoreSettings
+        from .adapters.postgres.store import PostgresStore, StoreSettings
 
         config = self.config
         settings = StoreSettings(
@@ -102,27 +104,27 @@ class Runtime:
     def queue(self) -> Queue:
         if self._queue is not None:
             return self._queue
-        from .adapters.queue import SqsQueue
+        from .adapters.aws.queue import SqsQueue
 
         self.config.require("orders_queue_url")
         return SqsQueue(self.config.orders_queue_url, endpoint_url=self.config.aws_endpoint_url)
 
     @cached_property
     def dead_letters(self) -> SqsDeadLetters:
-        from .adapters.dead_letters import SqsDeadLetters
+        from .adapters.aws.dead_letters import SqsDeadLetters
 
         self.config.require("orders_dlq_url")
         return SqsDeadLetters(self.config.orders_dlq_url, endpoint_url=self.config.aws_endpoint_url)
 
     @cached_property
     def events(self) -> RedisEvents:
-        from .adapters.events import RedisEvents
+        from .adapters.redis.events import RedisEvents
 
         return RedisEvents(self.redis)
 
     @cached_property
     def registry(self) -> RedisRegistry:
-        from .adapters.registry import RedisRegistry
+        from .adapters.redis.registry import RedisRegistry
 
         config = self.config
         return RedisRegistry(
@@ -138,7 +140,7 @@ class Runtime:
 
     @cached_property
     def _api_gateway_push(self) -> ApiGatewayPush:
-        from .adapters.push import ApiGatewayPush
+        from .adapters.aws.push import ApiGatewayPush
 
         self.config.require("websocket_endpoint")
         return ApiGatewayPush(self.config.websocket_endpoint)
@@ -147,14 +149,14 @@ class Runtime:
     def launcher(self) -> RelayLauncher:
         if self._launcher is not None:
             return self._launcher
-        from .adapters.launcher import LambdaRelayLauncher
+        from .adapters.aws.launcher import LambdaRelayLauncher
 
         self.config.require("relay_function")
         return LambdaRelayLauncher(self.config.relay_function, endpoint_url=self.config.aws_endpoint_url)
 
     @cached_property
     def metrics(self) -> Metrics:
-        from .adapters.metrics import CloudWatchMetrics, NoMetrics
+        from .adapters.aws.metrics import CloudWatchMetrics, NoMetrics
 
         namespace = self.config.metrics_namespace
         return CloudWatchMetrics(namespace) if namespace else NoMetrics()
@@ -167,13 +169,13 @@ class Runtime:
 
     @cached_property
     def socket_settings(self) -> SocketSettings:
-        from .services.following import SocketSettings
+        from .services.live.subscriptions import SocketSettings
 
         return SocketSettings(self.config.websocket_url, self.config.default_slippage_bps)
 
     @cached_property
     def sockets(self) -> Sockets:
-        from .services.following import Sockets
+        from .services.live.subscriptions import Sockets
 
         return Sockets(
             self.store, self.registry, self.push, self.launcher, self.submission, self.socket_settings
@@ -181,10 +183,10 @@ class Runtime:
 
     @cached_property
     def world(self) -> World:
-        """Venues, chain and wallet: here a team puts its own."""
-        from .venues.simulation import Simulation
+        """Venues, chain and wallet, as WORLD says; `worlds.py` is where a team adds its own."""
+        from .worlds import build
 
-        return Simulation(self.config, self.database)
+        return build(self.config, self.database)
 
     @cached_property
     def quoting(self) -> Quoting:
@@ -230,9 +232,9 @@ class Runtime:
 
     @cached_property
     def relays(self) -> Relays:
-        from .adapters.relay_channel import RedisRelayChannel
-        from .services.relay import Relay
-        from .services.relaying import Relays
+        from .adapters.redis.relay_channel import RedisRelayChannel
+        from .services.live.relay import Relay
+        from .services.live.relays import Relays
 
         config, redis, store, push = self.config, self.redis, self.store, self.push
 
@@ -245,7 +247,7 @@ class Runtime:
 
     @cached_property
     def keeper(self) -> RelayKeeper:
-        from .services.keeping import RelayKeeper
+        from .services.live.supervisor import RelayKeeper
 
         return RelayKeeper(self.registry, self.launcher, self.metrics)
 
@@ -266,12 +268,13 @@ class Runtime:
         from .migrations import migrate
 
         self.config.require("database_url")
-        return partial(migrate, self.config.database_url, secret=self._secret(self.config.database_secret))
+        secret = self._secret(self.config.database_secret)
+        return partial(migrate, self.config.database_url, world=self.config.world, secret=secret)
 
     def _secret(self, arn: str) -> Secret | None:
         if not arn:
             return None
-        from .adapters.secrets import Secret
+        from .adapters.aws.secrets import Secret
 
         return Secret(arn, endpoint_url=self.config.aws_endpoint_url)
 

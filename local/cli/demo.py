@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 import click
 import psycopg
 from chalicelib.config import Config
-from chalicelib.venues.fault_rules import parse
+from chalicelib.simulation.fault_rules import parse
 from rich.console import Console
 
 from ..client import EngineClient

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 from chalicelib.config import Config
-from chalicelib.venues.fault_rules import parse
+from chalicelib.simulation.fault_rules import parse
 
 from ..engine import Engine
 from ..gateway import listen

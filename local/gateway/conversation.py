@@ -9,7 +9,7 @@ import time
 from types import ModuleType
 from typing import Any
 
-from chalicelib.services.ports import ConnectionGone
+from chalicelib.ports.live import ConnectionGone
 
 from .asgi import Receive, Scope, Send
 from .errors import FunctionFailed, MessageTooLarge, NotText, Refusal

@@ -14,7 +14,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from chalicelib.services.ports import ConnectionGone
+from chalicelib.ports.live import ConnectionGone
 
 from .asgi import Receive, Scope, Send
 from .body import ClientLeft, read_body, refuse_body

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from chalicelib.services.ports import ConnectionGone
+from chalicelib.ports.live import ConnectionGone
 
 from .asgi import Send
 from .settings import GatewaySettings

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from types import ModuleType
 
-from chalicelib.services.ports import ConnectionGone
+from chalicelib.ports.live import ConnectionGone
 
 from .asgi import Receive, Scope, Send
 from .conversation import GOING_AWAY, Conversation

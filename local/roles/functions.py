@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 
 from chalicelib import runtime
 from chalicelib.config import Config
-from chalicelib.services.ports import Push, Queue, RelayLauncher
+from chalicelib.ports.live import Push, RelayLauncher
+from chalicelib.ports.queue import Queue
 
 from ..calls import wait
 from ..endpoints import local_credentials

@@ -41,7 +41,7 @@ class DirectSource:
 
 
 class DirectQueue:
-    """`services.ports.Queue`: the same queue for the functions that put orders into it."""
+    """`ports.queue.Queue`: the same queue for the functions that put orders into it."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker

@@ -13,8 +13,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from chalicelib.adapters.batcher import Batcher
-from chalicelib.adapters.signed_http import SignedHttp
+from chalicelib.adapters.aws.signed_http import SignedHttp
+from chalicelib.batcher import Batcher
 from chalicelib.domain.errors import TemporarilyUnavailable
 
 from .buffer import Buffer

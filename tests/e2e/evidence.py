@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from chalicelib.adapters.dead_letters import SqsDeadLetters
-from chalicelib.adapters.registry import ShardKeys
+from chalicelib.adapters.aws.dead_letters import SqsDeadLetters
+from chalicelib.adapters.redis.registry import ShardKeys
 from redis import Redis
 
 from local.endpoints import local_credentials

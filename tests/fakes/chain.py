@@ -8,11 +8,11 @@ import json
 from collections import defaultdict, deque
 
 from chalicelib.domain.errors import AttemptFailed, BlockhashExpired
-from chalicelib.venues.venue import Landed, ProgramError, SignedTransaction, Swap, TransactionStatus
+from chalicelib.ports.trading import Landed, ProgramError, SignedTransaction, Swap, TransactionStatus
 
 
 class MemorySigner:
-    """`venues.venue.Signer` that never gives the same signature twice, so that a second signing shows."""
+    """`ports.trading.Signer` that never gives the same signature twice, so that a second signing shows."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -23,7 +23,7 @@ class MemorySigner:
 
 
 class MemoryChain:
-    """`venues.venue.Chain`. A block comes with every look at the height, and a blockhash lives for `lives`.
+    """`ports.trading.Chain`. A block comes with every look at the height, and a blockhash lives for `lives`.
 
     `script` says what becomes of the next sends: `"land"` (as do all after them), `"drop"`, `"lose reply"`
     (it landed, and the sender is not told), `"refuse"` (a fault that says nothing of its fate), an

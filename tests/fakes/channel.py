@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-from chalicelib.services.ports import Following, Heard
+from chalicelib.ports.live import Following, Heard
 
 from tests.fakes.redis import Redis
 
 
 class MemoryChannel:
-    """`services.ports.Channel`; a lease lasts until it is released or taken by `Redis.leases`."""
+    """`ports.live.Channel`; a lease lasts until it is released or taken by `Redis.leases`."""
 
     def __init__(self, redis: Redis, shard: int, fence: str) -> None:
         self._redis = redis

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from chalicelib.services.ports import DeadLetter, DeadLetterSummary
+from chalicelib.ports.queue import DeadLetter, DeadLetterSummary
 
 from tests.fakes.away import Away
 
@@ -14,7 +14,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class MemoryDeadLetters(Away):
-    """`services.ports.DeadLetters`, three to a page; what was read stays hidden until it is given back."""
+    """`ports.queue.DeadLetters`, three to a page; what was read stays hidden until it is given back."""
 
     def __init__(self) -> None:
         self.letters: dict[str, DeadLetter] = {}

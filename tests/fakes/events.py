@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 
 from chalicelib.domain.order import Event
-from chalicelib.services.ports import Heard
+from chalicelib.ports.live import Heard
 
 from tests.fakes.away import Away
 from tests.fakes.redis import Redis
 
 
 class MemoryEvents(Away):
-    """`services.ports.Events`: keeps what was published and tells the channels that listen."""
+    """`ports.live.Events`: keeps what was published and tells the channels that listen."""
 
     def __init__(self, redis: Redis | None = None) -> None:
         self.redis = redis or Redis()

@@ -6,7 +6,7 @@ from chalicelib.domain.errors import TemporarilyUnavailable
 
 
 class MemoryLauncher:
-    """`services.ports.RelayLauncher`: the shards it was asked for; for those in `refused` it can't now."""
+    """`ports.live.RelayLauncher`: the shards it was asked for; for those in `refused` it can't now."""
 
     def __init__(self) -> None:
         self.launched: list[int] = []

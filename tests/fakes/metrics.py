@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class MemoryMetrics:
-    """`services.ports.Metrics`: what was counted."""
+    """`ports.metrics.Metrics`: what was counted."""
 
     def __init__(self) -> None:
         self.confirmed_after_ms: list[float] = []

@@ -7,11 +7,11 @@ import json
 from collections import defaultdict, deque
 from typing import Any
 
-from chalicelib.services.ports import ConnectionGone
+from chalicelib.ports.live import ConnectionGone
 
 
 class MemoryPush:
-    """`services.ports.Push`: what every client received; those in `gone` are not there any more."""
+    """`ports.live.Push`: what every client received; those in `gone` are not there any more."""
 
     def __init__(self) -> None:
         self.frames: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)

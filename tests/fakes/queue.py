@@ -6,7 +6,7 @@ from tests.fakes.away import Away
 
 
 class MemoryQueue(Away):
-    """`services.ports.Queue`: what was sent, and what is to come again when.
+    """`ports.queue.Queue`: what was sent, and what is to come again when.
 
     Nobody takes anything from it; without `waiting`, it says that it is drained.
     """

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.order import Event
-from chalicelib.services.ports import Heard
+from chalicelib.ports.live import Heard
 
 from tests.fakes.away import Away
 

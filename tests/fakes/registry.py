@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from chalicelib.domain.errors import LimitReached
-from chalicelib.services.ports import Following, Heard
+from chalicelib.ports.live import Following, Heard
 
 from tests.fakes.redis import Redis
 
 
 class MemoryRegistry:
-    """`services.ports.Registry`."""
+    """`ports.live.Registry`."""
 
     def __init__(
         self,

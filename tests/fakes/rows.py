@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.domain.order import Order, Terms
-from chalicelib.venues.venue import SignedTransaction
+from chalicelib.ports.trading import SignedTransaction
 
 
 @dataclass

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from chalicelib.domain.errors import ClaimLost, IdempotencyConflict, LimitReached
 from chalicelib.domain.lifecycle import NEXT, TERMINAL, Status
 from chalicelib.domain.order import Event, Order
-from chalicelib.services.ports import Claim, Held, NewOrder, Overdue, Reason, Transition
+from chalicelib.ports.store import Claim, Held, NewOrder, Overdue, Reason, Transition
 
 from tests.fakes.away import Away
 from tests.fakes.rows import Key, Row
@@ -20,7 +20,7 @@ KEPT = ("dex", "quoted_out", "minimum_out", "amount_out", "tx_hash")
 
 
 class MemoryStore(Away):
-    """`services.ports.Store`; time goes on only by `pass_time`, and each change takes a microsecond."""
+    """`ports.store.Store`; time goes on only by `pass_time`, and each change takes a microsecond."""
 
     def __init__(
         self,

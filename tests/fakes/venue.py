@@ -7,11 +7,11 @@ from collections import deque
 
 from chalicelib.domain.routing import Quote
 from chalicelib.domain.tokens import Token
-from chalicelib.venues.venue import Swap
+from chalicelib.ports.trading import Swap
 
 
 class MemoryVenue:
-    """`venues.venue.Venue`: gives `script`'s answers in turn, then always `amount_out`.
+    """`ports.trading.Venue`: gives `script`'s answers in turn, then always `amount_out`.
 
     An answer is an amount, an exception to raise, or None: no answer at all.
     """

@@ -15,7 +15,7 @@ from chalicelib import runtime
 from chalicelib.config import Config
 from chalicelib.domain.order import Terms
 from chalicelib.domain.tokens import find_token
-from chalicelib.services.ports import NewOrder
+from chalicelib.ports.store import NewOrder
 
 from local.triggers.events import schedule_event
 from tests.infra.recorder import Permission, Recorder

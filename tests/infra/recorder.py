@@ -15,7 +15,7 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.model import OperationModel
-from chalicelib.adapters.signed_http import Answer, SignedHttp
+from chalicelib.adapters.aws.signed_http import Answer, SignedHttp
 
 OTHERWISE_NAMED = {  # operation → action, where IAM's name for it is not the operation's own
     "SendMessageBatch": "SendMessage",

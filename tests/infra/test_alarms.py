@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from chalicelib.adapters.metrics import CloudWatchMetrics
+from chalicelib.adapters.aws.metrics import CloudWatchMetrics
 
 from tests.infra.conftest import Deployed
 from tests.infra.resolved import Resolved

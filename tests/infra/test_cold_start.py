@@ -15,14 +15,15 @@ from urllib.parse import unquote, urlsplit
 import app as functions
 import pytest
 from chalice.app import Chalice
-from chalicelib.adapters.database import Database
-from chalicelib.adapters.redis_pool import connect
-from chalicelib.adapters.registry import RedisRegistry
-from chalicelib.adapters.store import PostgresStore, StoreSettings
+from chalicelib.adapters.postgres.database import Database
+from chalicelib.adapters.postgres.store import PostgresStore, StoreSettings
+from chalicelib.adapters.redis.pool import connect
+from chalicelib.adapters.redis.registry import RedisRegistry
+from chalicelib.api import FUNCTIONS
 from chalicelib.domain.order import Terms
 from chalicelib.domain.tokens import find_token
-from chalicelib.entrypoints import FUNCTIONS
-from chalicelib.services.ports import Following, NewOrder
+from chalicelib.ports.live import Following
+from chalicelib.ports.store import NewOrder
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from local.services import Endpoints
@@ -204,10 +205,10 @@ def test_a_start_imports_the_packages_that_the_function_needs_and_no_other(
     assert found.packages == set(NEEDS[function])
 
 
-def test_a_start_imports_no_entrypoint_of_another_function(found: Start, function: str) -> None:
-    entrypoint, _ = FUNCTIONS[f"app.{function}"]
-    ours = {name for name in found.imported if name.startswith("chalicelib.entrypoints.")}
-    assert {name.rpartition(".")[2] for name in ours} - {"http"} == {entrypoint}
+def test_a_start_imports_no_handlers_of_another_function(found: Start, function: str) -> None:
+    module, _ = FUNCTIONS[f"app.{function}"]
+    ours = {name for name in found.imported if name.startswith("chalicelib.api.")}
+    assert {name.rpartition(".")[2] for name in ours} - {"responses"} == {module}
 
 
 def test_a_call_finds_everything_imported(found: Start) -> None:
@@ -222,7 +223,7 @@ def test_the_calls_were_real_ones_and_went_well(found: Start) -> None:
 
 def test_each_call_says_one_line(found: Start, function: str) -> None:
     assert len(found.log) == len(events("")[function])
-    assert all(line.startswith("INFO:chalicelib.entrypoints.") for line in found.log)
+    assert all(line.startswith("INFO:chalicelib.api.") for line in found.log)
 
 
 def test_no_line_says_a_password_or_what_a_client_said(found: Start) -> None:

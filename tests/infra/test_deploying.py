@@ -28,7 +28,7 @@ from local.emulator import Cloud
 
 STACK = "order-engine-local"
 BROKEN = {"chalicelib/sql/999_broken.sql": "SELECT nothing FROM nowhere;"}
-DEAF = {"chalicelib/entrypoints/process.py": "raise RuntimeError('not today')"}
+DEAF = {"chalicelib/api/queue.py": "raise RuntimeError('not today')"}
 
 Deploy = Callable[..., Result]
 

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 import pytest
 import redis
-from chalicelib.adapters.events import RedisEvents
-from chalicelib.adapters.redis_pool import connect
-from chalicelib.adapters.registry import RedisRegistry
-from chalicelib.adapters.relay_channel import RedisRelayChannel
+from chalicelib.adapters.redis.events import RedisEvents
+from chalicelib.adapters.redis.pool import connect
+from chalicelib.adapters.redis.registry import RedisRegistry
+from chalicelib.adapters.redis.relay_channel import RedisRelayChannel
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Event
-from chalicelib.services.ports import Following, Heard
+from chalicelib.ports.live import Following, Heard
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 

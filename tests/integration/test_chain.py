@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from chalicelib.adapters.database import SQL, Database
+from chalicelib.adapters.postgres.database import Database
 from chalicelib.config import Config
 from chalicelib.domain.errors import (
     BlockhashExpired,
@@ -22,11 +22,12 @@ from chalicelib.domain.errors import (
     TransactionFailed,
 )
 from chalicelib.domain.tokens import find_token
-from chalicelib.venues import simulation as simulations
-from chalicelib.venues.market import Market
-from chalicelib.venues.meteora import Meteora
-from chalicelib.venues.simulation import Simulation
-from chalicelib.venues.venue import Chain, Landed, ProgramError, SignedTransaction, Signer, Swap, Venue
+from chalicelib.ports.trading import Chain, Landed, ProgramError, SignedTransaction, Signer, Swap, Venue
+from chalicelib.simulation import world as simulations
+from chalicelib.simulation.database import SQL
+from chalicelib.simulation.market import Market
+from chalicelib.simulation.meteora import Meteora
+from chalicelib.simulation.world import Simulation
 from psycopg.conninfo import make_conninfo
 
 from local.services import Endpoints

@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from chalicelib.adapters.dead_letters import SqsDeadLetters
+from chalicelib.adapters.aws.dead_letters import SqsDeadLetters
 from chalicelib.config import Config
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Terms
 from chalicelib.domain.tokens import find_token
+from chalicelib.ports.queue import DeadLetter, DeadLetters
+from chalicelib.ports.store import Claim, NewOrder, Transition
 from chalicelib.runtime import Runtime
 from chalicelib.services import health
-from chalicelib.services.ports import Claim, DeadLetter, DeadLetters, NewOrder, Transition
 
 from local.endpoints import Endpoints, find_running, local_credentials
 from tests.e2e import evidence

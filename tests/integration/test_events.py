@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from chalicelib.adapters import redis_pool
-from chalicelib.adapters.events import RedisEvents, channel
-from chalicelib.adapters.redis_pool import connect
+from chalicelib.adapters.redis import pool as redis_pool
+from chalicelib.adapters.redis.events import RedisEvents, channel
+from chalicelib.adapters.redis.pool import connect
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Event

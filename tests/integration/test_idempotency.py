@@ -9,15 +9,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from chalicelib.adapters.database import Database
-from chalicelib.adapters.store import PostgresStore, StoreSettings
+from chalicelib.adapters.postgres.database import Database
+from chalicelib.adapters.postgres.store import PostgresStore, StoreSettings
 from chalicelib.domain.errors import ClaimLost, IdempotencyConflict, LimitReached, TemporarilyUnavailable
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Event, Order, Terms
 from chalicelib.domain.tokens import find_token
-from chalicelib.services.ports import Claim, NewOrder, Overdue, Reason, Store, Transition
+from chalicelib.ports.store import Claim, NewOrder, Overdue, Reason, Store, Transition
+from chalicelib.ports.trading import SignedTransaction
 from chalicelib.services.submission import Submission
-from chalicelib.venues.venue import SignedTransaction
 
 from tests.fakes import MemoryEvents, MemoryQueue, MemoryStore
 

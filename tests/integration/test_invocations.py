@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from chalicelib.adapters.launcher import LambdaRelayLauncher
+from chalicelib.adapters.aws.launcher import LambdaRelayLauncher
 from chalicelib.domain.errors import TemporarilyUnavailable
 from moto import mock_aws
 

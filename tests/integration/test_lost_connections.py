@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import pytest
-from chalicelib.adapters.registry import LONGEST_CONNECTION_S, RedisRegistry, ShardKeys
-from chalicelib.adapters.relay_channel import RedisRelayChannel
+from chalicelib.adapters.redis.registry import LONGEST_CONNECTION_S, RedisRegistry, ShardKeys
+from chalicelib.adapters.redis.relay_channel import RedisRelayChannel
 from chalicelib.domain.errors import LimitReached
-from chalicelib.services.ports import Following
+from chalicelib.ports.live import Following
 from redis.asyncio import Redis
 
 from local.services import Endpoints

@@ -14,7 +14,7 @@ import app
 import psycopg
 import pytest
 from chalicelib import migrations, runtime
-from chalicelib.adapters.database import Database
+from chalicelib.adapters.postgres.database import Database
 from chalicelib.config import Config
 from chalicelib.migrations import MigrationError, migrate
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -38,7 +38,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of migrations of the test's own, with those of this version in it."""
     for path in migrations.migrations():
         copy(path, tmp_path)
-    monkeypatch.setattr(migrations, "SQL", tmp_path)
+    monkeypatch.setattr(migrations, "folders", lambda world: (tmp_path,))
     return tmp_path
 
 

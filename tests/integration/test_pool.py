@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from chalicelib.adapters.database import FRESH_S, Connection, Database
+from chalicelib.adapters.postgres.database import FRESH_S, Connection, Database
 from psycopg_pool import AsyncConnectionPool
 
 from local.servers import Postgres

@@ -12,8 +12,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from chalicelib.adapters.database import Connection, Database
-from chalicelib.adapters.prepared import Statement, execute
+from chalicelib.adapters.postgres.database import Connection, Database
+from chalicelib.adapters.postgres.prepared import Statement, execute
 
 
 @pytest.fixture

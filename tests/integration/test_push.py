@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from chalicelib.adapters import push as module
-from chalicelib.adapters import signed_http
-from chalicelib.adapters.push import ApiGatewayPush
+from chalicelib.adapters.aws import push as module
+from chalicelib.adapters.aws import signed_http
+from chalicelib.adapters.aws.push import ApiGatewayPush
 from chalicelib.domain.errors import TemporarilyUnavailable
-from chalicelib.services.ports import ConnectionGone
+from chalicelib.ports.live import ConnectionGone
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 

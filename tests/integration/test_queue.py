@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
-from chalicelib.adapters.queue import SqsQueue
+from chalicelib.adapters.aws.queue import SqsQueue
 from chalicelib.domain.errors import TemporarilyUnavailable
 
 from local.services import Endpoints

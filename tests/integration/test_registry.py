@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import pytest
-from chalicelib.adapters.redis_pool import connect
-from chalicelib.adapters.registry import RedisRegistry
-from chalicelib.adapters.relay_channel import RedisRelayChannel
+from chalicelib.adapters.redis.pool import connect
+from chalicelib.adapters.redis.registry import RedisRegistry
+from chalicelib.adapters.redis.relay_channel import RedisRelayChannel
 from chalicelib.domain.errors import TemporarilyUnavailable
-from chalicelib.services.ports import Channel, Following, Registry
+from chalicelib.ports.live import Channel, Following, Registry
 from redis.asyncio import Redis
 
 from local.services import Endpoints

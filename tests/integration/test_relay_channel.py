@@ -9,15 +9,16 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 
 import pytest
-from chalicelib.adapters.events import RedisEvents, channel
-from chalicelib.adapters.redis_pool import connect
-from chalicelib.adapters.registry import RedisRegistry, ShardKeys
-from chalicelib.adapters.relay_channel import RedisRelayChannel
+from chalicelib.adapters.redis.events import RedisEvents, channel
+from chalicelib.adapters.redis.pool import connect
+from chalicelib.adapters.redis.registry import RedisRegistry, ShardKeys
+from chalicelib.adapters.redis.relay_channel import RedisRelayChannel
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Event, Terms
 from chalicelib.domain.tokens import find_token
-from chalicelib.services.ports import Following, Heard, NewOrder
-from chalicelib.services.relay import Relay
+from chalicelib.ports.live import Following, Heard
+from chalicelib.ports.store import NewOrder
+from chalicelib.services.live.relay import Relay
 from redis.asyncio import Redis
 
 from local.servers import Valkey

@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 import boto3
 import psycopg
 import pytest
-from chalicelib.adapters import redis_pool
-from chalicelib.adapters.database import Database
-from chalicelib.adapters.events import RedisEvents
-from chalicelib.adapters.secrets import KEPT_S, TRUSTED_S, Credentials, Secret
+from chalicelib.adapters.aws.secrets import KEPT_S, TRUSTED_S, Credentials, Secret
+from chalicelib.adapters.postgres.database import Database
+from chalicelib.adapters.redis import pool as redis_pool
+from chalicelib.adapters.redis.events import RedisEvents
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.migrations import MigrationError, migrate, migrations
 from moto import mock_aws
@@ -143,7 +143,9 @@ def test_credentials_show_no_password() -> None:
 def test_who_needs_no_secret_does_not_import_boto3() -> None:
     program = (
         "import sys\n"
-        "from chalicelib.adapters import database, redis_pool, secrets\n"
+        "from chalicelib.adapters.aws import secrets\n"
+        "from chalicelib.adapters.postgres import database\n"
+        "from chalicelib.adapters.redis import pool\n"
         "from chalicelib import migrations\n"
         "assert not {'boto3', 'botocore'} & {*sys.modules}\n"
     )

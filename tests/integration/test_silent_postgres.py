@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from chalicelib.adapters import database as adapter
-from chalicelib.adapters.database import Connection, Database
+from chalicelib.adapters.postgres import database as adapter
+from chalicelib.adapters.postgres.database import Connection, Database
 from chalicelib.domain.errors import TemporarilyUnavailable
 
 from local.servers import Postgres

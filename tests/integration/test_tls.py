@@ -12,9 +12,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from chalicelib.adapters import redis_pool
-from chalicelib.adapters.database import Database
-from chalicelib.adapters.events import RedisEvents
+from chalicelib.adapters.postgres.database import Database
+from chalicelib.adapters.redis import pool as redis_pool
+from chalicelib.adapters.redis.events import RedisEvents
 from chalicelib.domain.errors import TemporarilyUnavailable
 
 from local.services import Endpoints

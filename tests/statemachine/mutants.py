@@ -10,9 +10,9 @@ from chalicelib.domain.errors import AttemptFailed, BlockhashExpired, WorkerLost
 from chalicelib.domain.lifecycle import NEXT, Status
 from chalicelib.domain.order import Event
 from chalicelib.domain.retry import RetryPolicy
+from chalicelib.ports.store import Claim, Overdue, Transition
+from chalicelib.ports.trading import SignedTransaction, TransactionStatus
 from chalicelib.services.execution import Execution, Outcome, Undecided
-from chalicelib.services.ports import Claim, Overdue, Transition
-from chalicelib.venues.venue import SignedTransaction, TransactionStatus
 
 from tests.fakes import MemoryStore
 from tests.statemachine.machine import OrderMachine

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.domain.lifecycle import TERMINAL
-from chalicelib.services import ports
+from chalicelib.ports.queue import DeadLetter
+from chalicelib.ports.store import Claim
+from chalicelib.ports.store import Overdue as OverdueOrder
 from chalicelib.services.execution import Outcome
-from chalicelib.services.ports import Claim, DeadLetter
 
 from tests.fakes import MemoryQueue, MemoryStore
 
@@ -89,7 +90,7 @@ class Sqs(MemoryQueue):
 
 
 class NoLetters:
-    """`services.ports.DeadLetters`: an operator who names the orders needs none."""
+    """`ports.queue.DeadLetters`: an operator who names the orders needs none."""
 
     async def pages(self) -> AsyncIterator[list[DeadLetter]]:
         return
@@ -120,7 +121,7 @@ class Overdue:
         self._looked_at[asyncio.current_task()] = self._now()
         return await self._store.any_queued_overdue()
 
-    async def take_overdue(self, limit: int, *, drained_for_ms: int | None) -> list[ports.Overdue]:
+    async def take_overdue(self, limit: int, *, drained_for_ms: int | None) -> list[OverdueOrder]:
         waiting = self._waiting(drained_for_ms is not None)
         overdue = await self._store.take_overdue(limit, drained_for_ms=drained_for_ms)
         for order in overdue:

@@ -17,8 +17,8 @@ from chalicelib.domain.lifecycle import TERMINAL, Status
 from chalicelib.domain.order import Terms
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.tokens import find_token
+from chalicelib.ports.store import Claim
 from chalicelib.services.execution import Execution, ExecutionLimits, Outcome
-from chalicelib.services.ports import Claim
 from chalicelib.services.quoting import Quoting
 from chalicelib.services.redrive import Redrive
 from chalicelib.services.submission import Submission

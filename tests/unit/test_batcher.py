@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from chalicelib.adapters.batcher import Batcher
+from chalicelib.batcher import Batcher
 from chalicelib.domain.errors import TemporarilyUnavailable
 
 from tests.fakes import eventually

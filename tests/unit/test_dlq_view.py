@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from chalicelib.domain.lifecycle import Status
-from chalicelib.services.ports import DeadLetter
+from chalicelib.ports.queue import DeadLetter
 from chalicelib.services.redrive import Tally
 
 from local.cli.dlq.letters import poison_table, printable, row

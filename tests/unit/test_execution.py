@@ -19,9 +19,9 @@ from chalicelib.domain.lifecycle import NEXT, TERMINAL, Status
 from chalicelib.domain.order import Terms
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.tokens import find_token
+from chalicelib.ports.store import NewOrder
 from chalicelib.services import execution
 from chalicelib.services.execution import Execution, ExecutionLimits, Outcome
-from chalicelib.services.ports import NewOrder
 from chalicelib.services.quoting import Quoting
 
 from tests.fakes import (

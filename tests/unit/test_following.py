@@ -8,8 +8,9 @@ import pytest
 from chalicelib.domain.errors import InvalidRequest, NotFound, TemporarilyUnavailable
 from chalicelib.domain.order import Terms
 from chalicelib.domain.tokens import find_token
-from chalicelib.services.following import Sockets, SocketSettings
-from chalicelib.services.ports import ConnectionGone, NewOrder
+from chalicelib.ports.live import ConnectionGone
+from chalicelib.ports.store import NewOrder
+from chalicelib.services.live.subscriptions import Sockets, SocketSettings
 from chalicelib.services.submission import Submission
 
 from tests.fakes import (

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 from chalicelib.domain.errors import TemporarilyUnavailable
+from chalicelib.ports.queue import DeadLetterSummary
 from chalicelib.services import health
 from chalicelib.services.health import check_health
-from chalicelib.services.ports import DeadLetterSummary
 
 from tests.fakes import MemoryEngine, eventually
 from tests.rest import call

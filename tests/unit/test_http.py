@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
+from chalicelib.api.responses import MAX_BODY_BYTES, json_object, status_of
 from chalicelib.domain.errors import (
     AttemptFailed,
     ClaimLost,
@@ -18,7 +19,6 @@ from chalicelib.domain.errors import (
     VenueUnavailable,
 )
 from chalicelib.domain.lifecycle import Status
-from chalicelib.entrypoints.http import MAX_BODY_BYTES, json_object, status_of
 
 from tests.fakes import MemoryEngine
 from tests.rest import ORDER, call, submit

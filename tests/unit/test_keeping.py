@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from chalicelib.services.keeping import RelayKeeper
+from chalicelib.services.live.supervisor import RelayKeeper
 
 from tests.fakes import MemoryLauncher, MemoryMetrics, MemoryRegistry, Redis
 

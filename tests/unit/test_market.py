@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 from chalicelib.domain.tokens import TOKENS, Token, find_token
-from chalicelib.venues.market import DRIFT_PERIOD_MS, NOISE_PERIOD_MS, Market, depth, sides
+from chalicelib.simulation.market import DRIFT_PERIOD_MS, NOISE_PERIOD_MS, Market, depth, sides
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,7 +91,7 @@ def test_fair_prices_leave_nothing_to_gain_in_a_circle(market: Market, tokens: l
 def test_every_process_sees_the_same_market() -> None:
     code = (
         "from chalicelib.domain.tokens import find_token as f\n"
-        "from chalicelib.venues.market import Market\n"
+        "from chalicelib.simulation.market import Market\n"
         f"print(Market('solana').venue_price('meteora', f('SOL'), f('BONK'), {NOW}))"
     )
     other = subprocess.run(

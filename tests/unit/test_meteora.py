@@ -5,8 +5,8 @@ from fractions import Fraction
 import pytest
 from chalicelib.domain.errors import InsufficientLiquidity
 from chalicelib.domain.tokens import TOKENS, Token, find_token
-from chalicelib.venues.market import Market, sides
-from chalicelib.venues.meteora import BINS, Meteora, bin_price, pool
+from chalicelib.simulation.market import Market, sides
+from chalicelib.simulation.meteora import BINS, Meteora, bin_price, pool
 from hypothesis import given
 from hypothesis import strategies as st
 

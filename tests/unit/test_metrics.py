@@ -11,11 +11,12 @@ from typing import Any
 
 import app as functions
 import pytest
-from chalicelib.adapters.metrics import CloudWatchMetrics
+from chalicelib.adapters.aws.metrics import CloudWatchMetrics
 from chalicelib.domain.errors import InsufficientLiquidity, VenueUnavailable
 from chalicelib.domain.order import Terms
 from chalicelib.domain.tokens import find_token
-from chalicelib.services.ports import Metrics, NewOrder
+from chalicelib.ports.metrics import Metrics
+from chalicelib.ports.store import NewOrder
 
 from local.triggers.events import schedule_event
 from tests.fakes import MemoryEngine

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from chalicelib.services.ports import ConnectionGone
+from chalicelib.ports.live import ConnectionGone
 
 from tests.fakes import MemoryEngine
 from tests.rest import socket_event

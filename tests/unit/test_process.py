@@ -10,7 +10,7 @@ import pytest
 from chalicelib.domain.errors import InsufficientLiquidity, VenueUnavailable
 from chalicelib.domain.order import Terms
 from chalicelib.domain.tokens import find_token
-from chalicelib.services.ports import NewOrder
+from chalicelib.ports.store import NewOrder
 
 from tests.fakes import MemoryEngine
 

@@ -6,8 +6,8 @@ from fractions import Fraction
 import pytest
 from chalicelib.domain.errors import InsufficientLiquidity
 from chalicelib.domain.tokens import TOKENS, Token, find_token
-from chalicelib.venues.market import Market, sides
-from chalicelib.venues.raydium import Raydium, swap
+from chalicelib.simulation.market import Market, sides
+from chalicelib.simulation.raydium import Raydium, swap
 from hypothesis import assume, given
 from hypothesis import strategies as st
 

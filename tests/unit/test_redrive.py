@@ -9,7 +9,7 @@ from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Terms
 from chalicelib.domain.tokens import find_token
-from chalicelib.services.ports import NewOrder
+from chalicelib.ports.store import NewOrder
 from chalicelib.services.redrive import Redrive, Tally
 from chalicelib.services.sweep import Sweep
 

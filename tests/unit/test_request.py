@@ -4,11 +4,11 @@ import json
 from decimal import Decimal
 
 import pytest
+from chalicelib.api.responses import json_object
 from chalicelib.domain.errors import InvalidRequest
 from chalicelib.domain.order import MAX_BASE_UNITS, Terms
 from chalicelib.domain.request import parse_order_id, parse_terms
 from chalicelib.domain.tokens import TOKENS, find_token
-from chalicelib.entrypoints.http import json_object
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -10,8 +10,8 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
-from chalicelib.adapters import sigv4
-from chalicelib.adapters.sigv4 import signed_headers
+from chalicelib.adapters.aws import sigv4
+from chalicelib.adapters.aws.sigv4 import signed_headers
 
 HOST = "abc.execute-api.eu-central-1.amazonaws.com"
 NOW = datetime(2026, 11, 26, 23, 59, 58, tzinfo=UTC)

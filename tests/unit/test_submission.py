@@ -10,7 +10,7 @@ from chalicelib.domain.errors import IdempotencyConflict, LimitReached, Temporar
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Terms
 from chalicelib.domain.tokens import find_token
-from chalicelib.services.ports import Claim, Reason
+from chalicelib.ports.store import Claim, Reason
 from chalicelib.services.submission import Submission, Submitted
 
 from tests.fakes import MemoryEvents, MemoryQueue, MemoryStore

@@ -8,7 +8,7 @@ from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Terms
 from chalicelib.domain.tokens import find_token
-from chalicelib.services.ports import NewOrder, Reason
+from chalicelib.ports.store import NewOrder, Reason
 from chalicelib.services.sweep import Sweep
 
 from tests.fakes import MemoryQueue, MemoryStore, eventually

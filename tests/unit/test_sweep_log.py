@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 
 import pytest
+from chalicelib.api.schedules import sweep
 from chalicelib.domain.order import Terms
 from chalicelib.domain.tokens import find_token
-from chalicelib.entrypoints.sweep import sweep
-from chalicelib.services.ports import NewOrder
+from chalicelib.ports.store import NewOrder
 
 from tests.fakes import MemoryEngine
 

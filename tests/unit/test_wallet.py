@@ -6,9 +6,9 @@ import base58
 import pytest
 from chalicelib.domain.errors import TransactionFailed
 from chalicelib.domain.tokens import find_token
-from chalicelib.venues.transaction import verify
-from chalicelib.venues.venue import Swap
-from chalicelib.venues.wallet import Wallet
+from chalicelib.ports.trading import Swap
+from chalicelib.simulation.transaction import verify
+from chalicelib.simulation.wallet import Wallet
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -25,8 +25,10 @@ from ..domain.lifecycle import Status
 from ..domain.order import Event, Order, executed_price
 from ..domain.retry import RetryPolicy
 from ..domain.routing import minimum_received
-from ..venues.venue import Chain, Landed, ProgramError, SignedTransaction, Signer, TransactionStatus, Venue
-from .ports import Claim, Events, Held, Metrics, Store, Transition
+from ..ports.live import Events
+from ..ports.metrics import Metrics
+from ..ports.store import Claim, Held, Store, Transition
+from ..ports.trading import Chain, Landed, ProgramError, SignedTransaction, Signer, TransactionStatus, Venue
 from .quoting import Quoting, choose, quotes_to_wire
 
 First = TypeVar("First")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..domain.errors import TemporarilyUnavailable
-from .ports import DeadLetterSummary
+from ..ports.queue import DeadLetterSummary
 
 TIMEOUT_S = 1.5
 

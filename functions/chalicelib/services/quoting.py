@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from ..domain.errors import AttemptFailed, QuoteTimeout, VenueUnavailable
 from ..domain.order import Terms
 from ..domain.routing import Quote, best
-from ..venues.venue import Venue
+from ..ports.trading import Venue
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,9 @@ from dataclasses import dataclass, field
 
 from ..domain.errors import TemporarilyUnavailable
 from ..domain.lifecycle import Status
-from .ports import DeadLetter, DeadLetters, Events, Queue, Store
+from ..ports.live import Events
+from ..ports.queue import DeadLetter, DeadLetters, Queue
+from ..ports.store import Store
 
 Held = dict[str, DeadLetter]
 

@@ -19,7 +19,9 @@ from dataclasses import dataclass
 from ..domain.errors import TemporarilyUnavailable
 from ..domain.lifecycle import Status
 from ..domain.order import Order, Terms
-from .ports import Events, NewOrder, Queue, Store
+from ..ports.live import Events
+from ..ports.queue import Queue
+from ..ports.store import NewOrder, Store
 
 log = logging.getLogger(__name__)
 

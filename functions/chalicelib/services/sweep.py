@@ -13,7 +13,8 @@ import asyncio
 import math
 from collections import Counter
 
-from .ports import Overdue, Queue, Reason, Store
+from ..ports.queue import Queue
+from ..ports.store import Overdue, Reason, Store
 
 CLAIMED_WITHIN_S = 1.0  # a worker claims what it has received within this, unless it is gone
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from chalicelib.domain.order import Event, Order
-from chalicelib.services.ports import DeadLetter
+from chalicelib.ports.queue import DeadLetter
 from rich.table import Table
 from rich.text import Text
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 from chalicelib.domain.order import Order
+from chalicelib.ports.queue import DeadLetter
 from chalicelib.runtime import Runtime
-from chalicelib.services.ports import DeadLetter
 from chalicelib.services.redrive import Tally
 
 from ...errors import ClientError

@@ -8,13 +8,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from chalicelib.adapters.database import Database
-from chalicelib.adapters.store import PostgresStore, StoreSettings
+from chalicelib.adapters.postgres.database import Database
+from chalicelib.adapters.postgres.store import PostgresStore, StoreSettings
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Event, Terms
 from chalicelib.domain.tokens import find_token
-from chalicelib.services.ports import Claim, NewOrder, Reason, Store, Transition
-from chalicelib.venues.venue import SignedTransaction
+from chalicelib.ports.store import Claim, NewOrder, Reason, Store, Transition
+from chalicelib.ports.trading import SignedTransaction
 
 from tests.fakes import MemoryStore
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from chalicelib.adapters.arrays import Value, literal
+from chalicelib.adapters.postgres.arrays import Value, literal
 
 TEXTS = ["", "NULL", "null", None, "a,b", "{}", '"', "\\", '\\"', "ü €", " spaced ", "line\nbreak", "%s"]
 

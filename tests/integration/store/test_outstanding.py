@@ -14,7 +14,7 @@ from chalicelib import migrations
 from chalicelib.domain.errors import ClaimLost
 from chalicelib.domain.lifecycle import NEXT, Status
 from chalicelib.migrations import migrate
-from chalicelib.services.ports import Claim, NewOrder, Transition
+from chalicelib.ports.store import Claim, NewOrder, Transition
 from psycopg.conninfo import make_conninfo
 
 from local.services import Endpoints
@@ -101,7 +101,7 @@ def test_a_database_that_has_orders_already_starts_with_their_number(
         server.execute(f"CREATE DATABASE {name}".encode())
         url = make_conninfo(services.database_url, dbname=name)
         with monkeypatch.context() as older:
-            older.setattr(migrations, "SQL", tmp_path)
+            older.setattr(migrations, "folders", lambda world: (tmp_path,))
             migrate(url)
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(

@@ -10,15 +10,16 @@ from typing import Any
 
 import psycopg
 import pytest
-from chalicelib.adapters.arrays import literal
-from chalicelib.adapters.database import SQL, load_queries
+from chalicelib.adapters.postgres.arrays import literal
+from chalicelib.adapters.postgres.database import SQL, load_queries
 from chalicelib.migrations import migrate
+from chalicelib.simulation import database as simulation
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import ExecStatus
 
 from local.services import Endpoints
 
-QUERIES = load_queries(SQL / "queries.sql") | load_queries(SQL / "sim.sql")
+QUERIES = load_queries(SQL / "queries.sql") | load_queries(simulation.SQL / "queries.sql")
 
 IDS = [str(uuid.uuid4()) for _ in range(100)]
 TEXTS, NUMBERS = [f"text {n}" for n in range(100)], [*range(100)]

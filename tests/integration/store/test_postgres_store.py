@@ -10,12 +10,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from chalicelib.adapters.database import Connection, Database
-from chalicelib.adapters.store import PostgresStore, StoreSettings
+from chalicelib.adapters.postgres.database import Connection, Database
+from chalicelib.adapters.postgres.store import PostgresStore, StoreSettings
 from chalicelib.domain.errors import ClaimLost, TemporarilyUnavailable
 from chalicelib.domain.lifecycle import Status
 from chalicelib.migrations import migrate
-from chalicelib.services.ports import Claim, Held, NewOrder, Store, Transition
+from chalicelib.ports.store import Claim, Held, NewOrder, Store, Transition
 
 from local.servers import Postgres
 from tests.fakes import eventually

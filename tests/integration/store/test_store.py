@@ -12,7 +12,7 @@ import pytest
 from chalicelib.domain.errors import ClaimLost
 from chalicelib.domain.lifecycle import TERMINAL, Status
 from chalicelib.domain.order import MAX_BASE_UNITS, Order
-from chalicelib.services.ports import Claim, Held, NewOrder, Reason, Store, Transition
+from chalicelib.ports.store import Claim, Held, NewOrder, Reason, Store, Transition
 from chalicelib.services.sweep import Sweep
 
 from tests.fakes import MemoryQueue

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
-from chalicelib.services import relay as services_relay
-from chalicelib.services.ports import Heard
-from chalicelib.services.relay import Relay
+from chalicelib.ports.live import Heard
+from chalicelib.services.live import relay as services_relay
+from chalicelib.services.live.relay import Relay
 
 from tests.fakes import MemoryChannel, eventually
 from tests.unit.relay.world import CLIENT, LIFE, WHOLE, World

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Event
-from chalicelib.services.ports import Following, Heard
-from chalicelib.services.relay import Relay
+from chalicelib.ports.live import Following, Heard
+from chalicelib.services.live.relay import Relay
 
 from tests.fakes import MemoryChannel, eventually
 from tests.unit.relay.world import LIFE, WHOLE, World

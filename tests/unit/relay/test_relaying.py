@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 from chalicelib.domain.lifecycle import Status
-from chalicelib.services.relay import Relay
-from chalicelib.services.relaying import Relays
+from chalicelib.services.live.relay import Relay
+from chalicelib.services.live.relays import Relays
 
 from tests.fakes import MemoryChannel, MemoryLauncher
 from tests.unit.relay.world import CLIENT, LIFE, WHOLE, World

@@ -8,8 +8,9 @@ import itertools
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Event, Terms
 from chalicelib.domain.tokens import find_token
-from chalicelib.services.ports import Following, NewOrder
-from chalicelib.services.relay import Relay
+from chalicelib.ports.live import Following
+from chalicelib.ports.store import NewOrder
+from chalicelib.services.live.relay import Relay
 
 from tests.fakes import (
     MemoryChannel,

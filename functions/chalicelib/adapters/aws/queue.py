@@ -1,0 +1,77 @@
+"""The queue on SQS: boto3 in threads, sends gathered into batches of up to ten."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from ...batcher import Batcher
+from ...domain.errors import TemporarilyUnavailable
+from .sqs import MOST_AT_ONCE, available, connect
+
+if TYPE_CHECKING:
+    from types_boto3_sqs.literals import QueueAttributeNameType
+
+WAITING: QueueAttributeNameType = "ApproximateNumberOfMessages"
+
+
+class SqsQueue:
+    """`ports.queue.Queue`. A message's body is `{"orderId": …}`."""
+
+    def __init__(self, queue_url: str, *, endpoint_url: str = "") -> None:
+        self._queue_url = queue_url
+        self._sqs = connect(endpoint_url)
+        self._send = Batcher(self._send_all, limit=MOST_AT_ONCE, lanes=4)
+        self._prober = ThreadPoolExecutor(1, "queue-check")  # not behind calls that wait for a silent queue
+        self._probe = connect(endpoint_url, tries=1)
+        self._check: Batcher[None, None] = Batcher(self._check_all)
+
+    async def send(self, order_id: str) -> None:
+        await self._send(order_id)
+
+    async def retry_in(self, receipt: str, delay_ms: int) -> None:
+        """Have the message delivered again in `delay_ms`.
+
+        SQS counts whole seconds, so the odd milliseconds are waited for here.
+        """
+        seconds, odd_ms = divmod(delay_ms, 1000)
+        await asyncio.sleep(odd_ms / 1000)
+        await available(
+            lambda: self._sqs.change_message_visibility(
+                QueueUrl=self._queue_url, ReceiptHandle=receipt, VisibilityTimeout=seconds
+            )
+        )
+
+    async def is_drained(self) -> bool:
+        reply = await available(
+            lambda: self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=[WAITING])
+        )
+        return reply.get("Attributes", {}).get(WAITING) == "0"
+
+    async def check(self) -> None:
+        await self._check(None)
+
+    async def _check_all(self, asked: Sequence[None]) -> list[None]:
+        await available(
+            lambda: self._probe.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["QueueArn"]),
+            self._prober,
+        )
+        return [None] * len(asked)
+
+    async def _send_all(self, order_ids: Sequence[str]) -> list[None]:
+        entries = [
+            {"Id": str(index), "MessageBody": json.dumps({"orderId": order_id})}
+            for index, order_id in enumerate(order_ids)
+        ]
+        reply = await available(
+            lambda: self._sqs.send_message_batch(
+                QueueUrl=self._queue_url,
+                Entries=entries,  # type: ignore[arg-type]  # the stubs want their own TypedDict
+            )
+        )
+        if reply.get("Failed"):
+            raise TemporarilyUnavailable("The queue refused a message.")
+        return [None] * len(order_ids)

@@ -1,0 +1,286 @@
+"""The store on Postgres: each call joins a batch, each batch is one statement, and so one transaction.
+
+A row comes back for every order that really moved; a caller whose order is not among them has lost its claim.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, TypeVar
+
+import msgspec
+
+from ...batcher import Batcher
+from ...domain.errors import ClaimLost, IdempotencyConflict, LimitReached
+from ...domain.lifecycle import TERMINAL, Status, sources
+from ...domain.order import Event, Order, Terms
+from ...domain.tokens import TOKENS
+from ...ports.store import Claim, Held, NewOrder, Overdue, Reason, Transition
+from ...ports.trading import SignedTransaction
+from .arrays import literal
+from .database import Database
+from .prepared import Row
+
+Given = TypeVar("Given")
+
+_TOKEN = {token.symbol: token for token in TOKENS}
+_SOURCES = {status: literal(sources(status)) for status in Status}
+_UNHELD = TERMINAL | {Status.PENDING}
+_NEWEST = (datetime.max.replace(tzinfo=UTC), "ffffffff-ffff-ffff-ffff-ffffffffffff")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """How long a claim lasts without a sign of life, when an order counts as overdue, how long a key is kept,
+    and how many orders of one client may be under way."""
+
+    lease_ms: int
+    sweep_after_ms: int
+    key_ttl_s: int
+    max_outstanding: int
+
+
+class PostgresStore:
+    """`ports.store.Store`."""
+
+    def __init__(self, database: Database, settings: StoreSettings) -> None:
+        self._database = database
+        self._settings = settings
+        self._lease_ms = settings.lease_ms
+        self._create = Batcher(self._create_all)
+        self._claim = Batcher(self._claim_all)
+        self._record = Batcher(self._record_all)
+        self._events = Batcher(self._events_all)
+        self._order = Batcher(self._orders_all)
+        self._redrive = Batcher(self._redrive_all)
+
+    async def create(self, new: NewOrder) -> Event | Order:
+        for _ in range(2):  # the first order of its key may be withdrawn just as it is looked for
+            created = await self._create(new) or await self._first(new)
+            if created is not None:
+                return created
+        most = self._settings.max_outstanding
+        raise LimitReached(
+            f"At most {most} orders of a client may be under way.", code="TOO_MANY_ORDERS", limit=most
+        )
+
+    async def withdraw(self, order_id: str) -> bool:
+        return bool(await self._database.run("withdraw_orders", ids=[order_id]))
+
+    async def was_withdrawn(self, order_id: str) -> bool:
+        return bool(await self._database.run("find_withdrawn", ids=[order_id]))
+
+    async def redrive(self, order_id: str) -> Event | None:
+        return await self._redrive(order_id)
+
+    async def forget_expired_keys(self) -> None:
+        await self._database.run("forget_expired_keys")
+
+    async def claim(self, order_id: str) -> Claim | Held | Order | None:
+        return await self._claim(order_id)
+
+    async def record(self, transition: Transition) -> Event:
+        event = await self._record(transition)
+        if event is None:
+            raise ClaimLost(orderId=transition.order_id)
+        return event
+
+    async def release(self, claim: Claim, due_in_ms: int) -> None:
+        released = await self._database.run(
+            "release_orders", ids=[claim.order.id], fences=[claim.fence], due_in_ms=[due_in_ms]
+        )
+        if not released:
+            raise ClaimLost(orderId=claim.order.id)
+
+    async def order(self, order_id: str) -> Order | None:
+        return await self._order(order_id)
+
+    async def orders(
+        self, limit: int, before: tuple[datetime, str] | None, status: Status | None
+    ) -> list[Order]:
+        at, order_id = before or _NEWEST
+        statuses = [status] if status else list(Status)
+        rows = await self._database.run("newest_orders", statuses=statuses, at=at, id=order_id, limit=limit)
+        return [_order(row) for row in rows]
+
+    async def events(self, order_id: str, after: int = 0) -> list[Event]:
+        return await self._events((order_id, after))
+
+    async def last_seqs(self, order_ids: Collection[str]) -> dict[str, int]:
+        rows = await self._database.run("last_seqs", ids=list(order_ids))
+        return {str(row["id"]): row["seq"] for row in rows}
+
+    async def acknowledge(self, order_ids: Collection[str]) -> None:
+        await self._database.run("acknowledge_orders", ids=_once(order_ids))
+
+    async def any_queued_overdue(self) -> bool:
+        return bool(await self._database.run("any_queued_overdue", after_ms=self._settings.sweep_after_ms))
+
+    async def take_overdue(self, limit: int, *, drained_for_ms: int | None) -> list[Overdue]:
+        rows = await self._database.run(
+            "take_overdue",
+            limit=limit,
+            after_ms=self._settings.sweep_after_ms,
+            drained_for_ms=drained_for_ms,
+        )
+        return [Overdue(str(row["id"]), Reason(row["reason"])) for row in rows]
+
+    async def check(self) -> None:
+        await self._database.run("ping")
+
+    async def _create_all(self, orders: Sequence[NewOrder]) -> list[Event | None]:
+        terms = [new.terms for new in orders]
+        rows = await self._database.run(
+            "create_orders",
+            ids=[new.id for new in orders],
+            tokens_in=[of.token_in.symbol for of in terms],
+            tokens_out=[of.token_out.symbol for of in terms],
+            amounts_in=[of.amount_in for of in terms],
+            slippages_bps=[of.slippage_bps for of in terms],
+            details=[_json(of.to_wire()) for of in terms],
+            clients=[new.client for new in orders],
+            keys=[new.key for new in orders],
+            fingerprints=[fingerprint(of) for of in terms],
+            max_outstanding=self._settings.max_outstanding,
+            key_ttl_s=self._settings.key_ttl_s,
+        )
+        created = {str(row["order_id"]): row for row in rows}
+        return [_appended(created.get(new.id), new.id, new.terms.to_wire()) for new in orders]
+
+    async def _first(self, new: NewOrder) -> Order | None:
+        """The order that was created under this key, if there is one. Raises IdempotencyConflict."""
+        rows = await self._database.run("find_keys", keys=[new.key]) if new.key else []
+        if not rows:
+            return None
+        if rows[0]["fingerprint"] != fingerprint(new.terms):
+            raise IdempotencyConflict(orderId=str(rows[0]["id"]))
+        return _order(rows[0])
+
+    async def _redrive_all(self, order_ids: Sequence[str]) -> list[Event | None]:
+        rows = await self._database.run("redrive_orders", ids=_once(order_ids))
+        events = {str(row["order_id"]): _event(row) for row in rows}
+        return [events.pop(order_id, None) for order_id in order_ids]  # asked for twice: redriven once
+
+    async def _claim_all(self, order_ids: Sequence[str]) -> list[Claim | Held | Order | None]:
+        rows = await self._database.run("claim_orders", ids=_once(order_ids), lease_ms=self._lease_ms)
+        found: dict[str, Row] = {str(row["id"]): row for row in rows}
+        answers: list[Claim | Held | Order | None] = []
+        for order_id in order_ids:
+            row = found.get(order_id)
+            answers.append(_claimed(row) if row else None)
+            if row and row["claimed"]:  # asked for twice in one batch: the second finds it held
+                found[order_id] = {**row, "claimed": False, "held_ms": self._lease_ms}
+        return answers
+
+    async def _record_all(self, transitions: Sequence[Transition]) -> list[Event | None]:
+        signed = [transition.transaction for transition in transitions]
+        rows = await self._database.run(
+            "record_transitions",
+            ids=[of.order_id for of in transitions],
+            fences=[of.fence for of in transitions],
+            statuses=[of.status for of in transitions],
+            sources=[_SOURCES[of.status] for of in transitions],
+            leases_ms=[0 if of.status in _UNHELD else self._lease_ms for of in transitions],
+            retries_in_ms=[of.retry_in_ms for of in transitions],
+            details=[_json(of.detail) for of in transitions],
+            signatures=[of and of.signature for of in signed],
+            transactions=[of and of.raw for of in signed],
+            last_valid_block_heights=[of and of.last_valid_block_height for of in signed],
+            dexes=[of.dex for of in transitions],
+            quoted_outs=[of.quoted_out for of in transitions],
+            minimum_outs=[of.minimum_out for of in transitions],
+            amounts_out=[of.amount_out for of in transitions],
+            tx_hashes=[of.tx_hash for of in transitions],
+            errors=[of.error for of in transitions],
+            codes=[of.code for of in transitions],
+        )
+        moved = {(str(row["order_id"]), row["fence"]): row for row in rows}
+        return [_appended(moved.get((of.order_id, of.fence)), of.order_id, of.detail) for of in transitions]
+
+    async def _events_all(self, items: Sequence[tuple[str, int]]) -> list[list[Event]]:
+        least: dict[str, int] = {}
+        for order_id, after in items:
+            least[order_id] = min(after, least.get(order_id, after))
+        rows = await self._database.run("read_events", ids=list(least), afters=list(least.values()))
+        events: defaultdict[str, list[Event]] = defaultdict(list)
+        for row in rows:
+            events[str(row["order_id"])].append(_event(row))
+        return [[event for event in events[order_id] if event.seq > after] for order_id, after in items]
+
+    async def _orders_all(self, order_ids: Sequence[str]) -> list[Order | None]:
+        rows = await self._database.run("read_orders", ids=_once(order_ids))
+        orders = {str(row["id"]): _order(row) for row in rows}
+        return [orders.get(order_id) for order_id in order_ids]
+
+
+def _once(given: Iterable[Given]) -> list[Given]:
+    return list(dict.fromkeys(given))
+
+
+def fingerprint(terms: Terms) -> str:
+    """What two submits under one key are compared by."""
+    return sha256(json.dumps(terms.to_wire(), sort_keys=True).encode()).hexdigest()
+
+
+def _order(row: Row) -> Order:
+    terms = Terms(
+        _TOKEN[row["token_in"]], _TOKEN[row["token_out"]], int(row["amount_in"]), row["slippage_bps"]
+    )
+    return Order(
+        id=str(row["id"]),
+        terms=terms,
+        status=Status(row["status"]),
+        attempt=row["attempt"],
+        seq=row["seq"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        client_order_id=row["client_order_id"],
+        dex=row["dex"],
+        quoted_out=_whole(row["quoted_out"]),
+        minimum_out=_whole(row["minimum_out"]),
+        amount_out=_whole(row["amount_out"]),
+        tx_hash=row["tx_hash"],
+        error=row["error"],
+        code=row["code"],
+    )
+
+
+def _event(row: Row) -> Event:
+    return Event(
+        order_id=str(row["order_id"]),
+        seq=row["seq"],
+        status=Status(row["status"]),
+        attempt=row["attempt"],
+        at=row["at"],
+        detail=row["detail"],
+    )
+
+
+def _appended(row: Row | None, order_id: str, detail: Mapping[str, object]) -> Event | None:
+    """The event that a statement has appended: what it does not send back is known here."""
+    if row is None:
+        return None
+    return Event(order_id, row["seq"], Status(row["status"]), row["attempt"], row["at"], detail)
+
+
+def _json(value: Mapping[str, object]) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _claimed(row: Row) -> Claim | Held | Order:
+    order = _order(row)
+    if row["claimed"]:
+        transaction = row["signature"] and SignedTransaction(
+            row["signature"], bytes(row["transaction"]), row["last_valid_block_height"]
+        )
+        return Claim(order, row["fence"], row["resumed"], transaction or None)
+    return order if order.is_terminal else Held(max(row["held_ms"] or 0, 0))
+
+
+def _whole(number: Any) -> int | None:
+    return None if number is None else int(number)

@@ -1,0 +1,183 @@
+"""Connections in Redis: who is connected, who follows which order, and how far each has been told.
+
+A shard has its keys and a control channel, on which its relay hears of every change:
+
+    client:{client}                          set    the client's connections
+    relay:{shard}:connections                hash   connection → when it connected (unix ms), and its client
+    relay:{shard}:following:{connection}     hash   order → last seq told
+    relay:{shard}:lease                      string the fence of the relay that serves it, with an expiry
+    relay:{shard}                            pub/sub
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import zlib
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from ...domain.errors import LimitReached
+from ...ports.live import Following
+from .pool import calls
+
+
+@dataclass(frozen=True, slots=True)
+class ShardKeys:
+    """The names of a shard's keys; the braces keep them in one slot of a Redis cluster."""
+
+    shard: int
+
+    @property
+    def control(self) -> str:
+        """The channel on which the shard's relay hears of changes."""
+        return f"relay:{{{self.shard}}}"
+
+    @property
+    def connections(self) -> str:
+        """When each connection connected, and whose it is: see `entry`."""
+        return f"{self.control}:connections"
+
+    @property
+    def lease(self) -> str:
+        """Which relay serves the shard."""
+        return f"{self.control}:lease"
+
+    def following(self, connection_id: str) -> str:
+        """What a connection follows, and how far it has been told."""
+        return f"{self.control}:following:{connection_id}"
+
+
+def entry(client: str) -> str:
+    """What is kept of a connection that has just come."""
+    return f"{int(time.time() * 1000)} {client}"
+
+
+def read_entry(text: str) -> tuple[float, str]:
+    """How old a connection is, in seconds, and its client; empty if nobody knows any more."""
+    connected_at, _, client = text.partition(" ")
+    return time.time() - int(connected_at) / 1000, client
+
+
+def slots(client: str) -> str:
+    """The key of a client's set of connections, which its limit counts."""
+    return f"client:{client}"
+
+
+# Let one more connection of a client in, if it has not too many.
+ADMIT = """
+if redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
+redis.call('SADD', KEYS[1], ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return 1
+"""
+# Write a following down, if it is new and its connection has not too many. The relay gets it as it is stored,
+# if the change is to be published.
+FOLLOW = """
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
+    if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
+    redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+    redis.call('EXPIRE', KEYS[1], ARGV[4])
+end
+if ARGV[5] ~= '' then
+    local after = tonumber(redis.call('HGET', KEYS[1], ARGV[1]))
+    redis.call('PUBLISH', KEYS[2], cjson.encode({follow = {ARGV[5], ARGV[1], after}}))
+end
+return 1
+"""
+
+LONGEST_CONNECTION_S = 2 * 60 * 60  # API Gateway's limit
+
+
+class RedisRegistry:
+    """`ports.live.Registry` over `shards` relays; the other two are limits."""
+
+    def __init__(
+        self, redis: Redis, *, shards: int, sockets_per_client: int, followings_per_socket: int
+    ) -> None:
+        self._call = calls(redis)
+        self._shards = shards
+        self._sockets_per_client = sockets_per_client
+        self._followings_per_socket = followings_per_socket
+
+    def shard(self, connection_id: str) -> int:
+        return zlib.crc32(connection_id.encode()) % self._shards
+
+    async def connect(self, connection_id: str, client: str) -> None:
+        keys, most = self._keys(connection_id), self._sockets_per_client
+        admitted, _ = await asyncio.gather(
+            self._call("EVAL", ADMIT, 1, slots(client), connection_id, most, LONGEST_CONNECTION_S),
+            self._call("HSET", keys.connections, connection_id, entry(client)),
+        )
+        if not admitted:
+            await self._call("HDEL", keys.connections, connection_id)
+            raise LimitReached(
+                f"A client may have {most} sockets open.", code="TOO_MANY_CONNECTIONS", limit=most
+            )
+
+    async def reserve(self, following: Following) -> None:
+        await self._write(following)
+
+    async def follow(self, following: Following) -> None:
+        """Write it down, unless the connection follows the order already; then that goes on."""
+        await self._write(following, publish_as=following.connection_id)
+
+    async def _write(self, following: Following, publish_as: str = "") -> None:
+        connection_id, order_id = following.connection_id, following.order_id
+        keys, most = self._keys(connection_id), self._followings_per_socket
+        followed = await self._call(
+            "EVAL",
+            FOLLOW,
+            2,
+            keys.following(connection_id),
+            keys.control,
+            order_id,
+            following.after,
+            most,
+            LONGEST_CONNECTION_S,
+            publish_as,
+        )
+        if not followed:
+            raise LimitReached(
+                f"A socket may follow {most} orders at a time.",
+                code="TOO_MANY_SUBSCRIPTIONS",
+                limit=most,
+                orderId=order_id,
+            )
+
+    async def unfollow(self, connection_id: str, order_id: str) -> None:
+        keys = self._keys(connection_id)
+        await asyncio.gather(
+            self._call("HDEL", keys.following(connection_id), order_id),
+            self._call("PUBLISH", keys.control, json.dumps({"unfollow": [connection_id, order_id]})),
+        )
+
+    async def disconnect(self, connection_id: str, client: str) -> None:
+        keys = self._keys(connection_id)
+        await asyncio.gather(
+            self._call("SREM", slots(client), connection_id),
+            self._call("HDEL", keys.connections, connection_id),
+            self._call("DEL", keys.following(connection_id)),
+            self._call("PUBLISH", keys.control, json.dumps({"disconnect": connection_id})),
+        )
+
+    async def knows(self, connection_id: str) -> bool:
+        return bool(await self._call("HEXISTS", self._keys(connection_id).connections, connection_id))
+
+    async def has_relay(self, connection_id: str) -> bool:
+        return bool(await self._call("EXISTS", self._keys(connection_id).lease))
+
+    async def idle_shards(self) -> list[int]:
+        shards = [ShardKeys(shard) for shard in range(self._shards)]
+        counts = await asyncio.gather(*(self._call("HLEN", keys.connections) for keys in shards))
+        leases = await asyncio.gather(*(self._call("EXISTS", keys.lease) for keys in shards))
+        return [
+            keys.shard
+            for keys, count, lease in zip(shards, counts, leases, strict=True)
+            if count and not lease
+        ]
+
+    def _keys(self, connection_id: str) -> ShardKeys:
+        return ShardKeys(self.shard(connection_id))

@@ -1,0 +1,55 @@
+"""AWS event in, response out: one module for each kind of event, imported when a function first uses it.
+
+Lambda says in `_HANDLER` which function a process is for. While the process starts, `prepare` imports and
+builds all that this function uses, and nothing else: the start has a full CPU, and no client waits for it as
+for a call. On one machine nobody says, and every part comes with the first call that needs it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .. import runtime
+
+if TYPE_CHECKING:
+    from . import http, migrate, queue, responses, schedules, sockets
+
+__all__ = ["http", "migrate", "prepare", "queue", "responses", "schedules", "sockets"]
+
+FUNCTIONS = {  # what Lambda calls → its module here, and the runtime's parts that it uses
+    "app.app": ("http", ("submission", "quoting", "socket_settings", "health")),
+    "app.process_order": ("queue", ("execution", "queue")),
+    "app.on_ws_connect": ("sockets", ("sockets",)),
+    "app.on_ws_message": ("sockets", ("sockets",)),
+    "app.on_ws_disconnect": ("sockets", ("registry",)),
+    "app.relay": ("schedules", ("relays",)),
+    "app.keep_relays": ("schedules", ("keeper",)),
+    "app.sweep": ("schedules", ("sweep",)),
+    "app.migrate": ("migrate", ("migrate",)),
+}
+
+
+def prepare(environ: Mapping[str, str]) -> None:
+    """Import and build what this process's function uses, and log a line for each call; only on Lambda."""
+    if "AWS_LAMBDA_FUNCTION_NAME" in environ:
+        logging.basicConfig()  # for an emulator: on Lambda there is a handler already
+        logging.getLogger("chalicelib").setLevel(logging.INFO)
+    handler = environ.get("_HANDLER")
+    if handler not in FUNCTIONS:
+        return
+    module, parts = FUNCTIONS[handler]
+    import_module(f".{module}", __name__)
+    engine = runtime.current()
+    for part in parts:
+        getattr(engine, part)
+    runtime.freeze_start()
+
+
+def __getattr__(name: str) -> Any:
+    """A module of the API, imported when it is first asked for."""
+    if name not in __all__:
+        raise AttributeError(f"{__name__} has no {name}")
+    return import_module(f".{name}", __name__)

@@ -1,0 +1,39 @@
+"""What no client calls: the scheduled sweep, the relays, and the schedule that keeps them running."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from .. import runtime
+
+log = logging.getLogger(__name__)
+
+HANDOVER_S = 10.0
+"""What a relay keeps of its function's time to hand over in."""
+
+
+def sweep() -> int:
+    """Queue again what cannot be in the queue; how many orders that were."""
+    swept = runtime.run(runtime.current().sweep.run())
+    counts = ", ".join(f"{reason} {count}" for reason, count in sorted(swept.items()))
+    level = logging.WARNING if swept else logging.INFO
+    log.log(level, "%d orders were queued again%s", swept.total(), f": {counts}" if counts else "")
+    return swept.total()
+
+
+def relay(event: Mapping[str, Any], remaining_s: float) -> dict[str, Any]:
+    """Serve a shard, at most until nearly all of the function's time is over; then start the next relay."""
+    shard, engine = int(event["shard"]), runtime.current()
+    seconds = min(engine.config.relay_seconds, remaining_s - HANDOVER_S)
+    again = runtime.run(engine.relays.serve(shard, seconds))
+    log.info("shard %d: %s", shard, "the next relay takes over" if again else "nothing is left to do")
+    return {"shard": shard, "handedOver": again}
+
+
+def keep_relays() -> list[int]:
+    """Ask for a relay for every shard that has connections and none."""
+    shards = runtime.run(runtime.current().keeper.run())
+    log.info("shards whose relay was missing: %s", shards or "none")
+    return shards

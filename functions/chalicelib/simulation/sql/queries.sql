@@ -1,0 +1,53 @@
+-- The simulated chain's statements; see simulation/chain.py and simulation/faults.py.
+
+-- name: store_transactions
+-- The columns of sim.transactions, with lands_ms (unix) for lands_at, and expires_ms. A signature that is to land
+-- already stays as it is; one that was dropped gets another chance. What reaches this statement after its expiry
+-- (its sender stood still for a minute) is left out: by then it has been declared dead.
+-- Not waited for until it is on disk: a server that dies forgets a transaction that nobody was told has landed, and
+-- any commit that says so comes after it in the log, and takes it to disk.
+INSERT INTO sim.transactions AS known
+    (signature, memo, venue, token_in, token_out, amount_in, minimum_out, last_valid_block_height,
+     lands_at, slot, amount_out, error_code)
+SELECT DISTINCT ON (signature)
+    signature, memo, venue, token_in, token_out, amount_in, minimum_out, last_valid_block_height,
+    to_timestamp(lands_ms / 1000.0), slot, amount_out, error_code
+FROM unnest(
+    %(signature)s::text[], %(memo)s::text[], %(venue)s::text[], %(token_in)s::text[], %(token_out)s::text[],
+    %(amount_in)s::bigint[], %(minimum_out)s::bigint[], %(last_valid_block_height)s::bigint[],
+    %(expires_ms)s::bigint[], %(lands_ms)s::bigint[], %(slot)s::bigint[], %(amount_out)s::bigint[],
+    %(error_code)s::text[]
+) AS sent (
+    signature, memo, venue, token_in, token_out, amount_in, minimum_out, last_valid_block_height, expires_ms,
+    lands_ms, slot, amount_out, error_code
+), set_config('synchronous_commit', 'off', true)
+WHERE clock_timestamp() < to_timestamp(expires_ms / 1000.0)
+ORDER BY signature, lands_ms
+ON CONFLICT (signature) DO UPDATE
+SET lands_at = excluded.lands_at,
+    slot = excluded.slot,
+    amount_out = excluded.amount_out,
+    error_code = excluded.error_code
+WHERE known.lands_at IS NULL;
+
+-- name: landed_transactions
+-- now_ms (unix): only what has landed by then.
+SELECT signature, slot, amount_out, error_code
+FROM sim.transactions
+WHERE signature = ANY (%(signature)s::text[]) AND lands_at <= to_timestamp(%(now_ms)s::bigint / 1000.0);
+
+-- name: count_fault
+-- A subject that was left alone for five minutes starts again, so that what was tried with a fault yesterday can be
+-- tried again today.
+INSERT INTO sim.faults AS known (rule, subject, occasion, met, met_at)
+SELECT rule, subject, occasion, 1, now()
+FROM unnest(%(rule)s::text[], %(subject)s::text[], %(occasion)s::text[]) AS asked (rule, subject, occasion)
+ON CONFLICT (rule, subject) DO UPDATE
+SET met = CASE
+        WHEN known.met_at < now() - interval '5 minutes' THEN 1
+        WHEN known.occasion = excluded.occasion THEN known.met
+        ELSE known.met + 1
+    END,
+    occasion = excluded.occasion,
+    met_at = now()
+RETURNING met;

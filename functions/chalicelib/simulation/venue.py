@@ -1,0 +1,62 @@
+"""A simulated venue: a DEX's pool arithmetic behind a network's latency and faults."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+from typing import Protocol
+
+from ..domain.errors import QuoteTimeout, VenueUnavailable
+from ..domain.routing import Quote
+from ..domain.tokens import Token
+from ..ports.trading import Swap, Venue
+from .fault_rules import Kind
+from .faults import Faults
+
+QUOTE_SECONDS = (0.2, 0.3)
+TIMEOUT_SECONDS = 1.0
+"""How long a quote that times out is waited for, before latency is scaled."""
+
+Clock = Callable[[], float]
+"""Unix seconds."""
+
+
+class Dex(Protocol):
+    """A venue's pools as a pure function of time."""
+
+    name: str
+
+    def quote_at(self, token_in: Token, token_out: Token, amount_in: int, at_ms: int) -> Quote:
+        """What selling `amount_in` base units gives at `at_ms` (unix). Raises InsufficientLiquidity."""
+
+
+class SimulatedVenue(Venue):
+    """Quotes `dex` as it is by the time the answer leaves; `latency` scales every wait, 0 leaves them out."""
+
+    def __init__(self, dex: Dex, *, clock: Clock, faults: Faults, latency: float, random: Random) -> None:
+        self.name = dex.name
+        self._dex = dex
+        self._clock = clock
+        self._faults = faults
+        self._latency = latency
+        self._random = random
+
+    async def quote(self, token_in: Token, token_out: Token, amount_in: int) -> Quote:
+        """Raises QuoteTimeout, VenueUnavailable, InsufficientLiquidity."""
+        subject = f"{self.name} {token_in.symbol}/{token_out.symbol} {amount_in}"
+        if await self._faults.strike(Kind.QUOTE_TIMEOUT, self.name, token_in, token_out, subject):
+            await self._wait(TIMEOUT_SECONDS)
+            raise QuoteTimeout(f"{self.name.capitalize()} did not answer in time with a quote.")
+        await self._wait(self._random.uniform(*QUOTE_SECONDS))
+        if await self._faults.strike(Kind.QUOTE_ERROR, self.name, token_in, token_out, subject):
+            raise VenueUnavailable(f"{self.name.capitalize()} could not give a quote.")
+        return self._dex.quote_at(token_in, token_out, amount_in, int(self._clock() * 1000))
+
+    async def build(self, quote: Quote, minimum_out: int) -> Swap:
+        """The swap that fills `quote`; nothing is fetched for it."""
+        return Swap(self.name, quote.token_in, quote.token_out, quote.amount_in, minimum_out)
+
+    async def _wait(self, seconds: float) -> None:
+        if self._latency:
+            await asyncio.sleep(seconds * self._latency)

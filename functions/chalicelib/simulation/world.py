@@ -1,0 +1,71 @@
+"""The simulated world as the settings describe it: two venues, the chain they settle on, and a wallet."""
+
+from __future__ import annotations
+
+import time
+from functools import cached_property
+from random import Random
+
+from ..config import Config
+from ..ports.trading import Chain, Signer, Venue, World
+from .database import SQL, Database
+from .fault_rules import parse
+from .faults import Faults
+from .market import Market
+from .meteora import Meteora
+from .raydium import Raydium
+from .venue import Dex, SimulatedVenue
+
+
+def build(config: Config, database: Database) -> World:
+    """The simulated world. Raises ConfigError when SIM_FAULTS is wrong."""
+    return Simulation(config, database)
+
+
+class Simulation(World):
+    """Raises ConfigError when SIM_FAULTS is wrong. Who only quotes neither imports nor builds the chain."""
+
+    def __init__(self, config: Config, database: Database) -> None:
+        self._config = config
+        database.load(SQL / "queries.sql")
+        self._database = database
+        self._random = Random(config.sim_seed)  # noqa: S311  (draws latencies and faults, no secrets)
+        self._faults = Faults(parse(config.sim_faults), self._count, self._random)
+        market = Market(config.sim_seed)
+        self._dexes: dict[str, Dex] = {dex.name: dex for dex in (Raydium(market), Meteora(market))}
+
+    @cached_property
+    def venues(self) -> dict[str, Venue]:
+        latency = self._config.sim_latency
+        return {
+            name: SimulatedVenue(
+                dex, clock=time.time, faults=self._faults, latency=latency, random=self._random
+            )
+            for name, dex in self._dexes.items()
+        }
+
+    @cached_property
+    def chain(self) -> Chain:
+        from .chain import SimulatedChain
+        from .slots import Slots
+
+        config = self._config
+        slots = Slots(config.sim_seed, config.sim_slot_ms, config.sim_blockhash_slots)
+        return SimulatedChain(
+            self._database,
+            self._dexes,
+            slots,
+            clock=time.time,
+            faults=self._faults,
+            latency=config.sim_latency,
+        )
+
+    @cached_property
+    def signer(self) -> Signer:
+        from .wallet import Wallet
+
+        return Wallet(self._config.sim_seed)
+
+    async def _count(self, rule: str, subject: str, occasion: str | None) -> int:
+        rows = await self._database.run("count_fault", rule=[rule], subject=[subject], occasion=[occasion])
+        return int(rows[0]["met"])
