@@ -13,9 +13,9 @@ from local import ROOT
 from local.install import InstallError, install
 
 
-def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, command: str = "run", **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["/bin/sh", str(ROOT / "local" / "run"), *arguments],
+        ["/bin/sh", str(ROOT / "local" / command), *arguments],
         env={"PATH": os.environ["PATH"], **environ},
         cwd="/",
         capture_output=True,
@@ -65,6 +65,14 @@ def test_a_ready_environment_is_used_from_any_folder_and_nothing_is_said(venv: P
     )
     assert "installing" not in done.stderr
     assert not (venv / ".lock").exists()
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_the_help_of_the_test_command_comes_at_once_and_sets_nothing_up(tmp_path: Path, option: str) -> None:
+    done = run(option, command="test", PYTHON="/bin/false", VENV=str(tmp_path / "venv"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {"Usage:", "Examples:", "--quick"} <= set(done.stdout.split())
+    assert not (tmp_path / "venv").exists()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
