@@ -1,4 +1,4 @@
-"""The README, and that of infra/, as a test reads them: blocks, tables, links."""
+"""The front README and those of the folders, as a test reads them: blocks, tables, links."""
 
 from __future__ import annotations
 
@@ -10,24 +10,28 @@ from local import ROOT
 
 FRONT = ROOT / "README.md"
 INFRA = ROOT / "infra" / "README.md"
+TESTS = ROOT / "tests" / "README.md"
+ALL = (FRONT, ROOT / "functions" / "README.md", ROOT / "local" / "README.md", INFRA, TESTS)
 
 
 @cache
-def text(document: Path = FRONT) -> str:
+def text(document: Path) -> str:
     """All of it."""
     return document.read_text()
 
 
-def blocks(language: str, document: Path = FRONT) -> list[str]:
+def blocks(language: str, *documents: Path) -> list[str]:
     """The contents of the blocks that are fenced as `language`."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", text(document), re.MULTILINE | re.DOTALL)
+    fenced = re.compile(rf"^```{language}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    return [block for document in documents for block in fenced.findall(text(document))]
 
 
 def section(title: str) -> str:
-    """What stands below a heading, up to the next one of its level or above."""
-    found = re.search(rf"^(#+) {re.escape(title)}$\n(.*?)(?=^#{{1,6}} |\Z)", text(), re.MULTILINE | re.DOTALL)
-    assert found, f"the README has no section {title!r}"
-    return found[2]
+    """What stands below a heading that only one of the READMEs has, up to the next heading."""
+    below = re.compile(rf"^#+ {re.escape(title)}$\n(.*?)(?=^#{{1,6}} |\Z)", re.MULTILINE | re.DOTALL)
+    found = [part for document in ALL for part in below.findall(text(document))]
+    assert len(found) == 1, f"{len(found)} sections of the READMEs are called {title!r}"
+    return found[0]
 
 
 def in_tables(part: str, pattern: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the README says is so: its tables name what the code holds, its links lead somewhere."""
+"""What the READMEs say is so: their tables name what the code holds, their links lead somewhere."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from local import FUNCTIONS, ROOT
 from tests.e2e import readme
 from tests.e2e.life import FIELDS, FIRST, RETRY
 
+TESTS = ROOT / "tests"
 CODE = re.compile(r"""\bcode(?:: \S+)? ?= ?"([A-Z_]+)\"""")
 NEVER_TOLD = {
     "INVALID_REQUEST",
@@ -58,7 +59,17 @@ def test_the_table_of_events_names_every_field(status: str) -> None:
     assert FIELDS.get(status, FIRST | RETRY) <= said
 
 
-@pytest.mark.parametrize("document", [readme.FRONT, readme.INFRA], ids=["front", "infra"])
+def test_the_list_of_readmes_is_complete_and_the_front_links_to_each() -> None:
+    others = [path for path in ROOT.glob("*/README.md") if not path.parent.name.startswith(".")]
+    assert {readme.FRONT, *others} == set(readme.ALL)
+    assert {str(path.relative_to(ROOT)) for path in others} <= set(readme.links(readme.FRONT))
+
+
+def test_the_front_can_be_read_standing() -> None:
+    assert len(readme.text(readme.FRONT).splitlines()) <= 200
+
+
+@pytest.mark.parametrize("document", readme.ALL, ids=lambda document: str(document.relative_to(ROOT)))
 def test_every_link_leads_somewhere(document: Path) -> None:
     for link in readme.links(document):
         path, _, anchor = link.partition("#")
@@ -68,8 +79,8 @@ def test_every_link_leads_somewhere(document: Path) -> None:
             assert not anchor or anchor in readme.anchors(target), link
 
 
-@pytest.mark.parametrize("block", [*readme.blocks("bash"), *readme.blocks("sh", readme.INFRA)])
-def test_what_needs_docker_or_aws_is_at_least_well_formed(block: str) -> None:
+@pytest.mark.parametrize("block", readme.blocks("bash", *readme.ALL))
+def test_what_needs_docker_aws_or_minutes_is_at_least_well_formed(block: str) -> None:
     subprocess.run(["bash", "-n"], input=block, text=True, check=True, timeout=10)
 
 
@@ -80,3 +91,11 @@ def test_what_is_promised_is_shown_by_tests_that_there_are() -> None:
     assert named
     for name, path in named:
         assert f"def {name}(" in (ROOT / path).read_text()
+
+
+def test_the_table_of_tests_has_every_folder_of_tests_and_commands_that_find_them() -> None:
+    table = readme.section("The kinds of test")
+    folders = {path.relative_to(TESTS).parts[0] for path in TESTS.rglob("test_*.py")}
+    assert {folder.rstrip("/") for folder in re.findall(r"^\| \[(\w+/)\]", table, re.MULTILINE)} == folders
+    named = set(re.findall(r"pytest tests/(\w+)", table))
+    assert named == folders

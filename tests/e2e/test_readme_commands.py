@@ -1,6 +1,7 @@
-"""The commands of the README, as they are typed: `./local/run` in one terminal, the rest in another.
+"""The commands of the READMEs, as they are typed: `./local/run` in one terminal, the rest in another.
 
-In a copy of the project. Blocks fenced as `sh` are run here; those fenced as `bash` need Docker or AWS.
+In a copy of the project. Blocks fenced as `sh` are run here; those fenced as `bash` need Docker, AWS or
+minutes.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from tests.e2e.engine import deployed, free_port
 WHAT_RUNS = ("README.md", "requirements.txt", "functions", "local", "infra")
 STAY = ("./local/run up", "./local/run demo", "./local/run emulator", "./local/run bench")
 PORT = 3000
+BEGIN, FIRST_ORDER, *OTHERS = readme.blocks("sh", *readme.ALL)
 OURS = Path(sys.prefix)
 
 
@@ -96,25 +98,25 @@ def terminal() -> Iterator[Terminal]:
 
 
 def test_there_are_two_commands_to_begin_with() -> None:
-    first = readme.blocks("sh")[0]
-    assert [line.split()[0] for line in first.splitlines()] == ["./local/run", "./local/test"]
+    assert [line.split()[0] for line in BEGIN.splitlines()] == ["./local/run", "./local/test"]
     assert all(os.access(ROOT / command, os.X_OK) for command in ("local/run", "local/test"))
 
 
 def test_a_first_order_is_submitted_watched_and_shown(terminal: Terminal) -> None:
-    output = terminal.type(readme.blocks("sh")[1])
+    output = terminal.type(FIRST_ORDER)
     steps = ["pending", "routing", "building", "submitted", "confirmed"]
     places = [output.index(step) for step in steps]
     assert places == sorted(places)
 
 
-@pytest.mark.parametrize("block", readme.blocks("sh")[2:])
+@pytest.mark.parametrize("block", OTHERS)
 def test_every_other_block_does_what_it_should(terminal: Terminal, block: str) -> None:
     assert terminal.type(block)
 
 
 def test_every_command_of_the_tables_works(terminal: Terminal) -> None:
-    spans = readme.in_tables(readme.text(), r"\./local/run .+|curl .+")
+    tables = "\n".join(map(readme.text, readme.ALL))
+    spans = readme.in_tables(tables, r"\./local/run .+|curl .+")
     commands = [span for span in spans if not span.startswith(STAY)]
     assert len(commands) >= 6
     shown = terminal.type("./local/run submit SOL USDC 1.5 --json")
