@@ -15,6 +15,7 @@ HOURS = 730
 NODE_HOUR = {"cache.t4g.micro": 0.0128, "cache.t4g.small": 0.0256}
 FROM_NETWORK = {"VpcId": "vpc", "SubnetIds": "subnet-a,subnet-b", "SecurityGroupIds": "functions"}
 README = (Path(__file__).parents[2] / "infra" / "README.md").read_text()
+FRONT = Path(__file__).parents[2] / "README.md"
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -36,6 +37,16 @@ def test_a_million_orders_cost_what_their_parts_do() -> None:
 def test_a_month_costs_what_its_parts_do(column: int) -> None:
     *parts, total = rows("A month, whether orders come or not")
     assert float(total[column]) == pytest.approx(sum(float(part[column]) for part in parts))
+
+
+def test_the_front_readme_shows_the_same_sums() -> None:
+    (*_, million), (_, dev, prod, _) = (
+        rows("A million orders")[-1],
+        rows("A month, whether orders come or not")[-1],
+    )
+    front = FRONT.read_text()
+    assert f"${float(million):.0f} a million orders" in front
+    assert f"${float(dev):.0f} (`dev`) or ${float(prod):.0f} (`prod`) a month" in front
 
 
 @pytest.mark.parametrize(("column", "name"), [(1, "dev"), (2, "prod")])
