@@ -6,6 +6,7 @@ schemathesis calls every route with what the document allows and with what it fo
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,9 +15,10 @@ import httpx
 import pytest
 import schemathesis
 from chalicelib.domain import errors
-from chalicelib.domain.lifecycle import Status
+from chalicelib.domain.lifecycle import TERMINAL, Status
 from chalicelib.domain.tokens import TOKENS
 from hypothesis import HealthCheck, Phase, settings
+from jsonschema import Draft202012Validator, FormatChecker
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from local import FUNCTIONS
@@ -31,10 +33,13 @@ SOCKET_ONLY = {"UNKNOWN_ACTION", "TOO_MANY_CONNECTIONS", "TOO_MANY_SUBSCRIPTIONS
 OTHER_PATHS_ONLY = {"METHOD_NOT_ALLOWED"}
 
 
+RETRIES = {"SIM_FAULTS": "slippage token=RAY; quote-error token=FIDA times=2", "RETRY_BASE_MS": "1"}
+
+
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """A running engine."""
-    with LocalEngine({"SIM_LATENCY": "0"}) as running:
+    """A running engine, in which RAY always fails and FIDA is tried again."""
+    with LocalEngine({"SIM_LATENCY": "0", **RETRIES}) as running:
         yield running.start().http_url
         assert "Traceback" not in running.log
 
@@ -75,12 +80,39 @@ def test_it_has_the_codes_that_the_readme_has() -> None:
 
 def test_an_orders_code_is_one_of_those_that_fail_an_attempt() -> None:
     failures = {error.code for error in errors.AttemptFailed.__subclasses__()}
-    assert set(SCHEMAS["Order"]["properties"]["code"]["enum"]) == failures
+    assert set(SCHEMAS["FailureCode"]["enum"]) == failures
 
 
 def test_it_knows_the_tokens_and_the_statuses() -> None:
     assert SCHEMAS["Symbol"]["enum"] == [token.symbol for token in TOKENS]
     assert SCHEMAS["Status"]["enum"] == list(Status)
+
+
+def test_every_event_is_as_the_schema_of_its_status_says(url: str) -> None:
+    validator = Draft202012Validator(
+        {"$ref": "#/components/schemas/Event", "components": DOCUMENT["components"]},
+        format_checker=FormatChecker(),
+    )
+    events = [event for token in ("SOL", "RAY", "FIDA") for event in ended(url, token)["events"]]
+    for event in events:
+        validator.validate(event)
+        described = SCHEMAS[f"{event['status'].capitalize()}Event"]["properties"]
+        assert event.keys() <= described.keys()
+    assert {event["status"] for event in events} == set(Status)
+    assert any("retryInMs" in event for event in events)
+
+
+def ended(url: str, token: str) -> dict[str, Any]:
+    """A new order that sells `token`, once it has ended."""
+    body = {"tokenIn": token, "tokenOut": "USDC", "amount": 1}
+    order_id = httpx.post(f"{url}/api/orders/execute", json=body).json()["orderId"]
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        order: dict[str, Any] = httpx.get(f"{url}/api/orders/{order_id}").json()
+        if order["status"] in TERMINAL:
+            return order
+        time.sleep(0.05)
+    raise AssertionError(f"{order_id} has not ended")
 
 
 def codes(part: Any) -> set[str]:
