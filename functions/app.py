@@ -67,7 +67,7 @@ def list_orders() -> Response:
 
 @app.route("/api/orders/{order_id}", methods=["GET"], content_types=JSON_OR_REFUSED, cors=PAGES)
 def show_order(order_id: str) -> Response:
-    return api.http.show_order(order_id)
+    return api.http.show_order(_request(), order_id)
 
 
 @app.route("/api/orders/execute", methods=["POST"], content_types=JSON_OR_REFUSED, cors=PAGES)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .services.live.relays import Relays
     from .services.live.subscriptions import Sockets, SocketSettings
     from .services.live.supervisor import RelayKeeper
+    from .services.orders import Orders
     from .services.quoting import Quoting
     from .services.redrive import Redrive
     from .services.submission import Submission
@@ -160,6 +161,12 @@ class Runtime:
 
         namespace = self.config.metrics_namespace
         return CloudWatchMetrics(namespace) if namespace else NoMetrics()
+
+    @cached_property
+    def orders(self) -> Orders:
+        from .services.orders import Orders
+
+        return Orders(self.store)
 
     @cached_property
     def submission(self) -> Submission:

@@ -12,13 +12,13 @@ from pathlib import Path
 from chalice.app import Request, Response
 
 from .. import runtime
-from ..domain.errors import InvalidRequest, NotFound
+from ..domain.errors import InvalidRequest
 from ..domain.lifecycle import Status
 from ..domain.order import Order, timestamp
 from ..domain.request import FIELDS, parse_key, parse_order, parse_order_id, parse_terms
 from ..domain.routing import minimum_received
 from ..services.quoting import choose, quotes_to_wire
-from .responses import client_of, json_body, respond
+from .responses import account_of, client_of, json_body, respond
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 
@@ -63,19 +63,15 @@ def execute_order(request: Request) -> Response:
     return respond(handle)
 
 
-def show_order(order_id: str) -> Response:
+def show_order(request: Request, order_id: str) -> Response:
     """`GET /api/orders/{orderId}`"""
 
     def handle() -> Response:
         engine = runtime.current()
-        known = parse_order_id(order_id)
-        order = runtime.run(engine.store.order(known))
-        if order is None:
-            raise NotFound(orderId=known)
-        events = runtime.run(engine.store.events(known))
-        answer = order.to_wire() | {
-            "websocket": engine.socket_settings.url(known),
-            "events": [event.to_wire() for event in events],
+        found = runtime.run(engine.orders.get(account_of(request.context), parse_order_id(order_id)))
+        answer = found.order.to_wire() | {
+            "websocket": engine.socket_settings.url(found.order.id),
+            "events": [event.to_wire() for event in found.events],
         }
         return Response(answer)
 
@@ -89,7 +85,8 @@ def list_orders(request: Request) -> Response:
         asked = _parameters(request, ("limit", "cursor", "status"))
         limit = _limit(asked.get("limit"))
         before, status = _cursor(asked.get("cursor")), _status(asked.get("status"))
-        orders = runtime.run(runtime.current().store.orders(limit, before, status))
+        account = account_of(request.context)
+        orders = runtime.run(runtime.current().orders.page(account, limit, before, status))
         following = _cursor_after(orders[-1]) if len(orders) == limit else None
         return Response({"orders": [order.to_wire() for order in orders], "next": following})
 

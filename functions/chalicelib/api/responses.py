@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from chalice.app import Request, Response
 
+from ..domain.account import LOCAL, Account
 from ..domain.errors import (
     AttemptFailed,
     EngineError,
@@ -76,6 +77,11 @@ def client_of(context: Mapping[str, Any]) -> str:
     """Who is asking, from an event's `requestContext`: an API key's id, else an address."""
     identity = context.get("identity") or {}
     return str(identity.get("apiKeyId") or identity.get("sourceIp") or "")
+
+
+def account_of(context: Mapping[str, Any]) -> Account:
+    """In whose name a request is made, from an event's `requestContext`."""
+    return LOCAL
 
 
 def json_body(request: Request) -> dict[str, object]:

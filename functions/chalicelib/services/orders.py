@@ -1,0 +1,47 @@
+"""Reading orders: one with its events, or a page of them, newest first.
+
+Every read of a caller comes through here, with the caller's account: the one place where "may this account
+see this order" is decided. There is one account so far, and it sees all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..domain.account import Account
+from ..domain.errors import NotFound
+from ..domain.lifecycle import Status
+from ..domain.order import Event, Order
+from ..ports.store import Store
+
+Position = tuple[datetime, str]
+"""When an order was created, and its id: where a page ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderWithEvents:
+    """An order, and its events in order."""
+
+    order: Order
+    events: list[Event]
+
+
+class Orders:
+    """The orders that an account may see."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def get(self, account: Account, order_id: str) -> OrderWithEvents:
+        """One order with its events. Raises NotFound, TemporarilyUnavailable."""
+        order = await self._store.order(order_id)
+        if order is None:
+            raise NotFound(orderId=order_id)
+        return OrderWithEvents(order, await self._store.events(order_id))
+
+    async def page(
+        self, account: Account, limit: int, before: Position | None, status: Status | None
+    ) -> list[Order]:
+        """Up to `limit` orders, newest first, from behind `before`. Raises TemporarilyUnavailable."""
+        return await self._store.orders(limit, before, status)
