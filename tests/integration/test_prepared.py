@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 from chalicelib.adapters.postgres.database import Connection, Database
-from chalicelib.adapters.postgres.prepared import Statement, execute
+from chalicelib.adapters.postgres.prepared import Statement, execute, read_rest
 
 
 @pytest.fixture
@@ -85,13 +85,36 @@ async def test_an_error_is_psycopgs_own_and_leaves_the_connection_usable(
     assert await run(connection, "SELECT 1 AS one", name="next") == [{"one": 1}]
 
 
-async def test_a_wait_that_is_cancelled_closes_the_connection(connection: Connection) -> None:
-    running = asyncio.create_task(run(connection, "SELECT pg_sleep(60)"))
+async def test_after_a_wait_that_is_cancelled_the_rest_is_read_and_the_connection_is_usable(
+    connection: Connection,
+) -> None:
+    running = asyncio.create_task(run(connection, "SELECT pg_sleep(0.3)"))
     await asyncio.sleep(0.05)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert connection.closed
+    await read_rest(connection)
+    assert await run(connection, "SELECT 1 AS one", name="next") == [{"one": 1}]
+
+
+async def test_cancelled_calls_leave_no_more_statements_running_than_there_are_connections(
+    database_url: str,
+) -> None:
+    database = Database(database_url, connections=2)
+    sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'order-engine'"
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as other:
+        async with other.transaction():
+            await other.execute("LOCK TABLE idempotency_keys")  # what is called waits for it
+            for _ in range(10):
+                call = asyncio.create_task(database.run("forget_expired_keys"))
+                await asyncio.sleep(0.02)
+                call.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await call
+            [(count,)] = await (await other.execute(sessions)).fetchall()
+        assert count <= 2
+    await database.run("ping")
+    await database.close()
 
 
 async def test_a_lost_connection_is_an_operational_error(connection: Connection, database_url: str) -> None:

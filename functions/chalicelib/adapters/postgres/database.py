@@ -26,7 +26,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from ...domain.errors import TemporarilyUnavailable
 from ..aws.secrets import Credentials, Secret
-from .prepared import Row, Statement, execute
+from .prepared import Row, Statement, execute, read_rest
 from .time_limit import within
 
 SQL = Path(__file__).parents[2] / "sql"
@@ -71,6 +71,7 @@ class Database:
         self._statements: dict[str, Statement] = {}
         self.load(SQL / "queries.sql")
         self._free = asyncio.Semaphore(connections)
+        self._abandoned: set[asyncio.Task[None]] = set()
         self._warm: list[Connection] = []  # used a moment ago: to be used again without the pool
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
@@ -92,7 +93,9 @@ class Database:
         self._statements |= {name: Statement(name, sql) for name, sql in load_queries(queries).items()}
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, once the cancelled statements have ended."""
+        if self._abandoned:
+            await asyncio.wait(self._abandoned)
         while self._warm:
             await self._pool.putconn(self._warm.pop())
         await self._pool.close()
@@ -119,9 +122,30 @@ class Database:
             connection = await self._take()
             try:
                 with within(USE_S, connection):
-                    return await execute(connection, connection.prepared, statement, values)
-            finally:
+                    rows = await execute(connection, connection.prepared, statement, values)
+            except asyncio.CancelledError:
+                self._abandon(connection)
+                raise
+            except BaseException:
                 await self._give_back(connection)
+                raise
+            await self._give_back(connection)
+            return rows
+
+    def _abandon(self, connection: Connection) -> None:
+        """Keep the place until the server is through with the statement, so that no more than allowed run."""
+        reading = asyncio.create_task(self._read_rest(connection), name="abandoned statement")
+        self._abandoned.add(reading)
+        reading.add_done_callback(self._abandoned.discard)
+
+    async def _read_rest(self, connection: Connection) -> None:
+        try:
+            with within(USE_S, connection):
+                await read_rest(connection)
+        except psycopg.Error:
+            await connection.close()
+        finally:
+            await self._give_back(connection)
 
     async def _take(self) -> Connection:
         """A connection that was used a moment ago, or one that the pool has checked or made."""
@@ -145,7 +169,7 @@ class Database:
 
     async def _give_back(self, connection: Connection) -> None:
         try:
-            if connection.pgconn.transaction_status == TransactionStatus.IDLE:
+            if connection.pgconn.transaction_status == TransactionStatus.IDLE and not self._pool.closed:
                 connection.used_at = time.monotonic()
                 self._warm.append(connection)
             else:  # it is broken, or in the middle of something: the pool's to mend or to replace

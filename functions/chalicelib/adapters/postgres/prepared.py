@@ -8,6 +8,7 @@ by its name, each parameter is text that the statement casts, and rows are loade
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -15,7 +16,7 @@ from typing import Any
 
 import psycopg
 from psycopg.adapt import Transformer
-from psycopg.pq import DiagnosticField, ExecStatus
+from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 from .arrays import literal
@@ -47,15 +48,20 @@ async def execute(
 ) -> list[Row]:
     """The rows that a statement gives; `prepared` are the names that this connection knows.
 
-    Raises what psycopg raises. The connection is closed if the wait is cancelled, as its answer may still
-    come, and if the server knows the statement no more as it was, which a migration does.
+    Raises what psycopg raises. When the wait is cancelled the statement goes on, and the connection can be
+    used again after `read_rest`. The connection is closed if the server does not know the statement as it
+    was, which a migration does.
     """
     pgconn = connection.pgconn
     try:
         if statement.name not in prepared:
+            prepared.add(statement.name)  # also where the wait is cancelled: the server goes on
             pgconn.send_prepare(statement.name, statement.sql)
-            await _result(pgconn)
-            prepared.add(statement.name)
+            try:
+                await _result(pgconn)
+            except psycopg.Error:
+                prepared.discard(statement.name)
+                raise
         pgconn.send_query_prepared(statement.name, values)
         result = await _result(pgconn)
     except OUTDATED as error:
@@ -63,13 +69,18 @@ async def execute(
         raise psycopg.OperationalError(
             f"{statement.name.decode()} is to be prepared again: {error}"
         ) from error
-    except asyncio.CancelledError:
-        await connection.close()
-        raise
     names = [name.decode() for index in range(result.nfields) if (name := result.fname(index)) is not None]
     loaders = Transformer(connection)
     loaders.set_pgresult(result)
     return loaders.load_rows(0, result.ntuples, lambda row: dict(zip(names, row, strict=True)))
+
+
+async def read_rest(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Wait for the end of a statement whose wait was cancelled. Raises OperationalError."""
+    with contextlib.suppress(psycopg.Error):
+        await _result(connection.pgconn)
+    if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+        raise psycopg.OperationalError("the connection is lost")
 
 
 async def _result(pgconn: PGconn) -> PGresult:
@@ -133,4 +144,7 @@ def _encode(value: Any) -> bytes | None:
             text = str(value)
     if "\0" in text:  # where libpq would end it
         raise psycopg.DataError("a text for Postgres cannot contain NUL")
-    return text.encode()
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise psycopg.DataError(f"not a text: {error}") from None
