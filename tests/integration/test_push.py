@@ -255,3 +255,21 @@ async def test_aclose_closes_the_connections_to_the_server() -> None:
         assert server.open_connections == 1
         await push.aclose()
         await until(lambda: server.open_connections == 0)
+
+
+async def test_an_interim_answer_is_not_the_answer() -> None:
+    early = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+    done = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+    async with scripted(raw(early + done), answer(410)) as server, pushing(server.url) as push:
+        await push.send("first", "text")
+        with pytest.raises(ConnectionGone):
+            await push.send("first", "text")
+
+
+async def test_a_connection_with_an_unasked_answer_is_not_used_again() -> None:
+    done = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+    gone = b"HTTP/1.1 410 Gone\r\ncontent-length: 2\r\n\r\n{}"
+    async with scripted(raw(done + gone), answer(200)) as server, pushing(server.url) as push:
+        await push.send("first", "text")
+        await push.send("first", "text")
+        assert server.connections == 2

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -48,15 +49,20 @@ class HttpConnections:
         self._places = asyncio.Semaphore(connections)
         self._idle: list[_Connection] = []  # the one used last is at the end, and is used next
 
-    async def request(self, message: bytes) -> Answer:
-        """The answer to the HTTP request `message`. Raises OSError, which TimeoutError is, without one."""
+    async def request(self, message: Callable[[], bytes]) -> Answer:
+        """The answer to the HTTP request that `message` makes, once it is its turn, as a signature ages.
+
+        Raises OSError, which TimeoutError is, without an answer.
+        """
         async with self._places:
             while kept := self._take_idle():
                 try:
-                    return await self._ask(kept, message)
+                    return await self._ask(kept, message())
                 except ConnectionError:
-                    pass  # the server has just closed it, as a server may; the others may be closed, too
-            return await self._ask(await self._connect(), message)
+                    if kept.has_answered:
+                        raise
+                    # The server has just closed it, as a server may; the others may be closed, too.
+            return await self._ask(await self._connect(), message())
 
     def close(self) -> None:
         """Close the connections that are not in use."""
@@ -100,6 +106,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None  # None before it is made, and once it is lost
         self._answer: asyncio.Future[Answer] | None = None
         self._body = b""
+        self.has_answered = False  # if only with a byte
 
     @property
     def is_open(self) -> bool:
@@ -111,7 +118,7 @@ class _Connection(asyncio.Protocol):
         if self._transport is None:
             raise ConnectionResetError("The connection is closed.")
         self._answer = self._loop.create_future()
-        self._body = b""
+        self._body, self.has_answered = b"", False
         self._transport.write(message)
         try:
             return await self._answer
@@ -128,6 +135,7 @@ class _Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
+        self.has_answered = True
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -138,16 +146,22 @@ class _Connection(asyncio.Protocol):
         self._transport = None
         self._fail(ConnectionResetError("The server closed the connection before it had answered."))
 
+    def on_message_begin(self) -> None:
+        if self._answer is None or self._answer.done():
+            self.close()  # it answers no request, but perhaps says why the server closes the connection
+
     def on_body(self, body: bytes) -> None:
         self._body += body
 
     def on_message_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if 100 <= status < 200 and status != 101:  # interim: the answer comes after it
+            self._body = b""
+            return
         if not self._parser.should_keep_alive():
             self.close()
-        if self._answer is None:
-            self.close()  # it is no answer, but perhaps why the server closes the connection
-        elif not self._answer.done():
-            self._answer.set_result(Answer(self._parser.get_status_code(), self._body))
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(Answer(status, self._body))
 
     def _fail(self, error: ConnectionError) -> None:
         if self._answer is not None and not self._answer.done():

@@ -11,6 +11,7 @@ import random
 import ssl
 import time
 from collections.abc import Mapping
+from functools import partial
 from urllib.parse import urlsplit
 
 from botocore.exceptions import NoRegionError
@@ -70,10 +71,11 @@ class SignedHttp:
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> Answer:
         """The answer to a request for `path`, percent-encoded. Raises TemporarilyUnavailable without one."""
+        message = partial(self._message, method, path, body, headers or {})
         for tried in range(1, self._tries + 1):
             answer, failure = None, None
             try:
-                answer = await self._connections.request(self._message(method, path, body, headers or {}))
+                answer = await self._connections.request(message)
             except OSError as error:
                 failure = error
             if answer is not None and (answer.status not in TRY_AGAIN or tried == self._tries):
