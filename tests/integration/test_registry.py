@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from chalicelib.adapters.redis.pool import connect
-from chalicelib.adapters.redis.registry import RedisRegistry
+from chalicelib.adapters.redis.registry import RedisRegistry, slots
 from chalicelib.adapters.redis.relay_channel import RedisRelayChannel
-from chalicelib.domain.errors import TemporarilyUnavailable
+from chalicelib.domain.errors import LimitReached, TemporarilyUnavailable
 from chalicelib.ports.live import Channel, Following, Registry
 from redis.asyncio import Redis
 
@@ -200,3 +200,12 @@ async def test_a_redis_that_is_away_is_said_to_be() -> None:
         ):
             with pytest.raises(TemporarilyUnavailable):
                 await call
+
+
+async def test_a_connection_that_is_admitted_twice_takes_one_slot(redis: Redis) -> None:
+    registry = RedisRegistry(redis, shards=SHARDS, sockets_per_client=1, followings_per_socket=9)
+    for _ in range(2):  # as when the first reply was lost
+        await registry.connect("connection", "client")
+    with pytest.raises(LimitReached):
+        await registry.connect("another", "client")
+    assert await redis.scard(slots("client")) == 1

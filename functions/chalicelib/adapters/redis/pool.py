@@ -54,7 +54,8 @@ class Calls:
     """`await calls("HGET", key, field)`: calls that meet share a round trip, in the order in which they came.
 
     They have a connection of their own, which connects again by itself: a pipeline of redis-py costs three
-    times as much. Raises TemporarilyUnavailable while Redis is away.
+    times as much. A command whose reply is lost is run again, so it must bear that. Raises
+    TemporarilyUnavailable while Redis is away.
     """
 
     def __init__(self, redis: Redis) -> None:

@@ -66,8 +66,9 @@ def slots(client: str) -> str:
     return f"client:{client}"
 
 
-# Let one more connection of a client in, if it has not too many.
+# Let one more connection of a client in, if it has not too many. Run again when its reply was lost.
 ADMIT = """
+if redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 1 then return 1 end
 if redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
 redis.call('SADD', KEYS[1], ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[3])
