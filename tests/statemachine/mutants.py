@@ -13,9 +13,23 @@ from chalicelib.domain.retry import RetryPolicy
 from chalicelib.ports.store import Claim, Overdue, Transition
 from chalicelib.ports.trading import SignedTransaction, TransactionStatus
 from chalicelib.services.execution import Execution, Outcome, Undecided
+from chalicelib.services.execution.settlement import Settlement
 
 from tests.fakes import MemoryStore
 from tests.statemachine.machine import OrderMachine
+
+
+def broken_settlement(mutant: type[Settlement]) -> type[Execution]:
+    """The engine whose settlement is `mutant`."""
+
+    class Broken(Execution):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            sound = self._settlement
+            self._settlement = mutant(sound._chain, sound._record, confirm_timeout=sound._confirm_timeout)
+
+    Broken.__name__ = mutant.__name__
+    return Broken
 
 
 class SignsAnewWithoutAsking(Execution):
@@ -27,7 +41,8 @@ class SignsAnewWithoutAsking(Execution):
         await super()._attempt(claim)
 
 
-class GivesUpOnALostReply(Execution):
+@broken_settlement
+class GivesUpOnALostReply(Settlement):
     """A send without an answer counts as one that failed."""
 
     async def _send(self, transaction: SignedTransaction) -> bool:
@@ -40,17 +55,19 @@ class GivesUpOnALostReply(Execution):
         return True
 
 
-class FailsWithALiveTransaction(Execution):
+@broken_settlement
+class FailsWithALiveTransaction(Settlement):
     """An attempt that waited long enough is over, whatever its transaction does."""
 
-    async def _settle(self, *arguments: Any, **named: Any) -> None:
+    async def settle(self, *arguments: Any, **named: Any) -> Event:
         try:
-            await super()._settle(*arguments, **named)
+            return await super().settle(*arguments, **named)
         except Undecided:
             raise BlockhashExpired from None
 
 
-class AsksInTheWrongOrder(Execution):
+@broken_settlement
+class AsksInTheWrongOrder(Settlement):
     """The status is read before the height: what lands in between is declared dead."""
 
     async def _decided(self, transaction: SignedTransaction) -> TransactionStatus:
@@ -68,7 +85,7 @@ class SendsBeforeItKeeps(Execution):
     """The transaction is on its way before anybody could know of it."""
 
     async def _attempt(self, claim: Claim) -> None:
-        record, chain = self._store.record, self._chain
+        record, chain = self._store.record, self._settlement._chain
 
         async def send_and_record(transition: Transition) -> Event:
             if transition.transaction is not None:

@@ -20,8 +20,7 @@ from chalicelib.domain.order import Terms
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.tokens import find_token
 from chalicelib.ports.store import NewOrder
-from chalicelib.services import execution
-from chalicelib.services.execution import Execution, ExecutionLimits, Outcome
+from chalicelib.services.execution import Execution, ExecutionLimits, Outcome, settlement
 from chalicelib.services.quoting import Quoting
 
 from tests.fakes import (
@@ -44,9 +43,9 @@ LEASE_S = 45
 
 @pytest.fixture(autouse=True)
 def quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execution, "FIRST_POLL_S", 0.0005)
-    monkeypatch.setattr(execution, "LONGEST_POLL_S", 0.001)
-    monkeypatch.setattr(execution, "RESEND_S", 0.001)
+    monkeypatch.setattr(settlement, "FIRST_POLL_S", 0.0005)
+    monkeypatch.setattr(settlement, "LONGEST_POLL_S", 0.001)
+    monkeypatch.setattr(settlement, "RESEND_S", 0.001)
 
 
 class World:

@@ -1,0 +1,60 @@
+"""Whether an order may be worked on now, and whether it may trade at the price that was found."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from ...domain.errors import PriceImpactTooHigh
+from ...domain.lifecycle import Status
+from ...domain.order import Order
+from ...domain.routing import Quote
+from ...ports.store import Claim, Held, Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What to do with the message: delete it (`done`), or have it delivered again in `retry_in_ms`.
+
+    The message of a failed order is never deleted: SQS delivers it until it becomes a dead letter.
+    """
+
+    done: bool
+    retry_in_ms: int = 0
+
+
+class Admission:
+    """Claims orders, and holds each to the largest price impact that the engine allows."""
+
+    def __init__(self, store: Store, *, max_price_impact_bps: int) -> None:
+        self._store = store
+        self._max_price_impact_bps = max_price_impact_bps
+
+    async def claim(self, order_id: str) -> Claim | Outcome:
+        """The claim on the order, or the outcome of a message whose order can't be claimed."""
+        claim = await self._store.claim(order_id)
+        match claim:
+            case Claim():
+                return claim
+            case Held():  # its worker has a message of its own; the sweep stands in if that worker is lost
+                return Outcome(done=True)
+            case Order():
+                return Outcome(done=claim.status is Status.CONFIRMED)
+            case None if await self._store.was_withdrawn(order_id):
+                # The send failed and so the order was withdrawn, but the queue had taken the message.
+                log.info("order withdrawn order=%s", order_id)
+                return Outcome(done=True)
+            case None:
+                log.error("order unknown order=%s", order_id)
+                return Outcome(done=False)
+
+    def check_price_impact(self, quote: Quote) -> None:
+        """Raise PriceImpactTooHigh if filling this quote would move the price too far."""
+        most = self._max_price_impact_bps
+        if quote.price_impact_bps > most:
+            raise PriceImpactTooHigh(
+                f"The order would move the price at {quote.venue}, its best venue, by "
+                f"{quote.price_impact_bps / 100:.2f} %; at most {most / 100:.2f} % is allowed."
+            )
