@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from chalicelib.domain.errors import ClaimLost, IdempotencyConflict, LimitReached
-from chalicelib.domain.lifecycle import NEXT, TERMINAL, Status
+from chalicelib.domain.lifecycle import TERMINAL, Actor, Status, sources
 from chalicelib.domain.order import Event, Order
 from chalicelib.ports.store import Claim, Held, NewOrder, Overdue, Reason, Transition
 
@@ -88,10 +88,10 @@ class MemoryStore(Away):
         row = self.rows.get(order_id)
         if row is None or row.order.status is not Status.FAILED:
             return None
-        row.order = replace(row.order, attempt=1, error=None, code=None)
+        row.order = row.order.redrive(self._tick())
         row.redrives += 1
-        row.transaction, row.due_at, row.queued_at = None, self._tick(), None
-        return self._move(row, Status.PENDING, {"redriven": row.redrives})
+        row.transaction, row.due_at, row.queued_at = None, self._now, None
+        return self._append(row, {"redriven": row.redrives})
 
     async def forget_expired_keys(self) -> None:
         self._reach()
@@ -111,13 +111,14 @@ class MemoryStore(Away):
         row.lease_until = row.due_at = now + self._lease
         row.queued_at = min(row.queued_at or now, now)
         if not resumed:
-            self._move(row, Status.ROUTING, {})
+            row.order = row.order.start_routing(self._tick())
+            self._append(row, {})
         return Claim(row.order, row.fence, resumed, row.transaction)
 
     async def record(self, transition: Transition) -> Event:
         self._reach()
         row = self._held(transition.order_id, transition.fence)
-        if transition.status not in NEXT[row.order.status]:
+        if row.order.status not in sources(transition.status, Actor.WORKER):
             raise ClaimLost
         kept = {name: found for name in KEPT if (found := getattr(transition, name)) is not None}
         row.order = replace(row.order, error=transition.error, code=transition.code, **kept)
@@ -219,12 +220,12 @@ class MemoryStore(Away):
         return row
 
     def _move(self, row: Row, status: Status, detail: Mapping[str, object]) -> Event:
-        order = replace(row.order, status=status, seq=row.order.seq + 1, updated_at=self._tick())
-        row.order = order
-        event = Event(
-            order.id, order.seq, status, order.attempt, order.updated_at, json.loads(json.dumps(detail))
-        )
-        self.log[order.id].append(event)
+        row.order = replace(row.order, status=status, seq=row.order.seq + 1, updated_at=self._tick())
+        return self._append(row, detail)
+
+    def _append(self, row: Row, detail: Mapping[str, object]) -> Event:
+        event = row.order.last_event(json.loads(json.dumps(detail)))
+        self.log[event.order_id].append(event)
         return event
 
     def _tick(self) -> datetime:

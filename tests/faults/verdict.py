@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import psycopg
-from chalicelib.domain.lifecycle import NEXT, TERMINAL, Status
+from chalicelib.domain.lifecycle import TERMINAL, Status, sources
 from psycopg.rows import dict_row
 
 # Every order of these keys with its landed swaps, and those of them that are what the order says.
@@ -102,7 +102,7 @@ def _judge_lives(orders: Sequence[Row], events: Iterable[Row], verdict: Verdict)
             verdict.wrong.append(f"{order['id']} has the events {[event['seq'] for event in life]}")
         if steps[:1] != [Status.PENDING] or steps[-1:] != [Status(order["status"])]:
             verdict.wrong.append(f"{order['id']} is {order['status']}, and its events say {steps}")
-        if any(after not in NEXT[before] for before, after in pairwise(steps)):
+        if any(before not in sources(after) for before, after in pairwise(steps)):
             verdict.wrong.append(f"{order['id']} lived {steps}")
         if any(step in TERMINAL for step in steps[:-1]):
             verdict.wrong.append(f"{order['id']} ended before its end: {steps}")

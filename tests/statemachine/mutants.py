@@ -6,8 +6,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import AttemptFailed, BlockhashExpired, WorkerLost
-from chalicelib.domain.lifecycle import NEXT, Status
+from chalicelib.domain.lifecycle import Actor, Status, sources
 from chalicelib.domain.order import Event
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.ports.store import Claim, Overdue, Transition
@@ -35,10 +36,8 @@ def broken_settlement(mutant: type[Settlement]) -> type[Execution]:
 class SignsAnewWithoutAsking(Execution):
     """What a lost worker has signed is forgotten, and not asked about."""
 
-    async def _attempt(self, claim: Claim) -> None:
-        if claim.resumed:
-            raise WorkerLost
-        await super()._attempt(claim)
+    async def _resume(self, attempt: Attempt) -> Event:
+        raise WorkerLost
 
 
 @broken_settlement
@@ -84,7 +83,7 @@ class AsksInTheWrongOrder(Settlement):
 class SendsBeforeItKeeps(Execution):
     """The transaction is on its way before anybody could know of it."""
 
-    async def _attempt(self, claim: Claim) -> None:
+    async def _trade(self, attempt: Attempt) -> Event:
         record, chain = self._store.record, self._settlement._chain
 
         async def send_and_record(transition: Transition) -> Event:
@@ -94,29 +93,29 @@ class SendsBeforeItKeeps(Execution):
             return await record(transition)
 
         self._store = _Instead(self._store, record=send_and_record)
-        await super()._attempt(claim)
+        return await super()._trade(attempt)
 
 
 class AcknowledgesBeforeItKnows(Execution):
     """The message of an order that is still undecided is done with."""
 
-    async def _work(self, claim: Claim) -> Outcome:
-        return replace(await super()._work(claim), done=True)
+    async def _work(self, attempt: Attempt) -> Outcome:
+        return replace(await super()._work(attempt), done=True)
 
 
 class LosesARetry(Execution):
     """The message of an order that is to be tried again is done with."""
 
-    async def _fail(self, claim: Claim, error: AttemptFailed) -> Outcome:
-        return replace(await super()._fail(claim, error), done=True)
+    async def _fail_or_retry(self, attempt: Attempt, error: AttemptFailed) -> Outcome:
+        return replace(await super()._fail_or_retry(attempt, error), done=True)
 
 
 class NeverStopsTrying(Execution):
     """There is no last attempt."""
 
-    async def _fail(self, claim: Claim, error: AttemptFailed) -> Outcome:
+    async def _fail_or_retry(self, attempt: Attempt, error: AttemptFailed) -> Outcome:
         self._limits = replace(self._limits, retry=RetryPolicy(max_attempts=1000))
-        return await super()._fail(claim, error)
+        return await super()._fail_or_retry(attempt, error)
 
 
 class KeepsNoTransaction(MemoryStore):
@@ -148,7 +147,7 @@ class KnowsNoLifecycle(MemoryStore):
 
     async def record(self, transition: Transition) -> Event:
         order = self.rows[transition.order_id].order
-        if transition.status not in NEXT[order.status]:
+        if order.status not in sources(transition.status, Actor.WORKER):
             return self.append(order.id, transition.status)
         return await super().record(transition)
 

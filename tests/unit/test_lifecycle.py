@@ -1,30 +1,42 @@
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 
 import pytest
-from chalicelib.domain.lifecycle import NEXT, TERMINAL, Status, sources
+from chalicelib.domain.errors import IllegalTransition
+from chalicelib.domain.lifecycle import LIFECYCLE, TERMINAL, Actor, Status, check, sources
 from hypothesis import given
 from hypothesis import strategies as st
 
 
 def test_the_way_to_a_fill() -> None:
-    way = [Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED, Status.CONFIRMED]
-    assert all(after in NEXT[before] for before, after in pairwise(way))
+    check(Status.PENDING, Status.ROUTING, Actor.CLAIM)
+    way = [Status.ROUTING, Status.BUILDING, Status.SUBMITTED, Status.CONFIRMED]
+    for before, after in pairwise(way):
+        check(before, after, Actor.WORKER)
 
 
-def test_every_status_has_its_row_and_names_statuses_only() -> None:
-    assert set(NEXT) == set(Status)
-    assert frozenset().union(*NEXT.values()) <= set(Status)
+def test_every_status_is_reached_and_no_edge_is_listed_twice() -> None:
+    assert {target for _, target, _ in LIFECYCLE} == set(Status)
+    assert Counter(LIFECYCLE).most_common(1)[0][1] == 1
 
 
-def test_what_has_ended_stays_as_it_is() -> None:
+def test_an_order_begins_where_a_client_submits_it() -> None:
+    assert [(target, actor) for source, target, actor in LIFECYCLE if source is None] == [
+        (Status.PENDING, Actor.CLIENT)
+    ]
+
+
+def test_only_an_operator_moves_an_order_that_has_ended_and_only_a_failed_one() -> None:
     assert {Status.CONFIRMED, Status.FAILED} == TERMINAL
-    assert all(not NEXT[status] for status in TERMINAL)
+    assert [edge for edge in LIFECYCLE if edge[0] in TERMINAL] == [
+        (Status.FAILED, Status.PENDING, Actor.OPERATOR)
+    ]
 
 
-def test_an_order_can_fail_from_wherever_it_still_moves() -> None:
-    assert set(sources(Status.FAILED)) == set(Status) - TERMINAL
+def test_a_worker_can_fail_an_order_from_wherever_it_holds_it() -> None:
+    assert set(sources(Status.FAILED)) == {Status.ROUTING, Status.BUILDING, Status.SUBMITTED}
 
 
 def test_only_what_was_submitted_can_be_confirmed() -> None:
@@ -32,17 +44,36 @@ def test_only_what_was_submitted_can_be_confirmed() -> None:
 
 
 def test_only_what_was_tried_can_be_tried_again() -> None:
-    assert set(sources(Status.PENDING)) == {Status.ROUTING, Status.BUILDING, Status.SUBMITTED}
+    assert set(sources(Status.PENDING, Actor.WORKER)) == {
+        Status.ROUTING,
+        Status.BUILDING,
+        Status.SUBMITTED,
+    }
+
+
+def test_only_a_claim_starts_the_routing() -> None:
+    assert sources(Status.ROUTING) == sources(Status.ROUTING, Actor.CLAIM) == (Status.PENDING,)
+    assert sources(Status.ROUTING, Actor.WORKER) == ()
 
 
 @pytest.mark.parametrize("status", Status)
 def test_no_status_follows_itself(status: Status) -> None:
-    assert status not in NEXT[status]
+    assert status not in sources(status)
 
 
+@pytest.mark.parametrize("actor", Actor)
 @pytest.mark.parametrize("target", Status)
-def test_sources_and_the_table_say_the_same(target: Status) -> None:
-    assert set(sources(target)) == {status for status in Status if target in NEXT[status]}
+@pytest.mark.parametrize("source", Status)
+def test_a_move_is_allowed_exactly_where_the_table_lists_it(
+    source: Status, target: Status, actor: Actor
+) -> None:
+    listed = (source, target, actor) in LIFECYCLE
+    assert (source in sources(target, actor)) == listed
+    if listed:
+        check(source, target, actor)
+    else:
+        with pytest.raises(IllegalTransition, match=f"{actor} .* {source} to {target}"):
+            check(source, target, actor)
 
 
 @given(st.lists(st.sampled_from(Status), max_size=40))
@@ -51,7 +82,7 @@ def test_whatever_is_asked_of_an_order_it_only_takes_steps_of_the_table_and_ends
 ) -> None:
     at, steps, ended = Status.PENDING, [Status.PENDING], 0
     for target in asked:
-        if at in sources(target):
+        if at in sources(target, Actor.CLAIM, Actor.WORKER):
             assert at not in TERMINAL
             at = target
             steps.append(at)

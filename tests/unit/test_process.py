@@ -7,9 +7,11 @@ from typing import Any
 
 import app as functions
 import pytest
+from chalicelib.domain.attempt import Attempt, Transition
 from chalicelib.domain.errors import InsufficientLiquidity, VenueUnavailable
 from chalicelib.domain.order import Terms
 from chalicelib.domain.tokens import find_token
+from chalicelib.domain.transaction import SignedTransaction
 from chalicelib.ports.store import NewOrder
 
 from tests.fakes import MemoryEngine
@@ -77,6 +79,21 @@ def test_while_the_store_is_away_messages_wait(engine: MemoryEngine) -> None:
     engine.store.away = True
     assert deliver(message()) == left(0)
     assert engine.queue.retries == [("receipt-0", 5000)]
+
+
+def test_a_programming_error_is_logged_as_one_and_its_message_comes_back(
+    engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def submit(attempt: Attempt, transaction: SignedTransaction) -> Transition:
+        return attempt.confirm(transaction, amount_out=1, slot=1)
+
+    monkeypatch.setattr(Attempt, "submit", submit)
+    assert deliver(message()) == left(0)
+    assert engine.queue.retries == [("receipt-0", 5000)]
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        f"illegal transition order={ORDER}"
+    ]
+    assert engine.store.log[ORDER][-1].status == "building"
 
 
 def test_a_queue_that_cannot_be_told_when_leaves_it_to_the_visibility_timeout(engine: MemoryEngine) -> None:

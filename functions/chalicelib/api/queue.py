@@ -8,7 +8,7 @@ import logging
 from chalice.app import SQSEvent, SQSRecord
 
 from .. import runtime
-from ..domain.errors import EngineError, InvalidRequest, TemporarilyUnavailable
+from ..domain.errors import EngineError, IllegalTransition, InvalidRequest, TemporarilyUnavailable
 from ..domain.request import parse_order_id
 from ..services.execution import Outcome
 
@@ -43,6 +43,9 @@ def _attempt(body: str) -> Outcome:
         return Outcome(done=False)
     try:
         return runtime.run(runtime.current().execution.process(order_id))
+    except IllegalTransition:
+        log.exception("illegal transition order=%s", order_id)
+        return Outcome(done=False, retry_in_ms=UNAVAILABLE_RETRY_MS)
     except EngineError as error:
         log.warning("order %s is left for later: %s", order_id, error)
         return Outcome(done=False, retry_in_ms=UNAVAILABLE_RETRY_MS)

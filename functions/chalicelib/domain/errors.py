@@ -8,7 +8,8 @@
     ├── IdempotencyConflict      the key belongs to an order with other terms
     ├── LimitReached             this client has too much of something; `code` says of what
     ├── TemporarilyUnavailable   a server behind the engine is away; the same request may succeed later
-    ├── ClaimLost                another worker owns the order now; whoever gets this stops, silently
+    ├── ClaimLost                another worker has claimed the order since; this one stops
+    ├── IllegalTransition        a move that the lifecycle's table does not list: a programming error
     └── AttemptFailed            one attempt to execute an order came to nothing
         ├── QuoteTimeout
         ├── VenueUnavailable
@@ -90,6 +91,12 @@ class ClaimLost(EngineError):
     """Another worker owns this order now."""
 
     code = "CLAIM_LOST"
+
+
+class IllegalTransition(EngineError):
+    """The order's lifecycle has no such move."""
+
+    code = "ILLEGAL_TRANSITION"
 
 
 class AttemptFailed(EngineError):

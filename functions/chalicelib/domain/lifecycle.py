@@ -1,8 +1,14 @@
-"""An order's life as a table. Everything that moves an order asks it; the database guards the same rule."""
+"""An order's life as one table: every move, and the actor who may make it.
+
+`domain/order.py` and `domain/attempt.py` ask the table before each move, and a move that it does not list
+raises IllegalTransition. The SQL guards the same edges, so that of two actors at the same time one moves.
+"""
 
 from __future__ import annotations
 
 from enum import StrEnum
+
+from .errors import IllegalTransition
 
 
 class Status(StrEnum):
@@ -16,20 +22,49 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
-NEXT: dict[Status, frozenset[Status]] = {
-    Status.PENDING: frozenset({Status.ROUTING, Status.FAILED}),
-    Status.ROUTING: frozenset(
-        {Status.BUILDING, Status.PENDING, Status.FAILED}
-    ),  # pending: the attempt is retried
-    Status.BUILDING: frozenset({Status.SUBMITTED, Status.PENDING, Status.FAILED}),
-    Status.SUBMITTED: frozenset({Status.CONFIRMED, Status.PENDING, Status.FAILED}),
-    Status.CONFIRMED: frozenset(),  # what has landed on the chain can't be taken back
-    Status.FAILED: frozenset(),  # said once, after the last attempt
-}
+class Actor(StrEnum):
+    """Who moves an order."""
 
-TERMINAL = frozenset(status for status, following in NEXT.items() if not following)
+    CLIENT = "client"  # submits it
+    CLAIM = "claim"  # a worker that takes the order
+    WORKER = "worker"  # the one that holds the claim
+    OPERATOR = "operator"  # redrives it
 
 
-def sources(target: Status) -> tuple[Status, ...]:
-    """The statuses from which an order may move to `target`: the guard of every update."""
-    return tuple(status for status, following in NEXT.items() if target in following)
+# fmt: off
+LIFECYCLE: tuple[tuple[Status | None, Status, Actor], ...] = (
+    # from              to                 by
+    (None,              Status.PENDING,    Actor.CLIENT),
+    (Status.PENDING,    Status.ROUTING,    Actor.CLAIM),
+    (Status.ROUTING,    Status.BUILDING,   Actor.WORKER),
+    (Status.ROUTING,    Status.PENDING,    Actor.WORKER),    # retry: no route, or the worker before was lost
+    (Status.ROUTING,    Status.FAILED,     Actor.WORKER),
+    (Status.BUILDING,   Status.SUBMITTED,  Actor.WORKER),
+    (Status.BUILDING,   Status.PENDING,    Actor.WORKER),    # retry: the transaction never landed
+    (Status.BUILDING,   Status.FAILED,     Actor.WORKER),
+    (Status.SUBMITTED,  Status.CONFIRMED,  Actor.WORKER),    # final: what landed can't be taken back
+    (Status.SUBMITTED,  Status.PENDING,    Actor.WORKER),    # retry: the transaction failed or never landed
+    (Status.SUBMITTED,  Status.FAILED,     Actor.WORKER),
+    (Status.FAILED,     Status.PENDING,    Actor.OPERATOR),  # redrive: a new set of attempts
+)
+# fmt: on
+
+_EDGES = frozenset(LIFECYCLE)
+
+TERMINAL = frozenset(Status) - {source for source, _, actor in LIFECYCLE if actor is not Actor.OPERATOR}
+"""Where an order stays, unless an operator redrives it."""
+
+
+def sources(target: Status, *actors: Actor) -> tuple[Status, ...]:
+    """The statuses from which one of these actors, or any if none is given, may move an order to `target`."""
+    return tuple(
+        source
+        for source, to, actor in LIFECYCLE
+        if source is not None and to is target and (not actors or actor in actors)
+    )
+
+
+def check(source: Status, target: Status, actor: Actor) -> None:
+    """Raise IllegalTransition unless the table lists this move."""
+    if (source, target, actor) not in _EDGES:
+        raise IllegalTransition(f"No {actor} may move an order from {source} to {target}.")

@@ -1,12 +1,12 @@
-"""What the engine keeps of an order: the terms the client gave, where its life is, and each step of it."""
+"""An order, the events of its life, and the moves that are not an attempt's (those are in `attempt.py`)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from .lifecycle import TERMINAL, Status
+from .lifecycle import TERMINAL, Actor, Status, check
 from .tokens import Token, plain, price
 
 MAX_BASE_UNITS = 2**63 - 1
@@ -56,6 +56,22 @@ class Order:
     def is_terminal(self) -> bool:
         """Whether the order's life is over."""
         return self.status in TERMINAL
+
+    def start_routing(self, at: datetime) -> Order:
+        """The order once it is claimed for its next attempt. Raises IllegalTransition."""
+        return self._moved(Status.ROUTING, Actor.CLAIM, at)
+
+    def redrive(self, at: datetime) -> Order:
+        """The failed order with a new set of attempts. Raises IllegalTransition."""
+        return replace(self._moved(Status.PENDING, Actor.OPERATOR, at), attempt=1, error=None, code=None)
+
+    def last_event(self, detail: Mapping[str, object] | None = None) -> Event:
+        """The event of the move that brought the order here."""
+        return Event(self.id, self.seq, self.status, self.attempt, self.updated_at, detail or {})
+
+    def _moved(self, target: Status, actor: Actor, at: datetime) -> Order:
+        check(self.status, target, actor)
+        return replace(self, status=target, seq=self.seq + 1, updated_at=at)
 
     def to_wire(self) -> dict[str, object]:
         """The order as a client gets it: camelCase, money as decimal strings, absent rather than null."""

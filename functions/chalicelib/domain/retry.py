@@ -1,8 +1,10 @@
-"""When a failed attempt is tried again: exponential back-off with jitter, a fixed number of attempts."""
+"""Whether and when a failed attempt is followed by another: a fixed number, exponential back-off, jitter."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from .errors import AttemptFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,12 @@ class RetryPolicy:
     def is_last(self, attempt: int) -> bool:
         """Whether no attempt follows the `attempt`-th (the first is 1)."""
         return attempt >= self.max_attempts
+
+    def retry_in_ms(self, error: AttemptFailed, attempt: int, jitter: float) -> int | None:
+        """Milliseconds until the attempt after the `attempt`-th, which failed; None if the order fails."""
+        if self.is_last(attempt) or not error.retryable:
+            return None
+        return self.backoff_ms(attempt, jitter)
 
     def backoff_ms(self, attempt: int, jitter: float) -> int:
         """Milliseconds to wait after the `attempt`-th attempt; `jitter` in [0, 1) is drawn by the caller.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from .errors import AttemptFailed
 from .tokens import Token, plain, price
 
 BPS = 10_000
@@ -34,6 +35,29 @@ class Quote:
             "amountOut": self.token_out.text(self.amount_out),
             "fee": self.token_in.text(self.fee),
             "priceImpactBps": self.price_impact_bps,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The quote that an order is filled by, chosen among every venue's answer; at least `minimum_out`."""
+
+    quote: Quote
+    minimum_out: int
+    answers: Mapping[str, Quote | AttemptFailed]
+
+    def to_wire(self) -> dict[str, object]:
+        """What a `building` event says of it."""
+        quote, token_out = self.quote, self.quote.token_out
+        return {
+            "chosen": quote.venue,
+            "route": {
+                "dex": quote.venue,
+                "amountOut": token_out.text(quote.amount_out),
+                "minimumOut": token_out.text(self.minimum_out),
+                "priceImpactBps": quote.price_impact_bps,
+            },
+            "quotes": {name: answer.to_wire() for name, answer in self.answers.items()},
         }
 
 

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from ..domain.attempt import Claim as Claim  # part of this port
+from ..domain.attempt import Transition as Transition  # part of this port
 from ..domain.lifecycle import Status
 from ..domain.order import Event, Order, Terms
-from .trading import SignedTransaction
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The right to move one order, for as long as nobody claims it with a higher `fence`.
-
-    `resumed`: the worker before was lost in the middle; `order.status` is where it got to, and `transaction`
-    is what it had signed, None if nothing or if it is known to be dead.
-    """
-
-    order: Order
-    fence: int
-    resumed: bool
-    transaction: SignedTransaction | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,29 +19,6 @@ class Held:
     """Another worker holds the order for `remaining_ms` more."""
 
     remaining_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """One step of an order: its new status, what the event tells, and what the order's row keeps of it.
-
-    `retry_in_ms` gives the order back (to `pending`, as the next attempt) and says when it is due.
-    `transaction` is kept in the same step: what is about to be sent.
-    """
-
-    order_id: str
-    fence: int
-    status: Status
-    detail: Mapping[str, object] = field(default_factory=dict)
-    retry_in_ms: int | None = None
-    dex: str | None = None
-    quoted_out: int | None = None
-    minimum_out: int | None = None
-    amount_out: int | None = None
-    tx_hash: str | None = None
-    error: str | None = None
-    code: str | None = None
-    transaction: SignedTransaction | None = None
 
 
 class Reason(StrEnum):
@@ -112,7 +76,10 @@ class Store(Protocol):
         """
 
     async def record(self, transition: Transition) -> Event:
-        """Move the order and append the event, in one transaction. Raises ClaimLost."""
+        """Move the order and append the event, in one transaction.
+
+        Raises ClaimLost if the order has been claimed or moved since: the caller has asked the lifecycle.
+        """
 
     async def release(self, claim: Claim, due_in_ms: int) -> None:
         """Give an undecided order back, to be looked at again in `due_in_ms`. Raises ClaimLost."""

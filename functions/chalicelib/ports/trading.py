@@ -13,6 +13,7 @@ from typing import Protocol
 from ..domain.errors import AttemptFailed
 from ..domain.routing import Quote
 from ..domain.tokens import Token
+from ..domain.transaction import SignedTransaction as SignedTransaction  # part of this port
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +25,6 @@ class Swap:
     token_out: Token
     amount_in: int
     minimum_out: int
-
-
-@dataclass(frozen=True, slots=True)
-class SignedTransaction:
-    """A transaction ready to send; `signature` (base58, 64 bytes) is its name on the chain before it is sent.
-
-    It can land until the chain's block height is beyond `last_valid_block_height`, and never after.
-    """
-
-    signature: str
-    raw: bytes
-    last_valid_block_height: int
 
 
 @dataclass(frozen=True, slots=True)

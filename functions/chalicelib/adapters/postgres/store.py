@@ -17,7 +17,7 @@ import msgspec
 
 from ...batcher import Batcher
 from ...domain.errors import ClaimLost, IdempotencyConflict, LimitReached
-from ...domain.lifecycle import TERMINAL, Status, sources
+from ...domain.lifecycle import TERMINAL, Actor, Status, sources
 from ...domain.order import Event, Order, Terms
 from ...domain.tokens import TOKENS
 from ...ports.store import Claim, Held, NewOrder, Overdue, Reason, Transition
@@ -29,7 +29,7 @@ from .prepared import Row
 Given = TypeVar("Given")
 
 _TOKEN = {token.symbol: token for token in TOKENS}
-_SOURCES = {status: literal(sources(status)) for status in Status}
+_SOURCES = {status: literal(sources(status, Actor.WORKER)) for status in Status}
 _UNHELD = TERMINAL | {Status.PENDING}
 _NEWEST = (datetime.max.replace(tzinfo=UTC), "ffffffff-ffff-ffff-ffff-ffffffffffff")
 

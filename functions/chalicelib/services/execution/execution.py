@@ -9,15 +9,16 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from ...domain.attempt import Attempt, Claim, Transition
 from ...domain.errors import AttemptFailed, ClaimLost, WorkerLost
 from ...domain.lifecycle import Status
 from ...domain.order import Event
 from ...domain.retry import RetryPolicy
 from ...ports.live import Events
 from ...ports.metrics import Metrics
-from ...ports.store import Claim, Store, Transition
+from ...ports.store import Store
 from ...ports.trading import Chain, Signer, Venue
-from ..quoting import Quoting, quotes_to_wire
+from ..quoting import Quoting
 from .admission import Admission, Outcome
 from .routing import Routing
 from .settlement import Settlement, Undecided
@@ -55,102 +56,60 @@ class Execution:
         self._jitter = jitter
         self._metrics = metrics
         self._admission = Admission(store, max_price_impact_bps=limits.max_price_impact_bps)
-        self._routing = Routing(quoting, venues, chain, signer)
+        admit = self._admission.check_price_impact
+        self._routing = Routing(quoting, venues, chain, signer, admit)
         self._settlement = Settlement(chain, self._record, confirm_timeout=limits.confirm_timeout)
 
     async def process(self, order_id: str) -> Outcome:
         """Attempt the order, if it can be claimed. Raises TemporarilyUnavailable."""
         claim = await self._admission.claim(order_id)
-        return await self._work(claim) if isinstance(claim, Claim) else claim
+        return await self._work(Attempt(claim)) if isinstance(claim, Claim) else claim
 
-    async def _work(self, claim: Claim) -> Outcome:
+    async def _work(self, attempt: Attempt) -> Outcome:
         wait_ms = int(self._limits.confirm_timeout * 1000)
         try:
-            await self._attempt(claim)
+            confirmed = await (self._resume(attempt) if attempt.claim.resumed else self._trade(attempt))
         except AttemptFailed as error:
-            return await self._fail(claim, error)
+            return await self._fail_or_retry(attempt, error)
         except Undecided:
-            await self._store.release(claim, wait_ms)
+            await self._store.release(attempt.claim, wait_ms)
             return Outcome(done=False, retry_in_ms=wait_ms)
         except ClaimLost:
-            log.warning("claim lost order=%s attempt=%d", claim.order.id, claim.order.attempt)
+            _log_claim_lost(attempt)
             return Outcome(done=False, retry_in_ms=wait_ms)
+        self._metrics.confirmed((confirmed.at - attempt.order.created_at).total_seconds() * 1000)
         return Outcome(done=True)
 
-    async def _attempt(self, claim: Claim) -> None:
-        if claim.resumed:
-            if claim.transaction is None:
-                raise WorkerLost
-            confirmed = await self._settlement.settle(claim, claim.transaction, claim.order.status)
-        else:
-            confirmed = await self._trade(claim)
-        self._metrics.confirmed((confirmed.at - claim.order.created_at).total_seconds() * 1000)
-
-    async def _trade(self, claim: Claim) -> Event:
+    async def _trade(self, attempt: Attempt) -> Event:
         """Route, keep, send and settle an order that was pending; the event of its confirmation."""
-        order = claim.order
-        self._events.publish(  # the claim has stored this one
-            Event(order.id, order.seq, order.status, order.attempt, order.updated_at)
-        )
-        route = await self._routing.find(order.terms)
-        self._admission.check_price_impact(route.quote)
-        transaction = await self._routing.sign(order, route)
-        quote, token_out = route.quote, order.terms.token_out
-        chosen = {
-            "dex": quote.venue,
-            "amountOut": token_out.text(quote.amount_out),
-            "minimumOut": token_out.text(route.minimum_out),
-            "priceImpactBps": quote.price_impact_bps,
-        }
-        await self._record(
-            Transition(
-                order.id,
-                claim.fence,
-                Status.BUILDING,
-                {"chosen": quote.venue, "route": chosen, "quotes": quotes_to_wire(route.answers)},
-                dex=quote.venue,
-                quoted_out=quote.amount_out,
-                minimum_out=route.minimum_out,
-                transaction=transaction,
-            )
-        )
-        return await self._settlement.send_and_settle(claim, transaction, quote.venue)
+        self._events.publish(attempt.order.last_event())  # `routing`, which the claim has stored
+        route, transaction = await self._routing.route(attempt.order)
+        await self._record(attempt.build(route, transaction))
+        return await self._settlement.send_and_settle(attempt, transaction)
 
-    async def _fail(self, claim: Claim, error: AttemptFailed) -> Outcome:
-        """Return the order to `pending` for its next attempt, or end it. Its transaction, if any, is dead."""
-        order, retry = claim.order, self._limits.retry
-        reason: dict[str, str] = {"error": str(error), "code": error.code}
-        if error.retryable and not retry.is_last(order.attempt):
-            delay_ms = retry.backoff_ms(order.attempt, self._jitter())
-            transition = Transition(
-                order.id,
-                claim.fence,
-                Status.PENDING,
-                {**reason, "retryInMs": delay_ms},
-                retry_in_ms=delay_ms,
-                error=reason["error"],
-                code=error.code,
-            )
-        else:
-            delay_ms = 0
-            transition = Transition(
-                order.id,
-                claim.fence,
-                Status.FAILED,
-                {**reason, "attempts": order.attempt},
-                error=reason["error"],
-                code=error.code,
-            )
+    async def _resume(self, attempt: Attempt) -> Event:
+        """Settle what a lost worker has signed; the event of its confirmation."""
+        if attempt.claim.transaction is None:
+            raise WorkerLost
+        return await self._settlement.settle(attempt, attempt.claim.transaction)
+
+    async def _fail_or_retry(self, attempt: Attempt, error: AttemptFailed) -> Outcome:
+        """Return the order to `pending` for its next attempt, or end it."""
+        transition = attempt.fail_or_retry(error, self._limits.retry, self._jitter())
         try:
             await self._record(transition)
         except ClaimLost:
-            log.warning("claim lost order=%s attempt=%d", order.id, order.attempt)
+            _log_claim_lost(attempt)
         else:
             if transition.status is Status.FAILED:
                 self._metrics.failed()
-        return Outcome(done=False, retry_in_ms=delay_ms)
+        return Outcome(done=False, retry_in_ms=transition.retry_in_ms or 0)
 
     async def _record(self, transition: Transition) -> Event:
         event = await self._store.record(transition)
         self._events.publish(event)
         return event
+
+
+def _log_claim_lost(attempt: Attempt) -> None:
+    log.warning("claim lost order=%s attempt=%d", attempt.order.id, attempt.order.attempt)

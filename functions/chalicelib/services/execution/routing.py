@@ -1,50 +1,46 @@
-"""From an order's terms to a signed swap: quotes → best quote → minimum received → build → sign."""
+"""From an order to its signed swap: quotes → best quote → limits → minimum received → build → sign."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 from ...domain.errors import ChainUnavailable
-from ...domain.order import Order, Terms
-from ...domain.routing import Quote, minimum_received
+from ...domain.order import Order
+from ...domain.routing import Quote, Route, minimum_received
 from ...ports.trading import Chain, SignedTransaction, Signer, Venue
-from ..quoting import Answers, Quoting, choose
+from ..quoting import Quoting, choose
 from .both import both
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """The best quote among all answers, and the blockhash that the swap will be signed with."""
-
-    answers: Answers
-    quote: Quote
-    minimum_out: int
-    blockhash: str
-    last_valid_block_height: int
-
-
 class Routing:
-    """Finds an order's route and signs the swap for it. Methods raise AttemptFailed."""
+    """Finds an order's route and signs its swap. `admit` raises AttemptFailed for a quote beyond limits."""
 
-    def __init__(self, quoting: Quoting, venues: Mapping[str, Venue], chain: Chain, signer: Signer) -> None:
+    def __init__(
+        self,
+        quoting: Quoting,
+        venues: Mapping[str, Venue],
+        chain: Chain,
+        signer: Signer,
+        admit: Callable[[Quote], None],
+    ) -> None:
         self._quoting = quoting
         self._venues = venues
         self._chain = chain
         self._signer = signer
+        self._admit = admit
 
-    async def find(self, terms: Terms) -> Route:
-        """The best route at this moment."""
+    async def route(self, order: Order) -> tuple[Route, SignedTransaction]:
+        """The best route now, and its swap with the order's id as the memo. Raises AttemptFailed."""
         # The blockhash is valid for a minute, so it is read while the venues quote.
-        answers, (blockhash, last_valid) = await both(self._quoting.ask(terms), self._latest_blockhash())
+        answers, (blockhash, last_valid) = await both(
+            self._quoting.ask(order.terms), self._latest_blockhash()
+        )
         quote = choose(answers)
-        minimum_out = minimum_received(quote.amount_out, terms.slippage_bps)
-        return Route(answers, quote, minimum_out, blockhash, last_valid)
-
-    async def sign(self, order: Order, route: Route) -> SignedTransaction:
-        """The swap as a transaction that carries the order's id as its memo."""
-        swap = await self._venues[route.quote.venue].build(route.quote, route.minimum_out)
-        return self._signer.sign(swap, order.id, route.blockhash, route.last_valid_block_height)
+        self._admit(quote)
+        minimum_out = minimum_received(quote.amount_out, order.terms.slippage_bps)
+        swap = await self._venues[quote.venue].build(quote, minimum_out)
+        transaction = self._signer.sign(swap, order.id, blockhash, last_valid)
+        return Route(quote, minimum_out, answers), transaction
 
     async def _latest_blockhash(self) -> tuple[str, int]:
         try:

@@ -13,10 +13,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from ...domain.attempt import Attempt, Transition
 from ...domain.errors import AttemptFailed, BlockhashExpired
 from ...domain.lifecycle import Status
-from ...domain.order import Event, executed_price
-from ...ports.store import Claim, Transition
+from ...domain.order import Event
 from ...ports.trading import Chain, Landed, ProgramError, SignedTransaction, TransactionStatus
 from .both import both
 
@@ -57,41 +57,31 @@ class Settlement:
         self._record = record
         self._confirm_timeout = confirm_timeout
 
-    async def send_and_settle(self, claim: Claim, transaction: SignedTransaction, dex: str) -> Event:
+    async def send_and_settle(self, attempt: Attempt, transaction: SignedTransaction) -> Event:
         """Send a transaction that has just been kept, then settle it."""
         sent = await self._send(transaction)
-        return await self.settle(claim, transaction, Status.BUILDING, sent=sent, dex=dex)
+        return await self.settle(attempt, transaction, sent=sent)
 
-    async def settle(
-        self,
-        claim: Claim,
-        transaction: SignedTransaction,
-        status: Status,
-        *,
-        sent: bool = False,
-        dex: str | None = None,
-    ) -> Event:
+    async def settle(self, attempt: Attempt, transaction: SignedTransaction, *, sent: bool = False) -> Event:
         """Follow the transaction until the chain has decided it; return the event of its confirmation.
 
-        Raises AttemptFailed once the transaction can't land any more, Undecided after `confirm_timeout`.
+        `sent`: the chain has acknowledged it in this attempt. Raises AttemptFailed once the transaction can't
+        land any more, Undecided after `confirm_timeout`.
         """
-        dex = dex or claim.order.dex
-        submitted = Transition(
-            claim.order.id, claim.fence, Status.SUBMITTED, {"dex": dex, "txHash": transaction.signature}
-        )
         loop = asyncio.get_running_loop()
         now = loop.time()
         deadline, resend, poll = now + self._confirm_timeout, now + RESEND_S, FIRST_POLL_S
         while True:
-            if sent and status is Status.BUILDING:
-                _, found = await both(self._record(submitted), self._decided(transaction))
-                status = Status.SUBMITTED
+            if sent and attempt.order.status is Status.BUILDING:
+                submitted = self._record(attempt.submit(transaction))
+                _, found = await both(submitted, self._decided(transaction))
             else:
                 found = await self._decided(transaction)
             if isinstance(found, Landed):
-                if status is Status.BUILDING:
-                    await self._record(submitted)
-                return await self._confirm(claim, transaction, found, dex)
+                if attempt.order.status is Status.BUILDING:
+                    await self._record(attempt.submit(transaction))
+                confirmed = attempt.confirm(transaction, amount_out=found.amount_out, slot=found.slot)
+                return await self._record(confirmed)
             if isinstance(found, ProgramError):
                 raise found.error
             if loop.time() >= deadline:
@@ -122,24 +112,3 @@ class Settlement:
             log.warning("send failed signature=%s error=%r", transaction.signature, error)
             return False
         return True
-
-    async def _confirm(
-        self, claim: Claim, transaction: SignedTransaction, landed: Landed, dex: str | None
-    ) -> Event:
-        terms = claim.order.terms
-        return await self._record(
-            Transition(
-                claim.order.id,
-                claim.fence,
-                Status.CONFIRMED,
-                {
-                    "dex": dex,
-                    "txHash": transaction.signature,
-                    "executedPrice": executed_price(terms, landed.amount_out),
-                    "amountOut": terms.token_out.text(landed.amount_out),
-                    "slot": landed.slot,
-                },
-                amount_out=landed.amount_out,
-                tx_hash=transaction.signature,
-            )
-        )
