@@ -33,8 +33,8 @@ SETTINGS = {
     "SWEEP_AFTER_MS": str(round(SWEEP_AFTER_S * 1000)),
 }
 FOUND_WITHIN_S = 5.0
-SWEPT = re.compile(r"\d+ orders were queued again: (.+)")
-REASON = re.compile(r"([a-z][a-z ]*) (\d+)")
+SWEPT = re.compile(r"sweep queued=\d+ (.+)")
+REASON = re.compile(r"([a-z_]+)=(\d+)")
 
 # From an order's creation to its first claim, where that took longest.
 LONGEST_WAIT = """
@@ -82,7 +82,7 @@ class Backlog:
         counts = Counter[str]()
         for reasons in SWEPT.findall(self._world.log, self._said_before):
             for reason, number in REASON.findall(reasons):
-                counts[reason] += int(number)
+                counts[reason.replace("_", " ")] += int(number)
         return counts
 
     def _longest_wait_s(self) -> float:

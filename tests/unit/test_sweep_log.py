@@ -1,4 +1,4 @@
-"""What the scheduled sweep says it has done."""
+"""The log line of the scheduled sweep."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ async def test_the_log_says_how_many_were_queued_again_and_why(caplog: pytest.Lo
         engine.store.advance(1000)
         assert sweep() == 3
     assert [
-        (record.levelname, record.getMessage()) for record in caplog.records if "queued" in record.msg
+        (record.levelname, record.getMessage()) for record in caplog.records if "sweep" in record.msg
     ] == [
-        ("INFO", "0 orders were queued again"),
-        ("WARNING", "3 orders were queued again: never acknowledged 2, worker gone 1"),
+        ("INFO", "sweep queued=0"),
+        ("WARNING", "sweep queued=3 never_acknowledged=2 worker_gone=1"),
     ]

@@ -1,4 +1,4 @@
-"""SQS in, partial batch response out: one message, one attempt at an order."""
+"""An SQS batch in, a partial batch response out: each message is one attempt at an order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNAVAILABLE_RETRY_MS = 5000
 
 
 def process_orders(event: SQSEvent) -> dict[str, object]:
-    """Work on each message; those that are not done with stay in the queue, due again when they should be."""
+    """Process each message; one that is not done stays in the queue, visible again when its order is due."""
     failures = [record for record in event if not _process(record)]
     return {"batchItemFailures": [{"itemIdentifier": record.to_dict()["messageId"]} for record in failures]}
 
@@ -26,12 +26,18 @@ def process_orders(event: SQSEvent) -> dict[str, object]:
 def _process(record: SQSRecord) -> bool:
     engine = runtime.current()
     outcome = _attempt(record.body)
-    log.info("message %s: %s", record.to_dict()["messageId"], outcome)
+    log.info(
+        "message processed message=%s done=%s retry_in_ms=%d",
+        record.to_dict()["messageId"],
+        outcome.done,
+        outcome.retry_in_ms,
+    )
     if not outcome.done:
         try:
             runtime.run(engine.queue.retry_in(record.receipt_handle, outcome.retry_in_ms))
         except TemporarilyUnavailable as error:
-            log.warning("the message comes back when its visibility time-out is over: %s", error)
+            # The message comes back when its visibility timeout ends.
+            log.warning("retry not scheduled message=%s error=%s", record.to_dict()["messageId"], error)
     return outcome.done
 
 
@@ -39,7 +45,7 @@ def _attempt(body: str) -> Outcome:
     try:
         order_id = parse_order_id(json.loads(body)["orderId"])
     except (ValueError, TypeError, KeyError, RecursionError, InvalidRequest):
-        log.error("a message that names no order: %.200r", body)
+        log.error("message without order body=%.200r", body)
         return Outcome(done=False)
     try:
         return runtime.run(runtime.current().execution.process(order_id))
@@ -47,5 +53,5 @@ def _attempt(body: str) -> Outcome:
         log.exception("illegal transition order=%s", order_id)
         return Outcome(done=False, retry_in_ms=UNAVAILABLE_RETRY_MS)
     except EngineError as error:
-        log.warning("order %s is left for later: %s", order_id, error)
+        log.warning("attempt postponed order=%s error=%s", order_id, error)
         return Outcome(done=False, retry_in_ms=UNAVAILABLE_RETRY_MS)

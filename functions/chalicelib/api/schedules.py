@@ -15,11 +15,10 @@ HANDOVER_S = 10.0
 
 
 def sweep() -> int:
-    """Queue again what cannot be in the queue; how many orders that were."""
+    """Queue the overdue orders that cannot be in the queue; their number."""
     swept = runtime.run(runtime.current().sweep.run())
-    counts = ", ".join(f"{reason} {count}" for reason, count in sorted(swept.items()))
-    level = logging.WARNING if swept else logging.INFO
-    log.log(level, "%d orders were queued again%s", swept.total(), f": {counts}" if counts else "")
+    reasons = "".join(f" {reason.replace(' ', '_')}={count}" for reason, count in sorted(swept.items()))
+    log.log(logging.WARNING if swept else logging.INFO, "sweep queued=%d%s", swept.total(), reasons)
     return swept.total()
 
 

@@ -1,21 +1,21 @@
 """Every error the engine names, in one tree.
 
     EngineError
-    ├── InvalidRequest           the request is wrong; `code` says in what way
+    ├── InvalidRequest           the request is wrong; `code` says how
     ├── NotFound                 no such order
     ├── TooLarge                 more than the engine reads in one request
-    ├── UnsupportedMediaType     a body that does not call itself JSON
+    ├── UnsupportedMediaType     the body is not declared as JSON
     ├── IdempotencyConflict      the key belongs to an order with other terms
-    ├── LimitReached             this client has too much of something; `code` says of what
-    ├── TemporarilyUnavailable   a server behind the engine is away; the same request may succeed later
+    ├── LimitReached             the client has reached a limit; `code` says which
+    ├── TemporarilyUnavailable   a server behind the engine is unavailable; retry later
     ├── ClaimLost                another worker has claimed the order since; this one stops
     ├── IllegalTransition        a move that the lifecycle's table does not list: a programming error
     └── AttemptFailed            one attempt to execute an order came to nothing
         ├── QuoteTimeout
         ├── VenueUnavailable
         ├── ChainUnavailable
-        ├── InsufficientLiquidity      (no retry mends it)
-        ├── PriceImpactTooHigh         (no retry mends it)
+        ├── InsufficientLiquidity      (no retry can help)
+        ├── PriceImpactTooHigh         (no retry can help)
         ├── SlippageExceeded
         ├── TransactionFailed
         ├── BlockhashExpired

@@ -34,7 +34,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order as its row says; amounts in base units, None while not known yet."""
+    """An order as stored; amounts in base units, None until known."""
 
     id: str
     terms: Terms
@@ -54,7 +54,7 @@ class Order:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether the order's life is over."""
+        """Whether no event follows, unless an operator redrives the order."""
         return self.status in TERMINAL
 
     def start_routing(self, at: datetime) -> Order:
@@ -98,7 +98,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One step of an order's life, the `seq`-th, as it is stored, published and streamed."""
+    """The `seq`-th event of an order, as it is stored, published and streamed."""
 
     order_id: str
     seq: int
@@ -109,7 +109,7 @@ class Event:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether no event follows this one."""
+        """Whether no event follows this one, unless an operator redrives the order."""
         return self.status in TERMINAL
 
     def to_wire(self) -> dict[str, object]:

@@ -28,6 +28,6 @@ class RetryPolicy:
         """Milliseconds to wait after the `attempt`-th attempt; `jitter` in [0, 1) is drawn by the caller.
 
         delay = base × 2^(attempt − 1) × (1 + jitter / 4): never less than the stated base, so that a venue
-        gets the time it was promised, and spread over a quarter so that orders which failed together part.
+        has that long to recover, and spread over a quarter, so that orders which failed together retry apart.
         """
         return int(self.base_ms * 2 ** (attempt - 1) * (1 + jitter / 4))

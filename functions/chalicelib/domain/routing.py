@@ -47,7 +47,7 @@ class Route:
     answers: Mapping[str, Quote | AttemptFailed]
 
     def to_wire(self) -> dict[str, object]:
-        """What a `building` event says of it."""
+        """The route as the detail of a `building` event."""
         quote, token_out = self.quote, self.quote.token_out
         return {
             "chosen": quote.venue,

@@ -1,4 +1,4 @@
-"""What is counted for those who operate the engine."""
+"""Operational metrics."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Protocol
 
 
 class Metrics(Protocol):
-    """What whoever operates the engine counts. No method waits, or raises."""
+    """Operational metrics. Methods never block and never raise."""
 
     def confirmed(self, after_ms: float) -> None:
-        """An order was filled, so long after it was submitted."""
+        """An order was confirmed, `after_ms` milliseconds after it was submitted."""
 
     def failed(self) -> None:
-        """An order has failed for good."""
+        """An order has failed after its last attempt."""
 
     def shards_without_relay(self, count: int) -> None:
-        """How many shards had connections and no relay."""
+        """This many shards have connections and no relay."""

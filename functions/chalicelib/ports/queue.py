@@ -9,9 +9,9 @@ from typing import Protocol
 
 
 class Queue(Protocol):
-    """The queue between submit and process: at least once, and first in, first out only within seconds.
+    """At-least-once delivery, in the order of sending to within seconds.
 
-    The sweep relies on that: an order that much later ones have overtaken is not in the queue any more.
+    The sweep relies on the order: once much later orders have been received, an order is not in the queue.
     """
 
     async def send(self, order_id: str) -> None:
@@ -40,7 +40,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterSummary:
-    """How many there are, and how old, in seconds, the oldest is that was looked at; None if none was."""
+    """Their number, and the age in seconds of the oldest that was sampled; None if none was."""
 
     count: int
     oldest_s: float | None
@@ -50,13 +50,13 @@ class DeadLetters(Protocol):
     """The queue's dead letters. Every method may raise TemporarilyUnavailable."""
 
     def pages(self) -> AsyncIterator[list[DeadLetter]]:
-        """All of them, a page at a time, each once; their reader has them until it gives them back."""
+        """All letters, a page at a time, each once; they are hidden from others until given back."""
 
     async def give_back(self, letters: Sequence[DeadLetter]) -> None:
-        """Show them to others again."""
+        """Make the letters visible to others again."""
 
     async def delete(self, letters: Sequence[DeadLetter]) -> None:
-        """They are done with."""
+        """Delete the letters."""
 
     async def summary(self) -> DeadLetterSummary:
-        """How many, and how old; takes nothing from anyone."""
+        """Their number and age, without receiving any."""

@@ -1,4 +1,4 @@
-"""The orders and their events, as the use cases need them."""
+"""The store of orders and their events."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Overdue:
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """An order about to be stored; `client` is who submits it, `key` makes a second submit the same order."""
+    """An order to be stored; `client` is who submits it, `key` its idempotency key."""
 
     id: str
     terms: Terms
@@ -49,30 +49,30 @@ class NewOrder:
 
 
 class Store(Protocol):
-    """The truth: orders and their events. Every method may raise TemporarilyUnavailable."""
+    """The only truth about orders and their events. Every method may raise TemporarilyUnavailable."""
 
     async def create(self, new: NewOrder) -> Event | Order:
-        """Store a new order and its first event, in one transaction; or the order that has its key already.
+        """Store a new order with its first event, in one transaction; or return the order that its key has.
 
         Raises IdempotencyConflict, LimitReached.
         """
 
     async def withdraw(self, order_id: str) -> bool:
-        """Unmake an order that no worker has seen yet, nor another submit under its key; False if one has."""
+        """Delete an order that no worker has claimed and no other submit was given; False if one was."""
 
     async def was_withdrawn(self, order_id: str) -> bool:
-        """Whether there was such an order, and it was withdrawn."""
+        """Whether there was such an order, which was withdrawn."""
 
     async def redrive(self, order_id: str) -> Event | None:
-        """Give a failed order a new set of attempts; None if it has not failed."""
+        """Give a failed order a new set of attempts; None if it is not failed."""
 
     async def forget_expired_keys(self) -> None:
-        """Forget the idempotency keys whose time is over, and the orders that were withdrawn long ago."""
+        """Delete expired idempotency keys, and the records of orders withdrawn long ago."""
 
     async def claim(self, order_id: str) -> Claim | Held | Order | None:
-        """Take the order to work on; a pending one moves to `routing` with it.
+        """Claim the order; a pending one moves to `routing` with the claim.
 
-        Otherwise says why not: Held by another, the Order as it is when it has ended, None if there is none.
+        If it can't be claimed: Held by another worker, the Order if it is terminal, None if there is none.
         """
 
     async def record(self, transition: Transition) -> Event:
@@ -82,7 +82,7 @@ class Store(Protocol):
         """
 
     async def release(self, claim: Claim, due_in_ms: int) -> None:
-        """Give an undecided order back, to be looked at again in `due_in_ms`. Raises ClaimLost."""
+        """End the claim on an undecided order, which is due again in `due_in_ms`. Raises ClaimLost."""
 
     async def order(self, order_id: str) -> Order | None:
         """One order."""
@@ -90,27 +90,27 @@ class Store(Protocol):
     async def orders(
         self, limit: int, before: tuple[datetime, str] | None, status: Status | None
     ) -> list[Order]:
-        """Up to `limit` orders, newest first, from behind the one created at `before` on."""
+        """Up to `limit` orders, newest first, older than `before` (created_at, id)."""
 
     async def events(self, order_id: str, after: int = 0) -> list[Event]:
         """The order's events with `seq` > `after`, in order."""
 
     async def last_seqs(self, order_ids: Collection[str]) -> dict[str, int]:
-        """How many events each of these orders has."""
+        """The last event's `seq` of each of these orders."""
 
     async def acknowledge(self, order_ids: Collection[str]) -> None:
-        """Remember that the queue has these orders' messages."""
+        """Store that the queue has acknowledged these orders' messages."""
 
     async def any_queued_overdue(self) -> bool:
-        """Whether an order that should wait in the queue has been due for longer than `sweep_after_ms`."""
+        """Whether any queued order has been due for longer than `sweep_after_ms`."""
 
     async def take_overdue(self, limit: int, *, drained_for_ms: int | None) -> list[Overdue]:
         """Orders that have been due for `sweep_after_ms` and cannot be in the queue, to be queued again.
 
-        Never acknowledged; or their worker is gone; or acknowledged, and much later orders have been claimed,
-        or they were due long before the queue was seen drained, `drained_for_ms` ago (None: it was not). Up
-        to `limit` with an acknowledged message and as many without; each is given out once, and again only
-        after `sweep_after_ms`.
+        Those never acknowledged; those whose worker is lost; and those acknowledged, if much later orders
+        have been claimed, or if they were due long before the queue was seen drained, `drained_for_ms` ago
+        (None: it was not). Up to `limit` acknowledged ones and as many others; each is returned at most once
+        per `sweep_after_ms`.
         """
 
     async def check(self) -> None:

@@ -1,4 +1,4 @@
-"""The ports to the outside world, in the shape of the real thing: put your own venue or chain behind them.
+"""Venue, chain and signer, in the shape of the real ones: implement these to trade elsewhere.
 
 An execution uses them in this order: every venue's `quote` at the same time, the chosen venue's `build`,
 `Chain.latest_blockhash`, `Signer.sign`, then `Chain.send` and `Chain.status` until it is decided.
@@ -69,13 +69,13 @@ class Chain(Protocol):
         """getBlockHeight."""
 
     async def send(self, transaction: SignedTransaction) -> str:
-        """Hand the bytes in and return their signature: sendTransaction. The same bytes land at most once.
+        """Send the bytes and return their signature: sendTransaction. The same bytes land at most once.
 
-        Raises BlockhashExpired when they can't land any more.
+        Raises BlockhashExpired if the bytes can't land any more.
         """
 
     async def status(self, signature: str) -> TransactionStatus:
-        """What became of a transaction: getSignatureStatuses, with the fill."""
+        """The transaction's status: getSignatureStatuses, with the fill."""
 
 
 class Signer(Protocol):
@@ -86,16 +86,16 @@ class Signer(Protocol):
 
 
 class World(Protocol):
-    """All of the outside: `Runtime.world` builds it, and each function asks for the parts that it uses."""
+    """Everything outside the engine. `Runtime.world` builds it; each function uses the parts it needs."""
 
     @property
     def venues(self) -> Mapping[str, Venue]:
-        """The venues by their names."""
+        """The venues by name."""
 
     @property
     def chain(self) -> Chain:
-        """Where they settle."""
+        """The chain that the venues settle on."""
 
     @property
     def signer(self) -> Signer:
-        """Who pays there."""
+        """The wallet that signs."""

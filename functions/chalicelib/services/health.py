@@ -1,4 +1,4 @@
-"""Whether the servers behind the engine answer, and what its dead letters come to."""
+"""Whether the servers behind the engine answer, and how many dead letters there are."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Each server's name and whether it answers; `dead_letters` is None while they can't be counted."""
+    """Each server's name and whether it answers; `dead_letters` is None if they could not be counted."""
 
     servers: Mapping[str, bool]
     dead_letters: DeadLetterSummary | None = None
 
     @property
     def ok(self) -> bool:
-        """Whether every server answers. Dead letters are for people to look at: the engine is well."""
+        """Whether every server answers. Dead letters need an operator, but the engine is not degraded."""
         return all(self.servers.values())
 
 
@@ -32,9 +32,9 @@ async def check_health(
     checks: Mapping[str, Callable[[], Coroutine[Any, Any, None]]],
     summary: Callable[[], Coroutine[Any, Any, DeadLetterSummary]] | None = None,
 ) -> Health:
-    """Ask everyone at the same time, for at most `TIMEOUT_S`."""
+    """Check all servers at the same time, for at most `TIMEOUT_S`."""
     answering = [asyncio.create_task(_answers(check())) for check in checks.values()]
-    counting = [asyncio.create_task(_told(summary()))] if summary else []
+    counting = [asyncio.create_task(_count(summary()))] if summary else []
     _, late = await asyncio.wait([*answering, *counting], timeout=TIMEOUT_S)
     for task in late:
         _abandon(task)
@@ -50,7 +50,7 @@ async def _answers(check: Awaitable[None]) -> bool:
     return True
 
 
-async def _told(summary: Awaitable[DeadLetterSummary]) -> DeadLetterSummary | None:
+async def _count(summary: Awaitable[DeadLetterSummary]) -> DeadLetterSummary | None:
     try:
         return await summary
     except TemporarilyUnavailable:
@@ -61,13 +61,13 @@ _abandoned: set[asyncio.Task[Any]] = set()
 
 
 def _abandon(task: asyncio.Task[Any]) -> None:
-    """Cancel it without waiting: a driver that talks to a silent server takes its time to give up."""
+    """Cancel the task without waiting for it: a driver may take long to give up on a silent server."""
     _abandoned.add(task)
-    task.add_done_callback(_buried)
+    task.add_done_callback(_forget)
     task.cancel()
 
 
-def _buried(task: asyncio.Task[Any]) -> None:
+def _forget(task: asyncio.Task[Any]) -> None:
     _abandoned.discard(task)
     if not task.cancelled():
-        task.exception()  # looked at, so that nobody reports it
+        task.exception()  # retrieved, or asyncio logs it as never retrieved

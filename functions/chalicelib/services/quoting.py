@@ -1,4 +1,4 @@
-"""Asking every venue at the same time, and choosing among the answers."""
+"""Quotes of every venue at the same time, and the choice among them."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class Quoting:
         except TimeoutError:
             return QuoteTimeout(f"{venue.name} did not quote in time.")
         except Exception:
-            log.exception("%s could not quote", venue.name)
+            log.exception("quote failed venue=%s", venue.name)
             return VenueUnavailable(f"{venue.name} could not quote.")
 
 
 def choose(answers: Answers) -> Quote:
-    """The best quote. With none, raises the error that leaves the most hope: one that a retry may mend."""
+    """The best quote. Without any, raises one of the venues' errors, a retryable one if there is one."""
     quotes = [answer for answer in answers.values() if isinstance(answer, Quote)]
     if quotes:
         return best(quotes)
@@ -51,5 +51,5 @@ def choose(answers: Answers) -> Quote:
 
 
 def quotes_to_wire(answers: Answers) -> dict[str, object]:
-    """Both answers as a client gets them."""
+    """The answers as a client gets them, by venue."""
     return {name: answer.to_wire() for name, answer in answers.items()}

@@ -1,13 +1,13 @@
-"""Working the dead letters: a failed order gets a new set of attempts, and its letters are done with.
+"""Redriving dead letters: a failed order gets a new set of attempts, and its dead letters are deleted.
 
-For each order: redrive it in the store → queue it → publish → only then delete its letters. A crash loses
-nothing on the way: an order that was redriven and not queued is pending and due, so the sweep queues it; a
-letter that was not deleted is met by the next run. Nor does it double anything: the store redrives only what
-has failed, so the next run, or one at the same time, finds the order alive and only deletes the letter.
+For each order: redrive it in the store → queue it → publish → only then delete its letters. A crash on the
+way loses nothing: an order that was redriven and not queued is pending and due, so the sweep queues it; the
+next run finds a letter that was not deleted. A second run doubles nothing: the store redrives only failed
+orders, so a later or concurrent run finds the order open and only deletes the letter.
 
-So a letter counts for nothing but its order's name, and what becomes of it is read from the order: failed, it
-is redriven; confirmed, there is nothing to do; alive, somebody is at it or the sweep will see to it. A letter
-without an order is poison: it stays until it is deleted by its own id.
+A letter only names an order; the order's status decides. Failed: it is redriven. Confirmed: there is nothing
+to do. Open: a worker has it, or the sweep queues it. A letter that names no order is poison: it stays until
+it is deleted by its message id.
 """
 
 from __future__ import annotations
@@ -28,25 +28,27 @@ Held = dict[str, DeadLetter]
 
 @dataclass(slots=True)
 class Tally:
-    """What has become of the letters so far, by the orders that they name."""
+    """The result so far, by the orders that the letters name."""
 
-    met: int = 0  # letters, whatever they name
+    met: int = 0  # letters read
     redriven: list[str] = field(default_factory=list)
-    dropped: dict[str, Status] = field(default_factory=dict)  # not failed, but as it says
-    again: set[str] = field(default_factory=set)  # failed anew while this was under way: their letters stay
-    unknown: set[str] = field(default_factory=set)  # there are no such orders
-    poison: list[DeadLetter] = field(default_factory=list)  # letters that stay, as they name no known order
+    dropped: dict[str, Status] = field(
+        default_factory=dict
+    )  # letters deleted without a redrive, as the order has this status
+    again: set[str] = field(default_factory=set)  # failed again during this run: their letters stay
+    unknown: set[str] = field(default_factory=set)  # no such orders
+    poison: list[DeadLetter] = field(default_factory=list)  # letters that stay: they name no known order
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing is left of what was to be worked."""
+        """Whether no letter is left."""
         return not (self.again or self.unknown or self.poison)
 
 
 class Redrive:
-    """Reads, works and deletes dead letters. Every method may raise TemporarilyUnavailable.
+    """Reads, redrives and deletes dead letters. Every method may raise TemporarilyUnavailable.
 
-    `on_page` is told, each time some letters have been met, how many that were so far, or the tally.
+    `on_page` is called after each page of letters, with the number of letters read so far or with the tally.
     """
 
     def __init__(self, store: Store, queue: Queue, events: Events, letters: DeadLetters) -> None:
@@ -56,7 +58,7 @@ class Redrive:
         self._letters = letters
 
     async def read(self, on_page: Callable[[int], None] = lambda met: None) -> list[DeadLetter]:
-        """Every letter, oldest first; they stay where they are."""
+        """Every letter, oldest first; all stay in the queue."""
         async with self._reading() as (pages, held):
             async for _ in pages:
                 on_page(len(held))
@@ -65,9 +67,9 @@ class Redrive:
     async def run(
         self, only: Collection[str] = (), on_page: Callable[[Tally], None] = lambda tally: None
     ) -> Tally:
-        """Work every letter, or those of the orders in `only`, which are redriven even without a letter.
+        """Redrive every letter's order, or the orders in `only`, which need no letter.
 
-        An order is redriven once: one that fails again meanwhile is left to the next run.
+        Each order is redriven once; one that fails again meanwhile is left to the next run.
         """
         tally, unmet = Tally(), set(only)
         async with self._reading() as (pages, held):
@@ -84,27 +86,27 @@ class Redrive:
         return tally
 
     async def delete(self, message_ids: Collection[str]) -> list[DeadLetter]:
-        """Delete letters by their own ids, whatever they name; those that were there."""
+        """Delete letters by their message ids; those that were found."""
         found: list[DeadLetter] = []
         async with self._reading() as (pages, held):
             async for page in pages:
                 wanted = [letter for letter in page if letter.message_id in message_ids]
-                await self._done_with(wanted, held)
+                await self._delete(wanted, held)
                 found += wanted
                 if len(found) == len(message_ids):
                     break
         return found
 
     async def _work(self, letters: list[DeadLetter], held: Held, tally: Tally) -> None:
-        """Decide what the letters name, then delete those that are done with."""
+        """Redrive the orders that the letters name, then delete the letters of those that are dealt with."""
         done = await self._decide_all({letter.order_id for letter in letters if letter.order_id}, tally)
-        await self._done_with([letter for letter in letters if letter.order_id in done], held)
+        await self._delete([letter for letter in letters if letter.order_id in done], held)
         tally.poison += [
             letter for letter in letters if letter.order_id is None or letter.order_id in tally.unknown
         ]
 
     async def _decide_all(self, order_ids: Collection[str], tally: Tally) -> set[str]:
-        """Those whose letters are done with. Waits for all of them before it raises what one has raised."""
+        """The orders whose letters may be deleted. An error is raised once all orders have been tried."""
         decisions = await asyncio.gather(
             *(self._decide(order_id, tally) for order_id in order_ids), return_exceptions=True
         )
@@ -114,12 +116,12 @@ class Redrive:
         return {order_id for order_id, done in zip(order_ids, decisions, strict=True) if done}
 
     async def _decide(self, order_id: str, tally: Tally) -> bool:
-        """Redrive the order, or say why not; whether its letters are done with."""
+        """Redrive the order, or tally why not; whether its letters may be deleted."""
         is_new = order_id not in tally.redriven
         event = await self._store.redrive(order_id) if is_new else None
         if event is not None:
             await self._queue.send(order_id)
-            with suppress(TemporarilyUnavailable):  # then the sweep queues it once more, unless it is claimed
+            with suppress(TemporarilyUnavailable):  # the sweep queues it once more, unless it is claimed
                 await self._store.acknowledge([order_id])
             self._events.publish(event)
             tally.redriven.append(order_id)
@@ -133,14 +135,14 @@ class Redrive:
             tally.dropped[order_id] = order.status
         return order is not None and order.status is not Status.FAILED
 
-    async def _done_with(self, letters: list[DeadLetter], held: Held) -> None:
+    async def _delete(self, letters: list[DeadLetter], held: Held) -> None:
         await self._letters.delete(letters)
         for letter in letters:
             del held[letter.message_id]
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[tuple[AsyncIterator[list[DeadLetter]], Held]]:
-        """The pages, and what of them is still held; that is given back at the end, however it comes."""
+        """The pages, and the letters still held of them, which are given back when the block ends."""
         held: Held = {}
 
         async def pages() -> AsyncIterator[list[DeadLetter]]:
@@ -151,5 +153,5 @@ class Redrive:
         try:
             yield pages(), held
         finally:
-            with suppress(TemporarilyUnavailable):  # then they show again by themselves, a little later
+            with suppress(TemporarilyUnavailable):  # else they reappear when their visibility timeout ends
                 await self._letters.give_back([*held.values()])

@@ -1,11 +1,11 @@
-"""Taking an order: store it with its first event, queue it, ring the doorbell.
+"""Submitting an order: store it with its first event, publish the event, send the message.
 
-A key makes it safe to submit again: the second submit gets the first one's order. When the queue is away the
-order is withdrawn before the client is told to try again; if that can't be done, or comes too late because a
-second submit was given the order meanwhile, the sweep will queue it.
+An idempotency key makes a second submit safe: it gets the first one's order. When the queue is unavailable
+the order is withdrawn before the client gets the error; if the withdrawal fails, or a second submit has been
+given the order meanwhile, the order stays and the sweep queues it.
 
-That the queue has acknowledged the order is noted in the background, for the sweep: the client does not wait
-for it. A process that may stand still after its answer awaits `settled()` first.
+The queue's acknowledgement is stored in the background, for the sweep; the client does not wait for it. A
+process that may be frozen after its response awaits `settled()` first.
 """
 
 from __future__ import annotations
@@ -25,38 +25,37 @@ from ..ports.store import NewOrder, Store
 
 log = logging.getLogger(__name__)
 
-ACKNOWLEDGE_AFTER_S = (
-    0.2  # so that one statement notes many, and nothing is written of what is claimed by then
-)
+# Long enough that one statement acknowledges many orders, and skips those that have been claimed by then.
+ACKNOWLEDGE_AFTER_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What became of a submit; `replayed` if its key had an order already."""
+    """The result of a submit; `replayed` if its key already had an order."""
 
     order_id: str
     status: Status
     replayed: bool
 
     def to_wire(self, websocket: str) -> dict[str, object]:
-        """The answer to a submit; `websocket` is where to follow the order."""
+        """The response to a submit; `websocket` is the URL that streams the order's events."""
         return {"orderId": self.order_id, "status": self.status, "websocket": websocket}
 
 
 class Submission:
-    """Takes orders; `new_id` gives each its UUID."""
+    """Accepts orders; `new_id` makes each order's UUID."""
 
     def __init__(self, store: Store, queue: Queue, events: Events, new_id: Callable[[], str]) -> None:
         self._store = store
         self._queue = queue
         self._events = events
         self._new_id = new_id
-        self._unacknowledged: list[str] = []  # in the queue, which the store does not know yet
+        self._unacknowledged: list[str] = []  # queued, but not yet acknowledged in the store
         self._acknowledging: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
 
     async def submit(self, terms: Terms, *, client: str = "", key: str | None = None) -> Submitted:
-        """Take the order. Raises IdempotencyConflict, LimitReached, TemporarilyUnavailable."""
+        """Accept the order. Raises IdempotencyConflict, LimitReached, TemporarilyUnavailable."""
         created = await self._store.create(NewOrder(self._new_id(), terms, client, key))
         if isinstance(created, Order):
             return Submitted(created.id, created.status, replayed=True)
@@ -65,7 +64,7 @@ class Submission:
         return Submitted(created.order_id, created.status, replayed=False)
 
     async def settled(self) -> None:
-        """Return once the store knows of every acknowledgement, or could not be given it."""
+        """Return once every acknowledgement is stored, or could not be."""
         while self._acknowledging is not None and not self._acknowledging.done():
             self._hurry.set()
             await asyncio.shield(self._acknowledging)
@@ -76,7 +75,7 @@ class Submission:
         except TemporarilyUnavailable:
             if await self._store.withdraw(order_id):
                 raise
-            log.warning("order %s is known to a worker or to another submit, and stays", order_id)
+            log.warning("order kept unqueued order=%s", order_id)  # a worker or another submit has it
             return
         self._unacknowledged.append(order_id)
         if self._acknowledging is None or self._acknowledging.done():
@@ -96,5 +95,5 @@ class Submission:
             return
         try:
             await self._store.acknowledge(order_ids)
-        except TemporarilyUnavailable:  # then the sweep queues them once more, unless they are claimed before
-            log.warning("%d orders are queued, which could not be noted", len(order_ids))
+        except TemporarilyUnavailable:  # the sweep queues them once more, unless they are claimed before
+            log.warning("acknowledge failed orders=%d", len(order_ids))

@@ -1,13 +1,13 @@
--- The engine's statements. Each takes its rows as typed arrays, one for each column, so it serves one order or a
--- hundred alike, and looks each row up by an index whatever the statistics say. Where ids are given, the status is
--- looked at only once the rows are locked: beside the ids, it would let an index of a whole status be walked instead.
+-- The engine's statements. Each takes its rows as typed arrays, one for each column, so that one statement serves one
+-- order or a hundred, and each row is looked up by an index independent of the statistics. Where ids are given, the
+-- status is compared only once the rows are locked: beside the ids, it would let the planner scan a status's index.
 --
--- Those that change many orders lock them by id first, so that no two of them ever wait for each other; then, in the
--- order of their clients, the counts of `outstanding_orders`, which are kept by whatever creates, ends, redrives or
--- withdraws an order.
+-- Statements that change many orders lock them in the order of their ids, so that no two deadlock; then, in the order
+-- of their clients, the counts in `outstanding_orders`, which every statement updates that creates, ends, redrives or
+-- withdraws orders.
 
 -- name: create_orders
--- Gives back the orders it created. The others were too many for their client, or came under a key that is taken.
+-- Returns the orders that it created. The others exceed their client's limit, or their key already has an order.
 WITH given AS (
     SELECT *, row_number() OVER (PARTITION BY client) AS nth FROM unnest(
         %(ids)s::uuid[], %(tokens_in)s::text[], %(tokens_out)s::text[], %(amounts_in)s::numeric[],
@@ -45,14 +45,14 @@ SELECT created.id, seq, status, attempt, created_at, detail::json FROM created J
 RETURNING order_id, seq, status, attempt, at;
 
 -- name: find_keys
--- Who asks tells a client of the order, so from then on it can't be withdrawn.
+-- The caller gives the order to a client, so from then on it can't be withdrawn.
 UPDATE idempotency_keys SET replayed = true
 FROM orders
 WHERE key = ANY (%(keys)s::text[]) AND expires_at >= clock_timestamp() AND orders.id = order_id
 RETURNING key, fingerprint, orders.*;
 
 -- name: forget_expired_keys
--- And the withdrawn orders of which no message can be left: no queue keeps one longer than a fortnight.
+-- Also deletes withdrawn orders whose message can't be in the queue any more: SQS keeps one for 14 days at most.
 WITH forgotten AS (
     DELETE FROM withdrawn_orders WHERE order_id = ANY (ARRAY (
         SELECT order_id FROM withdrawn_orders WHERE withdrawn_at < now() - interval '14 days'
@@ -64,7 +64,7 @@ DELETE FROM idempotency_keys WHERE key = ANY (ARRAY (
 ));
 
 -- name: withdraw_orders
--- Only what no worker has seen, nor another submit under its key.
+-- Only orders that no worker has claimed and no other submit was given.
 WITH keyed AS (
     SELECT order_id, replayed FROM idempotency_keys WHERE order_id = ANY (%(ids)s::uuid[])
     ORDER BY order_id FOR UPDATE
@@ -88,8 +88,8 @@ DELETE FROM orders USING unseen WHERE orders.id = unseen.id RETURNING orders.id;
 SELECT order_id FROM withdrawn_orders WHERE order_id = ANY (%(ids)s::uuid[]);
 
 -- name: redrive_orders
--- The one way out of `failed`: an operator gives the order a new set of attempts.
--- The status is the locked row's: asked of `orders`, it may lead the plan through every order that has failed.
+-- The lifecycle's edge failed → pending (operator): the order gets a new set of attempts.
+-- The status compared is the locked row's: compared in `orders`, the plan might scan every failed order.
 WITH given AS (
     SELECT id, status FROM orders WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
 ), moved AS (
@@ -112,7 +112,7 @@ WITH given AS (
 SELECT * FROM moved;
 
 -- name: acknowledge_orders
--- The queue has their messages. What has been claimed meanwhile says so itself, and is left alone.
+-- The queue has acknowledged these orders' messages. An order claimed meanwhile already has its queued_at.
 WITH given AS (
     SELECT id FROM orders WHERE id = ANY (%(ids)s::uuid[]) AND queued_at IS NULL ORDER BY id FOR UPDATE
 )
@@ -120,9 +120,10 @@ UPDATE orders SET queued_at = clock_timestamp()
 FROM given WHERE orders.id = given.id AND orders.queued_at IS NULL;
 
 -- name: claim_orders
--- Nobody may hold the order, and it must be alive. A pending one moves on to routing; one that a lost worker left
--- further on stays where it is, and the claim says so (`resumed`). Orders that can't be had come back as they are.
--- Whoever claims has the order's message, so it was queued, and by now: a released order may be claimed early.
+-- The lifecycle's edge pending → routing (claim), for an order that is neither terminal nor leased. An order that a
+-- lost worker left further on keeps its status, and its claim is `resumed`. Orders that can't be claimed are returned
+-- as they are. The claimer has the order's message, so the order counts as queued, and no later than now: a released
+-- order may be claimed early.
 WITH found AS (
     SELECT id, orders AS was FROM orders WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
 ), claimed AS (
@@ -149,8 +150,8 @@ SELECT (was).*, false, false, (1000 * extract(epoch FROM (was).lease_until - clo
 FROM found WHERE id NOT IN (SELECT id FROM claimed);
 
 -- name: record_transitions
--- A transition counts only for the last claim's holder and from the statuses that the lifecycle allows (`sources`,
--- each an array as text). What was signed comes with the transition to `building`; a retry forgets it.
+-- The lifecycle's edges of a worker: only under the last claim's fence, and only from the statuses in `sources` (each
+-- an array as text). The signed transaction comes with the transition to `building`; a retry clears it.
 WITH given AS (
     SELECT item.* FROM unnest(
         %(ids)s::uuid[], %(fences)s::bigint[], %(statuses)s::order_status[], %(sources)s::text[],
@@ -202,8 +203,8 @@ WITH given AS (
 SELECT order_id, fence, seq, status, attempt, at FROM moved;
 
 -- name: release_orders
--- The message of an undecided order stays in the queue and comes back when it is due. So the order counts as queued
--- from then on: a worker that let go of it is not one that is gone.
+-- The message of an undecided order stays in the queue and is delivered again when the order is due. So the order
+-- counts as queued from then on: the sweep must not take its worker for lost.
 UPDATE orders SET
     lease_until = NULL,
     due_at = now() + given.due_in_ms * interval '1 ms',
@@ -216,8 +217,8 @@ RETURNING orders.id AS order_id, orders.fence;
 SELECT * FROM orders WHERE id = ANY (%(ids)s::uuid[]);
 
 -- name: newest_orders
--- The newest of each status, merged: so one index serves the lists with and without a status. Without a cursor,
--- it is infinity and the highest id.
+-- The newest of each status, merged, so that one index serves the lists with and without a status. Without a cursor,
+-- `at` and `id` are the highest values.
 SELECT page.* FROM unnest(%(statuses)s::order_status[]) AS asked (status)
 CROSS JOIN LATERAL (
     SELECT * FROM orders
@@ -238,7 +239,7 @@ CROSS JOIN LATERAL (
 SELECT id, seq FROM orders WHERE id = ANY (%(ids)s::uuid[]);
 
 -- name: any_queued_overdue
--- Whether an order that should be in the queue has been due for long: then it is worth asking the queue.
+-- Whether any queued order is overdue; only then does the sweep ask whether the queue is drained.
 SELECT true AS found FROM orders
 WHERE status NOT IN ('confirmed', 'failed') AND queued_at IS NOT NULL
   AND (status = 'pending' OR queued_at >= due_at)
@@ -247,14 +248,14 @@ LIMIT 1;
 
 -- name: take_overdue
 -- Orders that have been due for `after_ms` and cannot be in the queue, up to `limit` of each kind:
---   unqueued  never acknowledged, or its worker is gone;
+--   unqueued  never acknowledged, or its worker is lost;
 --   queued    acknowledged, but `drained_for_ms` ago no message waited in the queue, so by now a worker has claimed the
---             order or is gone; or it was overtaken: an order created `after_ms` or more after this one was due has
---             been claimed already. The queue is first in first out within seconds, so
---             what later orders overtook is not in it, however long the backlog. The newest order that was claimed
---             is the newest that is not pending: one look-up for each status.
--- Due again from now on, which is its new place in the queue, and to be acknowledged anew: neither the next sweep nor
--- one at the same time gives it out again. One whose worker is gone is held by nobody now.
+--             order or is lost; or it was overtaken: an order created `after_ms` or more after this one was due has
+--             been claimed. The queue is first in, first out within seconds, so an overtaken order is not in it,
+--             however long the backlog. The newest claimed order is the newest that is not pending: one look-up for
+--             each status.
+-- The order is due from now on and to be acknowledged again, so neither the next sweep nor a concurrent one takes it.
+-- The lease of a lost worker is cleared.
 WITH newest AS (
     SELECT max(created_at) AS claimed
     FROM unnest('{routing,building,submitted,confirmed,failed}'::order_status[]) AS taken (status)

@@ -24,7 +24,7 @@ SETTINGS = {
     "REDIS_URL": "",
     "AWS_ENDPOINT_URL": "",
 }
-SWEPT = re.compile(r"(\d+) (?:overdue )?orders were queued again")
+SWEPT = re.compile(r"sweep queued=(\d+)|(\d+) (?:overdue )?orders were queued again")  # older: the second
 
 WRONG_SWAPS = """
 SELECT count(*) FROM unnest(%s::text[]) AS asked (id)
@@ -77,7 +77,7 @@ class _Running(Engine):
 
     def queued_again(self) -> int | None:
         """From what the sweep logs."""
-        return sum(int(count) for count in SWEPT.findall(self._program.output))
+        return sum(int(now or before) for now, before in SWEPT.findall(self._program.output))
 
     def wrong_swaps(self, order_ids: list[str]) -> int | None:
         """From the simulated chain's own book."""

@@ -1,7 +1,7 @@
 """A column's values as a Postgres array literal.
 
 psycopg's own lists are typed by their values (integers by their size, texts unless all are NULL): the same
-statement would be prepared again for each mixture. A literal has no type but the one that it is cast to.
+statement would be prepared again for each mixture. A literal has only the type it is cast to.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Postgres for one process: a small pool of connections that heals itself, and the queries by their names.
+"""Postgres for one process: a small pool of connections that are checked and replaced, and queries by name.
 
-The server itself ends a statement that takes too long (`sql/004_limits.sql`), unless it has fallen silent: so
-a connection that is used for longer is cut (`time_limit.py`).
+The server ends statements that take too long (`sql/004_limits.sql`). If the server itself does not respond,
+the connection is closed from this side a little later (`time_limit.py`).
 
 A query is called with columns, lists that travel as arrays (`%(ids)s::uuid[]`, read by the query with
 `unnest` or `= ANY`), so the same statement serves one row or a hundred and is prepared once.
@@ -46,10 +46,10 @@ class Connection(psycopg.AsyncConnection[Row]):
 
     @property
     def is_fresh(self) -> bool:
-        """Whether it is known to be alive without asking.
+        """Whether the connection is alive, as far as is known without a round trip.
 
-        One that was used a moment ago and has nothing to read is: an idle Postgres is silent, and one that
-        has ended leaves the end of the stream or a notice.
+        It is if it was used within FRESH_S and has nothing to read: an idle server sends nothing, and one
+        that has ended sends a notice or closes the stream.
         """
         return time.monotonic() - self.used_at < FRESH_S and not _is_readable(self.fileno())
 
@@ -72,14 +72,14 @@ class Database:
         self.load(SQL / "queries.sql")
         self._free = asyncio.Semaphore(connections)
         self._abandoned: set[asyncio.Task[None]] = set()
-        self._warm: list[Connection] = []  # used a moment ago: to be used again without the pool
+        self._warm: list[Connection] = []  # used within FRESH_S: taken again without the pool
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             min_size=1,
             max_size=connections,
             timeout=timeout,
             max_idle=300,
-            reconnect_timeout=1,  # after that, whoever asks next makes it try: no pause outlasts the outage
+            reconnect_timeout=1,  # then the next caller reconnects, so no back-off outlasts the outage
             reconnect_failed=self._distrust,
             check=_check,
             connection_class=Connection,
@@ -102,7 +102,7 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """A live connection, for what has no name. Raises TemporarilyUnavailable while Postgres is away."""
+        """A live connection, for statements without a name. Raises TemporarilyUnavailable."""
         with _unavailable():
             connection = await self._take()
             try:
@@ -114,7 +114,7 @@ class Database:
     async def run(self, name: str, **columns: Any) -> list[Row]:
         """The rows that the named query gives; a column is a list, or one value for all rows.
 
-        Raises TemporarilyUnavailable while Postgres is away.
+        Raises TemporarilyUnavailable.
         """
         statement = self._statements[name]
         values = statement.encode(columns)
@@ -148,7 +148,7 @@ class Database:
             await self._give_back(connection)
 
     async def _take(self) -> Connection:
-        """A connection that was used a moment ago, or one that the pool has checked or made."""
+        """A connection that was used within FRESH_S, or one that the pool has checked or made."""
         if self._pool.closed:
             await self._pool.open()  # returns at once; the first to need a connection waits for it
         if self._free.locked():
@@ -172,13 +172,13 @@ class Database:
             if connection.pgconn.transaction_status == TransactionStatus.IDLE and not self._pool.closed:
                 connection.used_at = time.monotonic()
                 self._warm.append(connection)
-            else:  # it is broken, or in the middle of something: the pool's to mend or to replace
+            else:  # broken, or within a transaction: the pool resets or replaces it
                 await self._pool.putconn(connection)
         finally:
             self._free.release()
 
     async def _options(self) -> dict[str, Any]:
-        """What each new connection is made with; how long a statement may take is the role's own limit."""
+        """The options of each new connection; the statement time-out is set on the role."""
         options = {
             "autocommit": True,
             "row_factory": dict_row,
@@ -193,7 +193,7 @@ class Database:
 
 
 def login(credentials: Credentials) -> dict[str, str]:
-    """As libpq calls them."""
+    """The credentials as libpq options."""
     return {"user": credentials.username, "password": credentials.password}
 
 

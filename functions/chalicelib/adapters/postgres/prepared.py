@@ -1,7 +1,7 @@
-"""Prepared statements straight over libpq, for what runs a hundred times a second.
+"""Prepared statements directly over libpq, for statements that run a hundred times a second.
 
-A cursor of psycopg costs four times as much as what it asks of libpq: it finds each parameter's type, looks
-the statement up among those that it has prepared, and describes the result. Here a statement is prepared once
+A psycopg cursor costs four times as much as the libpq calls it makes: it finds each parameter's type, looks
+the statement up among its prepared ones, and describes the result. Here a statement is prepared once
 by its name, each parameter is text that the statement casts, and rows are loaded by psycopg's own loaders.
 """
 
@@ -67,7 +67,7 @@ async def execute(
     except OUTDATED as error:
         await connection.close()
         raise psycopg.OperationalError(
-            f"{statement.name.decode()} is to be prepared again: {error}"
+            f"{statement.name.decode()} must be prepared again: {error}"
         ) from error
     names = [name.decode() for index in range(result.nfields) if (name := result.fname(index)) is not None]
     loaders = Transformer(connection)
@@ -86,7 +86,7 @@ async def read_rest(connection: psycopg.AsyncConnection[Any]) -> None:
 async def _result(pgconn: PGconn) -> PGresult:
     """The result of what was sent, once the server is ready for more. Raises its error.
 
-    A socket is watched no longer than until libpq may close it: the next connection would get its number.
+    The socket is unwatched before libpq may close it, as the next connection may reuse its descriptor.
     """
     loop = asyncio.get_running_loop()
     while pgconn.flush():  # more than the socket's buffer has room for
@@ -122,7 +122,7 @@ def _set(future: asyncio.Future[None]) -> None:
 def _error(result: PGresult) -> psycopg.Error:
     message = result.get_error_message()
     sqlstate = result.error_field(DiagnosticField.SQLSTATE)
-    if sqlstate is None:  # libpq's own: the connection is lost
+    if sqlstate is None:  # from libpq itself: the connection is lost
         return psycopg.OperationalError(message)
     try:
         return psycopg.errors.lookup(sqlstate.decode())(message)
@@ -142,7 +142,7 @@ def _encode(value: Any) -> bytes | None:
             text = value.isoformat()
         case _:
             text = str(value)
-    if "\0" in text:  # where libpq would end it
+    if "\0" in text:  # libpq would cut the text there
         raise psycopg.DataError("a text for Postgres cannot contain NUL")
     try:
         return text.encode()

@@ -1,6 +1,6 @@
 """The store on Postgres: each call joins a batch, each batch is one statement, and so one transaction.
 
-A row comes back for every order that really moved; a caller whose order is not among them has lost its claim.
+A statement returns a row for every order that it moved; a caller without a row has lost its claim.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _NEWEST = (datetime.max.replace(tzinfo=UTC), "ffffffff-ffff-ffff-ffff-ffffffffff
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
-    """How long a claim lasts without a sign of life, when an order counts as overdue, how long a key is kept,
-    and how many orders of one client may be under way."""
+    """A claim's lease, the delay after which an order is overdue, an idempotency key's lifetime, and the most
+    open orders of one client."""
 
     lease_ms: int
     sweep_after_ms: int
@@ -60,7 +60,7 @@ class PostgresStore:
         self._redrive = Batcher(self._redrive_all)
 
     async def create(self, new: NewOrder) -> Event | Order:
-        for _ in range(2):  # the first order of its key may be withdrawn just as it is looked for
+        for _ in range(2):  # the key's first order may be withdrawn between the two statements
             created = await self._create(new) or await self._first(new)
             if created is not None:
                 return created
@@ -153,7 +153,7 @@ class PostgresStore:
         return [_appended(created.get(new.id), new.id, new.terms.to_wire()) for new in orders]
 
     async def _first(self, new: NewOrder) -> Order | None:
-        """The order that was created under this key, if there is one. Raises IdempotencyConflict."""
+        """The order that the key has, if any. Raises IdempotencyConflict."""
         rows = await self._database.run("find_keys", keys=[new.key]) if new.key else []
         if not rows:
             return None
@@ -164,7 +164,9 @@ class PostgresStore:
     async def _redrive_all(self, order_ids: Sequence[str]) -> list[Event | None]:
         rows = await self._database.run("redrive_orders", ids=_once(order_ids))
         events = {str(row["order_id"]): _event(row) for row in rows}
-        return [events.pop(order_id, None) for order_id in order_ids]  # asked for twice: redriven once
+        return [
+            events.pop(order_id, None) for order_id in order_ids
+        ]  # a duplicate in the batch is redriven once
 
     async def _claim_all(self, order_ids: Sequence[str]) -> list[Claim | Held | Order | None]:
         rows = await self._database.run("claim_orders", ids=_once(order_ids), lease_ms=self._lease_ms)
@@ -173,7 +175,7 @@ class PostgresStore:
         for order_id in order_ids:
             row = found.get(order_id)
             answers.append(_claimed(row) if row else None)
-            if row and row["claimed"]:  # asked for twice in one batch: the second finds it held
+            if row and row["claimed"]:  # a duplicate in the batch finds the order held
                 found[order_id] = {**row, "claimed": False, "held_ms": self._lease_ms}
         return answers
 
@@ -223,7 +225,7 @@ def _once(given: Iterable[Given]) -> list[Given]:
 
 
 def fingerprint(terms: Terms) -> str:
-    """What two submits under one key are compared by."""
+    """The hash of the terms, by which two submits under one key are compared."""
     return sha256(json.dumps(terms.to_wire(), sort_keys=True).encode()).hexdigest()
 
 
@@ -262,7 +264,7 @@ def _event(row: Row) -> Event:
 
 
 def _appended(row: Row | None, order_id: str, detail: Mapping[str, object]) -> Event | None:
-    """The event that a statement has appended: what it does not send back is known here."""
+    """The event that a statement has appended; the statement does not return the detail."""
     if row is None:
         return None
     return Event(order_id, row["seq"], Status(row["status"]), row["attempt"], row["at"], detail)

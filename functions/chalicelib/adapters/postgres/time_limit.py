@@ -1,4 +1,4 @@
-"""An end to waiting for a Postgres that is silent and not dead: the connection is cut from our side."""
+"""A time limit on a server that does not respond: the connection is closed from this side."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import psycopg
 
 @contextmanager
 def within(seconds: float, connection: psycopg.AsyncConnection[Any]) -> Iterator[None]:
-    """Cut the connection if the block takes longer; what waits on it then raises OperationalError.
+    """Shut the connection down if the block takes longer; calls that wait on it raise OperationalError.
 
-    To cancel the task would not do: the driver asks the server to stop, and waits for its answer.
+    Cancelling the task would not end the wait: the driver asks the server to cancel and waits for its reply.
     """
     cutting = asyncio.get_running_loop().call_later(seconds, _cut, connection)
     try:

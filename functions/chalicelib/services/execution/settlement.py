@@ -34,7 +34,7 @@ class Undecided(Exception):
 class Settlement:
     """Settles signed transactions. `record` stores a transition and publishes its event."""
 
-    # What keeps one order at one landed swap, whatever crashes or answers late:
+    # The invariants that keep an order at one landed swap through crashes, lost replies and late landings:
     #
     # 1. The transaction is kept (with the step to `building`) before it is sent. So a worker that resumes the
     #    order knows every transaction that the chain may have, and reads its status before anything else.
