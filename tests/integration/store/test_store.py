@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 from chalicelib.domain.errors import ClaimLost
-from chalicelib.domain.lifecycle import TERMINAL, Status
+from chalicelib.domain.lifecycle import TERMINAL, Actor, Status, sources
 from chalicelib.domain.order import MAX_BASE_UNITS, Order
 from chalicelib.ports.store import Claim, Held, NewOrder, Reason, Store, Transition
 from chalicelib.services.sweep import Sweep
@@ -107,29 +107,51 @@ async def test_a_stale_and_a_living_claim_that_meet_in_one_batch_are_told_apart(
     assert len(await shop.steps(order_id)) == 3
 
 
-@pytest.mark.parametrize(
-    ("reached", "target"),
-    [
-        ([], Status.ROUTING),
-        ([], Status.SUBMITTED),
-        ([], Status.CONFIRMED),
-        ([Status.BUILDING], Status.BUILDING),
-        ([Status.BUILDING], Status.CONFIRMED),
-        ([Status.BUILDING, Status.SUBMITTED], Status.BUILDING),
-        ([Status.BUILDING, Status.SUBMITTED, Status.CONFIRMED], Status.FAILED),
-        ([Status.FAILED], Status.PENDING),
-    ],
-)
-async def test_a_step_that_the_lifecycle_does_not_know_is_refused(
-    shop: Shop, reached: list[Status], target: Status
+WAYS: dict[Status, list[Status]] = {  # from `routing`, where a claim has brought the order
+    Status.PENDING: [Status.PENDING],
+    Status.ROUTING: [],
+    Status.BUILDING: [Status.BUILDING],
+    Status.SUBMITTED: [Status.BUILDING, Status.SUBMITTED],
+    Status.CONFIRMED: [Status.BUILDING, Status.SUBMITTED, Status.CONFIRMED],
+    Status.FAILED: [Status.FAILED],
+}
+
+
+async def reach(shop: Shop, status: Status) -> Claim:
+    """The claim of a new order that has come this far."""
+    claim = await shop.claim(await shop.new())
+    await shop.move(claim, *WAYS[status])
+    return claim
+
+
+@pytest.mark.parametrize("target", Status)
+@pytest.mark.parametrize("source", WAYS)
+async def test_a_store_records_a_step_of_a_worker_exactly_where_the_lifecycle_lists_it(
+    shop: Shop, source: Status, target: Status
 ) -> None:
-    order_id = await shop.new()
-    claim = await shop.claim(order_id)
-    await shop.move(claim, *reached)
-    before = await shop.steps(order_id)
-    with pytest.raises(ClaimLost):
+    claim = await reach(shop, source)
+    before = await shop.steps(claim.order.id)
+    if source in sources(target, Actor.WORKER):
         await shop.move(claim, target)
-    assert await shop.steps(order_id) == before
+        assert (await shop.steps(claim.order.id))[-1][1] == target
+    else:
+        with pytest.raises(ClaimLost):
+            await shop.move(claim, target)
+        assert await shop.steps(claim.order.id) == before
+
+
+@pytest.mark.parametrize("source", WAYS)
+async def test_a_store_claims_and_redrives_exactly_where_the_lifecycle_lists_it(
+    shop: Shop, source: Status
+) -> None:
+    claim = await reach(shop, source)
+    await shop.pass_time(21)  # the lease is over
+    claimed = await shop.store.claim(claim.order.id)
+    is_new = isinstance(claimed, Claim) and not claimed.resumed
+    assert is_new == (source in sources(Status.ROUTING, Actor.CLAIM))
+    assert isinstance(claimed, Order) == (source in TERMINAL)
+    redriven = await shop.store.redrive((await reach(shop, source)).order.id)
+    assert (redriven is not None) == (source in sources(Status.PENDING, Actor.OPERATOR))
 
 
 @pytest.mark.parametrize("status", sorted(TERMINAL))
