@@ -15,8 +15,9 @@ from .artifacts import Bucket
 from .aws import Aws
 from .errors import InfraError, MigrationError, SmokeError
 from .migration import migrate
+from .package import MEGABYTE
 from .parameters import Values, choose
-from .preparation import MEGABYTE, Plan
+from .preparation import Plan
 from .rollout import Agree, Version, Wanted, roll_out, version
 from .screen import Screen, Step
 from .smoke import smoke

@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import packaging, validation
-from .packaging import Package
+from . import package as packaging
+from . import validation
+from .package import MEGABYTE, Package
 from .parameters import check_names, parse
 from .screen import Screen
 from .stages import ARTIFACTS, Stage
 from .template import Template, read
-
-MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True)

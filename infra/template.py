@@ -11,7 +11,7 @@ from typing import Any
 from cfnlint.decode import decode
 
 from .errors import ValidationError
-from .packaging import TEMPLATES
+from .package import TEMPLATES
 
 SERVERLESS = "AWS::Serverless::Function"
 

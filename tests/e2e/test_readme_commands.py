@@ -20,7 +20,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra import kept
+from infra.package import CACHE
 from local import ROOT
 from local.services import erase
 from tests.e2e import readme
@@ -80,8 +80,8 @@ def terminal() -> Iterator[Terminal]:
     folder.chmod(0o711)  # root's Postgres user must come through
     for name in WHAT_RUNS:
         _copy(ROOT / name, folder / name)
-    if kept.FOLDER.exists():  # the second build of a package is as good as the first, and sooner done
-        _copy(kept.FOLDER, folder / ".local" / kept.FOLDER.name)
+    if CACHE.exists():  # the second build of a package is as good as the first, and sooner done
+        _copy(CACHE, folder / ".local" / CACHE.name)
     terminal = Terminal(folder, PORT if _is_free(PORT) else free_port())
     with terminal.log.open("wb") as output:
         engine = subprocess.Popen(

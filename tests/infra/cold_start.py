@@ -21,8 +21,7 @@ from typing import Any
 
 import click
 
-from infra.packaging import build
-from infra.preparation import MEGABYTE
+from infra.package import MEGABYTE, build
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = ROOT / "functions"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from samtranslator.translator.transform import transform
 
-from infra.packaging import Package, build
+from infra.package import Package, build
 from tests.infra.resolved import Resolved
 
 ON_AWS = {

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from infra import kept, packaging
+import infra.package as packaging
 from infra.archive import content_hash
 from infra.errors import PackageError
-from infra.packaging import Package, build
+from infra.package import Package, build
 
 APP = """
 from chalice import Chalice
@@ -31,34 +31,34 @@ def test_a_builder_of_another_processor_makes_the_same_package_to_the_byte(
 ) -> None:
     monkeypatch.setenv("_PYTHON_HOST_PLATFORM", "linux-aarch64")  # whose wheels pip then prefers
     subprocess.run([sys.executable, "-c", IS_ARM], check=True)
-    monkeypatch.setattr(kept, "FOLDER", tmp_path / "kept")
+    monkeypatch.setattr(packaging, "CACHE", tmp_path / "cache")
     assert content_hash(build(tmp_path / "package").zip) == content_hash(package.zip)
 
 
-def test_what_was_built_from_the_same_source_is_taken_as_it_is_and_from_another_built_anew(
+def test_a_package_is_reused_for_the_same_source_and_rebuilt_for_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, built = tmp_path / "app.py", tmp_path / "built"
     source.write_text("1")
     built.mkdir()
     (built / "deployment.zip").write_text("of 1")
-    monkeypatch.setattr(kept, "FOLDER", tmp_path / "kept")
-    name = kept.fingerprint([source])
-    assert not kept.recall(name, tmp_path / "one")
-    kept.keep(name, built)
-    assert kept.recall(kept.fingerprint([source]), tmp_path / "two")
+    monkeypatch.setattr(packaging, "CACHE", tmp_path / "cache")
+    name = packaging.cache_key([source])
+    assert not packaging.load_cached(name, tmp_path / "one")
+    packaging.save_cached(name, built)
+    assert packaging.load_cached(packaging.cache_key([source]), tmp_path / "two")
     assert (tmp_path / "two" / "deployment.zip").read_text() == "of 1"
     source.write_text("2")
-    assert not kept.recall(kept.fingerprint([source]), tmp_path / "three")
+    assert not packaging.load_cached(packaging.cache_key([source]), tmp_path / "three")
 
 
-def test_only_the_newest_packages_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept, "FOLDER", tmp_path / "kept")
+def test_only_the_newest_packages_stay_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packaging, "CACHE", tmp_path / "cache")
     (tmp_path / "built").mkdir()
-    for number in range(kept.MOST + 2):
-        kept.keep(f"package-{number}", tmp_path / "built")
-    assert len([*kept.FOLDER.iterdir()]) == kept.MOST
-    assert (kept.FOLDER / f"package-{kept.MOST + 1}").exists()
+    for number in range(packaging.MAX_CACHED + 2):
+        packaging.save_cached(f"package-{number}", tmp_path / "built")
+    assert len([*packaging.CACHE.iterdir()]) == packaging.MAX_CACHED
+    assert (packaging.CACHE / f"package-{packaging.MAX_CACHED + 1}").exists()
 
 
 def test_building_leaves_the_project_as_it_was(package: Package) -> None:
@@ -68,7 +68,7 @@ def test_building_leaves_the_project_as_it_was(package: Package) -> None:
     assert done.returncode or not done.stdout  # outside of git there is nothing to compare with
 
 
-def test_a_requirement_that_nobody_has_ends_the_build_with_its_name(
+def test_a_requirement_that_does_not_exist_is_named_in_the_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = tmp_path / "project"

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from infra.packaging import ENGINE, Package
+from infra.package import ENGINE, Package
 from local.environments import environment
 from tests.infra.resolved import TEMPLATES, load
 

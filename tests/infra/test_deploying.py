@@ -18,7 +18,7 @@ from infra import preparation, smoke
 from infra.aws import Aws, connect
 from infra.commands import cli
 from infra.errors import Refused, StackError
-from infra.packaging import Package
+from infra.package import Package
 from infra.parameters import Values
 from infra.rollout import Wanted, roll_out
 from infra.screen import Screen

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from infra.packaging import FUNCTIONS, Package
+from infra.package import FUNCTIONS, Package
 from tests.infra.resolved import Resolved
 
 FUNCTION_NAMES = {

@@ -17,7 +17,7 @@ from botocore.session import get_session
 from chalicelib.config import Config
 from psycopg.conninfo import conninfo_to_dict
 
-from infra.packaging import FUNCTIONS
+from infra.package import FUNCTIONS
 from local.endpoints import local_credentials
 from local.services import Endpoints
 from tests.infra.conduct import Conduct

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from chalicelib.config import Config
 
-from infra.packaging import ENGINE, Package
+from infra.package import ENGINE, Package
 from infra.validation import validate
 from tests.e2e import readme
 from tests.infra.conftest import ON_AWS, Deployed

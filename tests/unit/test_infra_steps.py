@@ -17,7 +17,7 @@ from infra.artifacts import Bucket
 from infra.aws import connect
 from infra.errors import AwsError, StackError, StageError, ValidationError
 from infra.events import Event, failures, follow
-from infra.packaging import TEMPLATES
+from infra.package import TEMPLATES
 from infra.rollout import Counter, line, loses_state
 from infra.screen import Screen
 from infra.stack import DATABASE_PROTECTION, Change, Stack

@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from infra.archive import content_hash, rewrite
+from infra.archive import check_runnable, content_hash, incompatibility, rewrite
 from infra.errors import PackageError
-from infra.native import check_runnable, why_not
-from infra.packaging import name_after_routes
+from infra.package import name_after_routes
 
 X86_64, AARCH64 = 62, 183
 
@@ -46,7 +45,7 @@ def write(path: Path, entries: dict[str, bytes], when: tuple[int, int, int] = (2
     ],
 )
 def test_native_code_is_for_lambda_or_a_reason_is_given(name: str, head: bytes, reason: str | None) -> None:
-    assert why_not(name, head, "3.11") == reason
+    assert incompatibility(name, head, "3.11") == reason
 
 
 def test_a_package_with_a_wheel_of_another_machine_is_refused_and_the_file_named(tmp_path: Path) -> None:
