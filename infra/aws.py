@@ -1,16 +1,20 @@
-"""Which AWS this is about: an account and a region, or an emulator of them.
+"""The clients of one AWS account and region, or of an emulator, and the bucket of packages and templates.
 
-Without --endpoint-url nothing but AWS itself is talked to, whatever AWS_ENDPOINT_URL says to the engine on
-this machine. With it, credentials are those of the environment or the ones that any emulator takes, and no
-profile is looked into.
+Without --endpoint-url every request goes to AWS itself; AWS_ENDPOINT_URL, which the engine on this machine
+uses, is ignored. With it, credentials come from the environment or are an emulator's placeholders, and no
+profile is read.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -21,16 +25,17 @@ from types_boto3_s3 import S3Client
 
 from local.endpoints import local_credentials
 
+from .archive import content_hash
 from .errors import AwsError
 
-LONGEST_FUNCTION_S = 900
+LAMBDA_TIMEOUT_S = 900
 
-NO_CREDENTIALS = """No AWS credentials were found. Give some in one of these ways, then run this again:
+NO_CREDENTIALS = """No AWS credentials were found. Set them in one of these ways, then run this again:
   aws sso login --profile NAME       and  --profile NAME
   export AWS_PROFILE=NAME            a profile of ~/.aws/config
   export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… AWS_SESSION_TOKEN=…
 Or deploy to an emulator on this machine: ./local/run emulator, and --endpoint-url as it says."""
-NO_REGION = "No AWS region is chosen: give --region, or set AWS_REGION, or a region in your profile."
+NO_REGION = "No AWS region is set: give --region, or set AWS_REGION, or a region in your profile."
 
 
 @dataclass(frozen=True)
@@ -43,12 +48,12 @@ class Aws:
 
     @cached_property
     def cloudformation(self) -> CloudFormationClient:
-        """Stacks."""
+        """The client for stacks."""
         return self.session.client("cloudformation", endpoint_url=self.endpoint, config=self._config())
 
     @cached_property
     def s3(self) -> S3Client:
-        """Buckets, under the region's own address; an emulator has no domain name for each."""
+        """The client for buckets, each at the region's own address; an emulator has one address for all."""
         style = Config(
             s3={"addressing_style": "path" if self.endpoint else "virtual"}, signature_version="s3v4"
         )
@@ -56,21 +61,21 @@ class Aws:
 
     @cached_property
     def functions(self) -> LambdaClient:
-        """Functions, of which an invocation is waited for, and never sent twice."""
-        patient = Config(
-            read_timeout=LONGEST_FUNCTION_S + 15,
+        """The client for functions: it waits for an invocation's end, and never repeats one."""
+        options = Config(
+            read_timeout=LAMBDA_TIMEOUT_S + 15,
             retries={"total_max_attempts": 1},
-            tcp_keepalive=True,  # a gateway on the way forgets silent connections within minutes
+            tcp_keepalive=True,  # a NAT gateway drops idle connections within minutes
         )
-        return self.session.client("lambda", endpoint_url=self.endpoint, config=self._config().merge(patient))
+        return self.session.client("lambda", endpoint_url=self.endpoint, config=self._config().merge(options))
 
     @property
-    def pause_s(self) -> float:
-        """How long to wait before asking again how far a stack is."""
+    def poll_interval_s(self) -> float:
+        """The time between two requests for a stack's or a function's state."""
         return 0.1 if self.endpoint else 2.0
 
     def caller(self) -> str:
-        """Who asks: an account and an identity in it. Raises AwsError if the credentials are not accepted."""
+        """The credentials' account and identity, as a text. Raises AwsError if they are not accepted."""
         try:
             sts = self.session.client("sts", endpoint_url=self.endpoint, config=self._config())
             found = sts.get_caller_identity()
@@ -80,11 +85,11 @@ class Aws:
                 "Log in again, or choose others with --profile."
             ) from refusal
         except BotoCoreError as error:
-            raise AwsError(f"{self.endpoint or 'AWS'} could not be asked: {error}") from error
+            raise AwsError(f"{self.endpoint or 'AWS'} could not be reached: {error}") from error
         return f"account {found['Account']} as {found['Arn'].rpartition(':')[2]}"
 
     def _config(self) -> Config:
-        options: dict[str, Any] = {  # the types of Config do not know the last one
+        options: dict[str, Any] = {  # untyped, as the types of Config lack the last one
             "region_name": self.region,
             "retries": {"mode": "standard", "max_attempts": 2 if self.endpoint else 8},
             "connect_timeout": 2 if self.endpoint else 10,
@@ -94,7 +99,7 @@ class Aws:
 
 
 def connect(region: str | None, profile: str | None, endpoint: str | None) -> Aws:
-    """The AWS that is meant. Raises AwsError without credentials or a region."""
+    """The clients for these options. Raises AwsError without credentials or a region."""
     if endpoint:
         found = local_credentials(os.environ)
         session = boto3.Session(
@@ -107,7 +112,7 @@ def connect(region: str | None, profile: str | None, endpoint: str | None) -> Aw
         credentials = session.get_credentials()
     except ProfileNotFound as error:
         known = ", ".join(boto3.Session().available_profiles) or "none"
-        raise AwsError(f"{error}. Profiles that are there: {known}.") from error
+        raise AwsError(f"{error}. Known profiles: {known}.") from error
     except BotoCoreError as error:
         raise AwsError(f"The AWS credentials can't be used: {error}") from error
     if credentials is None:
@@ -115,3 +120,52 @@ def connect(region: str | None, profile: str | None, endpoint: str | None) -> Aw
     if not session.region_name:
         raise AwsError(NO_REGION)
     return Aws(session, session.region_name)
+
+
+class Bucket:
+    """The bucket of one stage. Objects are named by their content's hash, so each is uploaded once."""
+
+    def __init__(self, aws: Aws, name: str) -> None:
+        self._s3 = aws.s3
+        self.name = name
+
+    def upload_package(self, path: Path, on_progress: Callable[[int], None]) -> tuple[str, bool]:
+        """Upload a package: its `s3:` URL, and whether it is new. `on_progress` gets byte counts."""
+        key = f"packages/{content_hash(path)}.zip"
+        is_new = not self._has(key)
+        if is_new:
+            self._s3.upload_file(str(path), self.name, key, Callback=on_progress)
+        return f"s3://{self.name}/{key}", is_new
+
+    def upload_template(self, part: str, text: str) -> str:
+        """Upload a template: its URL. CloudFormation takes larger ones by URL than in a request."""
+        key = f"templates/{part}-{hashlib.sha256(text.encode()).hexdigest()}"
+        if not self._has(key):
+            self._s3.put_object(Bucket=self.name, Key=key, Body=text.encode())
+        signed = self._s3.generate_presigned_url("get_object", {"Bucket": self.name, "Key": key})
+        return urlsplit(signed)._replace(query="").geturl()
+
+    def delete_objects(self) -> int:
+        """Delete all objects and their old versions: their number."""
+        count = 0
+        for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=self.name):
+            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            if found:
+                self._s3.delete_objects(
+                    Bucket=self.name,
+                    Delete={
+                        "Objects": [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found],
+                        "Quiet": True,
+                    },
+                )
+            count += len(found)
+        return count
+
+    def _has(self, key: str) -> bool:
+        try:
+            self._s3.head_object(Bucket=self.name, Key=key)
+        except ClientError as refusal:
+            if refusal.response["Error"].get("Code") in ("404", "NoSuchKey"):
+                return False
+            raise
+        return True

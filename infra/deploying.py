@@ -14,7 +14,7 @@ from .aws import connect
 from .deployment import Deployment
 from .preparation import prepare
 from .screen import Screen
-from .stages import load
+from .stage import load
 from .stopping import saying_that_nothing_was_sent, saying_what_goes_on
 
 DEFAULT_REGION = "us-east-1"  # whose rules a dry run judges by, if none is given

@@ -11,20 +11,18 @@ from collections.abc import Mapping
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .artifacts import Bucket
-from .aws import Aws
+from .aws import Aws, Bucket
 from .errors import InfraError, MigrationError, SmokeError
 from .migration import migrate
 from .package import MEGABYTE
-from .parameters import Values, choose
 from .preparation import Plan
 from .rollout import Agree, Version, Wanted, roll_out, version
 from .screen import Screen, Step
 from .smoke import smoke
 from .stack import Stack
 from .stacks import Stacks
-from .stages import ARTIFACTS, stack_name
-from .template import Template
+from .stage import ARTIFACTS, stack_name
+from .template import Template, Values, choose_values
 
 
 class Deployment:
@@ -78,7 +76,7 @@ class Deployment:
                 sent += count
                 step.at("sending", sent, size)
 
-            location, is_new = bucket.send_package(self._plan.package.zip, tell)
+            location, is_new = bucket.upload_package(self._plan.package.zip, tell)
             step.result = (
                 f"{size / MEGABYTE:.1f} MB to {bucket.name}" if is_new else "the package is there already"
             )
@@ -87,9 +85,9 @@ class Deployment:
     def _deploy(self, template: Template, bucket: Bucket) -> None:
         with self._screen.step(template.part) as step:
             values = self._values(template, self._outputs)
-            for name in values.kept:
+            for name in values.previous:
                 step.say(f"{name} stays as it was set before")
-            source = {"TemplateURL": bucket.send_template(template.part, template.text)}
+            source = {"TemplateURL": bucket.upload_template(template.part, template.text)}
             stack = self._roll_out(template.part, source, values, step)
             self._outputs |= stack.outputs
 
@@ -125,12 +123,12 @@ class Deployment:
             return f"This deployment had changed nothing in {name}, so there is nothing to put back."
         try:
             with self._screen.step("roll back") as step:
-                source = {"TemplateURL": bucket.send_template("engine", before.template)}
+                source = {"TemplateURL": bucket.upload_template("engine", before.template)}
                 wanted = Wanted(name, source, before.values(), self._plan.stage.tags)
                 roll_out(self._stacks, wanted, self._stacks.find(name), step, lambda losing: True)
         except (InfraError, BotoCoreError, ClientError) as error:
             return f"And {name} could not be given its version before: {error}"
-        untold = before.values().kept
+        untold = before.values().previous
         but = f" {', '.join(untold)} can't be read back and stay as they were given now." if untold else ""
         return f"{name} has its version before again.{but}"
 
@@ -139,7 +137,7 @@ class Deployment:
         endpoint = {"EmulatorEndpoint": self._aws.endpoint} if self._aws.endpoint else {}
         chosen = {**endpoint, **self._plan.values_for(template.part)}
         required = self._plan.stage.required[template.part]
-        return choose(template, chosen, outputs, before.set_earlier if before else (), required)
+        return choose_values(template, chosen, outputs, before.set_earlier if before else (), required)
 
     def _name(self, part: str) -> str:
         return stack_name(self._plan.stage.name, part)

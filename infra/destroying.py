@@ -9,7 +9,7 @@ from .aws import connect
 from .destruction import Destruction
 from .errors import Refused
 from .screen import Screen
-from .stages import check_name, known
+from .stage import check_name, stage_names
 from .stopping import saying_what_goes_on
 
 
@@ -33,7 +33,7 @@ def destroy(stage: str, endpoint_url: str | None, region: str | None, profile: s
     destruction = Destruction(aws, stage, screen)
     there = destruction.find()
     if not there:
-        screen.say(f"There is no stack of {stage} here: nothing to delete. The stages: {known()}.")
+        screen.say(f"There is no stack of {stage} here: nothing to delete. The stages: {stage_names()}.")
         return
     for _, stack in there:
         screen.say(f"  {stack.name}  {stack.status}")

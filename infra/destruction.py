@@ -10,14 +10,13 @@ from typing import Any
 
 from cfnlint.decode import decode_str
 
-from .artifacts import Bucket
-from .aws import Aws
+from .aws import Aws, Bucket
 from .errors import Refused
 from .rollout import Counter
 from .screen import Screen
 from .stack import DATABASE_PROTECTION, UNMADE, Stack
 from .stacks import Stacks
-from .stages import ARTIFACTS, PARTS, stack_name
+from .stage import ARTIFACTS, PARTS, stack_name
 
 UNPROTECT = (
     "  aws cloudformation update-termination-protection "
@@ -62,7 +61,7 @@ class Destruction:
             with self.screen.step(part) as step:
                 remains += self._kept(stack)
                 if part == ARTIFACTS and (bucket := stack.outputs.get("ArtifactsBucket")):
-                    count = Bucket(self.aws, bucket).empty()
+                    count = Bucket(self.aws, bucket).delete_objects()
                     step.say(f"{count} packages and templates deleted")
                 counter = Counter(self._stacks.resources(stack.name), step)
                 self._stacks.delete(stack.name, counter)

@@ -32,7 +32,7 @@ class Event:
         return self.status.endswith("_FAILED")
 
 
-def follow(client: CloudFormationClient, stack_id: str, token: str, pause_s: float) -> Iterator[Event]:
+def follow(client: CloudFormationClient, stack_id: str, token: str, interval_s: float) -> Iterator[Event]:
     """The events of the operation that was begun with `token`."""
     seen: set[str] = set()
     ended = False
@@ -43,7 +43,7 @@ def follow(client: CloudFormationClient, stack_id: str, token: str, pause_s: flo
             yield event
         if ended and _at_rest(client, stack_id):
             return
-        time.sleep(pause_s)
+        time.sleep(interval_s)
 
 
 def failures(events: Sequence[Event]) -> list[str]:

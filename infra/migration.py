@@ -43,7 +43,7 @@ def _invoke(aws: Aws, function: str) -> InvocationResponseTypeDef:
         except ClientError as refusal:
             if refusal.response["Error"].get("Code") not in ASLEEP or time.monotonic() > deadline:
                 raise
-        time.sleep(aws.pause_s)
+        time.sleep(aws.poll_interval_s)
 
 
 def _message(said: str) -> str:

@@ -9,10 +9,9 @@ from pathlib import Path
 from . import package as packaging
 from . import validation
 from .package import MEGABYTE, Package
-from .parameters import check_names, parse
 from .screen import Screen
-from .stages import ARTIFACTS, Stage
-from .template import Template, read
+from .stage import ARTIFACTS, Stage
+from .template import Template, check_names, parse_settings, read
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Plan:
 def prepare(stage: Stage, settings: Sequence[str], folder: Path, region: str, screen: Screen) -> Plan:
     """Make the plan; the package goes into `folder`. Raises StageError, PackageError, ValidationError."""
     sources = [read(part) for part in stage.parts]
-    chosen = parse(settings, sources)
+    chosen = parse_settings(settings, sources)
     for source in sources:
         check_names(source, (*stage.parameters[source.part], *stage.required[source.part]))
     with screen.step("package") as step:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from .errors import Refused
 from .events import Event
-from .parameters import Values
 from .screen import Step
 from .stack import HIDDEN, STILLBORN, Change, Stack
 from .stacks import Stacks
+from .template import Values
 
 # What cannot be made again once it is gone: changes that delete or replace one have to be agreed to.
 KEEPS_STATE = (

@@ -154,7 +154,7 @@ class Stacks:
         stack = self.find(name)
         assert stack is not None  # it was there a moment ago, and its id is known for 90 days
         events = []
-        for event in follow(self._client, stack.id, token, self._aws.pause_s):
+        for event in follow(self._client, stack.id, token, self._aws.poll_interval_s):
             events.append(event)
             tell(event)
         ended = self.find(stack.id)
@@ -169,7 +169,7 @@ class Stacks:
             found = self._client.describe_change_set(ChangeSetName=change_set)
             if found["Status"] not in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
                 return found["Status"], found.get("StatusReason", "")
-            time.sleep(self._aws.pause_s)
+            time.sleep(self._aws.poll_interval_s)
 
     def _changes(self, change_set: str) -> list[Change]:
         pages = self._client.get_paginator("describe_change_set").paginate(ChangeSetName=change_set)

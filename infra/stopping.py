@@ -9,7 +9,7 @@ from .aws import Aws
 from .screen import Screen
 from .stack import UNMADE
 from .stacks import Stacks
-from .stages import ARTIFACTS, PARTS, stack_name
+from .stage import ARTIFACTS, PARTS, stack_name
 
 CANCEL = "    aws cloudformation cancel-update-stack --stack-name {name}    takes it back"
 

@@ -19,11 +19,11 @@ from infra.aws import Aws, connect
 from infra.commands import cli
 from infra.errors import Refused, StackError
 from infra.package import Package
-from infra.parameters import Values
 from infra.rollout import Wanted, roll_out
 from infra.screen import Screen
 from infra.stack import Stack
 from infra.stacks import Stacks
+from infra.template import Values
 from local.emulator import Cloud
 
 STACK = "order-engine-local"

@@ -55,7 +55,7 @@ def test_a_migration_that_fails_or_says_nothing_is_an_error(
 class Sleeper(Function):
     """Aws with a function that Lambda refuses to call some times."""
 
-    pause_s = 0.0
+    poll_interval_s = 0.0
 
     def __init__(self, *refusals: str) -> None:
         super().__init__('{"applied": []}')

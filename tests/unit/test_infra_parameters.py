@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from infra.errors import StageError, ValidationError
-from infra.parameters import Values, check_names, choose, parse
 from infra.rollout import Version
-from infra.stages import STAGES, load, stack_name
-from infra.template import Parameter, Template, read
+from infra.stage import STAGES, load, stack_name
+from infra.template import Parameter, Template, Values, check_names, choose_values, parse_settings, read
 
 TEMPLATE = Template(
     "engine",
@@ -28,17 +27,19 @@ URL = {"DatabaseUrl": "postgresql://data"}
 
 
 def test_a_value_that_was_asked_for_goes_before_an_earlier_stacks_output() -> None:
-    values = choose(TEMPLATE, {"DatabaseUrl": "postgresql://mine"}, URL)
+    values = choose_values(TEMPLATE, {"DatabaseUrl": "postgresql://mine"}, URL)
     assert values.given == {"DatabaseUrl": "postgresql://mine"}
 
 
 def test_an_output_fills_the_parameter_of_its_name_and_no_other() -> None:
-    assert choose(TEMPLATE, {}, {**URL, "VpcId": "vpc-1"}).given == URL
+    assert choose_values(TEMPLATE, {}, {**URL, "VpcId": "vpc-1"}).given == URL
 
 
 def test_what_was_set_earlier_stays_unless_it_is_set_again() -> None:
-    assert choose(TEMPLATE, {}, URL, ["AlarmEmail", "Gone"]).kept == ("AlarmEmail",)
-    assert choose(TEMPLATE, {"AlarmEmail": ""}, URL, ["AlarmEmail"]) == Values({**URL, "AlarmEmail": ""}, ())
+    assert choose_values(TEMPLATE, {}, URL, ["AlarmEmail", "Gone"]).previous == ("AlarmEmail",)
+    assert choose_values(TEMPLATE, {"AlarmEmail": ""}, URL, ["AlarmEmail"]) == Values(
+        {**URL, "AlarmEmail": ""}, ()
+    )
 
 
 def test_cloudformation_is_told_to_keep_a_value_without_being_told_the_value() -> None:
@@ -50,19 +51,22 @@ def test_cloudformation_is_told_to_keep_a_value_without_being_told_the_value() -
 
 def test_a_value_that_nobody_gives_is_asked_for_with_what_it_means() -> None:
     with pytest.raises(StageError, match=r"--set DatabaseUrl=…   Postgres\."):
-        choose(TEMPLATE, {}, {})
+        choose_values(TEMPLATE, {}, {})
 
 
 def test_a_value_that_the_stage_wants_to_be_told_is_asked_for_once() -> None:
     with pytest.raises(StageError, match=r"--set AlarmEmail=…   Who is told\."):
-        choose(TEMPLATE, {}, URL, required={"AlarmEmail"})
-    assert choose(TEMPLATE, {"AlarmEmail": "a@b.c"}, URL, required={"AlarmEmail"}).given["AlarmEmail"]
-    assert choose(TEMPLATE, {}, URL, ["AlarmEmail"], {"AlarmEmail"}).kept == ("AlarmEmail",)
+        choose_values(TEMPLATE, {}, URL, required={"AlarmEmail"})
+    assert choose_values(TEMPLATE, {"AlarmEmail": "a@b.c"}, URL, required={"AlarmEmail"}).given["AlarmEmail"]
+    assert choose_values(TEMPLATE, {}, URL, ["AlarmEmail"], {"AlarmEmail"}).previous == ("AlarmEmail",)
 
 
 def test_set_takes_everything_after_the_first_equals_sign() -> None:
     url = "postgresql://h/orders?sslmode=verify-full"
-    assert parse([f"DatabaseUrl={url}", "AlarmEmail="], [TEMPLATE]) == {"DatabaseUrl": url, "AlarmEmail": ""}
+    assert parse_settings([f"DatabaseUrl={url}", "AlarmEmail="], [TEMPLATE]) == {
+        "DatabaseUrl": url,
+        "AlarmEmail": "",
+    }
 
 
 @pytest.mark.parametrize(
@@ -74,7 +78,7 @@ def test_set_takes_everything_after_the_first_equals_sign() -> None:
 )
 def test_a_set_that_means_nothing_is_refused_with_what_could_be_meant(setting: str, message: str) -> None:
     with pytest.raises(StageError, match=f"(?i){message}"):
-        parse([setting], [TEMPLATE])
+        parse_settings([setting], [TEMPLATE])
 
 
 def test_a_stages_file_that_names_an_unknown_parameter_is_refused() -> None:

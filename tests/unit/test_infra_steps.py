@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from infra.artifacts import Bucket
-from infra.aws import connect
+from infra.aws import Bucket, connect
 from infra.errors import AwsError, StackError, StageError, ValidationError
 from infra.events import Event, failures, follow
 from infra.package import TEMPLATES
@@ -204,7 +203,7 @@ def test_without_credentials_nothing_is_asked_and_the_ways_to_give_them_are_said
 ) -> None:
     with pytest.raises(AwsError, match=r"aws sso login[\s\S]*AWS_ACCESS_KEY_ID"):
         connect("eu-central-1", None, None)
-    with pytest.raises(AwsError, match=r"\(nope\).*Profiles that are there: none"):
+    with pytest.raises(AwsError, match=r"\(nope\).*Known profiles: none"):
         connect("eu-central-1", "nope", None)
 
 
@@ -238,10 +237,10 @@ def test_a_template_is_found_under_its_hash_at_the_regions_own_address(nobody: p
     """A new bucket's global address is a redirection elsewhere, which CloudFormation need not follow."""
     nobody.setenv("AWS_ACCESS_KEY_ID", "somebody")
     nobody.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    nobody.setattr(Bucket, "_holds", lambda bucket, key: True)
+    nobody.setattr(Bucket, "_has", lambda bucket, key: True)
     bucket = Bucket(connect("eu-central-1", None, None), "artifacts")
     address = "https://artifacts.s3.eu-central-1.amazonaws.com/templates/data-"
-    assert bucket.send_template("data", "{}") == address + hashlib.sha256(b"{}").hexdigest()
+    assert bucket.upload_template("data", "{}") == address + hashlib.sha256(b"{}").hexdigest()
 
 
 class Found(Stacks):

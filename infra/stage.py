@@ -1,8 +1,8 @@
-"""What a stage is: a name, the templates that make it up, and the values of their parameters.
+"""A stage: its name, its templates, and the values of their parameters.
 
-stages/NAME.json holds a block of parameters for each template; a template without one is left out. A team
-with a database of its own writes a file with an `engine` alone. A value of null is what somebody has
-to give with --set when the stage is first deployed.
+stages/NAME.json holds a block of parameters for each template; a template without a block is left out. A team
+with a database of its own writes a file with an `engine` block alone. A value of null must be given with
+--set when the stage is first deployed.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from .errors import StageError
 
 STAGES = Path(__file__).parent / "stages"
 PARTS = ("network", "data", "engine")  # each may use the outputs of those before it
-ARTIFACTS = "artifacts"
+ARTIFACTS = "artifacts"  # the stack with the bucket of packages and templates
 PROTECTION = "terminationProtection"
 
-NAME = re.compile(r"[a-z][a-z0-9]{0,19}")  # no hyphen: `dev-data` would be mistaken for the data of `dev`
+NAME = re.compile(r"[a-z][a-z0-9]{0,19}")  # no hyphen: stack names of `dev-data` and of data in `dev` collide
 
 
 @dataclass(frozen=True)
@@ -28,18 +28,18 @@ class Stage:
     """Which templates, with which parameters."""
 
     name: str
-    protected: bool  # whether its stacks can be deleted only once their protection was taken away
+    protected: bool  # whether its stacks have CloudFormation's termination protection
     parameters: Mapping[str, Mapping[str, str]]  # by part
-    required: Mapping[str, frozenset[str]]  # by part: the values that somebody has to give
+    required: Mapping[str, frozenset[str]]  # by part: parameters that have to be given with --set
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Its templates, in the order in which they are deployed."""
+        """Its templates, in the order of their deployment."""
         return tuple(part for part in PARTS if part in self.parameters)
 
     @property
     def tags(self) -> dict[str, str]:
-        """What everything of the stage is marked with."""
+        """The tags of every stack of the stage."""
         return {"Project": "order-engine", "Stage": self.name}
 
 
@@ -51,7 +51,7 @@ def load(name: str, folder: Path = STAGES) -> Stage:
         content = json.loads(path.read_text())
         protected = content.pop(PROTECTION, False)
         parameters = {
-            part: {key: text(value) for key, value in block.items() if value is not None}
+            part: {key: parameter_text(value) for key, value in block.items() if value is not None}
             for part, block in content.items()
         }
         required = {
@@ -60,7 +60,7 @@ def load(name: str, folder: Path = STAGES) -> Stage:
         }
     except FileNotFoundError:
         raise StageError(
-            f"There is no stage {name!r}; there are {known(folder)}. "
+            f"There is no stage {name!r}; there are {stage_names(folder)}. "
             f"A new one is a file: infra/stages/{name}.json"
         ) from None
     except (ValueError, AttributeError) as error:
@@ -74,13 +74,13 @@ def load(name: str, folder: Path = STAGES) -> Stage:
     return Stage(name, bool(protected), parameters, required)
 
 
-def known(folder: Path = STAGES) -> str:
-    """The names of the stages."""
+def stage_names(folder: Path = STAGES) -> str:
+    """The names of all stages, as a text."""
     return ", ".join(sorted(path.stem for path in folder.glob("*.json")))
 
 
 def check_name(name: str) -> None:
-    """Raises StageError unless a stage can be called that."""
+    """Raises StageError unless `name` can be a stage's name."""
     if not NAME.fullmatch(name):
         raise StageError(
             f"{name!r} can't be a stage's name: a letter, then letters and digits, lower case, 20 at most."
@@ -92,10 +92,10 @@ def stack_name(stage: str, part: str) -> str:
     return f"order-engine-{stage}" if part == "engine" else f"order-engine-{stage}-{part}"
 
 
-def text(value: object) -> str:
+def parameter_text(value: object) -> str:
     """A parameter's value as CloudFormation takes it."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
-        return ",".join(text(each) for each in value)
+        return ",".join(parameter_text(each) for each in value)
     return str(value)
