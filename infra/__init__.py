@@ -1,1 +1,1 @@
-"""From this folder to a running engine in an AWS account: `python -m infra deploy STAGE`, and back."""
+"""Deploys the engine into an AWS account: `python -m infra deploy STAGE`, and `destroy STAGE`."""

@@ -1,21 +1,21 @@
-"""What ends a deployment; the message says what to do.
+"""The errors that end a command; the message says what to do. __main__.py maps them to exit codes.
 
 InfraError
 ├── PackageError      the package could not be built, or would not run on Lambda
 ├── ValidationError   a template would be refused
 ├── StageError        no such stage, or a parameter that no template has
-├── AwsError          AWS could not be asked, or said no
+├── AwsError          AWS could not be reached, or rejects the credentials
 ├── StackError        a stack could not be created, updated or deleted
 ├── MigrationError    the database's schema could not be brought up to date
-├── SmokeError        the engine is deployed and an order does not go through
-└── Refused           the stage may not be destroyed as it is
+├── SmokeError        the engine is deployed, but an order is not confirmed
+└── Refused           a protected stage, or a change that would lose data and was not confirmed
 """
 
 from __future__ import annotations
 
 
 class InfraError(Exception):
-    """The deployment can't go on."""
+    """The command can't continue."""
 
 
 class PackageError(InfraError):
@@ -31,7 +31,7 @@ class StageError(InfraError):
 
 
 class AwsError(InfraError):
-    """AWS could not be asked, or said no."""
+    """AWS could not be reached, or rejects the credentials."""
 
 
 class StackError(InfraError):
@@ -43,8 +43,8 @@ class MigrationError(InfraError):
 
 
 class SmokeError(InfraError):
-    """The engine is deployed and an order does not go through."""
+    """The engine is deployed, but an order is not confirmed."""
 
 
 class Refused(InfraError):
-    """The stage may not be destroyed as it is."""
+    """A protected stage, or a change that would lose data and was not confirmed."""

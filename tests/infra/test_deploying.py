@@ -1,4 +1,4 @@
-"""`deploy` and `destroy` against the emulator: what they bring, what they put back, what they leave."""
+"""`deploy` and `destroy` against the emulator: what they create, roll back and leave behind."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from infra import preparation, smoke
+import infra.deploy
+from infra import smoke
+from infra.__main__ import cli
 from infra.aws import Aws, connect
-from infra.commands import cli
+from infra.changes import Target, create_or_update
+from infra.console import Screen
 from infra.errors import Refused, StackError
 from infra.package import Package
-from infra.rollout import Wanted, roll_out
-from infra.screen import Screen
-from infra.stack import Stack
-from infra.stacks import Stacks
+from infra.stacks import Stack, Stacks
 from infra.template import Values
 from local.emulator import Cloud
 
 STACK = "order-engine-local"
 BROKEN = {"chalicelib/sql/999_broken.sql": "SELECT nothing FROM nowhere;"}
-DEAF = {"chalicelib/api/queue.py": "raise RuntimeError('not today')"}
+BROKEN_WORKER = {"chalicelib/api/queue.py": "raise RuntimeError('not today')"}
 
 Deploy = Callable[..., Result]
 
@@ -48,7 +48,7 @@ def aws(cloud: Cloud) -> Aws:
 def deploy(cloud: Cloud, package: Package, monkeypatch: pytest.MonkeyPatch) -> Deploy:
     """`deploy("--set=…", files={name: text})`: with files of the package replaced by others.
 
-    What is packaged and that its templates are valid is seen elsewhere.
+    Other tests cover the package's content and the templates' validity.
     """
 
     def run(*arguments: str, files: dict[str, str] | None = None) -> Result:
@@ -61,8 +61,8 @@ def deploy(cloud: Cloud, package: Package, monkeypatch: pytest.MonkeyPatch) -> D
                 shutil.copy(package.zip, archive)
             return replace(package, zip=archive, template=template)
 
-        monkeypatch.setattr(preparation.packaging, "build", build)
-        monkeypatch.setattr(preparation.validation, "validate", lambda paths, regions: [])
+        monkeypatch.setattr(infra.deploy, "build", build)
+        monkeypatch.setattr(infra.deploy, "validate", lambda paths, regions: [])
         return CliRunner().invoke(cli, ["deploy", *cloud.deployment, "--set=SimLatency=0", *arguments])
 
     return run
@@ -95,7 +95,7 @@ def environment(aws: Aws) -> dict[str, str]:
     return found["Environment"]["Variables"]
 
 
-def test_one_command_brings_an_engine_that_confirms_an_order(deploy: Deploy, aws: Aws) -> None:
+def test_one_command_deploys_an_engine_that_confirms_an_order(deploy: Deploy, aws: Aws) -> None:
     done = deploy()
     assert done.exit_code == 0, done.output
     for step in ("package", "validate", "upload", "engine", "migrate", "smoke"):
@@ -109,7 +109,7 @@ def test_one_command_brings_an_engine_that_confirms_an_order(deploy: Deploy, aws
     assert {"Key": "Stage", "Value": "local"} in stack["Tags"]
 
 
-def test_the_same_again_sends_nothing_and_changes_nothing(deploy: Deploy) -> None:
+def test_deploying_the_same_again_uploads_and_changes_nothing(deploy: Deploy) -> None:
     deploy()
     done = deploy()
     assert done.exit_code == 0, done.output
@@ -127,37 +127,37 @@ def test_a_value_that_was_set_stays_until_it_is_set_again(deploy: Deploy, aws: A
     assert environment(aws)["SIM_SEED"] == "solana"
 
 
-def test_a_failed_migration_ends_it_and_puts_the_engine_back(deploy: Deploy, aws: Aws) -> None:
+def test_a_failed_migration_ends_the_deployment_and_rolls_the_engine_back(deploy: Deploy, aws: Aws) -> None:
     deploy("--no-smoke")
     before = code(aws)
     done = deploy("--set=SimSeed=other", files=BROKEN)
     assert done.exit_code == 1
     assert "✗ migrate" in done.output
     assert "error: The migration failed: " in done.output
-    assert "nowhere" in done.output  # the database's own words
+    assert "nowhere" in done.output  # from the database's message
     assert "✓ roll back" in done.output
-    assert f"{STACK} has its version before again." in done.output
+    assert f"{STACK} is rolled back to its previous version." in done.output
     assert "smoke" not in done.output
     assert code(aws) == before
     assert environment(aws)["SIM_SEED"] == "solana"
     assert deploy("--no-smoke").exit_code == 0
 
 
-def test_an_order_that_is_not_confirmed_puts_the_engine_back(
+def test_an_order_that_is_not_confirmed_rolls_the_engine_back(
     deploy: Deploy, aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deploy("--no-smoke")
     before = code(aws)
     with monkeypatch.context() as patch:
         patch.setattr(smoke, "LONGEST_S", 3.0)
-        done = deploy(files=DEAF)
+        done = deploy(files=BROKEN_WORKER)
     assert done.exit_code == 1
     assert "error: The smoke order " in done.output
-    assert f"{STACK} has its version before again." in done.output
+    assert f"{STACK} is rolled back to its previous version." in done.output
     assert code(aws) == before
 
 
-def test_what_cannot_be_begun_is_not_begun(deploy: Deploy, aws: Aws) -> None:
+def test_a_wrong_parameter_changes_nothing(deploy: Deploy, aws: Aws) -> None:
     deploy("--no-smoke")
     before = aws.cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["LastUpdatedTime"]
     done = deploy("--set=SimLatncy=0")
@@ -170,40 +170,40 @@ QUEUE = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "a-queue"}}
 NOT_POSSIBLE = {"Type": "AWS::CloudFormation::Stack", "DependsOn": "Queue"}  # without a template
 
 
-def bring(aws: Aws, resources: dict[str, Any], name: str = "small", agree: bool = False) -> Stack:
+def apply(aws: Aws, resources: dict[str, Any], name: str = "small", confirm: bool = False) -> Stack:
     stacks = Stacks(aws)
-    current = stacks.clear(stacks.find_at_rest(name))
-    wanted = Wanted(name, {"TemplateBody": json.dumps({"Resources": resources})}, Values({}, ()), {"A": "b"})
+    current = stacks.delete_failed_create(stacks.find_updatable(name))
+    target = Target(name, {"TemplateBody": json.dumps({"Resources": resources})}, Values({}, ()), {"A": "b"})
     with Screen().step(name) as step:
-        return roll_out(stacks, wanted, current, step, lambda losing: agree)[0]
+        return create_or_update(stacks, target, current, step, lambda losses: confirm)[0]
 
 
-def test_a_resource_that_fails_is_named_with_its_reason_and_the_next_try_begins_anew(aws: Aws) -> None:
+def test_a_resource_that_fails_is_named_with_its_reason_and_the_next_attempt_starts_over(aws: Aws) -> None:
     with pytest.raises(
-        StackError, match=r"stillborn is ROLLBACK_COMPLETE:\n  Nested \(AWS::CloudFormation::Stack\): .+"
+        StackError, match=r"failing is ROLLBACK_COMPLETE:\n  Nested \(AWS::CloudFormation::Stack\): .+"
     ):
-        bring(aws, {"Queue": QUEUE, "Nested": NOT_POSSIBLE}, "stillborn")
-    assert bring(aws, {"Queue": QUEUE}, "stillborn").status == "CREATE_COMPLETE"
-    Stacks(aws).delete("stillborn", lambda event: None)
+        apply(aws, {"Queue": QUEUE, "Nested": NOT_POSSIBLE}, "failing")
+    assert apply(aws, {"Queue": QUEUE}, "failing").status == "CREATE_COMPLETE"
+    Stacks(aws).delete("failing")
 
 
-def test_a_template_that_cloudformation_refuses_is_an_error_in_its_words(aws: Aws) -> None:
-    with pytest.raises(StackError, match=r"does not take small as it is: .*AWS::No::Such"):
-        bring(aws, {"Thing": {"Type": "AWS::No::Such"}})
+def test_a_template_that_cloudformation_rejects_is_an_error_with_its_message(aws: Aws) -> None:
+    with pytest.raises(StackError, match=r"rejects small: .*AWS::No::Such"):
+        apply(aws, {"Thing": {"Type": "AWS::No::Such"}})
 
 
-def test_a_queue_with_orders_in_it_is_not_deleted_unless_that_was_agreed_to(aws: Aws) -> None:
+def test_a_queue_with_orders_in_it_is_not_deleted_unless_that_is_confirmed(aws: Aws) -> None:
     other = {"Type": "AWS::SNS::Topic"}
-    bring(aws, {"Queue": QUEUE, "Topic": other})
-    with pytest.raises(Refused, match="--yes agrees"):
-        bring(aws, {"Topic": other})
+    apply(aws, {"Queue": QUEUE, "Topic": other})
+    with pytest.raises(Refused, match="--yes confirms"):
+        apply(aws, {"Topic": other})
     assert "Queue" in Stacks(aws).resources("small")
-    bring(aws, {"Topic": other}, agree=True)
+    apply(aws, {"Topic": other}, confirm=True)
     assert "Queue" not in Stacks(aws).resources("small")
-    Stacks(aws).delete("small", lambda event: None)
+    Stacks(aws).delete("small")
 
 
-def test_a_stage_that_is_protected_is_not_destroyed_and_how_to_is_said(
+def test_a_protected_stage_is_not_destroyed_and_the_error_has_the_commands(
     deploy: Deploy, cloud: Cloud, aws: Aws
 ) -> None:
     deploy("--no-smoke")
@@ -214,7 +214,7 @@ def test_a_stage_that_is_protected_is_not_destroyed_and_how_to_is_said(
     aws.cloudformation.update_termination_protection(StackName=STACK, EnableTerminationProtection=False)
 
 
-def test_a_database_that_is_protected_keeps_its_whole_stage(cloud: Cloud, aws: Aws) -> None:
+def test_a_stage_with_a_protected_database_is_not_destroyed(cloud: Cloud, aws: Aws) -> None:
     protection = {"DatabaseDeletionProtection": {"Type": "String", "Default": "on"}}
     body = json.dumps({"Parameters": protection, "Resources": {"Queue": QUEUE}})
     aws.cloudformation.create_stack(StackName="order-engine-mine-data", TemplateBody=body)
@@ -224,10 +224,10 @@ def test_a_database_that_is_protected_keeps_its_whole_stage(cloud: Cloud, aws: A
     done = CliRunner().invoke(cli, ["destroy", "mine", "--yes", "--endpoint-url", cloud.emulator.url])
     assert done.exit_code == 2
     assert "./infra/deploy mine --set DatabaseDeletionProtection=off" in done.output
-    Stacks(aws).delete("order-engine-mine-data", lambda event: None)
+    Stacks(aws).delete("order-engine-mine-data")
 
 
-def test_a_stage_is_destroyed_once_its_name_is_typed_and_nothing_is_left(
+def test_a_stage_is_destroyed_once_its_name_is_typed_and_nothing_remains(
     deploy: Deploy, cloud: Cloud, aws: Aws
 ) -> None:
     deploy("--no-smoke")
@@ -236,7 +236,7 @@ def test_a_stage_is_destroyed_once_its_name_is_typed_and_nothing_is_left(
     done = destroy(cloud, typed="local\n")
     assert done.exit_code == 0, done.output
     assert "packages and templates deleted" in done.output
-    assert "local is gone. Nothing remains." in done.output
+    assert "local is deleted. Nothing is retained." in done.output
     assert not aws.functions.list_functions()["Functions"]
     assert not aws.s3.list_buckets()["Buckets"]
     assert "nothing to delete" in destroy(cloud).output

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.changes import Version
 from infra.errors import StageError, ValidationError
-from infra.rollout import Version
 from infra.stage import STAGES, load, stack_name
 from infra.template import Parameter, Template, Values, check_names, choose_values, parse_settings, read
 
@@ -18,7 +18,7 @@ TEMPLATE = Template(
     "{}",
     {
         "DatabaseUrl": Parameter(None, "Postgres."),
-        "AlarmEmail": Parameter("", "Who is told."),
+        "AlarmEmail": Parameter("", "Gets the alarms."),
         "SimLatency": Parameter("1", "Scale."),
     },
     frozenset(),
@@ -26,7 +26,7 @@ TEMPLATE = Template(
 URL = {"DatabaseUrl": "postgresql://data"}
 
 
-def test_a_value_that_was_asked_for_goes_before_an_earlier_stacks_output() -> None:
+def test_a_given_value_takes_precedence_over_an_earlier_stacks_output() -> None:
     values = choose_values(TEMPLATE, {"DatabaseUrl": "postgresql://mine"}, URL)
     assert values.given == {"DatabaseUrl": "postgresql://mine"}
 
@@ -42,20 +42,20 @@ def test_what_was_set_earlier_stays_unless_it_is_set_again() -> None:
     )
 
 
-def test_cloudformation_is_told_to_keep_a_value_without_being_told_the_value() -> None:
+def test_a_previous_value_is_requested_without_the_value_itself() -> None:
     assert Values({"A": "1"}, ("B",)).request() == [
         {"ParameterKey": "A", "ParameterValue": "1"},
         {"ParameterKey": "B", "UsePreviousValue": True},
     ]
 
 
-def test_a_value_that_nobody_gives_is_asked_for_with_what_it_means() -> None:
+def test_a_missing_value_is_an_error_with_the_parameters_description() -> None:
     with pytest.raises(StageError, match=r"--set DatabaseUrl=…   Postgres\."):
         choose_values(TEMPLATE, {}, {})
 
 
-def test_a_value_that_the_stage_wants_to_be_told_is_asked_for_once() -> None:
-    with pytest.raises(StageError, match=r"--set AlarmEmail=…   Who is told\."):
+def test_a_value_that_the_stage_requires_has_to_be_given_once() -> None:
+    with pytest.raises(StageError, match=r"--set AlarmEmail=…   Gets the alarms\."):
         choose_values(TEMPLATE, {}, URL, required={"AlarmEmail"})
     assert choose_values(TEMPLATE, {"AlarmEmail": "a@b.c"}, URL, required={"AlarmEmail"}).given["AlarmEmail"]
     assert choose_values(TEMPLATE, {}, URL, ["AlarmEmail"], {"AlarmEmail"}).previous == ("AlarmEmail",)
@@ -76,7 +76,7 @@ def test_set_takes_everything_after_the_first_equals_sign() -> None:
         ("SimLatency", r"'SimLatency' has no `=`"),
     ],
 )
-def test_a_set_that_means_nothing_is_refused_with_what_could_be_meant(setting: str, message: str) -> None:
+def test_an_unknown_setting_is_an_error_with_the_nearest_name(setting: str, message: str) -> None:
     with pytest.raises(StageError, match=f"(?i){message}"):
         parse_settings([setting], [TEMPLATE])
 
@@ -86,7 +86,7 @@ def test_a_stages_file_that_names_an_unknown_parameter_is_refused() -> None:
         check_names(TEMPLATE, ["Simlatency"])
 
 
-def test_only_values_that_differ_from_the_default_of_their_time_were_set_by_somebody() -> None:
+def test_only_values_that_differ_from_the_deployed_templates_default_were_set_earlier() -> None:
     before = Version("{}", {"A": "1", "B": "x", "C": "****"}, {"A": "1", "B": ""})
     assert before.set_earlier == ["B", "C"]
     assert before.values() == Values({"A": "1", "B": "x"}, ("C",))
@@ -127,9 +127,7 @@ def test_values_are_written_as_cloudformation_takes_them(tmp_path: Path) -> None
         ("other", '{"network": {}}', 'has no "engine"'),
     ],
 )
-def test_a_stage_that_is_none_is_refused(
-    name: str, content: str | None, message: str, tmp_path: Path
-) -> None:
+def test_a_malformed_stage_is_an_error(name: str, content: str | None, message: str, tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text(content or "{}")
     with pytest.raises(StageError, match=message):
         load(name, tmp_path)
@@ -142,7 +140,7 @@ def test_the_engines_stack_has_the_stages_name_and_the_others_their_parts() -> N
     ]
 
 
-def test_a_template_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
+def test_a_template_that_is_not_yaml_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "data.yaml").write_text("Resources: [")
     with pytest.raises(ValidationError, match=r"data\.yaml can't be read"):
         read("data", tmp_path / "data.yaml")

@@ -1,4 +1,4 @@
-"""The steps of a deployment, each by itself: what it makes of what AWS answers, and what it shows."""
+"""The steps of a deployment, each by itself: how it interprets AWS's answers, and what it prints."""
 
 from __future__ import annotations
 
@@ -14,23 +14,20 @@ import pytest
 from rich.console import Console
 
 from infra.aws import Bucket, connect
+from infra.changes import Change, read_changes
+from infra.console import ResourceProgress, Screen, running_operations
 from infra.errors import AwsError, StackError, StageError, ValidationError
-from infra.events import Event, failures, follow
 from infra.package import TEMPLATES
-from infra.rollout import Counter, line, loses_state
-from infra.screen import Screen
-from infra.stack import DATABASE_PROTECTION, Change, Stack
-from infra.stacks import Stacks
-from infra.stopping import what_goes_on
+from infra.stacks import DATABASE_PROTECTION, Event, Stack, Stacks, failure_reasons, watch
 from infra.validation import validate
 
 STACK = "AWS::CloudFormation::Stack"
 
-Says = tuple[Screen, io.StringIO]
+Output = tuple[Screen, io.StringIO]
 
 
 @pytest.fixture
-def says() -> Says:
+def output() -> Output:
     text = io.StringIO()
     return Screen(Console(file=text, width=200, highlight=False)), text
 
@@ -54,18 +51,18 @@ def raw(logical_id: str, status: str, token: str = "mine", **more: str) -> dict[
 
 
 class CloudFormation:
-    """Tells the events that have happened so far, the newest first, a page of two at a time."""
+    """Lists the events so far, the newest first, in pages of two; each listing adds a moment's events."""
 
     def __init__(self, *moments: list[dict[str, str]]) -> None:
         self._moments = list(moments)
-        self._told: list[dict[str, str]] = [raw("Old", "CREATE_COMPLETE", "theirs")]
+        self._listed: list[dict[str, str]] = [raw("Old", "CREATE_COMPLETE", "theirs")]
 
     def get_paginator(self, name: str) -> CloudFormation:
         return self
 
     def paginate(self, **asked: str) -> Iterator[dict[str, Any]]:
-        self._told += self._moments.pop(0) if self._moments else []
-        newest_first = self._told[::-1]
+        self._listed += self._moments.pop(0) if self._moments else []
+        newest_first = self._listed[::-1]
         for start in range(0, len(newest_first), 2):
             yield {"StackEvents": newest_first[start : start + 2]}
 
@@ -73,7 +70,7 @@ class CloudFormation:
         return {"Stacks": [{"StackStatus": "UPDATE_IN_PROGRESS" if self._moments else "UPDATE_COMPLETE"}]}
 
 
-def test_each_event_of_the_operation_is_told_once_in_its_order_until_the_stack_is_at_rest() -> None:
+def test_each_event_of_the_operation_is_yielded_once_in_order_until_it_has_ended() -> None:
     stack = {"PhysicalResourceId": "stack/1", "ResourceType": STACK}
     client: Any = CloudFormation(
         [
@@ -84,8 +81,8 @@ def test_each_event_of_the_operation_is_told_once_in_its_order_until_the_stack_i
         [],
         [raw("B", "UPDATE_COMPLETE"), raw("stack", "UPDATE_COMPLETE", **stack)],
     )
-    told = [(each.logical_id, each.status) for each in follow(client, "stack/1", "mine", 0)]
-    assert told == [
+    seen = [(each.logical_id, each.status) for each in watch(client, "stack/1", "mine", 0)]
+    assert seen == [
         ("stack", "UPDATE_IN_PROGRESS"),
         ("A", "UPDATE_IN_PROGRESS"),
         ("A", "UPDATE_COMPLETE"),
@@ -94,20 +91,20 @@ def test_each_event_of_the_operation_is_told_once_in_its_order_until_the_stack_i
     ]
 
 
-def test_the_reasons_are_those_of_what_failed_by_itself() -> None:
+def test_failure_reasons_leave_out_resources_that_were_only_cancelled() -> None:
     events = [
         event("Queue", "CREATE_FAILED", "The name is taken."),
         event("Topic", "CREATE_FAILED", "Resource creation cancelled"),
         event("stack", "ROLLBACK_IN_PROGRESS", "The following resource(s) failed to create", of_stack=True),
     ]
-    assert failures(events) == ["  Queue (AWS::SQS::Queue): The name is taken."]
-    assert failures(events[2:]) == [f"  stack ({STACK}): The following resource(s) failed to create"]
+    assert failure_reasons(events) == ["  Queue (AWS::SQS::Queue): The name is taken."]
+    assert failure_reasons(events[2:]) == [f"  stack ({STACK}): The following resource(s) failed to create"]
 
 
-def test_resources_are_counted_when_they_are_at_rest_and_failures_said(says: Says) -> None:
-    screen, text = says
+def test_finished_resources_are_counted_and_failures_printed(output: Output) -> None:
+    screen, text = output
     with screen.step("engine") as step:
-        count = Counter(["A", "B"], step)
+        count = ResourceProgress(["A", "B"], step)
         for each in (
             event("A", "CREATE_IN_PROGRESS"),
             event("A", "CREATE_COMPLETE"),
@@ -122,8 +119,8 @@ def test_resources_are_counted_when_they_are_at_rest_and_failures_said(says: Say
     assert "Other" not in text.getvalue()
 
 
-def test_a_step_says_its_result_and_duration_and_whether_it_ended_well(says: Says) -> None:
-    screen, text = says
+def test_a_step_prints_its_result_duration_and_success(output: Output) -> None:
+    screen, text = output
     with screen.step("package") as step:
         step.result = "6.8 MB"
     with pytest.raises(ValueError), screen.step("validate"):
@@ -148,8 +145,10 @@ def test_a_step_says_its_result_and_duration_and_whether_it_ended_well(says: Say
         (Change("Remove", False, "Sweep", "AWS::Lambda::Function"), "- Sweep (AWS::Lambda::Function)", False),
     ],
 )
-def test_a_change_is_shown_and_known_for_what_it_loses(change: Change, shown: str, loses: bool) -> None:
-    assert (line(change), loses_state(change)) == (shown, loses)
+def test_a_change_is_printed_and_loses_data_if_it_deletes_a_stateful_resource(
+    change: Change, shown: str, loses: bool
+) -> None:
+    assert (str(change), change.loses_data) == (shown, loses)
 
 
 @pytest.mark.parametrize(
@@ -164,24 +163,26 @@ def test_a_change_is_shown_and_known_for_what_it_loses(change: Change, shown: st
             "Resources: {Relay: {Type: AWS::Serverless::Function, Properties: {CodeUri: relay.zip, "
             "Handler: app.relay, Runtime: python3.13, AutoPublishAlias: {Ref: Alias}}}}\n"
             "Parameters: {Alias: {Type: String}}",
-            r"engine\.yaml: .*Relay.* \[SAM\]",  # what cfn-lint takes and SAM does not
+            r"engine\.yaml: .*Relay.* \[SAM\]",  # cfn-lint accepts it, SAM does not
         ),
     ],
 )
-def test_a_template_that_would_be_refused_is_refused_here(text: str, finding: str, tmp_path: Path) -> None:
+def test_a_template_that_cloudformation_would_reject_is_an_error(
+    text: str, finding: str, tmp_path: Path
+) -> None:
     path = tmp_path / "engine.yaml"
     path.write_text(f"AWSTemplateFormatVersion: '2010-09-09'\n{text}\n")
     with pytest.raises(ValidationError, match=finding):
         validate([path], ["eu-central-1"])
 
 
-def test_a_region_that_there_is_not_is_said() -> None:
+def test_an_unknown_region_is_an_error() -> None:
     with pytest.raises(StageError, match=r"no such region: nowhere-1\.$"):
         validate([TEMPLATES / "artifacts.yaml"], ["nowhere-1"])
 
 
 @pytest.fixture
-def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+def no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
     """A machine without credentials."""
     for name in (
         "ACCESS_KEY_ID",
@@ -198,8 +199,8 @@ def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatc
     return monkeypatch
 
 
-def test_without_credentials_nothing_is_asked_and_the_ways_to_give_them_are_said(
-    nobody: pytest.MonkeyPatch,
+def test_missing_credentials_are_an_error_that_lists_the_ways_to_set_them(
+    no_credentials: pytest.MonkeyPatch,
 ) -> None:
     with pytest.raises(AwsError, match=r"aws sso login[\s\S]*AWS_ACCESS_KEY_ID"):
         connect("eu-central-1", None, None)
@@ -207,50 +208,54 @@ def test_without_credentials_nothing_is_asked_and_the_ways_to_give_them_are_said
         connect("eu-central-1", "nope", None)
 
 
-def test_without_a_region_the_ways_to_choose_one_are_said(nobody: pytest.MonkeyPatch) -> None:
-    nobody.setenv("AWS_ACCESS_KEY_ID", "somebody")
-    nobody.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+def test_a_missing_region_is_an_error_that_lists_the_ways_to_set_it(
+    no_credentials: pytest.MonkeyPatch,
+) -> None:
+    no_credentials.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    no_credentials.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     with pytest.raises(AwsError, match="--region"):
         connect(None, None, None)
-    nobody.setenv("AWS_REGION", "eu-central-1")
+    no_credentials.setenv("AWS_REGION", "eu-central-1")
     assert connect(None, None, None).region == "eu-central-1"
 
 
-def test_an_emulator_needs_no_credentials_and_no_region(nobody: pytest.MonkeyPatch) -> None:
+def test_an_emulator_needs_no_credentials_and_no_region(no_credentials: pytest.MonkeyPatch) -> None:
     aws = connect(None, None, "http://127.0.0.1:4566/")
     assert (aws.region, aws.endpoint) == ("us-east-1", "http://127.0.0.1:4566")
     assert aws.cloudformation.meta.endpoint_url == "http://127.0.0.1:4566"
 
 
-def test_an_emulators_address_in_the_environment_does_not_stand_in_for_aws_unasked(
-    nobody: pytest.MonkeyPatch,
+def test_an_emulators_address_in_the_environment_is_ignored_without_the_option(
+    no_credentials: pytest.MonkeyPatch,
 ) -> None:
-    nobody.setenv("AWS_ACCESS_KEY_ID", "somebody")
-    nobody.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    nobody.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    no_credentials.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    no_credentials.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    no_credentials.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
     aws = connect("eu-central-1", None, None)
     for client in (aws.cloudformation, aws.s3, aws.functions):
         assert client.meta.endpoint_url.endswith("amazonaws.com")
 
 
-def test_a_template_is_found_under_its_hash_at_the_regions_own_address(nobody: pytest.MonkeyPatch) -> None:
+def test_a_template_is_found_under_its_hash_at_the_regions_own_address(
+    no_credentials: pytest.MonkeyPatch,
+) -> None:
     """A new bucket's global address is a redirection elsewhere, which CloudFormation need not follow."""
-    nobody.setenv("AWS_ACCESS_KEY_ID", "somebody")
-    nobody.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    nobody.setattr(Bucket, "_has", lambda bucket, key: True)
+    no_credentials.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    no_credentials.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    no_credentials.setattr(Bucket, "_has", lambda bucket, key: True)
     bucket = Bucket(connect("eu-central-1", None, None), "artifacts")
     address = "https://artifacts.s3.eu-central-1.amazonaws.com/templates/data-"
     assert bucket.upload_template("data", "{}") == address + hashlib.sha256(b"{}").hexdigest()
 
 
-class Found(Stacks):
-    """Stacks that are there as they are given."""
+class ListedStacks(Stacks):
+    """Stacks from a list."""
 
     def __init__(self, *stacks: Stack) -> None:
-        self._there = {stack.name: stack for stack in stacks}
+        self._stacks = {stack.name: stack for stack in stacks}
 
     def find(self, name: str) -> Stack | None:
-        return self._there.get(name)
+        return self._stacks.get(name)
 
 
 def stack(name: str, status: str) -> Stack:
@@ -261,26 +266,24 @@ def stack(name: str, status: str) -> Stack:
     ("status", "message"),
     [
         ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name order-engine-dev"),
-        ("UPDATE_IN_PROGRESS", "somebody is deploying it now"),
+        ("UPDATE_IN_PROGRESS", "another operation is running"),
     ],
 )
-def test_a_stack_that_cannot_be_updated_now_is_left_alone_and_what_to_do_is_said(
-    status: str, message: str
-) -> None:
+def test_a_stack_that_cannot_be_updated_now_is_an_error_with_the_commands(status: str, message: str) -> None:
     with pytest.raises(StackError, match=message):
-        Found(stack("order-engine-dev", status)).find_at_rest("order-engine-dev")
+        ListedStacks(stack("order-engine-dev", status)).find_updatable("order-engine-dev")
 
 
-def test_what_is_left_of_a_protected_database_is_unprotected_before_it_is_deleted() -> None:
+def test_a_failed_stack_with_a_protected_database_is_unprotected_then_deleted() -> None:
     left = replace(stack("order-engine-prod-data", "ROLLBACK_FAILED"), parameters={DATABASE_PROTECTION: "on"})
-    unprotect, delete = left.way_out
+    unprotect, delete = left.recovery_commands
     assert "--db-cluster-identifier order-engine-prod-data --no-deletion-protection" in unprotect
     assert delete.endswith("delete-stack --stack-name order-engine-prod-data")
-    assert left.is_wreck
-    assert not replace(left, status="UPDATE_COMPLETE").is_wreck
+    assert left.must_be_deleted
+    assert not replace(left, status="UPDATE_COMPLETE").must_be_deleted
 
 
-def test_a_change_that_may_replace_what_holds_state_counts_as_one_that_does() -> None:
+def test_a_change_that_may_replace_a_stateful_resource_counts_as_losing_data() -> None:
     change = {
         "Action": "Modify",
         "Replacement": "Conditional",
@@ -289,24 +292,24 @@ def test_a_change_that_may_replace_what_holds_state_counts_as_one_that_does() ->
     }
     client: Any = SimpleNamespace(get_paginator=lambda name: client)
     client.paginate = lambda **asked: [{"Changes": [{"ResourceChange": change}]}]
-    aws: Any = SimpleNamespace(cloudformation=client)
-    [found] = Stacks(aws)._changes("change set")
-    assert loses_state(found)
+    aws: Any = SimpleNamespace(cloudformation=client, poll_interval_s=0)
+    [found] = read_changes(Stacks(aws), "change set")
+    assert found.loses_data
 
 
-def test_a_stack_that_was_never_made_is_not_there() -> None:
-    stacks = Found(stack("order-engine-dev", "REVIEW_IN_PROGRESS"))
-    assert stacks.find_at_rest("order-engine-dev") is None
+def test_a_stack_with_only_an_unexecuted_change_set_does_not_exist() -> None:
+    stacks = ListedStacks(stack("order-engine-dev", "REVIEW_IN_PROGRESS"))
+    assert stacks.find_updatable("order-engine-dev") is None
 
 
-def test_whoever_stops_it_is_told_what_goes_on() -> None:
-    stacks = Found(
+def test_an_interrupted_command_prints_the_running_operations() -> None:
+    stacks = ListedStacks(
         stack("order-engine-dev-data", "UPDATE_IN_PROGRESS"), stack("order-engine-dev", "CREATE_COMPLETE")
     )
-    assert what_goes_on(stacks, "dev")[1:3] == [
+    assert running_operations(stacks, "dev")[1:3] == [
         "  order-engine-dev-data is UPDATE_IN_PROGRESS",
-        "    aws cloudformation cancel-update-stack --stack-name order-engine-dev-data    takes it back",
+        "    aws cloudformation cancel-update-stack --stack-name order-engine-dev-data    cancels it",
     ]
-    assert what_goes_on(Found(), "dev") == [
-        "No stack is at work; what was deployed stays. Run the same command again to go on."
+    assert running_operations(ListedStacks(), "dev") == [
+        "No stack operation is running; what was deployed stays. Run the same command to continue."
     ]
