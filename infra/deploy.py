@@ -20,7 +20,7 @@ from .rollout import Plan, Rollout
 from .stacks import Stacks
 from .stage import ARTIFACTS, Stage, load
 from .template import check_names, parse_settings, read
-from .validation import validate
+from .validate import validate
 
 DEFAULT_REGION = "us-east-1"  # whose rules --dry-run validates against, unless a region is given
 

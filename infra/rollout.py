@@ -16,7 +16,7 @@ from .aws import Aws, Bucket
 from .changes import Confirm, Target, Version, create_or_update, deployed_version
 from .console import Screen, Step
 from .errors import InfraError, MigrationError, SmokeError
-from .migration import migrate
+from .migrate import migrate
 from .package import MEGABYTE, Package
 from .smoke import smoke
 from .stacks import Stack, Stacks

@@ -1,6 +1,6 @@
-"""The proof that it works: one order over HTTP, followed over its WebSocket until it is confirmed.
+"""The smoke test: one order over HTTP, and its events over its WebSocket until it is confirmed.
 
-A queue's event source may take a minute to begin on AWS, and a database that sleeps some seconds to wake up.
+On AWS a queue's event source may take a minute to start, and a paused database some seconds to resume.
 """
 
 from __future__ import annotations
@@ -15,54 +15,54 @@ from local.errors import ClientError, Refused
 from .errors import SmokeError
 
 ORDER = ("SOL", "USDC", "1.5")
-LONGEST_S = 180.0
-AWAKE_WITHIN_S = 60.0
-PAUSE_S = 0.5
+TIMEOUT_S = 180.0
+SUBMIT_TIMEOUT_S = 60.0
+RETRY_INTERVAL_S = 0.5
 
 BUSY = (429, 503)
 
 
-def smoke(url: str, tell: Callable[[Wire], None]) -> list[Wire]:
-    """Submit an order and follow it, telling each event; all of its events. Raises SmokeError."""
-    return asyncio.run(_smoke(url, tell))
+def smoke(url: str, on_event: Callable[[Wire], None]) -> list[Wire]:
+    """Submit an order and wait for its last event: all its events. Raises SmokeError."""
+    return asyncio.run(_smoke(url, on_event))
 
 
-async def _smoke(url: str, tell: Callable[[Wire], None]) -> list[Wire]:
+async def _smoke(url: str, on_event: Callable[[Wire], None]) -> list[Wire]:
     events: list[Wire] = []
     try:
-        async with asyncio.timeout(LONGEST_S), EngineClient(url) as client:
+        async with asyncio.timeout(TIMEOUT_S), EngineClient(url) as client:
             submitted = await _submit(client)
             async for event in client.follow(submitted["orderId"], websocket=submitted["websocket"]):
                 events.append(event)
-                tell(event)
+                on_event(event)
     except TimeoutError:
-        reached = events[-1]["status"] if events else "nothing"
-        raise SmokeError(f"The smoke order has got no further than {reached} in {LONGEST_S:.0f} s.") from None
+        reached = events[-1]["status"] if events else "no status"
+        raise SmokeError(f"The smoke order reached {reached} within {TIMEOUT_S:.0f} s.") from None
     except ClientError as error:
         raise SmokeError(f"The smoke order failed: {error}") from error
-    if wrong := what_is_wrong(events):
-        raise SmokeError(wrong)
+    if fault := find_fault(events):
+        raise SmokeError(fault)
     return events
 
 
 async def _submit(client: EngineClient) -> Wire:
-    """Submit the order; an engine that is busy, or whose functions are still waking up, is asked again."""
-    deadline = time.monotonic() + AWAKE_WITHIN_S
+    """Submit the order, again while the engine is busy or still starting."""
+    deadline = time.monotonic() + SUBMIT_TIMEOUT_S
     while True:
         try:
             return await client.submit(*ORDER)
         except Refused as refusal:
-            may_be_asleep = refusal.status >= 500 and time.monotonic() < deadline
-            if refusal.status not in BUSY and not may_be_asleep:
+            may_be_starting = refusal.status >= 500 and time.monotonic() < deadline
+            if refusal.status not in BUSY and not may_be_starting:
                 raise
-        await asyncio.sleep(PAUSE_S)
+        await asyncio.sleep(RETRY_INTERVAL_S)
 
 
-def what_is_wrong(events: Sequence[Wire]) -> str | None:
-    """What a confirmed order's events should not be, or None: all of them, in order, once."""
+def find_fault(events: Sequence[Wire]) -> str | None:
+    """Why these are not the complete, ordered events of a confirmed order, or None."""
     sequence = [event["seq"] for event in events]
     if sequence != list(range(1, len(events) + 1)):
-        return f"The smoke order's events came with the sequence {sequence}."
+        return f"The smoke order's events have the sequence {sequence}."
     last = events[-1]
     if last["status"] != "confirmed":
         return f"The smoke order is {last['status']}: {last.get('error', '')} ({last.get('code', '')})"

@@ -149,7 +149,7 @@ def test_an_order_that_is_not_confirmed_rolls_the_engine_back(
     deploy("--no-smoke")
     before = code(aws)
     with monkeypatch.context() as patch:
-        patch.setattr(smoke, "LONGEST_S", 3.0)
+        patch.setattr(smoke, "TIMEOUT_S", 3.0)
         done = deploy(files=BROKEN_WORKER)
     assert done.exit_code == 1
     assert "error: The smoke order " in done.output

@@ -12,7 +12,7 @@ import pytest
 from chalicelib.config import Config
 
 from infra.package import ENGINE, Package
-from infra.validation import validate
+from infra.validate import validate
 from tests.e2e import readme
 from tests.infra.conftest import ON_AWS, Deployed
 from tests.infra.resolved import TEMPLATES, Resolved, load

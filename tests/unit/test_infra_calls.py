@@ -1,4 +1,4 @@
-"""The two calls that end a deployment: the function that migrates, and the first order."""
+"""The last two steps of a deployment: the migration, and the smoke order."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 
 from infra import smoke
 from infra.errors import MigrationError
-from infra.migration import migrate
-from infra.smoke import what_is_wrong
+from infra.migrate import migrate
+from infra.smoke import find_fault
 from local.errors import Refused
 
 
@@ -27,7 +27,7 @@ class Function:
         return self._answer
 
 
-def test_the_migrations_that_were_applied_are_told() -> None:
+def test_migrate_returns_the_applied_migrations() -> None:
     aws: Any = Function('{"applied": ["001_orders.sql"]}')
     assert migrate(aws, "migrate") == ["001_orders.sql"]
 
@@ -41,10 +41,10 @@ def test_the_migrations_that_were_applied_are_told() -> None:
             r"failed: SyntaxError: 005_x\.sql: line 1$",
         ),
         ("Task timed out", {"FunctionError": "Unhandled"}, "failed: Task timed out$"),
-        ("null", {}, "did not say what it applied: null"),
+        ("null", {}, "did not return the applied migrations: null"),
     ],
 )
-def test_a_migration_that_fails_or_says_nothing_is_an_error(
+def test_a_migration_that_fails_or_returns_nothing_is_an_error(
     answer: str, more: dict[str, str], message: str
 ) -> None:
     aws: Any = Function(answer, **more)
@@ -52,8 +52,8 @@ def test_a_migration_that_fails_or_says_nothing_is_an_error(
         migrate(aws, "migrate")
 
 
-class Sleeper(Function):
-    """Aws with a function that Lambda refuses to call some times."""
+class InactiveFunction(Function):
+    """Aws with a function whose first calls Lambda refuses."""
 
     poll_interval_s = 0.0
 
@@ -67,41 +67,41 @@ class Sleeper(Function):
         return super().invoke(**asked)
 
 
-def test_a_function_that_is_asleep_is_called_until_it_is_awake() -> None:
-    aws: Any = Sleeper("CodeArtifactUserPendingException", "ResourceNotReadyException")
+def test_an_inactive_function_is_called_until_it_is_active() -> None:
+    aws: Any = InactiveFunction("CodeArtifactUserPendingException", "ResourceNotReadyException")
     assert migrate(aws, "migrate") == []
     assert aws.refusals == []
 
 
 def test_a_call_that_is_refused_for_another_reason_is_a_failed_migration() -> None:
-    aws: Any = Sleeper("TooManyRequestsException", "never asked")
+    aws: Any = InactiveFunction("TooManyRequestsException", "never raised")
     with pytest.raises(MigrationError, match="TooManyRequestsException"):
         migrate(aws, "migrate")
-    assert aws.refusals == ["never asked"]
+    assert aws.refusals == ["never raised"]
 
 
-def life(*statuses: str) -> list[dict[str, Any]]:
+def events_of(*statuses: str) -> list[dict[str, Any]]:
     return [
         {"seq": number, "status": status, **({"txHash": "x"} if status == "confirmed" else {})}
         for number, status in enumerate(statuses, start=1)
     ]
 
 
-def test_a_whole_life_is_what_an_order_should_have_with_a_retry_or_without() -> None:
-    assert what_is_wrong(life("pending", "routing", "building", "submitted", "confirmed")) is None
-    assert what_is_wrong(life("pending", "routing", "pending", "routing", "submitted", "confirmed")) is None
+def test_the_events_of_a_confirmed_order_have_no_fault_with_a_retry_or_without() -> None:
+    assert find_fault(events_of("pending", "routing", "building", "submitted", "confirmed")) is None
+    assert find_fault(events_of("pending", "routing", "pending", "routing", "submitted", "confirmed")) is None
 
 
 @pytest.mark.parametrize(
     ("events", "message"),
     [
-        (life("pending", "confirmed")[1:], "sequence [2]"),
-        (life("pending", "failed"), "is failed"),
-        (life("routing", "confirmed"), "without a swap"),
+        (events_of("pending", "confirmed")[1:], "sequence [2]"),
+        (events_of("pending", "failed"), "is failed"),
+        (events_of("routing", "confirmed"), "without a swap"),
     ],
 )
-def test_a_life_with_a_gap_or_a_bad_end_is_not(events: list[dict[str, Any]], message: str) -> None:
-    assert message in (what_is_wrong(events) or "")
+def test_events_with_a_gap_or_a_bad_end_have_a_fault(events: list[dict[str, Any]], message: str) -> None:
+    assert message in (find_fault(events) or "")
 
 
 class Engine:
@@ -117,21 +117,21 @@ class Engine:
 
 
 @pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    monkeypatch.setattr(smoke, "PAUSE_S", 0.0)
+def without_delay(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    monkeypatch.setattr(smoke, "RETRY_INTERVAL_S", 0.0)
     return monkeypatch
 
 
-async def test_an_engine_that_is_busy_or_waking_up_is_asked_again(at_once: pytest.MonkeyPatch) -> None:
+async def test_a_busy_or_starting_engine_gets_the_order_again(without_delay: pytest.MonkeyPatch) -> None:
     client: Any = Engine(503, 429, 500)
     assert await smoke._submit(client) == {"orderId": "order"}
 
 
-@pytest.mark.parametrize(("status", "awake_within_s"), [(400, 60.0), (500, 0.0)])
-async def test_an_engine_that_refuses_the_order_or_does_not_wake_up_is_not(
-    at_once: pytest.MonkeyPatch, status: int, awake_within_s: float
+@pytest.mark.parametrize(("status", "submit_timeout_s"), [(400, 60.0), (500, 0.0)])
+async def test_an_engine_that_refuses_the_order_or_does_not_start_does_not(
+    without_delay: pytest.MonkeyPatch, status: int, submit_timeout_s: float
 ) -> None:
-    at_once.setattr(smoke, "AWAKE_WITHIN_S", awake_within_s)
+    without_delay.setattr(smoke, "SUBMIT_TIMEOUT_S", submit_timeout_s)
     client: Any = Engine(status)
     with pytest.raises(Refused):
         await smoke._submit(client)

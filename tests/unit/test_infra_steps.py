@@ -19,7 +19,7 @@ from infra.console import ResourceProgress, Screen, running_operations
 from infra.errors import AwsError, StackError, StageError, ValidationError
 from infra.package import TEMPLATES
 from infra.stacks import DATABASE_PROTECTION, Event, Stack, Stacks, failure_reasons, watch
-from infra.validation import validate
+from infra.validate import validate
 
 STACK = "AWS::CloudFormation::Stack"
 
