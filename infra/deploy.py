@@ -7,6 +7,7 @@ the rest, in AWS.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +16,8 @@ import click
 
 from .aws import connect
 from .console import Screen, ask, aws_options, report_nothing_sent, report_running_operations
-from .package import MEGABYTE, build
+from .errors import PackageError
+from .package import MEGABYTE, Package, build
 from .rollout import Plan, Rollout
 from .stacks import Stacks
 from .stage import ARTIFACTS, Stage, load
@@ -51,6 +53,11 @@ or with its events:
 @click.option(
     "--dry-run", is_flag=True, help="Package and validate only; nothing is sent, no account is needed."
 )
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder for the packaged template.json and deployment.zip, for `sam deploy`.",
+)
 @click.option("--no-smoke", is_flag=True, help="Submit no order at the end.")
 def deploy(
     stage: str,
@@ -60,6 +67,7 @@ def deploy(
     profile: str | None,
     yes: bool,
     dry_run: bool,
+    output: Path | None,
     no_smoke: bool,
 ) -> None:
     """Create or update STAGE (a file of infra/stages: dev, prod, local) from this repository.
@@ -81,7 +89,7 @@ def deploy(
     Examples:
       ./infra/deploy dev --region eu-central-1
       ./infra/deploy prod --set AlarmEmail=on-call@example.com
-      ./infra/deploy dev --dry-run
+      ./infra/deploy dev --dry-run --output .local/sam
       ./local/run emulator      prints the command that deploys `local` into it
     """
     screen = Screen()
@@ -89,13 +97,17 @@ def deploy(
     with TemporaryDirectory(prefix="order-engine-") as folder:
         if dry_run:
             rules = region or os.environ.get("AWS_REGION") or DEFAULT_REGION
-            prepare(chosen, settings, Path(folder), rules, screen)
+            plan = prepare(chosen, settings, Path(folder), rules, screen)
+            if output:
+                save(plan.package, output, screen)
             screen.print("\nNothing was sent.")
             return
         aws = connect(region, profile, endpoint_url)
         screen.print(f"{stage} in {aws.endpoint or aws.region}, {aws.caller()}")
         with report_nothing_sent(screen):
             plan = prepare(chosen, settings, Path(folder), aws.region, screen)
+            if output:
+                save(plan.package, output, screen)
         rollout = Rollout(plan, aws, screen, lambda losses: yes or _confirm(losses))
         with report_running_operations(Stacks(aws), stage, screen):
             outputs = rollout.run(with_smoke=not no_smoke)
@@ -124,6 +136,17 @@ def prepare(stage: Stage, settings: Sequence[str], folder: Path, region: str, sc
             f"{len(warnings)} warnings" if warnings else "no findings"
         )
     return Plan(stage, chosen, package, artifacts, templates)
+
+
+def save(package: Package, folder: Path, screen: Screen) -> None:
+    """Copy the template and the archive that it names into `folder`. Raises PackageError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in (package.template, package.zip):
+            shutil.copyfile(path, folder / path.name)
+    except OSError as error:
+        raise PackageError(f"The package could not be saved in {folder}: {error}") from error
+    screen.print(f"\nSaved {folder / package.template.name} and {folder / package.zip.name}.")
 
 
 def _confirm(losses: Sequence[str]) -> bool:

@@ -16,8 +16,9 @@ from rich.console import Console
 from infra.aws import Bucket, connect
 from infra.changes import Change, read_changes
 from infra.console import ResourceProgress, Screen, running_operations
-from infra.errors import AwsError, StackError, StageError, ValidationError
-from infra.package import TEMPLATES
+from infra.deploy import save
+from infra.errors import AwsError, PackageError, StackError, StageError, ValidationError
+from infra.package import TEMPLATES, Package
 from infra.stacks import DATABASE_PROTECTION, Event, Stack, Stacks, failure_reasons, watch
 from infra.validate import validate
 
@@ -129,6 +130,21 @@ def test_a_step_prints_its_result_duration_and_success(output: Output) -> None:
     assert lines[0] == "package …"
     assert lines[1].startswith("✓ package    6.8 MB (0.")
     assert lines[3].startswith("✗ validate")
+
+
+def test_the_saved_template_names_the_archive_beside_it(output: Output, tmp_path: Path) -> None:
+    screen, text = output
+    built, saved = tmp_path / "built", tmp_path / "new" / "saved"
+    built.mkdir()
+    template, archive = built / "template.json", built / "deployment.zip"
+    template.write_text('{"CodeUri": "deployment.zip"}')
+    archive.write_bytes(b"code")
+    save(Package(template, archive, 4, 4, "python3.11"), saved, screen)
+    assert (saved / "template.json").read_text() == '{"CodeUri": "deployment.zip"}'
+    assert (saved / "deployment.zip").read_bytes() == b"code"
+    assert f"Saved {saved / 'template.json'} and " in text.getvalue()
+    with pytest.raises(PackageError, match="could not be saved"):
+        save(Package(template, archive, 4, 4, "python3.11"), template, screen)
 
 
 @pytest.mark.parametrize(
