@@ -185,7 +185,7 @@ def test_there_is_no_way_to_aws_but_clients(recorder: Recorder) -> None:
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 used += [(path.name, node.attr)] if node.value.id == "boto3" else []
             assert not (isinstance(node, ast.Attribute) and node.attr in ("get_waiter", "get_paginator"))
-    assert used == [("aws.py", "client")]
+    assert used == [("clients.py", "client")]
 
 
 # --- The roles ---
