@@ -2,7 +2,7 @@
 
 Exit codes:
   0    done
-  1    a step failed; its message says why, and what was rolled back
+  1    a step failed; the message has the reason, and what was rolled back
   2    not started: wrong usage, a wrong parameter, no credentials
   130  stopped by Ctrl-C
 """

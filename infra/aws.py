@@ -34,7 +34,7 @@ NO_CREDENTIALS = """No AWS credentials were found. Set them in one of these ways
   aws sso login --profile NAME       and  --profile NAME
   export AWS_PROFILE=NAME            a profile of ~/.aws/config
   export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… AWS_SESSION_TOKEN=…
-Or deploy to an emulator on this machine: ./local/run emulator, and --endpoint-url as it says."""
+Or deploy to an emulator on this machine: ./local/run emulator, and the --endpoint-url that it prints."""
 NO_REGION = "No AWS region is set: give --region, or set AWS_REGION, or a region in your profile."
 
 

@@ -1,8 +1,8 @@
-"""The errors that end a command; the message says what to do. __main__.py maps them to exit codes.
+"""The errors that end a command; each message has the remedy. __main__.py maps them to exit codes.
 
 InfraError
 ├── PackageError      the package could not be built, or would not run on Lambda
-├── ValidationError   a template would be refused
+├── ValidationError   CloudFormation would reject a template
 ├── StageError        no such stage, or a parameter that no template has
 ├── AwsError          AWS could not be reached, or rejects the credentials
 ├── StackError        a stack could not be created, updated or deleted
@@ -23,7 +23,7 @@ class PackageError(InfraError):
 
 
 class ValidationError(InfraError):
-    """A template would be refused."""
+    """CloudFormation would reject a template."""
 
 
 class StageError(InfraError):

@@ -51,7 +51,7 @@ for name in sys.argv[1:]:
 print((time.process_time() - began) * 1000)
 """
 
-NOWHERE = {  # a function's environment as it is deployed; a start asks nobody
+NOWHERE = {  # a deployed function's environment; a start sends no request
     "DATABASE_URL": "postgresql://127.0.0.1:1/orders",
     "DATABASE_SECRET": "arn:aws:secretsmanager:us-east-1:000000000000:secret:database",
     "REDIS_URL": "redis://127.0.0.1:1/0",

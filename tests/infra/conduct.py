@@ -74,7 +74,7 @@ class Conduct:
             await runtime.stop()
 
     async def _place_order(self) -> None:
-        """One that waits, and that nobody has queued."""
+        """A pending order that is not in the queue."""
         await runtime.current().store.create(NewOrder(self._order_id, Terms(SOL, USDC, 10**9, 100)))
 
     def migrate(self, noted: set[Permission]) -> None:
@@ -108,7 +108,7 @@ class Conduct:
         assert self._socket("connect", query={"orderId": self._order_id}) == {"statusCode": 200}
 
     def websocket_message(self, noted: set[Permission]) -> None:
-        """What a client may say, what is no JSON, and what a socket says that nobody knows."""
+        """Valid messages, one that is not JSON, and one of an unknown connection."""
         subscribe = json.dumps({"action": "subscribe", "orderId": self._order_id})
         for text in (json.dumps(ORDER), '{"action": "ping"}', subscribe, "?"):
             assert self._socket("message", text) == {"statusCode": 200}
@@ -118,7 +118,7 @@ class Conduct:
         functions.keep_relays(schedule_event("keep_relays"), Context())
 
     def relay(self, noted: set[Permission]) -> None:
-        """The socket is told of the orders that it follows since it connected, and the relay's time is up."""
+        """The connection gets its subscribed order's events, and the relay hands over at its time limit."""
         assert functions.relay({"shard": 0}, Context()) == {"shard": 0, "handedOver": True}
 
     def websocket_disconnect(self, noted: set[Permission]) -> None:

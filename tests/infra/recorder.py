@@ -42,7 +42,7 @@ class Recorder:
 
     @contextmanager
     def listening(self, keys: Mapping[str, str]) -> Iterator[None]:
-        """Every client that is made meanwhile, by the engine or for it, is heard."""
+        """Record the calls of every client made within the block."""
         session = boto3.Session(**keys)
         session.events.register("before-parameter-build", self._note)
         session.events.register("before-send.secrets-manager", self._tell_secret)

@@ -44,4 +44,4 @@ def main(function: str) -> dict[str, Any]:
 if __name__ == "__main__":
     found = main(sys.argv[1])
     print(json.dumps(found), flush=True)
-    os._exit(0)  # as Lambda ends a process: nobody says goodbye
+    os._exit(0)  # as Lambda ends a process: without clean-up

@@ -52,7 +52,7 @@ def test_an_alarm_watches_each_thing_that_an_operator_must_know(
     assert found["ComparisonOperator"] == "GreaterThanThreshold"
 
 
-def test_a_slow_order_is_told_however_few_there_are(engine: Resolved) -> None:
+def test_a_slow_order_raises_the_alarm_even_with_few_orders(engine: Resolved) -> None:
     """CloudWatch could leave a p99 of fewer than a thousand values alone."""
     assert engine["ConfirmP99Alarm"]["EvaluateLowSampleCountPercentile"] == "evaluate"
 
@@ -70,7 +70,7 @@ def test_every_function_has_its_alarms_for_errors_and_throttles(engine: Resolved
             assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": function["FunctionName"]}]
 
 
-def test_every_alarm_is_told_when_it_goes_and_when_it_is_over(engine: Resolved) -> None:
+def test_every_alarm_notifies_when_it_is_raised_and_when_it_is_over(engine: Resolved) -> None:
     alarms = engine.of_type("CloudWatch::Alarm").values()
     assert len(alarms) == 5 + 2 * len(engine.of_type("Serverless::Function"))
     assert all(alarm["AlarmActions"] == alarm["OKActions"] == ["AlarmTopic"] for alarm in alarms)

@@ -129,7 +129,7 @@ async def followed_order(database_url: str, redis_url: str) -> AsyncIterator[str
 
 
 def rest(method: str, route: str, body: object = None, **query: str) -> dict[str, Any]:
-    """A request as API Gateway tells of it."""
+    """A request as API Gateway sends it to a function."""
     return {
         "resource": route,
         "path": route,

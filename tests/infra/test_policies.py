@@ -89,7 +89,7 @@ def allowed(engine: Resolved, function: str) -> list[Permission]:
 
 @pytest.fixture(scope="module")
 def queues(services: Endpoints) -> Iterator[list[str]]:
-    """Two queues that nobody else uses."""
+    """Two queues for these tests alone."""
     sqs = boto3.client("sqs", endpoint_url=services.aws_endpoint_url, **keys())
     urls = [sqs.create_queue(QueueName=f"policies-{uuid.uuid4().hex}")["QueueUrl"] for _ in range(2)]
     yield urls
@@ -155,7 +155,7 @@ def test_a_role_allows_what_its_function_calls_and_nothing_more(
     assert sorted(granted) == sorted(needed[function] | lambdas_own(function))
 
 
-def test_no_call_in_the_code_went_unheard(needed: dict[str, set[Permission]], recorder: Recorder) -> None:
+def test_every_call_in_the_code_was_recorded(needed: dict[str, set[Permission]], recorder: Recorder) -> None:
     """By name: whatever is called like an operation of a service that the code has a client of."""
     trees = [ast.parse(path.read_text()) for path in FUNCTIONS.rglob("*.py")]
     nodes = [node for tree in trees for node in ast.walk(tree)]
@@ -178,7 +178,7 @@ def test_no_call_in_the_code_went_unheard(needed: dict[str, set[Permission]], re
 
 
 def test_there_is_no_way_to_aws_but_clients(recorder: Recorder) -> None:
-    """No resource, session, waiter or paginator, whose calls the names above would not tell."""
+    """No resource, session, waiter or paginator, whose calls the recorder could not name."""
     used = []
     for path in FUNCTIONS.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -212,7 +212,7 @@ def test_only_lambda_takes_a_role(engine: Resolved) -> None:
 
 
 @pytest.mark.parametrize("function", NAMES)
-def test_no_role_has_a_wildcard_but_for_connections_whose_names_nobody_knows(
+def test_no_role_has_a_wildcard_except_for_connections_whose_ids_are_unknown(
     engine: Resolved, function: str
 ) -> None:
     for action, resource in allowed(engine, function):
@@ -220,7 +220,7 @@ def test_no_role_has_a_wildcard_but_for_connections_whose_names_nobody_knows(
         assert "*" not in resource.removesuffix("/@connections/*")
 
 
-def test_where_there_are_no_secrets_nobody_may_read_any(deployed: Deployed) -> None:
+def test_without_secrets_no_role_may_read_one(deployed: Deployed) -> None:
     engine = deployed(DatabaseSecretArn="", RedisSecretArn="")
     actions = {action for name in NAMES for action, _ in allowed(engine, name)}
     assert not any(action.startswith("secretsmanager:") for action in actions)
@@ -250,7 +250,7 @@ def test_a_functions_interfaces_are_lambdas_to_make_and_not_its_own(engine: Reso
     }
 
 
-def test_without_a_vpc_nobody_may_make_interfaces(deployed: Deployed) -> None:
+def test_without_a_vpc_no_role_may_create_interfaces(deployed: Deployed) -> None:
     engine = deployed(SubnetIds="", SecurityGroupIds="")
     assert not engine.of_type("IAM::ManagedPolicy")
     assert all(role["ManagedPolicyArns"] == [] for role in engine.of_type("IAM::Role").values())

@@ -93,7 +93,7 @@ async def test_the_user_is_given_the_commands_that_the_adapters_use_and_no_other
 ) -> None:
     operator.config_resetstat()
     await do_all_that_the_adapters_do(engine)
-    assert operator.acl_log() == []  # nobody was refused anything
+    assert operator.acl_log() == []  # no command was refused
     used = {name.removeprefix("cmdstat_") for name in operator.info("commandstats")}
     allowed = {word[1:] for word in ACCESS if word.startswith("+")}
     assert allowed == used - NEEDS_NO_PERMISSION - OPERATORS

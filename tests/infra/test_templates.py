@@ -231,7 +231,7 @@ def test_the_key_may_be_used_for_all_our_logs_and_for_no_others(deployed: Deploy
         assert any(re.fullmatch(pattern, group["LogGroupName"]) for pattern in patterns), group
 
 
-def test_nothing_is_said_or_heard_without_tls(engine: Resolved) -> None:
+def test_every_connection_uses_tls(engine: Resolved) -> None:
     policies = [*engine.of_type("SQS::QueuePolicy").values(), *engine.of_type("SNS::TopicPolicy").values()]
     guarded = set()
     for policy in policies:
@@ -317,7 +317,7 @@ def test_what_api_gateway_refuses_by_itself_looks_like_every_other_error(engine:
         assert refusal["responseParameters"]["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
 
 
-def test_a_page_elsewhere_is_told_that_it_may_ask(engine: Resolved) -> None:
+def test_pages_of_other_origins_are_allowed(engine: Resolved) -> None:
     for path, methods in engine["RestAPI"]["DefinitionBody"]["paths"].items():
         answer = methods["options"]["x-amazon-apigateway-integration"]["responses"]["default"]
         said = {
@@ -338,7 +338,7 @@ def test_on_the_emulator_everything_is_at_its_endpoint(emulated: Resolved) -> No
     assert emulated.outputs["HttpUrl"] == "http://127.0.0.1:4566/_aws/execute-api/RestAPI/api"
 
 
-def test_on_aws_nobody_is_told_of_another_endpoint(engine: Resolved) -> None:
+def test_on_aws_no_function_has_another_endpoint(engine: Resolved) -> None:
     assert "AWS_ENDPOINT_URL" not in variables(engine)
 
 

@@ -44,24 +44,26 @@ def write(path: Path, entries: dict[str, bytes], when: tuple[int, int, int] = (2
         ("p/_c.so", b"\x7fELF", "not for x86_64 (machine None)"),  # cut short
     ],
 )
-def test_native_code_is_for_lambda_or_a_reason_is_given(name: str, head: bytes, reason: str | None) -> None:
+def test_native_code_for_another_platform_is_incompatible_with_a_reason(
+    name: str, head: bytes, reason: str | None
+) -> None:
     assert incompatibility(name, head, "3.11") == reason
 
 
-def test_a_package_with_a_wheel_of_another_machine_is_refused_and_the_file_named(tmp_path: Path) -> None:
+def test_a_wheel_for_another_processor_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     archive = write(tmp_path / "a.zip", {"app.py": b"", "nacl/_sodium.abi3.so": elf(AARCH64)})
     with pytest.raises(PackageError, match=r"nacl/_sodium\.abi3\.so: not for x86_64"):
         check_runnable(archive, "python3.11")
 
 
-def test_a_runtime_that_lambda_has_not_is_refused_with_those_it_has(tmp_path: Path) -> None:
+def test_an_unsupported_runtime_is_an_error_that_lists_the_supported_ones(tmp_path: Path) -> None:
     archive = write(tmp_path / "a.zip", {"app.py": b""})
     check_runnable(archive, "python3.14")
     with pytest.raises(PackageError, match=r"no python3\.15 runtime.*python3\.11, python3\.12"):
         check_runnable(archive, "python3.15")
 
 
-def test_the_same_files_give_the_same_archive_whenever_and_in_whatever_order_they_were_written(
+def test_the_same_files_give_the_same_archive_at_any_time_and_in_any_order(
     tmp_path: Path,
 ) -> None:
     first = write(tmp_path / "1.zip", {"a.py": b"a", "b/c.py": b"c"}, (2026, 1, 2))
@@ -72,15 +74,17 @@ def test_the_same_files_give_the_same_archive_whenever_and_in_whatever_order_the
     assert content_hash(tmp_path / "3.zip") == content_hash(tmp_path / "4.zip")
 
 
-def test_every_module_is_in_the_archive_with_its_bytecode_which_is_taken_as_it_is(tmp_path: Path) -> None:
-    rewrite(write(tmp_path / "1.zip", {"module.py": b"said = 'as written'"}), tmp_path / "2.zip")
+def test_every_module_has_its_bytecode_in_the_archive_and_python_does_not_recompile_it(
+    tmp_path: Path,
+) -> None:
+    rewrite(write(tmp_path / "1.zip", {"module.py": b"text = 'as written'"}), tmp_path / "2.zip")
     with zipfile.ZipFile(tmp_path / "2.zip") as archive:
         archive.extractall(tmp_path)
     compiled = Path(importlib.util.cache_from_source(str(tmp_path / "module.py")))
     assert compiled.exists()
-    (tmp_path / "module.py").write_text("said = 'as changed'")
+    (tmp_path / "module.py").write_text("text = 'as changed'")
     done = subprocess.run(
-        [sys.executable, "-c", "import module; print(module.said)"],
+        [sys.executable, "-c", "import module; print(module.text)"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -88,7 +92,7 @@ def test_every_module_is_in_the_archive_with_its_bytecode_which_is_taken_as_it_i
     assert done.stdout == "as written\n", done.stderr
 
 
-def test_what_is_in_the_archive_can_be_read_by_lambdas_user(tmp_path: Path) -> None:
+def test_files_in_the_archive_are_readable_by_lambdas_user(tmp_path: Path) -> None:
     rewrite(write(tmp_path / "1.zip", {"a.py": b"a"}), tmp_path / "2.zip")
     with zipfile.ZipFile(tmp_path / "2.zip") as archive:
         assert archive.getinfo("a.py").external_attr >> 16 & 0o444 == 0o444
@@ -111,11 +115,11 @@ def deployed_as(route: str) -> str:
     return name
 
 
-def test_other_routes_are_another_deployment_and_the_same_are_the_same() -> None:
+def test_the_websocket_deployment_is_renamed_exactly_when_routes_change() -> None:
     assert deployed_as("$connect") == deployed_as("$connect") != deployed_as("$default")
 
 
-def test_without_a_websocket_api_there_is_nothing_to_name() -> None:
+def test_without_a_websocket_api_nothing_is_renamed() -> None:
     resources: dict[str, Any] = {"Queue": {"Type": "AWS::SQS::Queue"}}
     name_after_routes(resources)
     assert [*resources] == ["Queue"]

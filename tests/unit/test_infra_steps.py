@@ -227,7 +227,7 @@ def test_missing_credentials_are_an_error_that_lists_the_ways_to_set_them(
 def test_a_missing_region_is_an_error_that_lists_the_ways_to_set_it(
     no_credentials: pytest.MonkeyPatch,
 ) -> None:
-    no_credentials.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    no_credentials.setenv("AWS_ACCESS_KEY_ID", "test")
     no_credentials.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     with pytest.raises(AwsError, match="--region"):
         connect(None, None, None)
@@ -244,7 +244,7 @@ def test_an_emulator_needs_no_credentials_and_no_region(no_credentials: pytest.M
 def test_an_emulators_address_in_the_environment_is_ignored_without_the_option(
     no_credentials: pytest.MonkeyPatch,
 ) -> None:
-    no_credentials.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    no_credentials.setenv("AWS_ACCESS_KEY_ID", "test")
     no_credentials.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     no_credentials.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
     aws = connect("eu-central-1", None, None)
@@ -256,7 +256,7 @@ def test_a_template_is_found_under_its_hash_at_the_regions_own_address(
     no_credentials: pytest.MonkeyPatch,
 ) -> None:
     """A new bucket's global address is a redirection elsewhere, which CloudFormation need not follow."""
-    no_credentials.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    no_credentials.setenv("AWS_ACCESS_KEY_ID", "test")
     no_credentials.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     no_credentials.setattr(Bucket, "_has", lambda bucket, key: True)
     bucket = Bucket(connect("eu-central-1", None, None), "artifacts")
