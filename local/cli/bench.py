@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from ..terminal import Failure, NotDone
-from .output import screen
 from .stopping import Stopped, signals
+from .view import screen
 
 SCENARIOS = "burst, latency, own-socket, ceiling, sockets, backlog, table"
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import click
 import psycopg
 from chalicelib.config import Config
 from chalicelib.simulation.fault_rules import parse
 from rich.console import Console
+from rich.live import Live
 
 from ..client import EngineClient
 from ..engine import Engine
@@ -19,11 +21,10 @@ from ..loop import run_on_loop
 from ..services import Services
 from ..settings import settings
 from . import options
-from .drawing import draw_lives
 from .life import Life
 from .outcome import outcome_tables
-from .output import screen
 from .stopping import Stopped, Stopping, signals
+from .view import event_line, lives_table, screen
 
 ORDERS = (
     ("SOL", "USDC", "1.5"),
@@ -35,6 +36,7 @@ ORDERS = (
 LONGEST_S = 120.0  # for all of them, retries included
 
 COUNT_SWAPS = "SELECT memo, count(*) FROM sim.swaps WHERE memo = ANY(%s) GROUP BY memo"
+FRAMES_PER_S = 12
 
 
 @click.command()
@@ -140,3 +142,15 @@ def _judge(lives: Sequence[Life], swaps: dict[str, int], console: Console) -> bo
     for reason in wrong:
         console.print(f"WRONG: {reason}", style="bold red")
     return not wrong
+
+
+@contextmanager
+def draw_lives(lives: Sequence[Life], console: Console) -> Iterator[Callable[[Life], None]]:
+    """Draw while the block runs; call what it gives with a life that has taken an event."""
+    if not console.is_terminal:
+        yield lambda life: console.print(event_line(life.events[-1], life, name=life.order_id[:8]))
+        return
+    with Live(
+        console=console, get_renderable=lambda: lives_table(lives), refresh_per_second=FRAMES_PER_S
+    ) as live:
+        yield lambda life: live.refresh()

@@ -1,4 +1,4 @@
-"""`orders`: the newest orders, as many pages as it takes."""
+"""The commands of a client: `submit`, `watch`, `orders` and `quote`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,67 @@ import click
 
 from ..client import EngineClient
 from . import options
-from .output import dump, say, screen
-from .view import orders_table
+from .life import Life, short
+from .view import dump, event_line, orders_table, quote_table, say, screen
 
 STATUSES = ("pending", "routing", "building", "submitted", "confirmed", "failed")
 PAGE = 200
+
+
+@click.command()
+@click.argument("token_in")
+@click.argument("token_out")
+@click.argument("amount")
+@options.slippage
+@click.option("--watch", is_flag=True, help="Follow it to its end; exit 1 if it failed.")
+@options.engine_url
+@options.as_json
+def submit(
+    token_in: str,
+    token_out: str,
+    amount: str,
+    slippage_bps: int | None,
+    watch: bool,
+    url: str,
+    as_json: bool,
+) -> None:
+    """Submit a market order: sell AMOUNT of TOKEN_IN for TOKEN_OUT. Tokens are symbols or mints.
+
+    \b
+    Example: ./local/run submit SOL USDC 1.5 --slippage-bps 50 --watch
+    """
+
+    async def run() -> bool:
+        async with EngineClient(url) as client:
+            answer = await client.submit(token_in, token_out, amount, slippage_bps)
+            if as_json:
+                dump(answer)
+            elif not watch:
+                say(f"order {answer['orderId']} is {answer['status']}")
+                say(f"follow it: ./local/run watch {answer['orderId']}{options.url_hint(url)}")
+            if not watch:
+                return True
+            return await follow(client, answer["orderId"], websocket=answer["websocket"], as_json=as_json)
+
+    raise SystemExit(0 if asyncio.run(run()) else 1)
+
+
+@click.command()
+@click.argument("order_id", metavar="ORDER")
+@options.engine_url
+@options.as_json
+def watch(order_id: str, url: str, as_json: bool) -> None:
+    """Follow ORDER to its end; exit 0 if it is confirmed, 1 if it failed.
+
+    \b
+    Example: ./local/run watch 7f0c2f8e-6f1e-4a53-9d1b-0c5f0f6c2a11
+    """
+
+    async def run() -> bool:
+        async with EngineClient(url) as client:
+            return await follow(client, order_id, as_json=as_json)
+
+    raise SystemExit(0 if asyncio.run(run()) else 1)
 
 
 @click.command()
@@ -48,3 +104,48 @@ async def _newest(url: str, status: str | None, limit: int) -> list[dict[str, An
             if cursor is None:
                 break
     return found
+
+
+@click.command()
+@click.argument("token_in")
+@click.argument("token_out")
+@click.argument("amount")
+@options.slippage
+@options.engine_url
+@options.as_json
+def quote(
+    token_in: str, token_out: str, amount: str, slippage_bps: int | None, url: str, as_json: bool
+) -> None:
+    """Ask both venues what AMOUNT of TOKEN_IN would bring now; nothing is traded.
+
+    \b
+    Example: ./local/run quote SOL USDC 1.5
+    """
+
+    async def ask() -> dict[str, Any]:
+        async with EngineClient(url) as client:
+            return await client.quote(token_in, token_out, amount, slippage_bps)
+
+    found = asyncio.run(ask())
+    if as_json:
+        dump(found)
+    else:
+        say(f"{short(found['amount'])} {found['tokenIn']} → {found['tokenOut']}")
+        screen().print(quote_table(found))
+        say(f"at least {short(found['minimumOut'])} {found['tokenOut']}, or the attempt fails")
+
+
+async def follow(
+    client: EngineClient, order_id: str, *, websocket: str | None = None, as_json: bool = False
+) -> bool:
+    """Print the order's events as they come; whether it is confirmed."""
+    life, console = Life(order_id), screen()
+    async for event in client.follow(order_id, websocket=websocket):
+        life.take(event)
+        if as_json:
+            dump(event)
+        else:
+            if not life.events[1:]:
+                console.print(f"order {order_id}")
+            console.print(event_line(event, life), soft_wrap=True)
+    return life.status == "confirmed"

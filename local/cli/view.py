@@ -1,16 +1,38 @@
-"""What is drawn: an event, lives while they are lived, a list of orders, a quote."""
+"""What is printed, and where: an event, lives while they are lived, a list of orders, a quote."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 
+import click
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from .life import STEPS, Life, Wire, percent, short, tell
 
+PLAIN_WIDTH = 160  # of output that goes to a file or a pipe, where nothing need be folded
 COLOURS = {"confirmed": "green", "failed": "red"}
+
+
+def screen() -> Console:
+    """The terminal; or a file or a pipe, to which nothing but text is written."""
+    console = Console(highlight=False, emoji=False, markup=False)
+    if console.is_terminal:
+        return console
+    return Console(highlight=False, emoji=False, markup=False, width=PLAIN_WIDTH, no_color=True)
+
+
+def say(line: str) -> None:
+    """A line for people."""
+    click.echo(line)
+
+
+def dump(found: object) -> None:
+    """JSON on one line, written out at once."""
+    click.echo(json.dumps(found))
 
 
 def event_line(event: Wire, life: Life, *, name: str = "") -> Text:

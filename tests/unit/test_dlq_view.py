@@ -7,8 +7,7 @@ from chalicelib.domain.lifecycle import Status
 from chalicelib.ports.queue import DeadLetter
 from chalicelib.services.redrive import Tally
 
-from local.cli.dlq.letters import poison_table, printable, row
-from local.cli.dlq.tally import summary, tally_row
+from local.cli.dlq_view import poison_table, printable, row, summary, tally_row
 from tests.unit.test_cli_view import drawn
 
 

@@ -1,4 +1,7 @@
-"""The `dlq` group: what is asked for goes to `work`, what came of it is printed."""
+"""`dlq`: the dead letters, looked at, redriven and deleted.
+
+dlq → dlq_work → services/redrive.py, and the result → dlq_view → the terminal
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,10 @@ import click
 from chalicelib.domain.errors import InvalidRequest
 from chalicelib.domain.request import parse_order_id
 
-from .. import options
-from ..output import dump, say, screen
-from .letters import orders_table, poison_table, print_detail, printable
-from .tally import summary, tally_row
-from .work import delete_letters, details, redrive_letters, rows
+from . import options
+from .dlq_view import orders_table, poison_table, print_detail, printable, summary, tally_row
+from .dlq_work import delete_letters, details, redrive_letters, rows
+from .view import dump, say, screen
 
 LEFT = 1  # exit code
 

@@ -1,21 +1,26 @@
-"""Dead letters as they are shown: each with the order that it names, or with the reason why it is poison."""
+"""Dead letters as they are printed, the summary of a redrive, and the bar while one runs."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from chalicelib.domain.order import Event, Order
 from chalicelib.ports.queue import DeadLetter
+from chalicelib.services.redrive import Tally
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from ..life import Life, Wire
-from ..output import screen
-from ..view import COLOURS, add_column, age, event_line, plain_table
+from .life import Life, Wire
+from .view import COLOURS, add_column, age, event_line, plain_table, screen
 
 SHOWN = 200  # characters of a body, in a list
+MANY = 100  # from so many on, a bar is drawn
 
 
 def row(letter: DeadLetter, order: Order | None) -> Wire:
@@ -98,3 +103,52 @@ def _poison(letter: DeadLetter) -> str:
     except (ValueError, RecursionError):
         return "it is not JSON"
     return "it names no order"
+
+
+def tally_row(tally: Tally) -> Wire:
+    """`{redriven, dropped, left}`, as `redrive --json` prints it."""
+    failed = [{"orderId": order_id, "reason": "it failed again"} for order_id in sorted(tally.again)]
+    unknown = [{"orderId": order_id, "reason": "there is no such order"} for order_id in _nowhere(tally)]
+    poison = [{"messageId": letter.message_id, "reason": "poison"} for letter in tally.poison]
+    return {
+        "redriven": tally.redriven,
+        "dropped": [{"orderId": order_id, "status": status} for order_id, status in tally.dropped.items()],
+        "left": [*failed, *unknown, *poison],
+    }
+
+
+def summary(tally: Tally) -> str:
+    """The same for people."""
+    lines = [f"redriven: {_orders(len(tally.redriven))}"]
+    for status, count in Counter(tally.dropped.values()).items():
+        lines.append(
+            f"dropped:  {_orders(count)} {'is' if count == 1 else 'are'} {status}, so the letters went"
+        )
+    if tally.again:
+        lines.append(
+            f"left:     {_orders(len(tally.again))} failed again; redrive once what is wrong is mended"
+        )
+    if tally.poison:
+        lines.append(f"left:     {len(tally.poison)} poison; see `dlq list`, and `dlq delete MESSAGE`")
+    lines += [f"left:     there is no order {order_id}" for order_id in _nowhere(tally)]
+    return "\n".join(lines)
+
+
+def _nowhere(tally: Tally) -> list[str]:
+    """Orders that were asked for, and of which there is not even a letter."""
+    return sorted(tally.unknown - {letter.order_id for letter in tally.poison})
+
+
+def _orders(count: int) -> str:
+    return "1 order" if count == 1 else f"{count} orders"
+
+
+@contextmanager
+def progress(title: str, total: int, *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
+    """Call what it gives with how many of `total` are done; they may turn out to be more."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    is_shown = console.is_terminal and total >= MANY and not quiet
+    with Progress(*columns, console=console, transient=True, disable=not is_shown) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda done: bar.update(task, completed=done, total=max(done, total))
