@@ -21,8 +21,7 @@ from chalicelib.domain.errors import TemporarilyUnavailable
 
 from .endpoints import Endpoints
 from .gateway import Gateway, listen, url_of
-from .roles import keeping_relays, polled_source, running_functions, serving, working
-from .schema import apply_schema
+from .roles import apply_schema, keeping_relays, polled_source, running_functions, serving, working
 from .servers.sqs.hosted import HostedSqs
 from .triggers import DirectQueue, DirectSource, EventSourceMapping, LocalRelayLauncher
 
@@ -35,8 +34,8 @@ KEEP_RELAYS_EVERY_S = 2.0  # after a kill, the lost relay's lease runs for secon
 class Engine:
     """`async with Engine(config, endpoints, host, port)`: serving within, and at the end all of it stopped.
 
-    Port 0 is a free one. `listening` is a socket of `gateway.listen`, for who had to know early that the port
-    is free. `sqs` is the queue to host in this process; without it, it is at the endpoints.
+    Port 0 is a free one. `listening` is a socket of `gateway.listen`, where the caller had to know early that
+    the port is free. `sqs` is the queue to host in this process; without it, it is at the endpoints.
     Raises PortTaken, ConfigError, ServiceError.
     """
 
@@ -76,7 +75,7 @@ class Engine:
         await self._parts.aclose()
 
     async def ended(self) -> None:
-        """Wait for an end that nobody asked for, and raise what led to it."""
+        """Wait for an unexpected end, and raise what led to it."""
         await asyncio.shield(self._serving)
 
     async def _start(self, parts: AsyncExitStack) -> None:

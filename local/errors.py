@@ -1,9 +1,9 @@
-"""What the commands tell people of: in a module that costs nothing to import, as every command does.
+"""What can go wrong, as the commands report it; cheap to import, for every command does.
 
 ClientError
-├── Unreachable    nobody answers, or not an engine
+├── Unreachable    nothing answers, or not an engine
 └── Refused        the engine said no: `status`, `code` and the whole `answer`
-PortTaken          somebody else listens where the gateway should
+PortTaken          another program listens where the gateway should
 """
 
 from __future__ import annotations

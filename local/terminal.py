@@ -18,7 +18,7 @@ class Failure(click.ClickException):
 
 
 class NotDone(Failure):
-    """One line on stderr, and exit code 2: it was not begun, or there was nobody to do it."""
+    """One line on stderr, and exit code 2: it was not begun, or no engine was there to do it."""
 
     exit_code = 2
 

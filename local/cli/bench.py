@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from ..process import Stopped, signals
 from ..terminal import Failure, NotDone
-from .stopping import Stopped, signals
 from .view import screen
 
 SCENARIOS = "burst, latency, own-socket, ceiling, sockets, backlog, table"

@@ -17,13 +17,12 @@ from ..client import EngineClient
 from ..engine import Engine
 from ..gateway import listen
 from ..logs import log_to_stderr
-from ..loop import run_on_loop
+from ..process import Stopped, Stopping, run_on_loop, signals
 from ..services import Services
 from ..settings import settings
 from . import options
 from .life import Life
 from .outcome import outcome_tables
-from .stopping import Stopped, Stopping, signals
 from .view import event_line, lives_table, screen
 
 ORDERS = (

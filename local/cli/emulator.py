@@ -9,7 +9,7 @@ import click
 
 from ..emulator import Cloud
 from ..gateway import listen
-from .stopping import Stopped, signals
+from ..process import Stopped, signals
 
 NEXT = """
 Next, in another terminal:

@@ -12,12 +12,11 @@ from chalicelib.simulation.fault_rules import parse
 from ..engine import Engine
 from ..gateway import listen
 from ..logs import log_to_stderr, masked
-from ..loop import run_on_loop
+from ..process import Stopped, Stopping, run_on_loop, signals
 from ..separate import SeparateEngine
 from ..services import Services, erase
 from ..settings import BEGAN, settings
 from . import options
-from .stopping import Stopped, Stopping, signals
 
 NEXT = """
 Next, in another terminal:

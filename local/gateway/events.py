@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from ..context import ACCOUNT
+from ..calls import ACCOUNT
 from .asgi import Scope
 
 API_ID = "local00000"

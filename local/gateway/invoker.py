@@ -12,8 +12,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from ..calls import call
-from ..context import LambdaContext
+from ..calls import LambdaContext, call
 from .errors import FunctionFailed, FunctionTimedOut, TooManyRequests, Unavailable
 from .limits import TokenBucket
 from .settings import GatewaySettings

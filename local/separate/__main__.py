@@ -5,17 +5,74 @@ Its settings are in the environment. It says on standard output, in one line, wh
 
 from __future__ import annotations
 
+import asyncio
 import os
+import socket
 import sys
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
+import app as functions
 from chalicelib.config import Config
 
-from ..cli.stopping import Stopped, signals
+from ..gateway import Gateway
 from ..logs import log_to_stderr
-from ..loop import run_on_loop
-from .processes import ROLES
+from ..process import Stopped, Stopping, run_on_loop, signals
+from ..roles import keeping_relays, polled_source, running_functions, serving, working
+from ..triggers import LocalRelayLauncher
+
+KEEP_RELAYS_EVERY_S = 0.2  # the relay's process gets no word of a client that connects
+
+
+async def gateway(config: Config, stopping: Stopping, serves: Callable[[], None], descriptor: int) -> None:
+    """Serve the clients on the listening socket of that number."""
+    front = Gateway(functions)
+    with socket.socket(fileno=descriptor) as listening:
+        async with (
+            running_functions(config, push=front, launcher=LaunchedElsewhere()),
+            serving(front, listening) as task,
+        ):
+            serves()
+            await stopping.unless(_ended(task))
+
+
+async def worker(config: Config, stopping: Stopping, serves: Callable[[], None]) -> None:
+    """Execute orders."""
+    async with running_functions(config), working(config, polled_source(config)):
+        serves()
+        await stopping.unless(_forever())
+
+
+async def relay(config: Config, stopping: Stopping, serves: Callable[[], None]) -> None:
+    """Bring events to the gateway's clients, through its @connections."""
+    launcher = LocalRelayLauncher(functions)
+    async with running_functions(config, launcher=launcher), keeping_relays(KEEP_RELAYS_EVERY_S):
+        serves()
+        await stopping.unless(_forever())
+
+
+ROLES: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
+    "gateway": gateway,
+    "worker": worker,
+    "relay": relay,
+}
+
+
+class LaunchedElsewhere:
+    """The gateway's RelayLauncher: the relay's process sees for itself where one is needed."""
+
+    async def launch(self, shard: int) -> None:
+        """Leave it to that process."""
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    await asyncio.shield(task)
+
+
+async def _forever() -> None:
+    await asyncio.Event().wait()
 
 
 def main(role: str, *descriptors: str) -> None:
@@ -23,14 +80,14 @@ def main(role: str, *descriptors: str) -> None:
     log_to_stderr(os.environ.get("LOG_LEVEL", "WARNING"), process=role)
     config = Config.load()
     with signals(lambda: None) as stopping:
-        play = partial(ROLES[role], config, stopping, _say_that_it_serves, *map(int, descriptors))
+        play = partial(ROLES[role], config, stopping, _print_serving, *map(int, descriptors))
         with suppress(Stopped):
             run_on_loop(play)
 
 
-def _say_that_it_serves() -> None:
+def _print_serving() -> None:
     print("serving", flush=True)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever else is printed is for people
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what is printed from here on is for people
 
 
 if __name__ == "__main__":

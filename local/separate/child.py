@@ -19,7 +19,7 @@ from ..servers import ServiceError
 from ..servers.watchdog import Watchdog
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
-YOUNG_S = 3.0  # who dies before that is started again more slowly
+YOUNG_S = 3.0  # a process that exits sooner is started again with back-off
 STOPS_WITHIN_S = 10.0
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..context import ACCOUNT, REGION
+from ..calls import ACCOUNT, REGION
 
 
 def sqs_event(message: Mapping[str, Any], queue_arn: str) -> dict[str, Any]:

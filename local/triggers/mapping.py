@@ -14,8 +14,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from ..calls import call
-from ..context import LambdaContext
+from ..calls import LambdaContext, call
 from .events import sqs_event
 from .source import Message, Source
 from .tasks import finish

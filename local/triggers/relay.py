@@ -6,8 +6,7 @@ import asyncio
 import logging
 from types import ModuleType
 
-from ..calls import call
-from ..context import LambdaContext
+from ..calls import LambdaContext, call
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from ..calls import call
-from ..context import LambdaContext
+from ..calls import LambdaContext, call
 from .events import schedule_event
 from .tasks import finish
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.context import LambdaContext
+from local.calls import LambdaContext
 from local.gateway.errors import FunctionFailed, MethodNotAllowed, TooManyRequests
 from local.gateway.events import (
     connect_event,

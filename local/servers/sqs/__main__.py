@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from ...loop import run_on_loop
+from ...process import run_on_loop
 from ..queues import QueueSettings, declare_queues
 from .broker import Broker
 from .journal import Journal, JournalError

@@ -1,6 +1,7 @@
-"""Ctrl-C and SIGTERM: the first one asks for a clean stop, the second one ends the process at once.
+"""A process of ours: its event loop, and Ctrl-C or SIGTERM, which end it.
 
-Whatever way it ends, the servers' watchdogs see to it that nothing is left running.
+The first signal asks for a clean stop, the second one ends the process at once. Whatever way it ends, the
+servers' watchdogs see to it that nothing is left running.
 """
 
 from __future__ import annotations
@@ -16,8 +17,22 @@ from typing import Any, NoReturn, TypeVar
 Result = TypeVar("Result")
 
 
+def run_on_loop(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    """What `work()` gives, run on a loop of its own: uvloop's where there is one."""
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        return runner.run(work())
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:  # as on Windows
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
 class Stopped(KeyboardInterrupt):
-    """Somebody wants it to stop. A KeyboardInterrupt, which a loop lets pass wherever it is raised."""
+    """A signal asked for a stop. A KeyboardInterrupt, which a loop lets pass wherever it is raised."""
 
 
 class Stopping:
