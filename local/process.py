@@ -1,4 +1,4 @@
-"""A process of ours: its event loop, and Ctrl-C or SIGTERM, which end it.
+"""A process of ours: its event loop, the end of its tasks, and Ctrl-C or SIGTERM, which end it.
 
 The first signal asks for a clean stop, the second one ends the process at once. Whatever way it ends, the
 servers' watchdogs see to it that nothing is left running.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
@@ -29,6 +29,16 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     except ImportError:  # as on Windows
         return asyncio.new_event_loop()
     return uvloop.new_event_loop()
+
+
+async def finish(tasks: Collection[asyncio.Task[None]], limit_s: float) -> None:
+    """Let the tasks end by themselves for `limit_s`, and cancel those that have not."""
+    if not tasks:
+        return
+    _, late = await asyncio.wait(tasks, timeout=limit_s)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
 
 
 class Stopped(KeyboardInterrupt):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from .direct import DirectQueue, DirectSource
-from .mapping import EventSourceMapping
+from .mapping import EventSourceMapping, Source
 from .polled import PolledSource
 from .relay import LocalRelayLauncher
 from .schedule import Schedule
-from .source import Source
 
 __all__ = [
     "DirectQueue",

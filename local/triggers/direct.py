@@ -10,7 +10,7 @@ from ..servers.queues import ORDERS
 from ..servers.sqs.broker import Broker
 from ..servers.sqs.errors import SqsError
 from ..servers.sqs.message import boto3_shape
-from .source import Message
+from .mapping import Message
 
 LONG_POLL_S = 3600.0
 

@@ -12,14 +12,39 @@ import asyncio
 import logging
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from ..calls import LambdaContext, call
+from ..process import finish
 from .events import sqs_event
-from .source import Message, Source
-from .tasks import finish
 
 log = logging.getLogger(__name__)
+
+Message = dict[str, Any]
+"""A message as boto3's receive_message gives it."""
+
+
+class Source(Protocol):
+    """A queue's messages, each hidden from other receivers while it is worked on."""
+
+    @property
+    def arn(self) -> str:
+        """The queue's ARN."""
+
+    def start(self) -> None:
+        """Begin to receive, on the running loop."""
+
+    async def take(self) -> Message | None:
+        """The next message, None when stopped. May be cancelled, and then no message is lost by it."""
+
+    def delete(self, message: Message) -> None:
+        """Delete a message that is done with, in the background. If that fails, it comes again."""
+
+    async def stop(self) -> None:
+        """Receive no more, and make visible again what was received and not taken."""
+
+    async def close(self) -> None:
+        """Finish the deletes that are under way."""
 
 
 class EventSourceMapping:

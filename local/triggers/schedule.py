@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Any
 
 from ..calls import LambdaContext, call
+from ..process import finish
 from .events import schedule_event
-from .tasks import finish
 
 TIMEOUT_S = 60.0
 

@@ -19,8 +19,8 @@ from local.gateway.events import (
 )
 from local.gateway.limits import TokenBucket
 from local.gateway.response import Response
-from local.triggers.buffer import Buffer
 from local.triggers.events import queue_arn, schedule_event, sqs_event
+from local.triggers.polled import Buffer
 
 
 def scope(**changes: Any) -> dict[str, Any]:
