@@ -10,8 +10,8 @@ from pathlib import Path
 
 from chalicelib.config import Config
 
-from .servers import ServiceError
-from .servers.lock import owner_pid
+from .errors import ServiceError
+from .servers.folder import owner_pid
 
 NAME = "endpoints.json"  # in the state folder, while an engine runs
 

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from . import ROOT
+from .errors import ServiceError
 from .install import InstallError, install
-from .servers import ServiceError
 
 REQUIREMENTS = {
     "emulator": ROOT / "local" / "emulator" / "requirements.txt",

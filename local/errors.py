@@ -1,16 +1,22 @@
 """What can go wrong, as the commands report it; cheap to import, for every command does.
 
+ServiceError       a server could not be started or reached
+PortTaken          another program listens where the gateway should
 ClientError
 ├── Unreachable    nothing answers, or not an engine
 └── Refused        the engine said no: `status`, `code` and the whole `answer`
-PortTaken          another program listens where the gateway should
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from chalicelib.domain.errors import EngineError
+
+
+class ServiceError(Exception):
+    """A server could not be started or reached; the message says which, why, and what to do."""
 
 
 class ClientError(Exception):
@@ -40,3 +46,23 @@ class PortTaken(EngineError):
         )
         self.host = host
         self.port = port
+
+
+def not_ours(path: Path) -> ServiceError:
+    """The error for a path that belongs to another user; it names the outermost one that is closed to us."""
+    found = next(place for place in (path, *path.parents) if _is_seen(place))
+    try:
+        owner = found.owner()
+    except KeyError:
+        owner = f"uid {found.stat().st_uid}"
+    return ServiceError(
+        f"{found} belongs to {owner}, and you have no access there: "
+        f"run as {owner}, or in a copy of the project that is yours."
+    )
+
+
+def _is_seen(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:
+        return False

@@ -25,8 +25,8 @@ from chalicelib.ports.queue import Queue
 
 from .calls import wait
 from .endpoints import local_credentials
+from .errors import ServiceError
 from .gateway import Gateway, serve_on
-from .servers import ServiceError
 from .triggers import EventSourceMapping, LocalRelayLauncher, PolledSource, Schedule, Source
 
 IN_FLIGHT = 10

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from .attached import AttachedPostgres, AttachedRedis, AttachedSqs, find_emulator
 from .endpoints import Endpoints, find_running, local_credentials, publish, withdraw
 from .servers import Folder, Postgres, ServiceError, Sqs, Valkey
+from .servers.attached import AttachedPostgres, AttachedRedis, AttachedSqs, find_emulator
 from .servers.queues import QueueSettings
 from .servers.sqs.hosted import HostedSqs
 

@@ -15,8 +15,7 @@ import click
 from chalicelib.config import ConfigError
 from chalicelib.domain.errors import EngineError
 
-from ..errors import ClientError, PortTaken, Unreachable
-from ..servers import ServiceError
+from ..errors import ClientError, PortTaken, ServiceError, Unreachable
 from ..settings import read_dotenv
 from ..terminal import Failure, NotDone, print_anything
 

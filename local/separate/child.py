@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from ..servers import ServiceError
+from ..errors import ServiceError
 from ..servers.watchdog import Watchdog
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0

@@ -2,11 +2,12 @@
 
 `server.py` is the life they share: a free port, ready, stopped, killed, and gone when we are gone
 (`watchdog.py`). `folder.py` is where their files lie; `account.py` is who runs Postgres when we are root.
+`attached.py` has the servers that are there already.
 """
 
 from __future__ import annotations
 
-from .errors import ServiceError
+from ..errors import ServiceError
 from .folder import Folder
 from .postgres import Postgres
 from .server import Server

@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from .errors import ServiceError
+from ..errors import ServiceError
 
 SHARED = Path("/var/tmp")  # noqa: S108 - folders here are checked to be root's own
 

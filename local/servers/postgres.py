@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..errors import ServiceError
 from .account import Account, claim, elsewhere
-from .errors import ServiceError
 from .server import Server
 
 # the kernel has each commit, so a killed server still loses none of them; only a machine that goes down does

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
-from .errors import ServiceError, not_ours
+from ..errors import ServiceError, not_ours
 from .watchdog import Watchdog
 
 POLL = 0.01  # seconds between two looks at whether it is ready

@@ -10,7 +10,7 @@ import socket
 import sys
 from pathlib import Path
 
-from .errors import ServiceError
+from ..errors import ServiceError
 from .server import Server
 
 INFO = b"*2\r\n$4\r\nINFO\r\n$6\r\nserver\r\n"

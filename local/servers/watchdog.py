@@ -33,7 +33,7 @@ class Watchdog:
     """Watches over process `pid` until `dismiss()`.
 
     `removes` are folders that go with the server; the folder above the first goes too, once it is empty.
-    `holds` are file descriptors that it keeps open as long as it lives; see `lock.py`.
+    `holds` are file descriptors that it keeps open as long as it lives; see `folder.py`.
     """
 
     def __init__(

@@ -1,14 +1,85 @@
 """SQS on this machine, in process or over HTTP, with messages that survive kill -9.
 
-queue.py     one queue, pure: heaps and an ordered dict   ◀── message.py, timeline.py
-broker.py    named queues on a loop, long polls           ◀── attributes.py, named.py, polls.py
+queue.py     one queue, pure: heaps and an ordered dict   ◀── message.py
+broker.py    named queues on a loop, long polls           ◀── attributes.py, named.py
 journal.py   the file, and records.py what its lines say
-protocol.py  SQS's JSON protocol                          ◀── params.py, outgoing.py, moves.py, errors.py
-server.py    HTTP; __main__.py the process; process.py its life as a server of the engine's
+protocol.py  SQS's JSON protocol                          ◀── params.py, moves.py, errors.py
+server.py    HTTP; __main__.py the process; hosted.py the same in the engine's own process
+
+Here is `Sqs`, the life of that process as one of the engine's servers.
 """
 
 from __future__ import annotations
 
-from .process import Sqs
+import http.client
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-__all__ = ["Sqs"]
+from ... import ROOT
+from ..queues import DEAD_LETTERS, ORDERS, QueueSettings
+from ..server import Server
+
+
+class Sqs(Server):
+    """The server on a port of the loopback; ready once its queues are."""
+
+    name = "SQS"
+    version = ""  # ours, and so this repository's
+    stops = ((signal.SIGTERM, 10.0),)
+
+    def __init__(
+        self,
+        folder: Path,
+        credentials: dict[str, str],
+        queues: QueueSettings,
+        *,
+        temporary: bool = False,
+        holds: Sequence[int] = (),
+    ) -> None:
+        super().__init__(folder, temporary=temporary, holds=holds)
+        self._region = credentials["AWS_DEFAULT_REGION"]
+        self._queues = queues
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def queue_url(self) -> str:
+        """The URL of the queue of orders."""
+        return f"{self.url}/000000000000/{ORDERS}"
+
+    @property
+    def dead_letter_url(self) -> str:
+        """The URL of the dead-letter queue."""
+        return f"{self.url}/000000000000/{DEAD_LETTERS}"
+
+    def command(self, port: int) -> list[str]:
+        given = {
+            "--port": port,
+            "--journal": self.folder / "journal",
+            "--region": self._region,
+            "--visibility-timeout": self._queues.visibility_timeout,
+            "--max-receive-count": self._queues.max_receive_count,
+        }
+        options = [text for name, value in given.items() for text in (name, str(value))]
+        return [sys.executable, "-P", "-m", "local.servers.sqs", *options]
+
+    def options(self, port: int) -> dict[str, Any]:
+        return {"env": {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(ROOT)}}
+
+    def is_ready(self, port: int, pid: int) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        try:
+            connection.request("GET", "/health")
+            answer = json.loads(connection.getresponse().read())
+        except (http.client.HTTPException, ValueError):
+            return False
+        finally:
+            connection.close()
+        return isinstance(answer, dict) and answer.get("pid") == pid

@@ -10,7 +10,7 @@ import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from ..errors import ServiceError
+from ...errors import ServiceError
 from ..queues import DEAD_LETTERS, ORDERS, QueueSettings, declare_queues
 from .broker import ACCOUNT, Broker
 from .journal import Journal, JournalError

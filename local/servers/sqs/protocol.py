@@ -10,7 +10,6 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from . import outgoing
 from .broker import LONGEST_HIDDEN_S, Broker
 from .errors import (
     BatchRequestTooLong,
@@ -23,7 +22,7 @@ from .errors import (
 from .message import Outgoing, md5, md5_of_attributes, wire_shape
 from .moves import MoveTasks
 from .named import NamedQueue
-from .params import Params
+from .params import Params, message_size, parse_message
 
 Result = dict[str, Any]
 Operation = Callable[[Params], Awaitable[Result]]
@@ -164,7 +163,7 @@ class Protocol:
                 good.append((entry_id, _checked(queue, entry)))
             except SqsError as error:
                 failed.append(_failure(entry_id, error))
-        length = sum(outgoing.size(message) for _, message in good)
+        length = sum(message_size(message) for _, message in good)
         if length > LONGEST_BATCH:
             raise BatchRequestTooLong(
                 f"Batch requests cannot be longer than {LONGEST_BATCH} bytes. You have sent {length} bytes."
@@ -277,8 +276,8 @@ KNOWN = {
 
 
 def _checked(queue: NamedQueue, params: Params) -> Outgoing:
-    message = outgoing.parse(params)
-    if outgoing.size(message) > queue.settings.max_bytes:
+    message = parse_message(params)
+    if message_size(message) > queue.settings.max_bytes:
         raise InvalidParameterValue(
             "One or more parameters are invalid. "
             f"Reason: Message must be shorter than {queue.settings.max_bytes} bytes."

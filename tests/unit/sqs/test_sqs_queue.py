@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from local.servers.sqs import queue as queues
 from local.servers.sqs.message import Stored
-from local.servers.sqs.queue import Queue
-from local.servers.sqs.timeline import SLACK, Timeline
+from local.servers.sqs.queue import SLACK, Queue, Timeline
 
 DAY = 24 * 3600 * 1000
 

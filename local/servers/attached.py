@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from .servers import ServiceError
-from .servers.queues import QueueSettings, connect, create_queues
+from ..errors import ServiceError
+from .queues import QueueSettings, connect, create_queues
 
 TIMEOUT = 5  # seconds a server may take to answer
 
