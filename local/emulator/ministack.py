@@ -1,10 +1,16 @@
-"""The `ministack` wheel: AWS's services in one process, of which a subclass says which it wants, and how."""
+"""CloudFormation, Lambda, SQS, S3, API Gateway and Secrets Manager from the `ministack` wheel.
+
+`Ministack` is its process, of which a subclass says which services it wants, and how. `Emulator` runs it in a
+virtual environment of its own, and so do the functions that are deployed into it: what they import must be in
+their package, or in Lambda's runtime.
+"""
 
 from __future__ import annotations
 
 import http.client
 import json
 import os
+import re
 import secrets
 import signal
 import sys
@@ -12,7 +18,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .server import Server
+from ..environments import REQUIREMENTS, environment
+from ..servers.server import Server
+
+PINNED = re.search(r"^ministack==(\S+)$", REQUIREMENTS["emulator"].read_text(), re.MULTILINE)
 
 
 class Ministack(Server):
@@ -34,7 +43,7 @@ class Ministack(Server):
         return [self.python, "-P", "-m", "ministack"]
 
     def options(self, port: int) -> dict[str, Any]:
-        environment = {
+        environ = {
             "PATH": os.environ.get("PATH", os.defpath),
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(port),
@@ -45,7 +54,7 @@ class Ministack(Server):
             "DOCKER_HOST": "unix:///nonexistent",  # or it tidies up containers at its start
             "MINISTACK_EDITION": self._mark,  # said by its health check: no stranger has it
         }
-        return {"env": environment | self.settings}
+        return {"env": environ | self.settings}
 
     def is_ready(self, port: int, pid: int) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
@@ -57,3 +66,25 @@ class Ministack(Server):
         finally:
             connection.close()
         return isinstance(answer, dict) and answer.get("edition") == self._mark
+
+
+class Emulator(Ministack):
+    """Ready once it answers; empty at every start."""
+
+    name = "AWS emulator"
+    settings = {"LAMBDA_EXECUTOR": "local"}  # noqa: RUF012 - never changed
+
+    def __init__(
+        self, folder: Path, *, port: int | None = None, temporary: bool = False, holds: Sequence[int] = ()
+    ) -> None:
+        super().__init__(folder, temporary=temporary, holds=holds)
+        self.port = port
+
+    @property
+    def version(self) -> str:
+        assert PINNED
+        return f"ministack {PINNED[1]}"
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.python = str(environment("emulator") / "python")
