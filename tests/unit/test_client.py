@@ -122,10 +122,10 @@ async def test_an_error_on_the_socket_is_raised():
             await anext(client.follow("x", websocket=ADDRESS))
 
 
-async def test_an_engine_that_is_silent_is_asked_and_one_that_has_lost_the_socket_is_followed_anew(
+async def test_an_engine_that_is_silent_is_asked_and_one_that_has_lost_the_socket_is_followed_again(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr("local.client.SILENT_FOR_S", 0.01)
+    monkeypatch.setattr("local.client.answers.SILENT_FOR_S", 0.01)
     asked = []
 
     async def lose_the_first_socket(socket: ServerConnection, after: int) -> None:
@@ -142,7 +142,7 @@ async def test_an_engine_that_is_silent_is_asked_and_one_that_has_lost_the_socke
     assert asked == [{"action": "ping"}] * 2
 
 
-async def test_an_engine_that_can_not_tell_whether_it_knows_the_socket_is_followed_anew():
+async def test_an_engine_that_can_not_tell_whether_it_knows_the_socket_is_followed_again():
     async def fail_the_first_socket(socket: ServerConnection, after: int) -> None:
         if after:
             await send(socket, *EVENTS[after:])

@@ -1,4 +1,4 @@
-"""A client of the engine: HTTP to submit and to ask, a WebSocket to follow.
+"""The engine's API: HTTP to submit and to ask, a WebSocket to follow an order.
 
 `follow` outlives a broken connection: it connects again after the last event that it has seen.
 """
@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -17,13 +16,11 @@ import httpx
 import websockets
 from websockets.asyncio.client import ClientConnection
 
-from .errors import ClientError, Refused, Unreachable
-
-Wire = dict[str, Any]
+from ..errors import ClientError, Refused, Unreachable
+from .answers import Wire, events_of, parse_object, refusal_of
 
 ENDED = ("confirmed", "failed")
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
-SILENT_FOR_S = 10.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -94,13 +91,13 @@ class EngineClient:
         """
         address = websocket or (await self.order(order_id))["websocket"]
         loop = asyncio.get_running_loop()
-        heard, pause_s = loop.time(), FIRST_PAUSE_S
+        last_sign_s, pause_s = loop.time(), FIRST_PAUSE_S
         while True:
             try:
                 async with self.socket(address, after=after) as socket:
-                    heard, pause_s = loop.time(), FIRST_PAUSE_S
-                    async for event in _heard(socket):
-                        heard = loop.time()
+                    last_sign_s, pause_s = loop.time(), FIRST_PAUSE_S
+                    async for event in events_of(socket):
+                        last_sign_s = loop.time()
                         if event is None:
                             continue
                         after = event["seq"]
@@ -108,10 +105,10 @@ class EngineClient:
                         if event["status"] in ENDED and await self._is_last(event):
                             return
             except (Unreachable, websockets.ConnectionClosed) as error:
-                if loop.time() - heard > patience_s:
+                if loop.time() - last_sign_s > patience_s:
                     raise Unreachable(f"The connection to {self.url} broke and is not back.") from error
             except Refused as refusal:
-                if refusal.status not in (429, 503) or loop.time() - heard > patience_s:
+                if refusal.status not in (429, 503) or loop.time() - last_sign_s > patience_s:
                     raise
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
@@ -136,7 +133,7 @@ class EngineClient:
                 self._socket_url(address, parameters), proxy=None if self._direct else True
             )
         except websockets.InvalidStatus as refusal:
-            raise _refused(refusal.response.status_code, refusal.response.body or b"") from None
+            raise refusal_of(refusal.response.status_code, refusal.response.body or b"") from None
         except (OSError, TimeoutError, websockets.InvalidHandshake) as error:
             raise self._unreachable(error) from error
         async with socket:
@@ -153,10 +150,10 @@ class EngineClient:
             response = await self._http.request(method, path, **rest)
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
-        answer = _object(response.content)
+        answer = parse_object(response.content)
         if answer is not None and response.is_success:
             return answer
-        raise _refused(response.status_code, response.content)
+        raise refusal_of(response.status_code, response.content)
 
     def _unreachable(self, error: Exception) -> Unreachable:
         why = (
@@ -174,44 +171,6 @@ def _host(url: str) -> str:
     except ValueError:
         pass  # no number for a port, or an address that is never closed
     raise Unreachable(f"{url!r} is not the URL of an engine, which is like http://127.0.0.1:3000.")
-
-
-def _refused(status: int, body: bytes | bytearray) -> ClientError:
-    answer = _object(body)
-    if answer is None:
-        return Unreachable(f"What answers there is not an order engine: it said {status}.")
-    return Refused(status, answer)
-
-
-async def _heard(socket: ClientConnection) -> AsyncIterator[Wire | None]:
-    """The events that come; None for a sign of life. Raises ConnectionClosed, Refused.
-
-    An engine that is silent is asked whether it still knows us: it closes a socket that it has lost track of.
-    """
-    while True:
-        try:
-            async with asyncio.timeout(SILENT_FOR_S):
-                text = await socket.recv()
-        except TimeoutError:
-            await socket.send(json.dumps({"action": "ping"}))
-        else:
-            yield None if _object(text) == {"action": "pong"} else _event(text)
-
-
-def _event(text: str | bytes) -> Wire:
-    event = _object(text)
-    if event is None or "seq" not in event:
-        status = 503 if event and event.get("code") == "TEMPORARILY_UNAVAILABLE" else 0
-        raise Refused(status, event or {"error": f"The engine sent what is no event: {text[:200]!r}"})
-    return event
-
-
-def _object(body: str | bytes | bytearray) -> Wire | None:
-    try:
-        found = json.loads(body)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _given(parameters: Mapping[str, object]) -> dict[str, str]:
