@@ -1,12 +1,23 @@
-"""What the command lines have in common: how an error ends one, and what may be printed."""
+"""What a command writes to the terminal: how an error ends it, what may be printed, and the log.
+
+Passwords in URLs are masked in the log.
+"""
 
 from __future__ import annotations
 
+import logging
+import re
 import sys
+import traceback
 from io import TextIOWrapper
 from typing import Any
 
 import click
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+CHATTY = ("asyncio", "boto3", "botocore", "httpcore", "httpx", "urllib3", "uvicorn", "websockets")
+_IN_URL = re.compile(r"(://[^:/@\s]*:)\S+(@)")
+_AS_KEY = re.compile(r"(password=)[^\s&]+")
 
 
 class Failure(click.ClickException):
@@ -28,3 +39,42 @@ def print_anything() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def log_to_stderr(level: str, *, process: str = "") -> None:
+    """Log everything from `level` on; of the libraries, only what is wrong, except at DEBUG.
+
+    `process` says which one is talking, where several do.
+    """
+    handler = logging.StreamHandler()
+    who = f"{process:7} " if process else ""
+    handler.setFormatter(OneLine(f"%(asctime)s {who}%(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else logging.WARNING)
+
+
+class OneLine(logging.Formatter):
+    """Says an exception in the entry's own line; its traceback follows at DEBUG only."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The entry as text, passwords in URLs masked."""
+        text = super().format(record)
+        if record.exc_info and record.exc_info[1] and not _is_debugging():
+            text = f"{text.partition(chr(10))[0]}: {_said(record.exc_info[1])}"
+        return masked(text)
+
+
+def masked(text: str) -> str:
+    """`text` with passwords replaced: `redis://user:***@host`, `password=***`."""
+    return _AS_KEY.sub(r"\1***", _IN_URL.sub(r"\1***\2", text))
+
+
+def _said(error: BaseException) -> str:
+    place = traceback.extract_tb(error.__traceback__)[-1:]
+    where = f" ({place[0].name}, {place[0].filename.rpartition('/')[2]}:{place[0].lineno})" if place else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"
+
+
+def _is_debugging() -> bool:
+    return logging.getLogger().isEnabledFor(logging.DEBUG)

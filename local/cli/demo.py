@@ -16,10 +16,10 @@ from rich.live import Live
 from ..client import EngineClient
 from ..engine import Engine
 from ..gateway import listen
-from ..logs import log_to_stderr
 from ..process import Stopped, Stopping, run_on_loop, signals
 from ..services import Services
 from ..settings import settings
+from ..terminal import log_to_stderr
 from . import options
 from .life import Life
 from .outcome import outcome_tables

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from ..logs import LEVELS
 from ..settings import STATE
+from ..terminal import LEVELS
 
 DEFAULT_URL = "http://127.0.0.1:3000"
 

@@ -11,11 +11,11 @@ from chalicelib.simulation.fault_rules import parse
 
 from ..engine import Engine
 from ..gateway import listen
-from ..logs import log_to_stderr, masked
 from ..process import Stopped, Stopping, run_on_loop, signals
 from ..separate import SeparateEngine
 from ..services import Services, erase
 from ..settings import BEGAN, settings
+from ..terminal import log_to_stderr, masked
 from . import options
 
 NEXT = """

@@ -18,9 +18,9 @@ import app as functions
 from chalicelib.config import Config
 
 from ..gateway import Gateway
-from ..logs import log_to_stderr
 from ..process import Stopped, Stopping, run_on_loop, signals
 from ..roles import keeping_relays, polled_source, running_functions, serving, working
+from ..terminal import log_to_stderr
 from ..triggers import LocalRelayLauncher
 
 KEEP_RELAYS_EVERY_S = 0.2  # the relay's process gets no word of a client that connects

@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 from local.cli.life import Life, percent, short, tell
 from local.cli.outcome import WIDE, outcome_tables
 from local.cli.view import age, event_line, lives_table, orders_table, quote_table
-from local.logs import OneLine, masked
+from local.terminal import OneLine, masked
 
 ID = "7f0c2f8e-6f1e-4a53-9d1b-0c5f0f6c2a11"
 TERMS = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1.5"}
