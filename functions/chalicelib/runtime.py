@@ -131,8 +131,8 @@ class Runtime:
         return RedisRegistry(
             self.redis,
             shards=config.relay_shards,
-            sockets_per_client=config.max_sockets_per_client,
-            followings_per_socket=config.max_subscriptions,
+            connections_per_client=config.max_sockets_per_client,
+            subscriptions_per_connection=config.max_subscriptions,
         )
 
     @cached_property

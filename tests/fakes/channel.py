@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-from chalicelib.ports.live import Following, Heard
+from chalicelib.ports.live import Notification, Subscription
 
 from tests.fakes.redis import Redis
 
@@ -19,7 +19,7 @@ class MemoryChannel:
         self.fence = fence
         self.listening: set[str] = set()
         self._unwritten: dict[tuple[str, str], int] = {}
-        self.heard_queue: asyncio.Queue[Heard] = asyncio.Queue()
+        self.heard_queue: asyncio.Queue[Notification] = asyncio.Queue()
 
     async def acquire(self) -> bool:
         self._redis._reach()
@@ -32,48 +32,48 @@ class MemoryChannel:
         if self._redis.leases.get(self.shard) == self.fence:
             del self._redis.leases[self.shard]
 
-    async def followings(self) -> list[Following]:
+    async def subscriptions(self) -> list[Subscription]:
         self._redis._reach()
-        return [Following(*key, after) for key, after in self._redis.followings[self.shard].items()]
+        return [Subscription(*key, after) for key, after in self._redis.subscriptions[self.shard].items()]
 
     async def connections(self) -> int:
         self._redis._reach()
         return len(self._redis.connections[self.shard])
 
-    async def forget(self, connection_id: str) -> None:
+    async def remove_connection(self, connection_id: str) -> None:
         self._redis._reach()
         self._redis.forget(self.shard, connection_id)
 
     async def listen(self, order_id: str) -> None:
         self.listening.add(order_id)
 
-    async def ignore(self, order_id: str) -> None:
+    async def unlisten(self, order_id: str) -> None:
         self.listening.discard(order_id)
 
-    async def heard(self) -> AsyncIterator[Heard]:
+    async def notifications(self) -> AsyncIterator[Notification]:
         self._redis.ears.add(self)
         try:
-            yield Heard(missed=True)
+            yield Notification(missed=True)
             while True:
                 yield await self.heard_queue.get()
         finally:
             self._redis.ears.discard(self)
 
-    def told(self, following: Following) -> None:
+    def save_position(self, following: Subscription) -> None:
         self._unwritten[following.connection_id, following.order_id] = following.after
         self._write()
 
     async def settled(self) -> None:
         self._write()
 
-    async def restore(self, followings: Sequence[Following]) -> None:
+    async def restore(self, subscriptions: Sequence[Subscription]) -> None:
         known = self._mine()
-        for item in followings:
+        for item in subscriptions:
             if self._redis.leases.get(self.shard) == self.fence:
                 self._redis.connections[self.shard].add(item.connection_id)
             known.setdefault((item.connection_id, item.order_id), item.after)
 
-    async def ended(self, connection_id: str, order_id: str) -> None:
+    async def remove_subscription(self, connection_id: str, order_id: str) -> None:
         self._unwritten.pop((connection_id, order_id), None)
         self._mine().pop((connection_id, order_id), None)
 
@@ -86,7 +86,7 @@ class MemoryChannel:
         self._unwritten.clear()
 
     def _mine(self) -> dict[tuple[str, str], int]:
-        """The shard's followings while the lease is held, else what nobody reads."""
+        """The shard's subscriptions while the lease is held, else what nobody reads."""
         self._redis._reach()
         held = self._redis.leases.get(self.shard) == self.fence
-        return self._redis.followings[self.shard] if held else {}
+        return self._redis.subscriptions[self.shard] if held else {}

@@ -33,8 +33,8 @@ class MemoryEngine:
         )
         self.registry = MemoryRegistry(
             self.redis,
-            sockets_per_client=config.max_sockets_per_client,
-            followings_per_socket=config.max_subscriptions,
+            connections_per_client=config.max_sockets_per_client,
+            subscriptions_per_connection=config.max_subscriptions,
         )
         self.queue, self.events = MemoryQueue(), MemoryEvents(self.redis)
         self.dead_letters = MemoryDeadLetters()

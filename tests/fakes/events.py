@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from chalicelib.domain.order import Event
-from chalicelib.ports.live import Heard
+from chalicelib.ports.live import Notification
 
 from tests.fakes.away import Away
 from tests.fakes.redis import Redis
@@ -25,7 +25,7 @@ class MemoryEvents(Away):
         for ear in self.redis.ears:
             if event.order_id in ear.listening:
                 for _ in range(self.redis.rings(event)):
-                    ear.heard_queue.put_nowait(Heard(event=json.loads(json.dumps(event.to_wire()))))
+                    ear.heard_queue.put_nowait(Notification(event=json.loads(json.dumps(event.to_wire()))))
 
     async def settled(self) -> None:
         pass

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.order import Event
-from chalicelib.ports.live import Heard
+from chalicelib.ports.live import Notification
 
 from tests.fakes.away import Away
 
@@ -24,7 +24,7 @@ class Redis(Away):
     def __init__(self) -> None:
         self.connections: defaultdict[int, set[str]] = defaultdict(set)
         self.clients: defaultdict[str, set[str]] = defaultdict(set)
-        self.followings: defaultdict[int, dict[tuple[str, str], int]] = defaultdict(dict)
+        self.subscriptions: defaultdict[int, dict[tuple[str, str], int]] = defaultdict(dict)
         self.leases: dict[int, str] = {}
         self.ears: set[MemoryChannel] = set()
         self.rings: Callable[[Event], int] = lambda event: 1
@@ -33,23 +33,23 @@ class Redis(Away):
         self.connections[shard].discard(connection_id)
         for connections in self.clients.values():
             connections.discard(connection_id)
-        for key in [*self.followings[shard]]:
+        for key in [*self.subscriptions[shard]]:
             if key[0] == connection_id:
-                del self.followings[shard][key]
+                del self.subscriptions[shard][key]
 
-    def control(self, shard: int, heard: Heard) -> None:
+    def control(self, shard: int, heard: Notification) -> None:
         for ear in self.ears:
             if ear.shard == shard:
                 ear.heard_queue.put_nowait(heard)
 
     def cut(self) -> None:
         for ear in self.ears:
-            ear.heard_queue.put_nowait(Heard(missed=True))
+            ear.heard_queue.put_nowait(Notification(missed=True))
 
     def flush(self) -> None:
         """As an empty server after a restart: the subscriptions are made anew."""
         self.connections.clear()
         self.clients.clear()
-        self.followings.clear()
+        self.subscriptions.clear()
         self.leases.clear()
         self.cut()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.domain.errors import LimitReached
-from chalicelib.ports.live import Following, Heard
+from chalicelib.ports.live import Notification, Subscription
 
 from tests.fakes.redis import Redis
 
@@ -16,52 +16,52 @@ class MemoryRegistry:
         redis: Redis,
         *,
         shards: int = 1,
-        sockets_per_client: int = 2000,
-        followings_per_socket: int = 5000,
+        connections_per_client: int = 2000,
+        subscriptions_per_connection: int = 5000,
     ) -> None:
         self._redis = redis
         self._shards = shards
-        self._sockets_per_client = sockets_per_client
-        self._followings_per_socket = followings_per_socket
+        self._connections_per_client = connections_per_client
+        self._subscriptions_per_connection = subscriptions_per_connection
 
     def shard(self, connection_id: str) -> int:
         return sum(connection_id.encode()) % self._shards
 
     async def connect(self, connection_id: str, client: str) -> None:
         self._redis._reach()
-        if len(self._redis.clients[client]) >= self._sockets_per_client:
-            raise LimitReached(code="TOO_MANY_CONNECTIONS", limit=self._sockets_per_client)
+        if len(self._redis.clients[client]) >= self._connections_per_client:
+            raise LimitReached(code="TOO_MANY_CONNECTIONS", limit=self._connections_per_client)
         self._redis.clients[client].add(connection_id)
         self._redis.connections[self.shard(connection_id)].add(connection_id)
 
-    async def reserve(self, following: Following) -> None:
+    async def reserve(self, following: Subscription) -> None:
         self._redis._reach()
         connection_id, order_id = following.connection_id, following.order_id
-        known, most = self._redis.followings[self.shard(connection_id)], self._followings_per_socket
+        known, most = self._redis.subscriptions[self.shard(connection_id)], self._subscriptions_per_connection
         followed = sum(key[0] == connection_id for key in known)
         if (connection_id, order_id) not in known and followed >= most:
             raise LimitReached(code="TOO_MANY_SUBSCRIPTIONS", limit=most, orderId=order_id)
         known.setdefault((connection_id, order_id), following.after)
 
-    async def follow(self, following: Following) -> None:
+    async def subscribe(self, following: Subscription) -> None:
         await self.reserve(following)
         shard, key = self.shard(following.connection_id), (following.connection_id, following.order_id)
-        after = self._redis.followings[shard][key]
-        self._redis.control(shard, Heard(follow=Following(*key, after)))
+        after = self._redis.subscriptions[shard][key]
+        self._redis.control(shard, Notification(subscribe=Subscription(*key, after)))
 
-    async def unfollow(self, connection_id: str, order_id: str) -> None:
+    async def unsubscribe(self, connection_id: str, order_id: str) -> None:
         self._redis._reach()
         shard, key = self.shard(connection_id), (connection_id, order_id)
-        self._redis.followings[shard].pop(key, None)
-        self._redis.control(shard, Heard(unfollow=key))
+        self._redis.subscriptions[shard].pop(key, None)
+        self._redis.control(shard, Notification(unsubscribe=key))
 
     async def disconnect(self, connection_id: str, client: str) -> None:
         self._redis._reach()
         self._redis.clients[client].discard(connection_id)
         self._redis.forget(self.shard(connection_id), connection_id)
-        self._redis.control(self.shard(connection_id), Heard(disconnect=connection_id))
+        self._redis.control(self.shard(connection_id), Notification(disconnect=connection_id))
 
-    async def knows(self, connection_id: str) -> bool:
+    async def is_registered(self, connection_id: str) -> bool:
         self._redis._reach()
         return connection_id in self._redis.connections[self.shard(connection_id)]
 
@@ -69,7 +69,7 @@ class MemoryRegistry:
         self._redis._reach()
         return self.shard(connection_id) in self._redis.leases
 
-    async def idle_shards(self) -> list[int]:
+    async def shards_without_relay(self) -> list[int]:
         self._redis._reach()
         busy = (shard for shard, connections in self._redis.connections.items() if connections)
         return sorted(shard for shard in busy if shard not in self._redis.leases)

@@ -22,7 +22,7 @@ from chalicelib.adapters.redis.registry import RedisRegistry
 from chalicelib.api import FUNCTIONS
 from chalicelib.domain.order import Terms
 from chalicelib.domain.tokens import find_token
-from chalicelib.ports.live import Following
+from chalicelib.ports.live import Subscription
 from chalicelib.ports.store import NewOrder
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -115,12 +115,12 @@ async def followed_order(database_url: str, redis_url: str) -> AsyncIterator[str
     """An order that waits for a worker, and a socket that follows it and has no relay."""
     database, redis = Database(database_url), connect(redis_url)
     settings = StoreSettings(lease_ms=20_000, sweep_after_ms=60_000, key_ttl_s=60, max_outstanding=10_000)
-    registry = RedisRegistry(redis, shards=1, sockets_per_client=10, followings_per_socket=10)
+    registry = RedisRegistry(redis, shards=1, connections_per_client=10, subscriptions_per_connection=10)
     try:
         order_id = str(uuid.uuid4())
         await PostgresStore(database, settings).create(NewOrder(order_id, Terms(SOL, USDC, 10**9, 100)))
         await registry.connect("socket", CLIENT)
-        await registry.follow(Following("socket", order_id))
+        await registry.subscribe(Subscription("socket", order_id))
         yield order_id
         await registry.disconnect("socket", CLIENT)
     finally:

@@ -14,7 +14,7 @@ from chalicelib.adapters.redis.registry import RedisRegistry
 from chalicelib.adapters.redis.relay_channel import RedisRelayChannel
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Event
-from chalicelib.ports.live import Following, Heard
+from chalicelib.ports.live import Notification, Subscription
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
@@ -50,39 +50,39 @@ async def engine(operator: redis.Redis) -> AsyncIterator[Redis]:
 
 async def do_all_that_the_adapters_do(client: Redis) -> None:
     events = RedisEvents(client)
-    registry = RedisRegistry(client, shards=1, sockets_per_client=10, followings_per_socket=10)
+    registry = RedisRegistry(client, shards=1, connections_per_client=10, subscriptions_per_connection=10)
     relay = RedisRelayChannel(client, 0, "fence", lease_ms=10_000)
-    following = Following("connection", ORDER, 1)
+    following = Subscription("connection", ORDER, 1)
 
     await events.check()
     await registry.connect("connection", "client")
     await registry.reserve(following)
     assert await relay.acquire()
     assert await registry.has_relay("connection")
-    assert await registry.knows("connection")
-    assert await registry.idle_shards() == []
-    heard = relay.heard()
+    assert await registry.is_registered("connection")
+    assert await registry.shards_without_relay() == []
+    heard = relay.notifications()
     assert (await anext(heard)).missed
 
     change = asyncio.ensure_future(anext(heard))
-    await registry.follow(following)
-    assert await change == Heard(follow=following)
+    await registry.subscribe(following)
+    assert await change == Notification(subscribe=following)
     event = asyncio.ensure_future(anext(heard))
     await relay.listen(ORDER)
     events.publish(Event(ORDER, 2, Status.ROUTING, 1, datetime.now(UTC)))
     await events.settled()
     assert (await event).event is not None
-    await relay.ignore(ORDER)
+    await relay.unlisten(ORDER)
     await heard.aclose()
 
-    relay.told(Following("connection", ORDER, 2))
+    relay.save_position(Subscription("connection", ORDER, 2))
     await relay.settled()
-    assert await relay.followings() == [Following("connection", ORDER, 2)]
+    assert await relay.subscriptions() == [Subscription("connection", ORDER, 2)]
     await relay.restore([following])
-    assert await relay.followings() == [Following("connection", ORDER, 2)]
-    await relay.ended("connection", ORDER)
-    await registry.unfollow("connection", ORDER)
-    await relay.forget("connection")
+    assert await relay.subscriptions() == [Subscription("connection", ORDER, 2)]
+    await relay.remove_subscription("connection", ORDER)
+    await registry.unsubscribe("connection", ORDER)
+    await relay.remove_connection("connection")
     assert await relay.connections() == 0
     await registry.disconnect("connection", "client")
     await relay.release()

@@ -9,7 +9,7 @@ import pytest
 from chalicelib.adapters.redis.registry import LONGEST_CONNECTION_S, RedisRegistry, ShardKeys
 from chalicelib.adapters.redis.relay_channel import RedisRelayChannel
 from chalicelib.domain.errors import LimitReached
-from chalicelib.ports.live import Following
+from chalicelib.ports.live import Subscription
 from redis.asyncio import Redis
 
 from local.services import Endpoints
@@ -28,7 +28,7 @@ async def redis(services: Endpoints) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 def registry(redis: Redis) -> RedisRegistry:
-    return RedisRegistry(redis, shards=1, sockets_per_client=2, followings_per_socket=10)
+    return RedisRegistry(redis, shards=1, connections_per_client=2, subscriptions_per_connection=10)
 
 
 @pytest.fixture
@@ -45,10 +45,10 @@ async def test_a_connection_that_is_found_gone_makes_room_for_its_clients_next(
         await registry.connect(name, CLIENT)
     with pytest.raises(LimitReached):
         await registry.connect("third", CLIENT)
-    await relay.forget("first")
+    await relay.remove_connection("first")
     await registry.connect("third", CLIENT)
-    assert not await registry.knows("first")
-    assert await registry.knows("third")
+    assert not await registry.is_registered("first")
+    assert await registry.is_registered("third")
 
 
 async def test_a_connection_older_than_any_can_be_is_forgotten_when_a_relay_starts(
@@ -56,11 +56,11 @@ async def test_a_connection_older_than_any_can_be_is_forgotten_when_a_relay_star
 ) -> None:
     for name in ("old", "new"):
         await registry.connect(name, CLIENT)
-        await registry.follow(Following(name, "order"))
+        await registry.subscribe(Subscription(name, "order"))
     written = await redis.hget(ShardKeys(0).connections, "old")
     connected_at = int(str(written).split()[0]) - (LONGEST_CONNECTION_S + 1) * 1000
     await redis.hset(ShardKeys(0).connections, "old", f"{connected_at} {CLIENT}")
-    assert await relay.followings() == [Following("new", "order")]
+    assert await relay.subscriptions() == [Subscription("new", "order")]
     assert await relay.connections() == 1
     await registry.connect("next", CLIENT)
 
@@ -70,10 +70,10 @@ async def test_an_emptied_registry_knows_nobody_until_the_relay_has_restored_it(
 ) -> None:
     await registry.connect("client", CLIENT)
     await redis.flushdb()
-    assert not await registry.knows("client")
+    assert not await registry.is_registered("client")
     await relay.acquire()
-    await relay.restore([Following("client", "order", 3)])
-    assert await registry.knows("client")
-    assert await relay.followings() == [Following("client", "order", 3)]
-    await relay.forget("client")
-    assert not await registry.knows("client")
+    await relay.restore([Subscription("client", "order", 3)])
+    assert await registry.is_registered("client")
+    assert await relay.subscriptions() == [Subscription("client", "order", 3)]
+    await relay.remove_connection("client")
+    assert not await registry.is_registered("client")

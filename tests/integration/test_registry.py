@@ -10,7 +10,7 @@ from chalicelib.adapters.redis.pool import connect
 from chalicelib.adapters.redis.registry import RedisRegistry, slots
 from chalicelib.adapters.redis.relay_channel import RedisRelayChannel
 from chalicelib.domain.errors import LimitReached, TemporarilyUnavailable
-from chalicelib.ports.live import Channel, Following, Registry
+from chalicelib.ports.live import Channel, Registry, Subscription
 from redis.asyncio import Redis
 
 from local.services import Endpoints
@@ -28,7 +28,7 @@ class Office:
         self._redis = redis
         self._memory = fakes.Redis()
         self.registry: Registry = (
-            RedisRegistry(redis, shards=SHARDS, sockets_per_client=100, followings_per_socket=100)
+            RedisRegistry(redis, shards=SHARDS, connections_per_client=100, subscriptions_per_connection=100)
             if redis is not None
             else MemoryRegistry(self._memory, shards=SHARDS)
         )
@@ -68,32 +68,32 @@ async def test_a_connection_is_counted_from_connect_to_disconnect(office: Office
 async def test_a_following_is_there_until_it_is_taken_back(office: Office) -> None:
     relay = office.relay("client")
     await office.registry.connect("client", "here")
-    await office.registry.follow(Following("client", FIRST, 3))
-    await office.registry.follow(Following("client", SECOND))
-    assert sorted(await relay.followings(), key=str) == [
-        Following("client", FIRST, 3),
-        Following("client", SECOND, 0),
+    await office.registry.subscribe(Subscription("client", FIRST, 3))
+    await office.registry.subscribe(Subscription("client", SECOND))
+    assert sorted(await relay.subscriptions(), key=str) == [
+        Subscription("client", FIRST, 3),
+        Subscription("client", SECOND, 0),
     ]
-    await office.registry.unfollow("client", FIRST)
-    assert await relay.followings() == [Following("client", SECOND, 0)]
+    await office.registry.unsubscribe("client", FIRST)
+    assert await relay.subscriptions() == [Subscription("client", SECOND, 0)]
 
 
 async def test_who_follows_again_does_not_go_back(office: Office) -> None:
     relay = office.relay("client")
     await office.registry.connect("client", "here")
-    await office.registry.follow(Following("client", FIRST, 4))
-    await office.registry.follow(Following("client", FIRST, 0))
-    assert await relay.followings() == [Following("client", FIRST, 4)]
+    await office.registry.subscribe(Subscription("client", FIRST, 4))
+    await office.registry.subscribe(Subscription("client", FIRST, 0))
+    assert await relay.subscriptions() == [Subscription("client", FIRST, 4)]
 
 
 async def test_a_shard_has_a_relay_while_the_lease_is_held(office: Office) -> None:
     await office.registry.connect("client", "here")
     assert not await office.registry.has_relay("client")
-    assert await office.registry.idle_shards() == [office.registry.shard("client")]
+    assert await office.registry.shards_without_relay() == [office.registry.shard("client")]
     relay = office.relay("client")
     assert await relay.acquire()
     assert await office.registry.has_relay("client")
-    assert await office.registry.idle_shards() == []
+    assert await office.registry.shards_without_relay() == []
     await relay.release()
     assert not await office.registry.has_relay("client")
 
@@ -101,7 +101,7 @@ async def test_a_shard_has_a_relay_while_the_lease_is_held(office: Office) -> No
 async def test_a_shard_without_connections_needs_no_relay(office: Office) -> None:
     await office.registry.connect("client", "here")
     await office.registry.disconnect("client", "here")
-    assert await office.registry.idle_shards() == []
+    assert await office.registry.shards_without_relay() == []
 
 
 async def test_connections_are_spread_over_the_shards_and_each_stays_on_its_own(office: Office) -> None:
@@ -111,7 +111,7 @@ async def test_connections_are_spread_over_the_shards_and_each_stays_on_its_own(
     assert shards == [office.registry.shard(client) for client in clients]
     for client in clients:
         await office.registry.connect(client, "here")
-    assert await office.registry.idle_shards() == list(range(SHARDS))
+    assert await office.registry.shards_without_relay() == list(range(SHARDS))
     counts = [await office.relay(clients[shards.index(shard)]).connections() for shard in range(SHARDS)]
     assert counts == [shards.count(shard) for shard in range(SHARDS)]
 
@@ -129,47 +129,47 @@ async def test_how_far_a_client_was_told_is_written_down(office: Office) -> None
     relay = office.relay("client")
     await relay.acquire()
     await office.registry.connect("client", "here")
-    await office.registry.follow(Following("client", FIRST))
-    relay.told(Following("client", FIRST, 2))
+    await office.registry.subscribe(Subscription("client", FIRST))
+    relay.save_position(Subscription("client", FIRST, 2))
     await relay.settled()
-    assert await relay.followings() == [Following("client", FIRST, 2)]
-    await relay.ended("client", FIRST)
-    assert await relay.followings() == []
+    assert await relay.subscriptions() == [Subscription("client", FIRST, 2)]
+    await relay.remove_subscription("client", FIRST)
+    assert await relay.subscriptions() == []
 
 
 async def test_what_was_taken_back_is_not_written_again(office: Office) -> None:
     relay = office.relay("client")
     await relay.acquire()
     await office.registry.connect("client", "here")
-    await office.registry.follow(Following("client", FIRST))
-    await office.registry.unfollow("client", FIRST)
-    relay.told(Following("client", FIRST, 2))
+    await office.registry.subscribe(Subscription("client", FIRST))
+    await office.registry.unsubscribe("client", FIRST)
+    relay.save_position(Subscription("client", FIRST, 2))
     await relay.settled()
-    assert await relay.followings() == []
+    assert await relay.subscriptions() == []
 
 
 async def test_a_relay_without_the_lease_writes_nothing(office: Office) -> None:
     late, relay = office.relay("client", "late"), office.relay("client")
     await relay.acquire()
     await office.registry.connect("client", "here")
-    await office.registry.follow(Following("client", FIRST, 1))
-    late.told(Following("client", FIRST, 4))
+    await office.registry.subscribe(Subscription("client", FIRST, 1))
+    late.save_position(Subscription("client", FIRST, 4))
     await late.settled()
-    await late.restore([Following("other", FIRST, 4)])
-    await late.ended("client", FIRST)
-    assert await relay.followings() == [Following("client", FIRST, 1)]
+    await late.restore([Subscription("other", FIRST, 4)])
+    await late.remove_subscription("client", FIRST)
+    assert await relay.subscriptions() == [Subscription("client", FIRST, 1)]
 
 
 async def test_an_emptied_registry_is_filled_again_where_it_is_empty(office: Office) -> None:
     relay = office.relay("client")
     await relay.acquire()
     await office.registry.connect("client", "here")
-    await office.registry.follow(Following("client", FIRST, 5))
-    await relay.restore([Following("client", FIRST, 3), Following("client", SECOND, 2)])
+    await office.registry.subscribe(Subscription("client", FIRST, 5))
+    await relay.restore([Subscription("client", FIRST, 3), Subscription("client", SECOND, 2)])
     await relay.restore([])
-    assert sorted(await relay.followings(), key=str) == [
-        Following("client", FIRST, 5),
-        Following("client", SECOND, 2),
+    assert sorted(await relay.subscriptions(), key=str) == [
+        Subscription("client", FIRST, 5),
+        Subscription("client", SECOND, 2),
     ]
     assert await relay.connections() == 1
 
@@ -177,7 +177,7 @@ async def test_an_emptied_registry_is_filled_again_where_it_is_empty(office: Off
 async def test_a_connection_that_is_gone_is_forgotten(office: Office) -> None:
     await office.registry.connect("client", "here")
     relay = office.relay("client")
-    await relay.forget("client")
+    await relay.remove_connection("client")
     assert await relay.connections() == 0
 
 
@@ -186,16 +186,16 @@ async def test_a_redis_that_is_away_is_said_to_be() -> None:
         registry, relay = (office := Office(nobody)).registry, office.relay("client")
         for call in (
             registry.connect("client", "here"),
-            registry.follow(Following("client", FIRST)),
-            registry.unfollow("client", FIRST),
+            registry.subscribe(Subscription("client", FIRST)),
+            registry.unsubscribe("client", FIRST),
             registry.disconnect("client", "here"),
             registry.has_relay("client"),
-            registry.idle_shards(),
+            registry.shards_without_relay(),
             relay.acquire(),
             relay.release(),
-            relay.followings(),
-            relay.ended("client", FIRST),
-            relay.restore([Following("client", FIRST, 1)]),
+            relay.subscriptions(),
+            relay.remove_subscription("client", FIRST),
+            relay.restore([Subscription("client", FIRST, 1)]),
             relay.connections(),
         ):
             with pytest.raises(TemporarilyUnavailable):

@@ -16,7 +16,7 @@ from chalicelib.adapters.redis.relay_channel import RedisRelayChannel
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Event, Terms
 from chalicelib.domain.tokens import find_token
-from chalicelib.ports.live import Following, Heard
+from chalicelib.ports.live import Notification, Subscription
 from chalicelib.ports.store import NewOrder
 from chalicelib.services.live.relay import Relay
 from redis.asyncio import Redis
@@ -25,7 +25,7 @@ from local.servers import Valkey
 from tests.fakes import MemoryPush, MemoryStore, eventually
 
 SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
-LIMITS = {"shards": 1, "sockets_per_client": 100, "followings_per_socket": 100}
+LIMITS = {"shards": 1, "connections_per_client": 100, "subscriptions_per_connection": 100}
 ORDER = "11111111-1111-4111-8111-111111111111"
 
 
@@ -50,14 +50,14 @@ class Ear:
 
     def __init__(self, redis: Redis, *, lease_ms: int = 10_000) -> None:
         self.channel = RedisRelayChannel(redis, 0, uuid.uuid4().hex, lease_ms=lease_ms)
-        self.heard: list[Heard] = []
+        self.heard: list[Notification] = []
         self._task = asyncio.create_task(self._listen())
 
     async def _listen(self) -> None:
-        async for heard in self.channel.heard():
+        async for heard in self.channel.notifications():
             self.heard.append(heard)
 
-    async def hears(self, heard: Heard) -> None:
+    async def hears(self, heard: Notification) -> None:
         """Wait for this, and forget what was heard up to it."""
         await eventually(lambda: heard in self.heard)
         del self.heard[: self.heard.index(heard) + 1]
@@ -70,7 +70,7 @@ class Ear:
 @pytest.fixture
 async def ear(redis: Redis) -> AsyncIterator[Ear]:
     ear = Ear(redis)
-    await ear.hears(Heard(missed=True))
+    await ear.hears(Notification(missed=True))
     yield ear
     await ear.close()
 
@@ -79,31 +79,31 @@ def event(seq: int) -> Event:
     return Event(ORDER, seq, Status.ROUTING, 1, datetime(2026, 1, 1, tzinfo=UTC))
 
 
-async def rings(redis: Redis, seq: int) -> Heard:
+async def rings(redis: Redis, seq: int) -> Notification:
     events = RedisEvents(redis)
     events.publish(event(seq))
     await events.settled()
-    return Heard(event=event(seq).to_wire())
+    return Notification(event=event(seq).to_wire())
 
 
 async def test_at_first_everything_may_have_been_missed(redis: Redis) -> None:
     ear = Ear(redis)
     await eventually(lambda: ear.heard)
-    assert ear.heard == [Heard(missed=True)]
+    assert ear.heard == [Notification(missed=True)]
     await ear.close()
 
 
 async def test_changes_of_who_follows_what_are_heard_in_their_order(redis: Redis, ear: Ear) -> None:
     registry = RedisRegistry(redis, **LIMITS)
     await registry.connect("client", "here")
-    await registry.follow(Following("client", ORDER))
-    await registry.unfollow("client", ORDER)
+    await registry.subscribe(Subscription("client", ORDER))
+    await registry.unsubscribe("client", ORDER)
     await registry.disconnect("client", "here")
     await eventually(lambda: len(ear.heard) >= 3)
     assert ear.heard == [
-        Heard(follow=Following("client", ORDER)),
-        Heard(unfollow=("client", ORDER)),
-        Heard(disconnect="client"),
+        Notification(subscribe=Subscription("client", ORDER)),
+        Notification(unsubscribe=("client", ORDER)),
+        Notification(disconnect="client"),
     ]
 
 
@@ -114,11 +114,11 @@ async def test_an_orders_events_are_heard_from_when_listen_returns_until_it_is_i
     await ear.channel.listen(ORDER)
     for seq in (2, 3):
         await ear.hears(await rings(redis, seq))
-    await ear.channel.ignore(ORDER)
+    await ear.channel.unlisten(ORDER)
     await eventually(lambda: _listeners(redis, 0))
     await rings(redis, 4)
     await RedisRegistry(redis, **LIMITS).disconnect("last", "here")
-    await ear.hears(Heard(disconnect="last"))
+    await ear.hears(Notification(disconnect="last"))
     assert ear.heard == []
 
 
@@ -126,7 +126,7 @@ async def test_an_order_can_be_listened_to_again_after_it_was_ignored(redis: Red
     for seq in range(1, 6):
         await ear.channel.listen(ORDER)
         await ear.hears(await rings(redis, seq))
-        await ear.channel.ignore(ORDER)
+        await ear.channel.unlisten(ORDER)
 
 
 async def test_garbage_on_the_doorbell_is_passed_over(redis: Redis, ear: Ear) -> None:
@@ -135,7 +135,7 @@ async def test_garbage_on_the_doorbell_is_passed_over(redis: Redis, ear: Ear) ->
         for text in ("", "not json", "[", "5", "null", '"x"', '{"follow": 5}', "[" * 100_000):
             await redis.publish(name, text)
     await ear.hears(await rings(redis, 1))
-    assert all(heard == Heard() for heard in ear.heard)
+    assert all(heard == Notification() for heard in ear.heard)
 
 
 async def test_a_connection_that_is_cut_is_made_again_and_says_what_may_be_missing(
@@ -143,7 +143,7 @@ async def test_a_connection_that_is_cut_is_made_again_and_says_what_may_be_missi
 ) -> None:
     await ear.channel.listen(ORDER)
     await redis.client_kill_filter(_type="pubsub")
-    await ear.hears(Heard(missed=True))
+    await ear.hears(Notification(missed=True))
     await eventually(lambda: _listeners(redis, 1))
     await ear.hears(await rings(redis, 1))
 
@@ -156,7 +156,7 @@ async def test_a_redis_that_was_killed_is_listened_to_again_when_it_is_back(
     other = "22222222-2222-4222-8222-222222222222"
     await ear.channel.listen(other)  # says nothing, and is made up for
     await asyncio.to_thread(valkey.start)
-    await ear.hears(Heard(missed=True))
+    await ear.hears(Notification(missed=True))
     await eventually(lambda: _listeners(redis, 1))
     await ear.hears(await rings(redis, 1))
     assert (await redis.pubsub_numsub(channel(other)))[0][1] == 1
@@ -176,13 +176,13 @@ async def test_what_is_told_at_once_is_written_in_one_go(redis: Redis) -> None:
     relay = RedisRelayChannel(redis, 0, "relay", lease_ms=10_000)
     await relay.acquire()
     registry = RedisRegistry(redis, **LIMITS)
-    wanted = [Following(f"client-{number}", ORDER, number) for number in range(1, 1201)]
+    wanted = [Subscription(f"client-{number}", ORDER, number) for number in range(1, 1201)]
     await asyncio.gather(*(registry.connect(item.connection_id, item.connection_id) for item in wanted))
-    await asyncio.gather(*(registry.follow(Following(item.connection_id, ORDER)) for item in wanted))
+    await asyncio.gather(*(registry.subscribe(Subscription(item.connection_id, ORDER)) for item in wanted))
     for item in wanted:
-        relay.told(item)
+        relay.save_position(item)
     await relay.settled()
-    assert sorted(await relay.followings(), key=str) == sorted(wanted, key=str)
+    assert sorted(await relay.subscriptions(), key=str) == sorted(wanted, key=str)
 
 
 async def test_a_client_sees_everything_once_though_redis_is_killed_in_the_middle(
@@ -195,7 +195,7 @@ async def test_a_client_sees_everything_once_though_redis_is_killed_in_the_middl
     relay = Relay(channel_of_relay, store, push, lease=0.6, poll=0.05, idle=30)
     serving = asyncio.create_task(relay.run(60))
     await registry.connect("client", "here")
-    await registry.follow(Following("client", ORDER))
+    await registry.subscribe(Subscription("client", ORDER))
     await eventually(lambda: push.seqs("client") == [1])
     events.publish(store.append(ORDER, Status.ROUTING))
     await eventually(lambda: push.seqs("client") == [1, 2])

@@ -53,7 +53,7 @@ class World:
 
     @property
     def followed(self) -> dict[str, int]:
-        return {order_id: after for (_, order_id), after in self.redis.followings[0].items()}
+        return {order_id: after for (_, order_id), after in self.redis.subscriptions[0].items()}
 
 
 @pytest.fixture

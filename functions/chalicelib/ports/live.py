@@ -1,4 +1,4 @@
-"""Live events: publish and subscribe, connections, and what a relay needs."""
+"""Live events: publishing them, the registry of connections and subscriptions, and what a relay needs."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ class Events(Protocol):
         """Publish the event in the background, after those before it. Never raises."""
 
     async def settled(self) -> None:
-        """Return once everything that `publish` was given has left this process, or was given up."""
+        """Return once every event given to `publish` has been sent or given up."""
 
     async def check(self) -> None:
-        """Return if the events' server answers."""
+        """Return if the events' server answers. Raises TemporarilyUnavailable."""
 
 
 class ConnectionGone(Exception):
-    """The client of this connection is no longer there."""
+    """The connection is closed, or never existed."""
 
 
 class Push(Protocol):
-    """The way to a client's WebSocket."""
+    """Messages to clients over their WebSocket connections."""
 
     async def send(self, connection_id: str, text: str) -> None:
         """Send one text frame. Raises ConnectionGone."""
 
     async def close(self, connection_id: str, reason: str) -> None:
-        """Close the socket; one that is gone already is fine."""
+        """Close the connection; a connection that is closed already is not an error."""
 
 
 @dataclass(frozen=True, slots=True)
-class Following:
-    """A connection's wish to see an order's events with `seq` > `after`."""
+class Subscription:
+    """A connection's request for an order's events with `seq` > `after`; once stored, the delivered seq."""
 
     connection_id: str
     order_id: str
@@ -46,33 +46,36 @@ class Following:
 
 
 class Registry(Protocol):
-    """Which connections follow which orders, and how far each was told. May raise TemporarilyUnavailable."""
+    """Connections, their subscriptions and delivered seqs. Every method may raise TemporarilyUnavailable."""
 
     async def connect(self, connection_id: str, client: str) -> None:
-        """A client has connected. Raises LimitReached."""
+        """Add a client's new connection. Raises LimitReached."""
 
-    async def reserve(self, following: Following) -> None:
-        """Write it down, for the relay to be told of it by `follow`. Raises LimitReached."""
+    async def reserve(self, subscription: Subscription) -> None:
+        """Store the subscription without notifying a relay; `subscribe` does that. Raises LimitReached."""
 
-    async def follow(self, following: Following) -> None:
-        """Write it down and tell the relay of the connection's shard. Raises LimitReached."""
+    async def subscribe(self, subscription: Subscription) -> None:
+        """Store the subscription and notify the relay of the connection's shard. Raises LimitReached.
 
-    async def unfollow(self, connection_id: str, order_id: str) -> None:
-        """Forget it and tell the relay."""
+        A subscription to the same order that exists already stays as it is.
+        """
+
+    async def unsubscribe(self, connection_id: str, order_id: str) -> None:
+        """Remove the subscription and notify the relay."""
 
     async def disconnect(self, connection_id: str, client: str) -> None:
-        """Forget the connection with all that it follows, and tell the relay."""
+        """Remove the connection with all its subscriptions and notify the relay."""
 
-    async def knows(self, connection_id: str) -> bool:
-        """Whether the connection is written down; an open one is not after the registry was emptied."""
+    async def is_registered(self, connection_id: str) -> bool:
+        """Whether the connection is stored; an open one is not after the registry has lost its data."""
 
     async def has_relay(self, connection_id: str) -> bool:
-        """Whether a relay holds the connection's shard."""
+        """Whether a relay holds the lease of the connection's shard."""
 
     def shard(self, connection_id: str) -> int:
         """The shard that serves this connection."""
 
-    async def idle_shards(self) -> list[int]:
+    async def shards_without_relay(self) -> list[int]:
         """Shards that have connections and no relay."""
 
 
@@ -80,55 +83,58 @@ class RelayLauncher(Protocol):
     """Starts the relay function."""
 
     async def launch(self, shard: int) -> None:
-        """Start a relay for the shard and don't wait for it. Raises TemporarilyUnavailable."""
+        """Start a relay for the shard without waiting for it. Raises TemporarilyUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What a relay hears: a new event, a change of who follows what, or that it may have missed some."""
+class Notification:
+    """A message on a relay's channels: an event, a change in the registry, or that messages may be missing.
+
+    A message that could not be understood has no field set.
+    """
 
     event: Mapping[str, object] | None = None
-    follow: Following | None = None
-    unfollow: tuple[str, str] | None = None  # connection, order
-    disconnect: str | None = None
-    missed: bool = False
+    subscribe: Subscription | None = None
+    unsubscribe: tuple[str, str] | None = None  # connection, order
+    disconnect: str | None = None  # connection
+    missed: bool = False  # what was published before this may not have been received
 
 
 class Channel(Protocol):
-    """A relay's own side of the registry and the doorbell, for one shard."""
+    """A relay's access to its shard: the lease, the stored subscriptions, and notifications."""
 
     async def acquire(self) -> bool:
-        """Take or keep the shard's lease; False while another relay holds it."""
+        """Take or renew the shard's lease; False while another relay holds it."""
 
     async def release(self) -> None:
-        """Give the lease back."""
+        """Release the lease, if this relay holds it."""
 
-    async def followings(self) -> list[Following]:
-        """Everything the registry holds for the shard."""
+    async def subscriptions(self) -> list[Subscription]:
+        """Every stored subscription of the shard, each with its delivered seq."""
 
     async def connections(self) -> int:
-        """How many connections the shard has."""
+        """The number of connections of the shard."""
 
-    async def forget(self, connection_id: str) -> None:
-        """The connection is gone, and so is all that it follows."""
+    async def remove_connection(self, connection_id: str) -> None:
+        """Remove a connection that is gone, with all its subscriptions."""
 
     async def listen(self, order_id: str) -> None:
-        """Hear this order's events from when this returns on."""
+        """Receive this order's events from the moment this returns."""
 
-    async def ignore(self, order_id: str) -> None:
-        """No longer hear them."""
+    async def unlisten(self, order_id: str) -> None:
+        """Stop receiving this order's events."""
 
-    def heard(self) -> AsyncIterator[Heard]:
-        """What is heard, as it comes, for ever; reconnects by itself and then says `missed`."""
+    def notifications(self) -> AsyncIterator[Notification]:
+        """Notifications as they arrive, without end; after a reconnect the first one says `missed`."""
 
-    def told(self, following: Following) -> None:
-        """Store in the background how far a connection has been told, unless it was taken back meanwhile."""
+    def save_position(self, subscription: Subscription) -> None:
+        """Store the delivered seq in the background, unless the subscription was removed meanwhile."""
 
     async def settled(self) -> None:
-        """Return once all that `told` was given is stored."""
+        """Return once every position given to `save_position` is stored."""
 
-    async def restore(self, followings: Sequence[Following]) -> None:
-        """Store followings, and that their connections exist, where they are missing."""
+    async def restore(self, subscriptions: Sequence[Subscription]) -> None:
+        """Store those of the subscriptions, and of their connections, that are missing."""
 
-    async def ended(self, connection_id: str, order_id: str) -> None:
-        """The connection has nothing more to hear of the order: forget the following."""
+    async def remove_subscription(self, connection_id: str, order_id: str) -> None:
+        """Remove a subscription whose order has no further events."""

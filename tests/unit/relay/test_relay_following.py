@@ -77,7 +77,7 @@ async def test_a_client_that_has_seen_all_of_an_ended_order_is_told_nothing_and_
     order_id = await world.order()
     await world.move(order_id, *LIFE)
     await world.follow("done", order_id, after=5)
-    await eventually(lambda: not world.redis.followings[0])
+    await eventually(lambda: not world.redis.subscriptions[0])
     assert world.push.seqs("done") == []
 
 
@@ -141,7 +141,7 @@ async def test_a_client_that_is_gone_is_forgotten_and_the_other_is_served_on(wor
     await world.move(order_id, *LIFE)
     await world.sees("here", WHOLE)
     await eventually(lambda: world.redis.connections[0] == {"here"})
-    await eventually(lambda: not world.redis.followings[0])
+    await eventually(lambda: not world.redis.subscriptions[0])
 
 
 async def test_what_a_push_could_not_bring_is_brought_later_and_once(world: World) -> None:
@@ -161,7 +161,7 @@ async def test_what_a_push_could_not_bring_is_brought_later_and_once(world: Worl
     await world.follow("client", order_id)
     await world.move(order_id, LIFE[3])
     await world.sees("client", WHOLE)
-    await eventually(lambda: not world.redis.followings[0])
+    await eventually(lambda: not world.redis.subscriptions[0])
 
 
 async def test_who_unfollows_hears_no_more_and_the_other_does(world: World) -> None:
@@ -170,7 +170,7 @@ async def test_who_unfollows_hears_no_more_and_the_other_does(world: World) -> N
     for connection_id in ("leaves", "stays"):
         await world.follow(connection_id, order_id)
         await world.sees(connection_id, [1])
-    await world.registry.unfollow("leaves", order_id)
+    await world.registry.unsubscribe("leaves", order_id)
     await world.is_quiet()
     await world.move(order_id, *LIFE)
     await world.sees("stays", WHOLE)
@@ -186,15 +186,15 @@ async def test_who_unfollows_while_being_told_stays_away_after_a_handover(world:
     async def slow(connection_id: str, text: str) -> None:
         await send(connection_id, text)
         if connection_id == "leaves":
-            world.redis.followings[0].pop(("leaves", order_id), None)  # the relay has yet to hear of it
+            world.redis.subscriptions[0].pop(("leaves", order_id), None)  # the relay has yet to hear of it
             taken_back.set()
 
     world.push.send = slow  # type: ignore[method-assign]
     await world.follow("leaves", order_id)
     await taken_back.wait()
-    await world.registry.unfollow("leaves", order_id)
+    await world.registry.unsubscribe("leaves", order_id)
     await world.is_quiet()
-    assert world.redis.followings[0] == {}
+    assert world.redis.subscriptions[0] == {}
 
 
 async def test_who_follows_twice_sees_everything_once(world: World) -> None:
@@ -215,7 +215,7 @@ async def test_who_comes_back_to_an_order_is_told_from_where_he_asks(world: Worl
     order_id = await world.order()
     await world.follow("client", order_id)
     await world.sees("client", [1])
-    await world.registry.unfollow("client", order_id)
+    await world.registry.unsubscribe("client", order_id)
     await world.follow("client", order_id, after=1)
     await world.move(order_id, *LIFE)
     await world.sees("client", WHOLE)
@@ -228,7 +228,7 @@ async def test_a_disconnect_clears_what_the_connection_followed(world: World) ->
         await world.follow("client", order_id)
         await world.sees("client", [1], order_id)
     await world.registry.disconnect("client", CLIENT)
-    await eventually(lambda: not world.redis.followings[0])
+    await eventually(lambda: not world.redis.subscriptions[0])
     await world.move(first, *LIFE)
     await world.is_quiet()
     assert world.push.seqs("client", first) == [1]

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
-from chalicelib.ports.live import Heard
+from chalicelib.ports.live import Notification
 from chalicelib.services.live import relay as services_relay
 from chalicelib.services.live.relay import Relay
 
@@ -58,8 +58,8 @@ async def test_a_relay_ends_even_if_a_library_loses_its_cancellation(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Stubborn(MemoryChannel):
-        async def heard(self) -> AsyncIterator[Heard]:
-            async for heard in super().heard():
+        async def notifications(self) -> AsyncIterator[Notification]:
+            async for heard in super().notifications():
                 yield heard
                 with suppress(asyncio.CancelledError):
                     await asyncio.Event().wait()
@@ -71,7 +71,7 @@ async def test_a_relay_ends_even_if_a_library_loses_its_cancellation(
     )
     async with asyncio.timeout(5):
         assert await relay.run(0.05)
-    assert await world.registry.idle_shards() == [0]
+    assert await world.registry.shards_without_relay() == [0]
 
 
 async def test_a_second_relay_leaves_the_shard_to_the_first(world: World) -> None:
@@ -88,7 +88,7 @@ async def test_a_relay_that_loses_its_lease_stops_and_leaves_the_registry_alone(
     world.redis.leases[0] = "another relay"
     assert await first is False
     assert world.redis.leases == {0: "another relay"}
-    assert world.redis.followings[0] == {("client", order_id): 1}
+    assert world.redis.subscriptions[0] == {("client", order_id): 1}
 
 
 async def test_without_connections_a_relay_ends(world: World) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Event
-from chalicelib.ports.live import Following, Heard
+from chalicelib.ports.live import Notification, Subscription
 from chalicelib.services.live.relay import Relay
 
 from tests.fakes import MemoryChannel, eventually
@@ -21,7 +21,7 @@ async def test_a_registry_that_was_emptied_is_filled_again_by_what_the_relay_kno
     await world.follow("client", order_id)
     await world.sees("client", [1])
     world.redis.flush()
-    await eventually(lambda: world.redis.followings[0] == {("client", order_id): 1})
+    await eventually(lambda: world.redis.subscriptions[0] == {("client", order_id): 1})
     await world.move(order_id, *LIFE)
     await world.sees("client", WHOLE)
 
@@ -52,19 +52,19 @@ async def test_a_redis_that_is_away_for_a_while_delays_and_loses_nothing(world: 
     world.redis.away = False
     await world.move(order_id, *LIFE[2:])
     await world.sees("client", WHOLE)
-    await eventually(lambda: not world.redis.followings[0])
+    await eventually(lambda: not world.redis.subscriptions[0])
 
 
 async def test_a_redis_that_is_away_as_a_relay_begins_is_asked_again(world: World) -> None:
     order_id = await world.order()
     await world.follow("client", order_id)
-    followings, answers = MemoryChannel.followings, iter([False, False])
+    subscriptions, answers = MemoryChannel.subscriptions, iter([False, False])
 
     class Flaky(MemoryChannel):
-        async def followings(self) -> list[Following]:
+        async def subscriptions(self) -> list[Subscription]:
             self._redis.away = not next(answers, True)
             try:
-                return await followings(self)
+                return await subscriptions(self)
             finally:
                 self._redis.away = False
 
@@ -98,7 +98,9 @@ async def test_a_store_that_breaks_in_an_unheard_of_way_does_not_silence_an_orde
     await world.sees("client", [1])
 
 
-@pytest.mark.parametrize("garbage", [Heard(), Heard(event={}), Heard(event={"orderId": None, "seq": "x"})])
+@pytest.mark.parametrize(
+    "garbage", [Notification(), Notification(event={}), Notification(event={"orderId": None, "seq": "x"})]
+)
 async def test_what_nobody_understands_does_not_stop_the_relay(world: World, garbage: Any) -> None:
     world.relay()
     order_id = await world.order()
@@ -132,7 +134,7 @@ async def test_a_redriven_order_is_told_from_its_first_event_and_from_behind_its
 
 
 async def test_a_feed_that_seems_over_is_not_if_its_order_was_redriven_unheard(world: World) -> None:
-    """As when Redis was away for the moment, and a follower still takes in the failure."""
+    """As when Redis was away for the moment, and a subscriber still takes in the failure."""
     taking_in = asyncio.Event()
     push = world.push.send
 

@@ -8,7 +8,7 @@ import itertools
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Event, Terms
 from chalicelib.domain.tokens import find_token
-from chalicelib.ports.live import Following
+from chalicelib.ports.live import Subscription
 from chalicelib.ports.store import NewOrder
 from chalicelib.services.live.relay import Relay
 
@@ -56,7 +56,7 @@ class World:
 
     async def follow(self, connection_id: str, order_id: str, after: int = 0) -> None:
         await self.registry.connect(connection_id, CLIENT)
-        await self.registry.follow(Following(connection_id, order_id, after))
+        await self.registry.subscribe(Subscription(connection_id, order_id, after))
 
     def relay(
         self, *, seconds: float = 30, lease: float = 0.03, poll: float = 0.02, idle: float = 30

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from ...domain.errors import LimitReached
-from ...ports.live import Following
+from ...ports.live import Subscription
 from .pool import calls
 
 
@@ -96,18 +96,18 @@ class RedisRegistry:
     """`ports.live.Registry` over `shards` relays; the other two are limits."""
 
     def __init__(
-        self, redis: Redis, *, shards: int, sockets_per_client: int, followings_per_socket: int
+        self, redis: Redis, *, shards: int, connections_per_client: int, subscriptions_per_connection: int
     ) -> None:
         self._call = calls(redis)
         self._shards = shards
-        self._sockets_per_client = sockets_per_client
-        self._followings_per_socket = followings_per_socket
+        self._connections_per_client = connections_per_client
+        self._subscriptions_per_connection = subscriptions_per_connection
 
     def shard(self, connection_id: str) -> int:
         return zlib.crc32(connection_id.encode()) % self._shards
 
     async def connect(self, connection_id: str, client: str) -> None:
-        keys, most = self._keys(connection_id), self._sockets_per_client
+        keys, most = self._keys(connection_id), self._connections_per_client
         admitted, _ = await asyncio.gather(
             self._call("EVAL", ADMIT, 1, slots(client), connection_id, most, LONGEST_CONNECTION_S),
             self._call("HSET", keys.connections, connection_id, entry(client)),
@@ -118,16 +118,16 @@ class RedisRegistry:
                 f"A client may have {most} sockets open.", code="TOO_MANY_CONNECTIONS", limit=most
             )
 
-    async def reserve(self, following: Following) -> None:
+    async def reserve(self, following: Subscription) -> None:
         await self._write(following)
 
-    async def follow(self, following: Following) -> None:
+    async def subscribe(self, following: Subscription) -> None:
         """Write it down, unless the connection follows the order already; then that goes on."""
         await self._write(following, publish_as=following.connection_id)
 
-    async def _write(self, following: Following, publish_as: str = "") -> None:
+    async def _write(self, following: Subscription, publish_as: str = "") -> None:
         connection_id, order_id = following.connection_id, following.order_id
-        keys, most = self._keys(connection_id), self._followings_per_socket
+        keys, most = self._keys(connection_id), self._subscriptions_per_connection
         followed = await self._call(
             "EVAL",
             FOLLOW,
@@ -148,7 +148,7 @@ class RedisRegistry:
                 orderId=order_id,
             )
 
-    async def unfollow(self, connection_id: str, order_id: str) -> None:
+    async def unsubscribe(self, connection_id: str, order_id: str) -> None:
         keys = self._keys(connection_id)
         await asyncio.gather(
             self._call("HDEL", keys.following(connection_id), order_id),
@@ -164,13 +164,13 @@ class RedisRegistry:
             self._call("PUBLISH", keys.control, json.dumps({"disconnect": connection_id})),
         )
 
-    async def knows(self, connection_id: str) -> bool:
+    async def is_registered(self, connection_id: str) -> bool:
         return bool(await self._call("HEXISTS", self._keys(connection_id).connections, connection_id))
 
     async def has_relay(self, connection_id: str) -> bool:
         return bool(await self._call("EXISTS", self._keys(connection_id).lease))
 
-    async def idle_shards(self) -> list[int]:
+    async def shards_without_relay(self) -> list[int]:
         shards = [ShardKeys(shard) for shard in range(self._shards)]
         counts = await asyncio.gather(*(self._call("HLEN", keys.connections) for keys in shards))
         leases = await asyncio.gather(*(self._call("EXISTS", keys.lease) for keys in shards))

@@ -1,4 +1,4 @@
-"""A relay's ear and memory in Redis: the shard's lease, its followings, and the channels it listens to.
+"""A relay's ear and memory in Redis: the shard's lease, its subscriptions, and the channels it listens to.
 
 The subscription heals itself: when the connection breaks, everything wanted is subscribed anew and `heard`
 says that something may have been missed. What a relay writes counts only while it holds the lease.
@@ -17,7 +17,7 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from ...domain.errors import TemporarilyUnavailable
-from ...ports.live import Following, Heard
+from ...ports.live import Notification, Subscription
 from .events import channel
 from .pool import calls
 from .registry import LONGEST_CONNECTION_S, ShardKeys, entry, read_entry, slots
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 RECONNECT_S = 0.2
 LISTEN_TIMEOUT_S = 1.0
-MOST_AT_ONCE = 500  # followings in a write
+MOST_AT_ONCE = 500  # subscriptions in a write
 
 # Take the lease if it is free, keep it if it is ours.
 ACQUIRE = """
@@ -83,13 +83,13 @@ class RedisRelayChannel:
             self._writing.cancel()
         await self._call("EVAL", RELEASE, 1, self._keys.lease, self._fence)
 
-    async def followings(self) -> list[Following]:
+    async def subscriptions(self) -> list[Subscription]:
         connections = await self._recent_connections()
         found = await asyncio.gather(
             *(self._call("HGETALL", self._keys.following(connection_id)) for connection_id in connections)
         )
         return [
-            Following(connection_id, order_id, int(after))
+            Subscription(connection_id, order_id, int(after))
             for connection_id, orders in zip(connections, found, strict=True)
             for order_id, after in orders.items()
         ]
@@ -97,7 +97,7 @@ class RedisRelayChannel:
     async def connections(self) -> int:
         return int(await self._call("HLEN", self._keys.connections))
 
-    async def forget(self, connection_id: str) -> None:
+    async def remove_connection(self, connection_id: str) -> None:
         known = await self._call("HGET", self._keys.connections, connection_id)
         _, client = read_entry(str(known or entry("")))
         await asyncio.gather(
@@ -118,7 +118,7 @@ class RedisRelayChannel:
         except (RedisError, OSError, TimeoutError):
             log.debug("not listening to %s yet", name)  # `heard` subscribes anew and then says so
 
-    async def ignore(self, order_id: str) -> None:
+    async def unlisten(self, order_id: str) -> None:
         name = channel(order_id)
         self._wanted.discard(name)
         self._listening.pop(name, None)
@@ -130,7 +130,7 @@ class RedisRelayChannel:
                 "not unsubscribed from %s", name
             )  # the connection is broken, and so is the subscription
 
-    def told(self, following: Following) -> None:
+    def save_position(self, following: Subscription) -> None:
         self._unwritten[following.connection_id, following.order_id] = following.after
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_all(), name="told")
@@ -139,15 +139,17 @@ class RedisRelayChannel:
         while self._writing is not None:
             await asyncio.shield(self._writing)
 
-    async def ended(self, connection_id: str, order_id: str) -> None:
+    async def remove_subscription(self, connection_id: str, order_id: str) -> None:
         self._unwritten.pop((connection_id, order_id), None)
         await self._write([(connection_id, order_id, "-")])
 
-    async def restore(self, followings: Sequence[Following]) -> None:
-        if not followings:
+    async def restore(self, subscriptions: Sequence[Subscription]) -> None:
+        if not subscriptions:
             return
-        keys = [self._keys.following(item.connection_id) for item in followings]
-        parts = [part for item in followings for part in (item.connection_id, item.order_id, str(item.after))]
+        keys = [self._keys.following(item.connection_id) for item in subscriptions]
+        parts = [
+            part for item in subscriptions for part in (item.connection_id, item.order_id, str(item.after))
+        ]
         await self._call(
             "EVAL",
             RESTORE,
@@ -161,7 +163,7 @@ class RedisRelayChannel:
             *parts,
         )
 
-    async def heard(self) -> AsyncIterator[Heard]:
+    async def notifications(self) -> AsyncIterator[Notification]:
         while True:
             try:
                 async with self._redis.pubsub() as pubsub:
@@ -175,12 +177,14 @@ class RedisRelayChannel:
             finally:
                 self._pubsub = None
 
-    async def _messages(self, pubsub: PubSub) -> AsyncIterator[Heard]:
+    async def _messages(self, pubsub: PubSub) -> AsyncIterator[Notification]:
         while True:
             message = await pubsub.get_message(timeout=None)
             match message:
                 case {"type": "subscribe", "channel": name} if name == self._keys.control:
-                    yield Heard(missed=True)  # from here on nothing is missed; what was before has to be read
+                    yield Notification(
+                        missed=True
+                    )  # from here on nothing is missed; what was before has to be read
                 case {"type": "subscribe", "channel": name}:
                     listening = self._listening.get(name)
                     if listening is not None and not listening.done():
@@ -190,14 +194,14 @@ class RedisRelayChannel:
                 case {"type": "message", "data": text}:
                     event = _parse(text)
                     if event.keys() >= {"orderId", "seq", "status"}:
-                        yield Heard(event=event)
+                        yield Notification(event=event)
 
     async def _recent_connections(self) -> list[str]:
         """Those that can still be there; the others are gone, though nobody was told of it."""
         known = await self._call("HGETALL", self._keys.connections)
         ages = {str(name): read_entry(str(text))[0] for name, text in known.items()}
         for connection_id in [name for name, age_s in ages.items() if age_s > LONGEST_CONNECTION_S]:
-            await self.forget(connection_id)
+            await self.remove_connection(connection_id)
             del ages[connection_id]
         return [*ages]
 
@@ -234,13 +238,13 @@ def _parse(text: str) -> dict[str, object]:
     return {}
 
 
-def _change(change: dict[str, object]) -> Heard:
+def _change(change: dict[str, object]) -> Notification:
     match change:
         case {"follow": [str(connection_id), str(order_id), int(after)]}:
-            return Heard(follow=Following(connection_id, order_id, after))
+            return Notification(subscribe=Subscription(connection_id, order_id, after))
         case {"unfollow": [str(connection_id), str(order_id)]}:
-            return Heard(unfollow=(connection_id, order_id))
+            return Notification(unsubscribe=(connection_id, order_id))
         case {"disconnect": str(connection_id)}:
-            return Heard(disconnect=connection_id)
+            return Notification(disconnect=connection_id)
     log.error("the relay heard what it does not know: %r", change)
-    return Heard()
+    return Notification()

@@ -1,8 +1,8 @@
 """The relay: brings the events of orders to the connections that follow them, in order, each once.
 
 For every followed order there is one feed: a task that listens to the order's channel first, then reads its
-events from the store. The doorbell only says that there is more; when it skips a number, or a poll of the
-table finds more than was heard, the feed reads the store. Each follower has a task of its own, which sends it
+events from the store. A notification only says that there is more; when it skips a number, or a poll of
+the table finds more, the feed reads the store. Each subscriber has a task of its own, which sends it
 what it has not been told yet, from the feed's one list: so nobody sees a gap or an event twice, who connects
 late sees all, and nobody waits for a client that is slow.
 
@@ -19,7 +19,7 @@ from typing import Any
 
 from ...domain.errors import TemporarilyUnavailable
 from ...domain.lifecycle import TERMINAL
-from ...ports.live import Channel, ConnectionGone, Following, Heard, Push
+from ...ports.live import Channel, ConnectionGone, Notification, Push, Subscription
 from ...ports.store import Store
 
 log = logging.getLogger(__name__)
@@ -28,10 +28,10 @@ CLOSE_S = 3.0  # for the feeds to finish their round
 CANCEL_AGAIN_S = 0.5
 
 
-class Follower:
+class Subscriber:
     """A connection that follows an order, and how far it has been told."""
 
-    def __init__(self, following: Following) -> None:
+    def __init__(self, following: Subscription) -> None:
         self.connection_id = following.connection_id
         self.told = following.after
         self.bell = asyncio.Event()
@@ -44,7 +44,7 @@ class Feed:
     def __init__(self, order_id: str) -> None:
         self.order_id = order_id
         self.events: list[Mapping[str, object]] = []
-        self.followers: dict[str, Follower] = {}
+        self.subscribers: dict[str, Subscriber] = {}
         self._texts: dict[int, str] = {}
         self.behind = True  # the store has, or may have, more than `events`
         self.bell = asyncio.Event()
@@ -72,11 +72,11 @@ class Feed:
         self.bell.set()
 
     def drop(self, connection_id: str) -> None:
-        """Let a follower go; its task ends by itself."""
-        follower = self.followers.pop(connection_id, None)
-        if follower is not None:
-            follower.gone = True
-            follower.bell.set()
+        """Let a subscriber go; its task ends by itself."""
+        subscriber = self.subscribers.pop(connection_id, None)
+        if subscriber is not None:
+            subscriber.gone = True
+            subscriber.bell.set()
             self.bell.set()
 
 
@@ -97,7 +97,7 @@ class Relay:
         self._turn = asyncio.Lock()  # one change of who follows what at a time, in the order they were heard
         self._out_of_step = False  # with the registry: a change was heard and could not be followed
         self._closing = False
-        self._progress = asyncio.Event()  # a follower was sent something, or is served no more
+        self._progress = asyncio.Event()  # a subscriber was sent something, or is served no more
 
     async def run(self, seconds: float) -> bool:
         """Serve for at most `seconds`; whether connections are left that need another relay to take over."""
@@ -128,13 +128,13 @@ class Relay:
         if seq > len(feed.events):  # what was published may have been missed
             feed.behind = True
             feed.bell.set()
-        return any(follower.told < seq for follower in feed.followers.values())
+        return any(subscriber.told < seq for subscriber in feed.subscribers.values())
 
     async def _close(self, duties: list[asyncio.Task[None]]) -> None:
         """End the feeds between two rounds, so that what was sent is also written down."""
         self._closing = True
         for feed in self._feeds.values():
-            feed.bell.set()  # which rings its followers' bells
+            feed.bell.set()  # which rings its subscribers' bells
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=CLOSE_S)
         try:
@@ -181,7 +181,7 @@ class Relay:
             log.warning("the lease is left to expire: %s", error)
 
     async def _listen(self) -> None:
-        async for heard in self._channel.heard():
+        async for heard in self._channel.notifications():
             try:
                 async with self._turn:
                     await self._take(heard)
@@ -192,15 +192,15 @@ class Relay:
                 self._out_of_step = True
                 log.exception("heard %r", heard)
 
-    async def _take(self, heard: Heard) -> None:
+    async def _take(self, heard: Notification) -> None:
         if heard.event is not None:
             feed = self._feeds.get(str(heard.event["orderId"]))
             if feed is not None:
                 feed.hear(heard.event)
-        if heard.follow is not None:
-            self._follow(heard.follow)
-        if heard.unfollow is not None:
-            connection_id, order_id = heard.unfollow
+        if heard.subscribe is not None:
+            self._follow(heard.subscribe)
+        if heard.unsubscribe is not None:
+            connection_id, order_id = heard.unsubscribe
             feed = self._feeds.get(order_id)
             if feed is not None:
                 feed.drop(connection_id)
@@ -221,24 +221,24 @@ class Relay:
             feed.behind = True
             feed.bell.set()
         known = [
-            Following(follower.connection_id, feed.order_id, follower.told)
+            Subscription(subscriber.connection_id, feed.order_id, subscriber.told)
             for feed in self._feeds.values()
-            for follower in feed.followers.values()
+            for subscriber in feed.subscribers.values()
         ]
-        for following in await self._channel.followings():
+        for following in await self._channel.subscriptions():
             self._follow(following)
         await self._channel.restore(known)
 
-    def _follow(self, following: Following) -> None:
+    def _follow(self, following: Subscription) -> None:
         feed = self._feeds.get(following.order_id)
         if feed is None:
             feed = self._feeds[following.order_id] = Feed(following.order_id)
             self._spawn(self._serve(feed))
         if feed.is_over:
             feed.behind = True  # to make sure: the order may have been redriven unheard
-        if following.connection_id not in feed.followers:
-            follower = feed.followers[following.connection_id] = Follower(following)
-            self._spawn(self._tell(feed, follower))
+        if following.connection_id not in feed.subscribers:
+            subscriber = feed.subscribers[following.connection_id] = Subscriber(following)
+            self._spawn(self._tell(feed, subscriber))
             feed.bell.set()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -274,19 +274,19 @@ class Relay:
                     feed.bell.set()
 
     async def _serve(self, feed: Feed) -> None:
-        """Keep the feed's list complete, and ring its followers' bells."""
+        """Keep the feed's list complete, and ring its subscribers' bells."""
         await self._channel.listen(feed.order_id)
-        while feed.followers and not self._closing:
+        while feed.subscribers and not self._closing:
             feed.bell.clear()
             if feed.behind:
                 await self._read(feed)
-            for follower in feed.followers.values():
-                follower.bell.set()
+            for subscriber in feed.subscribers.values():
+                subscriber.bell.set()
             await feed.bell.wait()
         del self._feeds[feed.order_id]
-        for follower in feed.followers.values():  # there are some only when the relay closes
-            follower.bell.set()
-        await self._channel.ignore(feed.order_id)
+        for subscriber in feed.subscribers.values():  # there are some only when the relay closes
+            subscriber.bell.set()
+        await self._channel.unlisten(feed.order_id)
 
     async def _read(self, feed: Feed) -> None:
         feed.behind = False
@@ -298,39 +298,41 @@ class Relay:
             return
         feed.events += [event.to_wire() for event in events if event.seq > len(feed.events)]
 
-    async def _tell(self, feed: Feed, follower: Follower) -> None:
-        """Send the follower each event once, write down how far that is, and end with the last one."""
-        while not (follower.gone or self._closing):
-            await follower.bell.wait()
-            follower.bell.clear()
+    async def _tell(self, feed: Feed, subscriber: Subscriber) -> None:
+        """Send the subscriber each event once, write down how far that is, and end with the last one."""
+        while not (subscriber.gone or self._closing):
+            await subscriber.bell.wait()
+            subscriber.bell.clear()
             try:
-                if await self._tell_more(feed, follower):
-                    feed.drop(follower.connection_id)
+                if await self._tell_more(feed, subscriber):
+                    feed.drop(subscriber.connection_id)
             except ConnectionGone:
-                self._forget(follower.connection_id)
-                await self._forget_for_good(follower.connection_id)
+                self._forget(subscriber.connection_id)
+                await self._forget_for_good(subscriber.connection_id)
             except Exception as error:
-                log.warning("connection %s is told later: %r", follower.connection_id, error)
+                log.warning("connection %s is told later: %r", subscriber.connection_id, error)
                 feed.behind = True  # the next poll rings
 
-    async def _tell_more(self, feed: Feed, follower: Follower) -> bool:
-        """Send what the follower has not been told; whether that was all there will ever be."""
-        before = follower.told
+    async def _tell_more(self, feed: Feed, subscriber: Subscriber) -> bool:
+        """Send what the subscriber has not been told; whether that was all there will ever be."""
+        before = subscriber.told
         try:
-            while follower.told < len(feed.events) and not follower.gone:
-                await self._push.send(follower.connection_id, feed.text(follower.told))
-                follower.told += 1
+            while subscriber.told < len(feed.events) and not subscriber.gone:
+                await self._push.send(subscriber.connection_id, feed.text(subscriber.told))
+                subscriber.told += 1
         finally:
             self._progress.set()
-            if follower.told > before and not follower.gone:
-                self._channel.told(Following(follower.connection_id, feed.order_id, follower.told))
-        if follower.gone or not feed.is_over or follower.told < len(feed.events):
+            if subscriber.told > before and not subscriber.gone:
+                self._channel.save_position(
+                    Subscription(subscriber.connection_id, feed.order_id, subscriber.told)
+                )
+        if subscriber.gone or not feed.is_over or subscriber.told < len(feed.events):
             return False
-        await self._channel.ended(follower.connection_id, feed.order_id)
+        await self._channel.remove_subscription(subscriber.connection_id, feed.order_id)
         return True
 
     async def _forget_for_good(self, connection_id: str) -> None:
         try:
-            await self._channel.forget(connection_id)
+            await self._channel.remove_connection(connection_id)
         except TemporarilyUnavailable as error:
             log.warning("connection %s is forgotten later: %s", connection_id, error)

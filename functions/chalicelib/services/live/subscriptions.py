@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from ...domain.errors import EngineError, InvalidRequest, NotFound
 from ...domain.request import parse_order, parse_order_id
-from ...ports.live import Following, Push, Registry, RelayLauncher
+from ...ports.live import Push, Registry, RelayLauncher, Subscription
 from ...ports.store import Store
 from ..submission import Submission
 from .supervisor import ask_for_relay
@@ -71,7 +71,7 @@ class Sockets:
         that was. So it is closed, and its client follows anew from the last event that it has seen.
         """
         try:
-            if not await self._registry.knows(connection_id):
+            if not await self._registry.is_registered(connection_id):
                 await self._push.close(connection_id, LOST_TRACK)
             elif "action" in message:
                 await self._act(connection_id, message)
@@ -97,7 +97,7 @@ class Sockets:
                 await self._follow(following)
             case {"action": "unsubscribe", **rest}:
                 order_id = parse_order_id(rest.get("orderId"))
-                await self._registry.unfollow(connection_id, order_id)
+                await self._registry.unsubscribe(connection_id, order_id)
                 await self._answer(connection_id, action="unsubscribed", orderId=order_id)
             case _:
                 raise InvalidRequest(f"action is one of {', '.join(ACTIONS)}.", code="UNKNOWN_ACTION")
@@ -106,17 +106,17 @@ class Sockets:
         terms, key = parse_order(message, self._settings.default_slippage_bps)
         submitted = await self._submission.submit(terms, client=client, key=key)
         await self._answer(connection_id, **submitted.to_wire(self._settings.url(submitted.order_id)))
-        await self._follow(Following(connection_id, submitted.order_id))
+        await self._follow(Subscription(connection_id, submitted.order_id))
 
-    async def _following(self, connection_id: str, order_id: object, after: object) -> Following:
+    async def _following(self, connection_id: str, order_id: object, after: object) -> Subscription:
         known = parse_order_id(order_id)
-        following = Following(connection_id, known, _seq(after))
+        following = Subscription(connection_id, known, _seq(after))
         if await self._store.order(known) is None:
             raise NotFound(orderId=known)
         return following
 
-    async def _follow(self, following: Following) -> None:
-        await asyncio.gather(self._registry.follow(following), self._ensure_relay(following.connection_id))
+    async def _follow(self, following: Subscription) -> None:
+        await asyncio.gather(self._registry.subscribe(following), self._ensure_relay(following.connection_id))
 
     async def _ensure_relay(self, connection_id: str) -> None:
         if not await self._registry.has_relay(connection_id):

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 async def ask_for_relay(launcher: RelayLauncher, shard: int) -> None:
     """Have a relay started for the shard; where that can't be done right now, the schedule asks again.
 
-    Nothing is lost until then, as a relay tells from the store what its followers have not seen. So it is no
+    Nothing is lost until then: a relay reads what its subscribers have not seen from the store. So it is no
     reason for whoever asks to fail.
     """
     try:
@@ -37,7 +37,7 @@ class RelayKeeper:
 
         One that still has none in a minute is counted and asked for again.
         """
-        shards = await self._registry.idle_shards()
+        shards = await self._registry.shards_without_relay()
         self._metrics.shards_without_relay(len(shards))
         await asyncio.gather(*(ask_for_relay(self._launcher, shard) for shard in shards))
         return shards
