@@ -103,6 +103,10 @@ class Notification:
 class Channel(Protocol):
     """A relay's access to its shard: the lease, the stored subscriptions, and notifications."""
 
+    @property
+    def shard(self) -> int:
+        """The number of the shard."""
+
     async def acquire(self) -> bool:
         """Take or renew the shard's lease; False while another relay holds it."""
 

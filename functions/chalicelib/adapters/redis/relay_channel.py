@@ -66,6 +66,7 @@ class RedisRelayChannel:
     def __init__(self, redis: Redis, shard: int, fence: str, *, lease_ms: int) -> None:
         self._redis = redis
         self._call = calls(redis)
+        self.shard = shard
         self._keys = ShardKeys(shard)
         self._fence = fence
         self._lease_ms = lease_ms
