@@ -36,9 +36,8 @@ if TYPE_CHECKING:
     from .ports.trading import World
     from .services.execution import Execution
     from .services.health import Health
-    from .services.live.relays import Relays
     from .services.live.subscriptions import Sockets, SocketSettings
-    from .services.live.supervisor import RelayKeeper
+    from .services.live.supervisor import RelayRunner, RelaySupervisor
     from .services.orders import Orders
     from .services.quoting import Quoting
     from .services.redrive import Redrive
@@ -238,10 +237,10 @@ class Runtime:
         return Redrive(self.store, self.queue, self.events, self.dead_letters)
 
     @cached_property
-    def relays(self) -> Relays:
+    def relay_runner(self) -> RelayRunner:
         from .adapters.redis.relay_channel import RedisRelayChannel
         from .services.live.relay import Relay
-        from .services.live.relays import Relays
+        from .services.live.supervisor import RelayRunner
 
         config, redis, store, push = self.config, self.redis, self.store, self.push
 
@@ -250,13 +249,13 @@ class Runtime:
             lease, poll = config.relay_lease_ms / 1000, config.relay_poll_ms / 1000
             return Relay(channel, store, push, lease=lease, poll=poll, idle=RELAY_IDLE_S)
 
-        return Relays(relay, self.launcher)
+        return RelayRunner(relay, self.launcher)
 
     @cached_property
-    def keeper(self) -> RelayKeeper:
-        from .services.live.supervisor import RelayKeeper
+    def relay_supervisor(self) -> RelaySupervisor:
+        from .services.live.supervisor import RelaySupervisor
 
-        return RelayKeeper(self.registry, self.launcher, self.metrics)
+        return RelaySupervisor(self.registry, self.launcher, self.metrics)
 
     @cached_property
     def health(self) -> Callable[[], Coroutine[Any, Any, Health]]:
@@ -312,13 +311,13 @@ class Runtime:
     async def deliver(self) -> None:
         """Wait until the sockets of this process have every event that is stored by now."""
         await self.settle()
-        if "relays" in self.__dict__:
-            await self.relays.caught_up()
+        if "relay_runner" in self.__dict__:
+            await self.relay_runner.caught_up()
 
     async def close(self) -> None:
         """End the relays that run, and close every connection that was opened."""
-        if "relays" in self.__dict__:
-            await self.relays.close()
+        if "relay_runner" in self.__dict__:
+            await self.relay_runner.close()
         await self.settle()
         if "_api_gateway_push" in self.__dict__:
             await self._api_gateway_push.aclose()

@@ -203,7 +203,7 @@ async def test_a_redis_that_is_away_is_said_to_be() -> None:
 
 
 async def test_a_connection_that_is_admitted_twice_takes_one_slot(redis: Redis) -> None:
-    registry = RedisRegistry(redis, shards=SHARDS, sockets_per_client=1, followings_per_socket=9)
+    registry = RedisRegistry(redis, shards=SHARDS, connections_per_client=1, subscriptions_per_connection=9)
     for _ in range(2):  # as when the first reply was lost
         await registry.connect("connection", "client")
     with pytest.raises(LimitReached):

@@ -113,7 +113,7 @@ async def test_a_client_is_let_in_though_no_relay_can_be_started(
     assert (world.redis.connections[0], world.followed) == ({"client"}, {ORDER: 0})
     [warning] = caplog.records
     assert warning.levelname == "WARNING"
-    assert "shard 0" in warning.getMessage()
+    assert "shard=0" in warning.getMessage()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from chalicelib.services.live.supervisor import RelayKeeper
+from chalicelib.services.live.supervisor import RelaySupervisor
 
 from tests.fakes import MemoryLauncher, MemoryMetrics, MemoryRegistry, Redis
 
@@ -14,7 +14,7 @@ class World:
     def __init__(self) -> None:
         self.redis = Redis()
         self.launcher, self.metrics = MemoryLauncher(), MemoryMetrics()
-        self.keeper = RelayKeeper(MemoryRegistry(self.redis, shards=4), self.launcher, self.metrics)
+        self.keeper = RelaySupervisor(MemoryRegistry(self.redis, shards=4), self.launcher, self.metrics)
         for shard in (0, 1, 3):
             self.redis.connections[shard].add(f"client-{shard}")
 
@@ -38,7 +38,7 @@ async def test_a_shard_whose_relay_can_not_be_started_keeps_none_from_the_others
     assert await world.keeper.run() == [0, 1, 3]
     assert world.launcher.launched == [3]
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
-    assert ["shard 0" in caplog.messages[0], "shard 1" in caplog.messages[1]] == [True, True]
+    assert ["shard=0" in caplog.messages[0], "shard=1" in caplog.messages[1]] == [True, True]
 
 
 async def test_a_shard_that_is_left_without_is_counted_and_asked_for_again(world: World) -> None:

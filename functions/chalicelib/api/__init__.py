@@ -25,8 +25,8 @@ FUNCTIONS = {  # what Lambda calls → its module here, and the runtime's parts 
     "app.on_ws_connect": ("sockets", ("sockets",)),
     "app.on_ws_message": ("sockets", ("sockets",)),
     "app.on_ws_disconnect": ("sockets", ("registry",)),
-    "app.relay": ("schedules", ("relays",)),
-    "app.keep_relays": ("schedules", ("keeper",)),
+    "app.relay": ("schedules", ("relay_runner",)),
+    "app.keep_relays": ("schedules", ("relay_supervisor",)),
     "app.sweep": ("schedules", ("sweep",)),
     "app.migrate": ("migrate", ("migrate",)),
 }

@@ -26,13 +26,13 @@ def relay(event: Mapping[str, Any], remaining_s: float) -> dict[str, Any]:
     """Serve a shard, at most until nearly all of the function's time is over; then start the next relay."""
     shard, engine = int(event["shard"]), runtime.current()
     seconds = min(engine.config.relay_seconds, remaining_s - HANDOVER_S)
-    again = runtime.run(engine.relays.serve(shard, seconds))
+    again = runtime.run(engine.relay_runner.serve(shard, seconds))
     log.info("shard %d: %s", shard, "the next relay takes over" if again else "nothing is left to do")
     return {"shard": shard, "handedOver": again}
 
 
 def keep_relays() -> list[int]:
     """Ask for a relay for every shard that has connections and none."""
-    shards = runtime.run(runtime.current().keeper.run())
+    shards = runtime.run(runtime.current().relay_supervisor.run())
     log.info("shards whose relay was missing: %s", shards or "none")
     return shards

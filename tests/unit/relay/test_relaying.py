@@ -8,18 +8,18 @@ from collections.abc import AsyncIterator
 import pytest
 from chalicelib.domain.lifecycle import Status
 from chalicelib.services.live.relay import Relay
-from chalicelib.services.live.relays import Relays
+from chalicelib.services.live.supervisor import RelayRunner
 
 from tests.fakes import MemoryChannel, MemoryLauncher
 from tests.unit.relay.world import CLIENT, LIFE, WHOLE, World
 
 
-def relays(world: World, launcher: MemoryLauncher, *, poll: float = 0.02, idle: float = 0.03) -> Relays:
+def relays(world: World, launcher: MemoryLauncher, *, poll: float = 0.02, idle: float = 0.03) -> RelayRunner:
     def build(shard: int) -> Relay:
         channel = MemoryChannel(world.redis, shard, "relay")
         return Relay(channel, world.store, world.push, lease=0.03, poll=poll, idle=idle)
 
-    return Relays(build, launcher)
+    return RelayRunner(build, launcher)
 
 
 async def test_a_relay_whose_time_is_up_has_the_next_one_started(world: World) -> None:
@@ -42,12 +42,12 @@ async def test_a_relay_ends_well_though_the_next_one_can_not_be_started(
     launcher.refused.add(0)
     await world.registry.connect("client", CLIENT)
     assert await relays(world, launcher).serve(0, 0.02) is True
-    assert ["shard 0" in message for message in caplog.messages] == [True]
+    assert ["shard=0" in message for message in caplog.messages] == [True]
 
 
 @pytest.fixture
-async def serving(world: World) -> AsyncIterator[Relays]:
-    """Relays that read the table only once a minute."""
+async def serving(world: World) -> AsyncIterator[RelayRunner]:
+    """RelayRunner that read the table only once a minute."""
     serving = relays(world, MemoryLauncher(), poll=60, idle=60)
     task = asyncio.create_task(serving.serve(0, 60))
     yield serving
@@ -55,7 +55,9 @@ async def serving(world: World) -> AsyncIterator[Relays]:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_relays_have_caught_up_once_every_stored_event_is_sent(world: World, serving: Relays) -> None:
+async def test_relays_have_caught_up_once_every_stored_event_is_sent(
+    world: World, serving: RelayRunner
+) -> None:
     order_id = await world.order()
     await world.follow("client", order_id)
     await world.sees("client", [1])
@@ -66,7 +68,7 @@ async def test_relays_have_caught_up_once_every_stored_event_is_sent(world: Worl
 
 
 async def test_an_order_that_waits_does_not_keep_relays_from_catching_up(
-    world: World, serving: Relays
+    world: World, serving: RelayRunner
 ) -> None:
     order_id = await world.order()
     await world.follow("client", order_id)
@@ -77,5 +79,5 @@ async def test_an_order_that_waits_does_not_keep_relays_from_catching_up(
     assert world.push.seqs("client") == [1, 2]
 
 
-async def test_relays_that_have_nothing_to_do_have_caught_up(serving: Relays) -> None:
+async def test_relays_that_have_nothing_to_do_have_caught_up(serving: RelayRunner) -> None:
     await serving.caught_up()

@@ -13,7 +13,7 @@ from ...domain.request import parse_order, parse_order_id
 from ...ports.live import Push, Registry, RelayLauncher, Subscription
 from ...ports.store import Store
 from ..submission import Submission
-from .supervisor import ask_for_relay
+from .supervisor import request_relay
 
 ACTIONS = ("subscribe", "unsubscribe", "ping")
 LOST_TRACK = "the engine has lost track of this socket: connect again, with after"
@@ -120,7 +120,7 @@ class Sockets:
 
     async def _ensure_relay(self, connection_id: str) -> None:
         if not await self._registry.has_relay(connection_id):
-            await ask_for_relay(self._launcher, self._registry.shard(connection_id))
+            await request_relay(self._launcher, self._registry.shard(connection_id))
 
     async def _answer(self, connection_id: str, **answer: object) -> None:
         await self._push.send(connection_id, json.dumps(answer))
