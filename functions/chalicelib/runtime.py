@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .ports.trading import World
     from .services.execution import Execution
     from .services.health import Health
-    from .services.live.subscriptions import Sockets, SocketSettings
+    from .services.live.subscriptions import SocketSettings, Subscriptions
     from .services.live.supervisor import RelayRunner, RelaySupervisor
     from .services.orders import Orders
     from .services.quoting import Quoting
@@ -180,10 +180,10 @@ class Runtime:
         return SocketSettings(self.config.websocket_url, self.config.default_slippage_bps)
 
     @cached_property
-    def sockets(self) -> Sockets:
-        from .services.live.subscriptions import Sockets
+    def subscriptions(self) -> Subscriptions:
+        from .services.live.subscriptions import Subscriptions
 
-        return Sockets(
+        return Subscriptions(
             self.store, self.registry, self.push, self.launcher, self.submission, self.socket_settings
         )
 

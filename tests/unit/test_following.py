@@ -10,7 +10,7 @@ from chalicelib.domain.order import Terms
 from chalicelib.domain.tokens import find_token
 from chalicelib.ports.live import ConnectionGone
 from chalicelib.ports.store import NewOrder
-from chalicelib.services.live.subscriptions import Sockets, SocketSettings
+from chalicelib.services.live.subscriptions import SocketSettings, Subscriptions
 from chalicelib.services.submission import Submission
 
 from tests.fakes import (
@@ -39,7 +39,9 @@ class World:
         submission = Submission(self.store, self.queue, MemoryEvents(self.redis), new_id=lambda: NEW)
         settings = SocketSettings("", default_slippage_bps=100)
         registry = MemoryRegistry(self.redis)
-        self.sockets = Sockets(self.store, registry, self.push, self.launcher, submission, settings)
+        self.subscriptions = Subscriptions(
+            self.store, registry, self.push, self.launcher, submission, settings
+        )
 
     async def say(self, **message: object) -> Any:
         """The answer to a message."""
@@ -49,7 +51,7 @@ class World:
     async def hear(self, message: dict[str, object]) -> None:
         """Take a message from a client that has been let in."""
         self.redis.connections[0].add("client")
-        await self.sockets.message("client", CLIENT, message)
+        await self.subscriptions.message("client", CLIENT, message)
 
     @property
     def followed(self) -> dict[str, int]:
@@ -65,13 +67,13 @@ async def world() -> World:
 
 @pytest.mark.parametrize(("after", "told"), [(None, 0), ("0", 0), ("3", 3)])
 async def test_a_client_connects_and_follows_an_order(world: World, after: str | None, told: int) -> None:
-    await world.sockets.connect("client", CLIENT, ORDER, after)
+    await world.subscriptions.connect("client", CLIENT, ORDER, after)
     assert world.redis.connections[0] == {"client"}
     assert world.followed == {ORDER: told}
 
 
 async def test_a_client_may_connect_without_an_order(world: World) -> None:
-    await world.sockets.connect("client", CLIENT, None, None)
+    await world.subscriptions.connect("client", CLIENT, None, None)
     assert (world.redis.connections[0], world.followed) == ({"client"}, {})
 
 
@@ -92,16 +94,16 @@ async def test_who_asks_for_what_is_not_there_is_not_let_in(
     world: World, order_id: str, after: str | None, error: type[Exception], code: str
 ) -> None:
     with pytest.raises(error) as caught:
-        await world.sockets.connect("client", CLIENT, order_id, after)
+        await world.subscriptions.connect("client", CLIENT, order_id, after)
     assert caught.value.code == code  # type: ignore[attr-defined]
     assert (world.redis.connections[0], world.followed, world.launcher.launched) == (set(), {}, [])
 
 
 async def test_the_first_client_starts_the_relay_and_the_next_finds_it(world: World) -> None:
-    await world.sockets.connect("client", CLIENT, ORDER, None)
+    await world.subscriptions.connect("client", CLIENT, ORDER, None)
     assert world.launcher.launched == [0]
     world.redis.leases[0] = "relay"
-    await world.sockets.connect("other", CLIENT, ORDER, None)
+    await world.subscriptions.connect("other", CLIENT, ORDER, None)
     assert world.launcher.launched == [0]
 
 
@@ -109,7 +111,7 @@ async def test_a_client_is_let_in_though_no_relay_can_be_started(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.launcher.refused.add(0)
-    await world.sockets.connect("client", CLIENT, ORDER, None)
+    await world.subscriptions.connect("client", CLIENT, ORDER, None)
     assert (world.redis.connections[0], world.followed) == ({"client"}, {ORDER: 0})
     [warning] = caplog.records
     assert warning.levelname == "WARNING"
@@ -209,7 +211,7 @@ async def test_a_store_that_is_away_is_said_on_the_socket(world: World) -> None:
 async def test_a_registry_that_is_away_lets_nobody_in_halfway(world: World) -> None:
     world.redis.away = True
     with pytest.raises(TemporarilyUnavailable):
-        await world.sockets.connect("client", CLIENT, ORDER, None)
+        await world.subscriptions.connect("client", CLIENT, ORDER, None)
 
 
 async def test_a_client_that_left_before_its_answer_is_said_to_be_gone(world: World) -> None:
@@ -225,14 +227,14 @@ async def test_many_messages_at_once_each_get_their_answer(world: World) -> None
 
 
 async def test_a_socket_that_the_registry_has_lost_is_closed_when_it_says_something(world: World) -> None:
-    await world.sockets.connect("client", CLIENT, ORDER, None)
+    await world.subscriptions.connect("client", CLIENT, ORDER, None)
     world.redis.flush()
-    await world.sockets.message("client", CLIENT, {"action": "ping"})
+    await world.subscriptions.message("client", CLIENT, {"action": "ping"})
     assert (world.push.closed, world.push.frames["client"]) == (["client"], [])
 
 
 async def test_a_socket_that_the_registry_has_lost_submits_nothing(world: World) -> None:
     order = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": Decimal(1)}
-    await world.sockets.message("client", CLIENT, order)
+    await world.subscriptions.message("client", CLIENT, order)
     assert world.push.closed == ["client"]
     assert await world.store.order(NEW) is None

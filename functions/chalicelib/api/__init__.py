@@ -22,8 +22,8 @@ __all__ = ["http", "migrate", "prepare", "queue", "responses", "schedules", "soc
 FUNCTIONS = {  # what Lambda calls → its module here, and the runtime's parts that it uses
     "app.app": ("http", ("submission", "orders", "quoting", "socket_settings", "health")),
     "app.process_order": ("queue", ("execution", "queue")),
-    "app.on_ws_connect": ("sockets", ("sockets",)),
-    "app.on_ws_message": ("sockets", ("sockets",)),
+    "app.on_ws_connect": ("sockets", ("subscriptions",)),
+    "app.on_ws_message": ("sockets", ("subscriptions",)),
     "app.on_ws_disconnect": ("sockets", ("registry",)),
     "app.relay": ("schedules", ("relay_runner",)),
     "app.keep_relays": ("schedules", ("relay_supervisor",)),

@@ -1,4 +1,4 @@
-"""What no client calls: the scheduled sweep, the relays, and the schedule that keeps them running."""
+"""Functions that no client calls: the sweep and the relays' supervision, on a schedule, and the relay."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .. import runtime
 log = logging.getLogger(__name__)
 
 HANDOVER_S = 10.0
-"""What a relay keeps of its function's time to hand over in."""
+"""Part of the relay function's time that is left for stopping and for requesting the next relay."""
 
 
 def sweep() -> int:
-    """Queue the overdue orders that cannot be in the queue; their number."""
+    """Queue again the orders that cannot be in the queue; returns how many."""
     swept = runtime.run(runtime.current().sweep.run())
     reasons = "".join(f" {reason.replace(' ', '_')}={count}" for reason, count in sorted(swept.items()))
     log.log(logging.WARNING if swept else logging.INFO, "sweep queued=%d%s", swept.total(), reasons)
@@ -23,16 +23,16 @@ def sweep() -> int:
 
 
 def relay(event: Mapping[str, Any], remaining_s: float) -> dict[str, Any]:
-    """Serve a shard, at most until nearly all of the function's time is over; then start the next relay."""
+    """Serve a shard until nearly all of the function's time is over, then request the next relay."""
     shard, engine = int(event["shard"]), runtime.current()
     seconds = min(engine.config.relay_seconds, remaining_s - HANDOVER_S)
-    again = runtime.run(engine.relay_runner.serve(shard, seconds))
-    log.info("shard %d: %s", shard, "the next relay takes over" if again else "nothing is left to do")
-    return {"shard": shard, "handedOver": again}
+    handed_over = runtime.run(engine.relay_runner.serve(shard, seconds))
+    log.info("relay: ended shard=%d handed_over=%s", shard, handed_over)
+    return {"shard": shard, "handedOver": handed_over}
 
 
 def keep_relays() -> list[int]:
-    """Ask for a relay for every shard that has connections and none."""
+    """Request a relay for every shard that has connections and no relay; returns those shards."""
     shards = runtime.run(runtime.current().relay_supervisor.run())
-    log.info("shards whose relay was missing: %s", shards or "none")
+    log.info("relay: requested on schedule shards=%s", shards or "none")
     return shards

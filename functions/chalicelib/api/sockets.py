@@ -18,50 +18,56 @@ log = logging.getLogger(__name__)
 
 
 def connect(event: WebsocketEvent) -> dict[str, Any]:
-    """`$connect`, with `?orderId=…&after=seq` to follow an order at once."""
-    asked: Mapping[str, str] = event.to_dict().get("queryStringParameters") or {}
+    """`$connect`, with `?orderId=…&after=seq` to subscribe to an order at once."""
+    query: Mapping[str, str] = event.to_dict().get("queryStringParameters") or {}
     try:
-        sockets = runtime.current().sockets
+        subscriptions = runtime.current().subscriptions
         runtime.run(
-            sockets.connect(event.connection_id, _client(event), asked.get("orderId"), asked.get("after"))
+            subscriptions.connect(
+                event.connection_id, _client(event), query.get("orderId"), query.get("after")
+            )
         )
     except EngineError as error:
-        log.info("connection %s is refused: %s", event.connection_id, error.code)
+        log.info("connection: refused connection=%s code=%s", event.connection_id, error.code)
         return _refusal(error)
     except Exception:
-        log.exception("connect")
+        log.exception("connection: connect failed connection=%s", event.connection_id)
         return _refusal(unexpected())
-    log.info("connection %s is there", event.connection_id)
+    log.info("connection: opened connection=%s", event.connection_id)
     return {"statusCode": 200}
 
 
 def message(event: WebsocketEvent) -> dict[str, Any]:
-    """`$default`: what a client says on its socket."""
-    sockets = runtime.current().sockets
-    log.info("connection %s says something", event.connection_id)
+    """`$default`: a client's message on its connection."""
+    subscriptions = runtime.current().subscriptions
+    log.info("connection: message received connection=%s", event.connection_id)
     try:
         try:
-            said = json_object((event.body or "").encode())
+            body = json_object((event.body or "").encode())
         except EngineError as error:
-            runtime.run(sockets.refuse(event.connection_id, error))
+            runtime.run(subscriptions.send_error(event.connection_id, error))
         else:
-            runtime.run(sockets.message(event.connection_id, _client(event), said))
+            runtime.run(subscriptions.message(event.connection_id, _client(event), body))
     except ConnectionGone:
-        log.info("connection %s left before its answer", event.connection_id)
+        log.info("connection: closed before the answer connection=%s", event.connection_id)
     except Exception:
-        log.exception("message")
-        _last_word(event.connection_id)
+        log.exception("connection: message failed connection=%s", event.connection_id)
+        _send_internal_error(event.connection_id)
     return {"statusCode": 200}
 
 
 def disconnect(event: WebsocketEvent) -> dict[str, Any]:
-    """`$disconnect`"""
+    """`$disconnect`: the connection has been closed."""
     try:
         runtime.run(runtime.current().registry.disconnect(event.connection_id, _client(event)))
     except EngineError as error:
-        log.warning("that connection %s has left is found out later: %s", event.connection_id, error)
+        log.warning(
+            "connection: cannot be removed, left to its relay connection=%s error=%s",
+            event.connection_id,
+            error,
+        )
     else:
-        log.info("connection %s has left", event.connection_id)
+        log.info("connection: closed connection=%s", event.connection_id)
     return {"statusCode": 200}
 
 
@@ -69,12 +75,11 @@ def _client(event: WebsocketEvent) -> str:
     return client_of(event.to_dict()["requestContext"])
 
 
-def _last_word(connection_id: str) -> None:
-    """Tell the client that something went wrong on our side, if it can be told anything."""
+def _send_internal_error(connection_id: str) -> None:
     try:
-        runtime.run(runtime.current().sockets.refuse(connection_id, unexpected()))
-    except Exception as error:  # the same one, perhaps
-        log.warning("connection %s can't be told that something went wrong: %r", connection_id, error)
+        runtime.run(runtime.current().subscriptions.send_error(connection_id, unexpected()))
+    except Exception as error:  # perhaps the same one: the push itself may be what fails
+        log.warning("connection: cannot send an error connection=%s error=%r", connection_id, error)
 
 
 def _refusal(error: EngineError) -> dict[str, Any]:

@@ -1,4 +1,9 @@
-"""What a client does on its socket: connect, follow orders, submit one."""
+"""Requests on a client's connection: connect, subscribe, unsubscribe, ping, submit an order.
+
+    parse → change the registry → answer on the connection → request a relay if its shard has none
+
+Events are not sent from here: the registry notifies the relay of the connection's shard, which delivers them.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +21,7 @@ from ..submission import Submission
 from .supervisor import request_relay
 
 ACTIONS = ("subscribe", "unsubscribe", "ping")
-LOST_TRACK = "the engine has lost track of this socket: connect again, with after"
+CONNECTION_NOT_REGISTERED = "the engine has lost track of this socket: connect again, with after"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +32,12 @@ class SocketSettings:
     default_slippage_bps: int
 
     def url(self, order_id: str) -> str:
-        """Where to follow an order."""
+        """The WebSocket address that subscribes to an order."""
         return f"{self.websocket_url or '/api/orders/execute'}?orderId={order_id}"
 
 
-class Sockets:
-    """The clients' side of the WebSocket API."""
+class Subscriptions:
+    """The client's side of the WebSocket API."""
 
     def __init__(
         self,
@@ -51,37 +56,38 @@ class Sockets:
         self._settings = settings
 
     async def connect(self, connection_id: str, client: str, order_id: str | None, after: str | None) -> None:
-        """Let the client in, and follow `order_id` if it names one.
+        """Register the connection, and subscribe it to `order_id` if there is one.
 
         Raises InvalidRequest, NotFound, LimitReached.
         """
-        following = None
+        subscription = None
         if order_id is not None:
-            following = await self._following(connection_id, order_id, after or "0")
+            subscription = await self._parse_subscription(connection_id, order_id, after or "0")
         await self._registry.connect(connection_id, client)
-        if following is not None:
-            await self._follow(following)
+        if subscription is not None:
+            await self._subscribe(subscription)
         else:
             await self._ensure_relay(connection_id)
 
     async def message(self, connection_id: str, client: str, message: Mapping[str, object]) -> None:
-        """Do what the message asks and answer on the socket; what is wrong with it is the answer then.
+        """Do what the message requests and answer on the connection; an error is an answer too.
 
-        A connection that is in no registry any more has lost what it followed, and perhaps nobody knows what
-        that was. So it is closed, and its client follows anew from the last event that it has seen.
+        A connection missing from the registry has lost its subscriptions, and the relay may not know them
+        either. It is closed, so that its client connects again with the last seq it has seen.
+        Raises ConnectionGone.
         """
         try:
             if not await self._registry.is_registered(connection_id):
-                await self._push.close(connection_id, LOST_TRACK)
+                await self._push.close(connection_id, CONNECTION_NOT_REGISTERED)
             elif "action" in message:
                 await self._act(connection_id, message)
             else:
                 await self._submit(connection_id, client, message)
         except EngineError as error:
-            await self.refuse(connection_id, error)
+            await self.send_error(connection_id, error)
 
-    async def refuse(self, connection_id: str, error: EngineError) -> None:
-        """Tell the client what was wrong with what it sent."""
+    async def send_error(self, connection_id: str, error: EngineError) -> None:
+        """Send the client an error in answer to its message. Raises ConnectionGone."""
         await self._push.send(connection_id, json.dumps(error.to_wire()))
 
     async def _act(self, connection_id: str, message: Mapping[str, object]) -> None:
@@ -89,12 +95,19 @@ class Sockets:
             case {"action": "ping"}:
                 await self._answer(connection_id, action="pong")
             case {"action": "subscribe", **rest}:
-                following = await self._following(connection_id, rest.get("orderId"), rest.get("after", "0"))
-                await self._registry.reserve(following)  # refused or answered, and then the events
-                await self._answer(
-                    connection_id, action="subscribed", orderId=following.order_id, after=following.after
+                subscription = await self._parse_subscription(
+                    connection_id, rest.get("orderId"), rest.get("after", "0")
                 )
-                await self._follow(following)
+                await self._registry.reserve(
+                    subscription
+                )  # so that a limit is the answer, not an event before it
+                await self._answer(
+                    connection_id,
+                    action="subscribed",
+                    orderId=subscription.order_id,
+                    after=subscription.after,
+                )
+                await self._subscribe(subscription)
             case {"action": "unsubscribe", **rest}:
                 order_id = parse_order_id(rest.get("orderId"))
                 await self._registry.unsubscribe(connection_id, order_id)
@@ -106,17 +119,19 @@ class Sockets:
         terms, key = parse_order(message, self._settings.default_slippage_bps)
         submitted = await self._submission.submit(terms, client=client, key=key)
         await self._answer(connection_id, **submitted.to_wire(self._settings.url(submitted.order_id)))
-        await self._follow(Subscription(connection_id, submitted.order_id))
+        await self._subscribe(Subscription(connection_id, submitted.order_id))
 
-    async def _following(self, connection_id: str, order_id: object, after: object) -> Subscription:
+    async def _parse_subscription(self, connection_id: str, order_id: object, after: object) -> Subscription:
         known = parse_order_id(order_id)
-        following = Subscription(connection_id, known, _seq(after))
+        subscription = Subscription(connection_id, known, _seq(after))
         if await self._store.order(known) is None:
             raise NotFound(orderId=known)
-        return following
+        return subscription
 
-    async def _follow(self, following: Subscription) -> None:
-        await asyncio.gather(self._registry.subscribe(following), self._ensure_relay(following.connection_id))
+    async def _subscribe(self, subscription: Subscription) -> None:
+        await asyncio.gather(
+            self._registry.subscribe(subscription), self._ensure_relay(subscription.connection_id)
+        )
 
     async def _ensure_relay(self, connection_id: str) -> None:
         if not await self._registry.has_relay(connection_id):
