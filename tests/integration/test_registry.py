@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from chalicelib.adapters.redis.pool import connect
-from chalicelib.adapters.redis.registry import RedisRegistry, slots
+from chalicelib.adapters.redis.registry import RedisRegistry, client_connections
 from chalicelib.adapters.redis.relay_channel import RedisRelayChannel
 from chalicelib.domain.errors import LimitReached, TemporarilyUnavailable
 from chalicelib.ports.live import Channel, Registry, Subscription
@@ -208,4 +208,4 @@ async def test_a_connection_that_is_admitted_twice_takes_one_slot(redis: Redis) 
         await registry.connect("connection", "client")
     with pytest.raises(LimitReached):
         await registry.connect("another", "client")
-    assert await redis.scard(slots("client")) == 1
+    assert await redis.scard(client_connections("client")) == 1

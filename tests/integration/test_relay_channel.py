@@ -205,7 +205,7 @@ async def test_a_client_sees_everything_once_though_redis_is_killed_in_the_middl
     await asyncio.to_thread(valkey.start)
 
     async def written_again() -> bool:
-        return await redis.hgetall(ShardKeys(0).following("client")) == {ORDER: "3"}
+        return await redis.hgetall(ShardKeys(0).subscriptions("client")) == {ORDER: "3"}
 
     await eventually(written_again)
     for status in (Status.SUBMITTED, Status.CONFIRMED):

@@ -62,7 +62,7 @@ def disconnect(event: WebsocketEvent) -> dict[str, Any]:
         runtime.run(runtime.current().registry.disconnect(event.connection_id, _client(event)))
     except EngineError as error:
         log.warning(
-            "connection: cannot be removed, left to its relay connection=%s error=%s",
+            "connection: cannot be removed, left to its relay connection=%s error=%r",
             event.connection_id,
             error,
         )

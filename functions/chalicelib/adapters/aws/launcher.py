@@ -1,4 +1,4 @@
-"""Starting the deployed relay function."""
+"""Launcher of the deployed relay function."""
 
 from __future__ import annotations
 

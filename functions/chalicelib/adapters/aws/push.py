@@ -1,4 +1,4 @@
-"""Push to a client's WebSocket through API Gateway's @connections."""
+"""Push to clients' WebSocket connections through API Gateway's @connections."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from ...ports.live import ConnectionGone
 from .signed_http import SignedHttp
 
 CONNECTING_S = (0.1, 0.2, 0.4, 0.8, 1.6)
-REMEMBERED = 10_000  # connections; one that is forgotten, and gone, is only found out later
+REMEMBERED = 10_000  # connections; for one dropped from the memory, a 410 is retried for CONNECTING_S again
 TRIES = 2
-AT_ONCE = 32  # pushes under way; more of them only wait in the server instead of here
+AT_ONCE = 32  # pushes in flight; beyond that they would queue in the server instead of here
 
 
 class ApiGatewayPush:
     """`ports.live.Push` to the WebSocket API whose @connections are at `endpoint_url`.
 
-    While $connect has not returned, API Gateway says 410 of a connection that is about to exist; so one that
-    was never reached is tried again for some seconds before it counts as gone.
+    Until $connect has returned, API Gateway answers 410 for the connection that is being opened. So a
+    connection that was never reached is retried for some seconds before it counts as gone.
     """
 
     def __init__(self, endpoint_url: str) -> None:
@@ -38,7 +38,7 @@ class ApiGatewayPush:
             await asyncio.sleep(wait)
 
     async def close(self, connection_id: str, reason: str) -> None:
-        """Close the socket; API Gateway has no way to give the client `reason`."""
+        """Close the connection; API Gateway cannot pass `reason` on to the client."""
         self._reached.pop(connection_id, None)
         await self._call("DELETE", connection_id)
 
@@ -47,7 +47,7 @@ class ApiGatewayPush:
         await self._http.close()
 
     async def _call(self, method: str, connection_id: str, body: bytes = b"") -> bool:
-        """Whether the connection exists. Raises TemporarilyUnavailable for any other answer."""
+        """Call @connections; False if the connection does not exist. Raises TemporarilyUnavailable."""
         path = "/@connections/" + quote(connection_id, safe="")
         answer = await self._http.call(method, path, body)
         if answer.status in (200, 204):

@@ -1,6 +1,6 @@
 """Live events on Redis pub/sub: one channel an order, published in the background and in order.
 
-What was published while a batch was under way travels in the next one, so no transition waits for Redis.
+Events published while a batch is being sent go into the next one, so no transition waits for Redis.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class RedisEvents:
                 try:
                     await self._send(events)
                 except TemporarilyUnavailable as error:  # subscribers read these from the store
-                    log.warning("%d events were not published: %s", len(events), error)
+                    log.warning("events: cannot publish count=%d error=%r", len(events), error)
         finally:
             self._publishing = None
 

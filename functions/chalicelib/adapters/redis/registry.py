@@ -1,12 +1,16 @@
-"""Connections in Redis: who is connected, who follows which order, and how far each has been told.
+"""Connections, subscriptions and delivered seqs in Redis.
 
-A shard has its keys and a control channel, on which its relay hears of every change:
+A shard has its keys, and a control channel on which its relay is notified of every change:
 
-    client:{client}                          set    the client's connections
-    relay:{shard}:connections                hash   connection → when it connected (unix ms), and its client
-    relay:{shard}:following:{connection}     hash   order → last seq told
-    relay:{shard}:lease                      string the fence of the relay that serves it, with an expiry
-    relay:{shard}                            pub/sub
+    client:{client}                          set     the client's connections
+    relay:{shard}:connections                hash    connection → when it connected (unix ms), and its client
+    relay:{shard}:following:{connection}     hash    order → delivered seq
+    relay:{shard}:lease                      string  the fence of the relay that serves it, with an expiry
+    relay:{shard}                            pub/sub {"follow": [connection, order, after]}
+                                                     {"unfollow": [connection, order]}
+                                                     {"disconnect": connection}
+
+Keys and messages keep their names: relays of two versions meet during a deployment.
 """
 
 from __future__ import annotations
@@ -32,41 +36,41 @@ class ShardKeys:
 
     @property
     def control(self) -> str:
-        """The channel on which the shard's relay hears of changes."""
+        """The channel on which the shard's relay is notified of changes."""
         return f"relay:{{{self.shard}}}"
 
     @property
     def connections(self) -> str:
-        """When each connection connected, and whose it is: see `entry`."""
+        """When each connection connected, and its client: see `entry`."""
         return f"{self.control}:connections"
 
     @property
     def lease(self) -> str:
-        """Which relay serves the shard."""
+        """The fence of the relay that serves the shard."""
         return f"{self.control}:lease"
 
-    def following(self, connection_id: str) -> str:
-        """What a connection follows, and how far it has been told."""
+    def subscriptions(self, connection_id: str) -> str:
+        """A connection's orders, each with its delivered seq."""
         return f"{self.control}:following:{connection_id}"
 
 
 def entry(client: str) -> str:
-    """What is kept of a connection that has just come."""
+    """The stored value for a connection that opens now."""
     return f"{int(time.time() * 1000)} {client}"
 
 
 def read_entry(text: str) -> tuple[float, str]:
-    """How old a connection is, in seconds, and its client; empty if nobody knows any more."""
+    """A connection's age in seconds, and its client; empty if the client is unknown."""
     connected_at, _, client = text.partition(" ")
     return time.time() - int(connected_at) / 1000, client
 
 
-def slots(client: str) -> str:
+def client_connections(client: str) -> str:
     """The key of a client's set of connections, which its limit counts."""
     return f"client:{client}"
 
 
-# Let one more connection of a client in, if it has not too many. Run again when its reply was lost.
+# Add a connection to its client's set, unless the client has reached its limit. Run again when its reply was lost.
 ADMIT = """
 if redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 1 then return 1 end
 if redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
@@ -74,9 +78,9 @@ redis.call('SADD', KEYS[1], ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 return 1
 """
-# Write a following down, if it is new and its connection has not too many. The relay gets it as it is stored,
-# if the change is to be published.
-FOLLOW = """
+# Store a subscription if it is new and its connection has not reached its limit. Where the change is to be
+# published, the relay is notified of the subscription as it is stored.
+SUBSCRIBE = """
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
     if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
     redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
@@ -93,7 +97,7 @@ LONGEST_CONNECTION_S = 2 * 60 * 60  # API Gateway's limit
 
 
 class RedisRegistry:
-    """`ports.live.Registry` over `shards` relays; the other two are limits."""
+    """`ports.live.Registry` with `shards` shards, one relay each; the other two are limits."""
 
     def __init__(
         self, redis: Redis, *, shards: int, connections_per_client: int, subscriptions_per_connection: int
@@ -109,7 +113,9 @@ class RedisRegistry:
     async def connect(self, connection_id: str, client: str) -> None:
         keys, most = self._keys(connection_id), self._connections_per_client
         admitted, _ = await asyncio.gather(
-            self._call("EVAL", ADMIT, 1, slots(client), connection_id, most, LONGEST_CONNECTION_S),
+            self._call(
+                "EVAL", ADMIT, 1, client_connections(client), connection_id, most, LONGEST_CONNECTION_S
+            ),
             self._call("HSET", keys.connections, connection_id, entry(client)),
         )
         if not admitted:
@@ -118,29 +124,28 @@ class RedisRegistry:
                 f"A client may have {most} sockets open.", code="TOO_MANY_CONNECTIONS", limit=most
             )
 
-    async def reserve(self, following: Subscription) -> None:
-        await self._write(following)
+    async def reserve(self, subscription: Subscription) -> None:
+        await self._write(subscription)
 
-    async def subscribe(self, following: Subscription) -> None:
-        """Write it down, unless the connection follows the order already; then that goes on."""
-        await self._write(following, publish_as=following.connection_id)
+    async def subscribe(self, subscription: Subscription) -> None:
+        await self._write(subscription, publish_as=subscription.connection_id)
 
-    async def _write(self, following: Subscription, publish_as: str = "") -> None:
-        connection_id, order_id = following.connection_id, following.order_id
+    async def _write(self, subscription: Subscription, publish_as: str = "") -> None:
+        connection_id, order_id = subscription.connection_id, subscription.order_id
         keys, most = self._keys(connection_id), self._subscriptions_per_connection
-        followed = await self._call(
+        stored = await self._call(
             "EVAL",
-            FOLLOW,
+            SUBSCRIBE,
             2,
-            keys.following(connection_id),
+            keys.subscriptions(connection_id),
             keys.control,
             order_id,
-            following.after,
+            subscription.after,
             most,
             LONGEST_CONNECTION_S,
             publish_as,
         )
-        if not followed:
+        if not stored:
             raise LimitReached(
                 f"A socket may follow {most} orders at a time.",
                 code="TOO_MANY_SUBSCRIPTIONS",
@@ -151,16 +156,16 @@ class RedisRegistry:
     async def unsubscribe(self, connection_id: str, order_id: str) -> None:
         keys = self._keys(connection_id)
         await asyncio.gather(
-            self._call("HDEL", keys.following(connection_id), order_id),
+            self._call("HDEL", keys.subscriptions(connection_id), order_id),
             self._call("PUBLISH", keys.control, json.dumps({"unfollow": [connection_id, order_id]})),
         )
 
     async def disconnect(self, connection_id: str, client: str) -> None:
         keys = self._keys(connection_id)
         await asyncio.gather(
-            self._call("SREM", slots(client), connection_id),
+            self._call("SREM", client_connections(client), connection_id),
             self._call("HDEL", keys.connections, connection_id),
-            self._call("DEL", keys.following(connection_id)),
+            self._call("DEL", keys.subscriptions(connection_id)),
             self._call("PUBLISH", keys.control, json.dumps({"disconnect": connection_id})),
         )
 

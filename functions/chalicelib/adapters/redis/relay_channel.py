@@ -1,7 +1,8 @@
-"""A relay's ear and memory in Redis: the shard's lease, its subscriptions, and the channels it listens to.
+"""A relay's side of Redis: the shard's lease, its stored subscriptions, and pub/sub.
 
-The subscription heals itself: when the connection breaks, everything wanted is subscribed anew and `heard`
-says that something may have been missed. What a relay writes counts only while it holds the lease.
+When the pub/sub connection breaks, `notifications` subscribes every channel again and then yields a
+notification that says messages may have been missed. A relay's writes are fenced: Redis applies them only
+while the relay holds the lease.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ from ...domain.errors import TemporarilyUnavailable
 from ...ports.live import Notification, Subscription
 from .events import channel
 from .pool import calls
-from .registry import LONGEST_CONNECTION_S, ShardKeys, entry, read_entry, slots
+from .registry import LONGEST_CONNECTION_S, ShardKeys, client_connections, entry, read_entry
 
 log = logging.getLogger(__name__)
 
 RECONNECT_S = 0.2
 LISTEN_TIMEOUT_S = 1.0
-MOST_AT_ONCE = 500  # subscriptions in a write
+MOST_AT_ONCE = 500  # positions in a write
 
-# Take the lease if it is free, keep it if it is ours.
+# Take the lease if it is free, renew it if this relay holds it.
 ACQUIRE = """
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
@@ -36,32 +37,32 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
 RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
-# Store how far a client was told, or forget what has ended ('-'), unless another relay has taken over. What
-# the client has taken back meanwhile is not written again.
-TOLD = """
+# Store delivered seqs, or remove subscriptions ('-'), if this relay holds the lease. A subscription that the
+# client has removed meanwhile is not stored again.
+SAVE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 for i = 2, #ARGV, 2 do
-    local following, order, told = KEYS[i / 2 + 1], ARGV[i], ARGV[i + 1]
-    if told == '-' then redis.call('HDEL', following, order)
-    elseif redis.call('HEXISTS', following, order) == 1 then redis.call('HSET', following, order, told) end
+    local key, order, seq = KEYS[i / 2 + 1], ARGV[i], ARGV[i + 1]
+    if seq == '-' then redis.call('HDEL', key, order)
+    elseif redis.call('HEXISTS', key, order) == 1 then redis.call('HSET', key, order, seq) end
 end
 return 1
 """
-# Fill an emptied registry again, unless another relay has taken over.
+# Store what a registry that has lost its data is missing, if this relay holds the lease.
 RESTORE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 for i = 4, #ARGV, 3 do
-    local following = KEYS[(i - 1) / 3 + 2]
+    local key = KEYS[(i - 1) / 3 + 2]
     redis.call('HSETNX', KEYS[2], ARGV[i], ARGV[2])
-    redis.call('HSETNX', following, ARGV[i + 1], ARGV[i + 2])
-    redis.call('EXPIRE', following, ARGV[3])
+    redis.call('HSETNX', key, ARGV[i + 1], ARGV[i + 2])
+    redis.call('EXPIRE', key, ARGV[3])
 end
 return 1
 """
 
 
 class RedisRelayChannel:
-    """`ports.live.Channel` for one shard; `fence` names this relay and is never used twice."""
+    """`ports.live.Channel` for one shard; `fence` names this relay and is never reused."""
 
     def __init__(self, redis: Redis, shard: int, fence: str, *, lease_ms: int) -> None:
         self._redis = redis
@@ -73,21 +74,21 @@ class RedisRelayChannel:
         self._wanted: set[str] = set()
         self._listening: dict[str, asyncio.Future[None]] = {}
         self._pubsub: PubSub | None = None
-        self._unwritten: dict[tuple[str, str], int] = {}  # connection, order → how far it was told
-        self._writing: asyncio.Task[None] | None = None
+        self._unsaved: dict[tuple[str, str], int] = {}  # connection, order → delivered seq
+        self._saving: asyncio.Task[None] | None = None
 
     async def acquire(self) -> bool:
         return bool(await self._call("EVAL", ACQUIRE, 1, self._keys.lease, self._fence, self._lease_ms))
 
     async def release(self) -> None:
-        if self._writing is not None:
-            self._writing.cancel()
+        if self._saving is not None:
+            self._saving.cancel()
         await self._call("EVAL", RELEASE, 1, self._keys.lease, self._fence)
 
     async def subscriptions(self) -> list[Subscription]:
         connections = await self._recent_connections()
         found = await asyncio.gather(
-            *(self._call("HGETALL", self._keys.following(connection_id)) for connection_id in connections)
+            *(self._call("HGETALL", self._keys.subscriptions(connection_id)) for connection_id in connections)
         )
         return [
             Subscription(connection_id, order_id, int(after))
@@ -102,22 +103,23 @@ class RedisRelayChannel:
         known = await self._call("HGET", self._keys.connections, connection_id)
         _, client = read_entry(str(known or entry("")))
         await asyncio.gather(
-            self._call("SREM", slots(client), connection_id),
+            self._call("SREM", client_connections(client), connection_id),
             self._call("HDEL", self._keys.connections, connection_id),
-            self._call("DEL", self._keys.following(connection_id)),
+            self._call("DEL", self._keys.subscriptions(connection_id)),
         )
 
     async def listen(self, order_id: str) -> None:
-        """Hear this order's events from when this returns on; a silent Redis is waited for a second only."""
+        """Receive this order's events from the moment this returns, or has waited LISTEN_TIMEOUT_S."""
         name = channel(order_id)
         self._wanted.add(name)
-        heard = self._listening.setdefault(name, asyncio.get_running_loop().create_future())
+        confirmed = self._listening.setdefault(name, asyncio.get_running_loop().create_future())
         try:
             if self._pubsub is not None:
                 await self._pubsub.subscribe(name)
-            await asyncio.wait_for(asyncio.shield(heard), LISTEN_TIMEOUT_S)
+            await asyncio.wait_for(asyncio.shield(confirmed), LISTEN_TIMEOUT_S)
         except (RedisError, OSError, TimeoutError):
-            log.debug("not listening to %s yet", name)  # `heard` subscribes anew and then says so
+            # `notifications` subscribes again when it reconnects, and says that messages may be missing.
+            log.debug("relay: not listening yet channel=%s", name)
 
     async def unlisten(self, order_id: str) -> None:
         name = channel(order_id)
@@ -127,27 +129,26 @@ class RedisRelayChannel:
             if self._pubsub is not None:
                 await self._pubsub.unsubscribe(name)
         except (RedisError, OSError):
-            log.debug(
-                "not unsubscribed from %s", name
-            )  # the connection is broken, and so is the subscription
+            # The connection is broken, which ends the pub/sub subscription as well.
+            log.debug("relay: not unsubscribed channel=%s", name)
 
-    def save_position(self, following: Subscription) -> None:
-        self._unwritten[following.connection_id, following.order_id] = following.after
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._write_all(), name="told")
+    def save_position(self, subscription: Subscription) -> None:
+        self._unsaved[subscription.connection_id, subscription.order_id] = subscription.after
+        if self._saving is None:
+            self._saving = asyncio.create_task(self._save_all(), name="save positions")
 
     async def settled(self) -> None:
-        while self._writing is not None:
-            await asyncio.shield(self._writing)
+        while self._saving is not None:
+            await asyncio.shield(self._saving)
 
     async def remove_subscription(self, connection_id: str, order_id: str) -> None:
-        self._unwritten.pop((connection_id, order_id), None)
-        await self._write([(connection_id, order_id, "-")])
+        self._unsaved.pop((connection_id, order_id), None)
+        await self._save([(connection_id, order_id, "-")])
 
     async def restore(self, subscriptions: Sequence[Subscription]) -> None:
         if not subscriptions:
             return
-        keys = [self._keys.following(item.connection_id) for item in subscriptions]
+        keys = [self._keys.subscriptions(item.connection_id) for item in subscriptions]
         parts = [
             part for item in subscriptions for part in (item.connection_id, item.order_id, str(item.after))
         ]
@@ -170,10 +171,10 @@ class RedisRelayChannel:
                 async with self._redis.pubsub() as pubsub:
                     await pubsub.subscribe(self._keys.control, *self._wanted)
                     self._pubsub = pubsub
-                    async for heard in self._messages(pubsub):
-                        yield heard
+                    async for notification in self._messages(pubsub):
+                        yield notification
             except (RedisError, OSError) as error:
-                log.warning("the relay lost Redis, and comes back: %r", error)
+                log.warning("relay: pub/sub lost, reconnecting shard=%d error=%r", self.shard, error)
                 await asyncio.sleep(RECONNECT_S)
             finally:
                 self._pubsub = None
@@ -183,9 +184,7 @@ class RedisRelayChannel:
             message = await pubsub.get_message(timeout=None)
             match message:
                 case {"type": "subscribe", "channel": name} if name == self._keys.control:
-                    yield Notification(
-                        missed=True
-                    )  # from here on nothing is missed; what was before has to be read
+                    yield Notification(missed=True)  # what was published before has to be read
                 case {"type": "subscribe", "channel": name}:
                     listening = self._listening.get(name)
                     if listening is not None and not listening.done():
@@ -198,7 +197,7 @@ class RedisRelayChannel:
                         yield Notification(event=event)
 
     async def _recent_connections(self) -> list[str]:
-        """Those that can still be there; the others are gone, though nobody was told of it."""
+        """Connections that can still be open; older ones, whose disconnect was lost, are removed."""
         known = await self._call("HGETALL", self._keys.connections)
         ages = {str(name): read_entry(str(text))[0] for name, text in known.items()}
         for connection_id in [name for name, age_s in ages.items() if age_s > LONGEST_CONNECTION_S]:
@@ -206,36 +205,41 @@ class RedisRelayChannel:
             del ages[connection_id]
         return [*ages]
 
-    async def _write_all(self) -> None:
-        """Write what `told` was given, until nothing is left: while Redis is away, again and again."""
+    async def _save_all(self) -> None:
+        """Store what `save_position` was given until nothing is left, retrying while Redis is unavailable."""
         try:
-            while self._unwritten:
-                keys = list(islice(self._unwritten, MOST_AT_ONCE))
-                batch = {key: self._unwritten.pop(key) for key in keys}
+            while self._unsaved:
+                keys = list(islice(self._unsaved, MOST_AT_ONCE))
+                batch = {key: self._unsaved.pop(key) for key in keys}
                 try:
-                    await self._write([(*key, str(told)) for key, told in batch.items()])
+                    await self._save([(*key, str(seq)) for key, seq in batch.items()])
                 except TemporarilyUnavailable as error:
-                    log.warning("how far clients were told is stored later: %s", error)
-                    self._unwritten = {**batch, **self._unwritten}  # what is newer counts
+                    log.warning(
+                        "relay: cannot save positions, retrying shard=%d count=%d error=%r",
+                        self.shard,
+                        len(batch),
+                        error,
+                    )
+                    self._unsaved = {**batch, **self._unsaved}  # a newer position wins
                     await asyncio.sleep(RECONNECT_S)
         finally:
-            self._writing = None
+            self._saving = None
 
-    async def _write(self, items: Sequence[tuple[str, str, str]]) -> None:
-        keys = [self._keys.following(connection_id) for connection_id, _, _ in items]
-        parts = [part for _, order_id, told in items for part in (order_id, told)]
-        await self._call("EVAL", TOLD, 1 + len(keys), self._keys.lease, *keys, self._fence, *parts)
+    async def _save(self, items: Sequence[tuple[str, str, str]]) -> None:
+        keys = [self._keys.subscriptions(connection_id) for connection_id, _, _ in items]
+        parts = [part for _, order_id, seq in items for part in (order_id, seq)]
+        await self._call("EVAL", SAVE, 1 + len(keys), self._keys.lease, *keys, self._fence, *parts)
 
 
 def _parse(text: str) -> dict[str, object]:
-    """The object in `text`, an empty one if there is none: anyone can publish anything."""
+    """The JSON object in `text`, or an empty one: any client of Redis can publish anything."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         value = None
     if isinstance(value, dict):
         return value
-    log.error("the relay heard what is no object: %.100r", text)
+    log.error("relay: message is not a JSON object text=%.100r", text)
     return {}
 
 
@@ -247,5 +251,5 @@ def _change(change: dict[str, object]) -> Notification:
             return Notification(unsubscribe=(connection_id, order_id))
         case {"disconnect": str(connection_id)}:
             return Notification(disconnect=connection_id)
-    log.error("the relay heard what it does not know: %r", change)
+    log.error("relay: unknown message on the control channel message=%r", change)
     return Notification()

@@ -27,7 +27,7 @@ async def request_relay(launcher: RelayLauncher, shard: int) -> None:
         await launcher.launch(shard)
     except TemporarilyUnavailable as error:
         log.warning(
-            "relay: cannot start, retrying on schedule shard=%d error=%s", shard, error, exc_info=error
+            "relay: cannot start, retrying on schedule shard=%d error=%r", shard, error, exc_info=error
         )
 
 
