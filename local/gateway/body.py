@@ -1,4 +1,4 @@
-"""Reading a request's body up to a limit, and saying no to more of it in a way that the client hears."""
+"""Request bodies up to a limit; a larger one is refused such that the client can read the answer."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ GOING_AWAY, NO_STATUS, ABNORMAL, TOO_BIG = 1001, 1005, 1006, 1009
 
 
 class Conversation:
-    """What a client and the functions say to each other over one socket."""
+    """The messages of one socket, each an invocation of the functions."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Conversation:
         self._settings = settings
 
     async def hold(self, receive: Receive, send: Send) -> None:
-        """Accept the socket, serve it until it is closed, and tell the functions that it was."""
+        """Accept the socket, serve it until it is closed, then invoke $disconnect."""
         code, reason = ABNORMAL, "connection lost"
         writer: asyncio.Task[None] | None = None
         try:
@@ -50,7 +50,7 @@ class Conversation:
             writer = asyncio.create_task(self._socket.write())
             code, reason = await self._read(receive)
         except OSError:
-            pass  # the client left during the handshake
+            pass  # the client disconnected during the handshake
         finally:
             self._socket.gone()
             if writer:
@@ -58,7 +58,7 @@ class Conversation:
             await self._disconnect(code, reason)
 
     async def _read(self, receive: Receive) -> tuple[int, str]:
-        """Hand each message to the functions, until the socket is closed; its closing code and reason."""
+        """Invoke the functions for each message until the socket is closed; returns close code and reason."""
         while True:
             message = await self._next(receive)
             if message["type"] == "websocket.disconnect":
@@ -71,13 +71,13 @@ class Conversation:
             try:
                 await self._message(message)
             except MessageTooLarge as refusal:
-                self._tell(refusal)
+                self._push_error(refusal)
                 self._socket.end(TOO_BIG, "message too large")
             except Refusal as refusal:
-                self._tell(refusal)
+                self._push_error(refusal)
 
     async def _next(self, receive: Receive) -> Any:
-        """The next message; a socket where nothing happens for long is closed, as API Gateway does."""
+        """The next message; a socket idle for socket_idle_s is closed, as API Gateway does."""
         while True:
             idle_s = time.monotonic() - self._socket.active_at
             try:
@@ -111,12 +111,12 @@ class Conversation:
         )
         try:
             await self._invoker.invoke("on_ws_disconnect", self._functions.on_ws_disconnect, event)
-        except Refusal:
-            log.warning("nobody was told that connection %s has closed", socket.connection_id)
+        except Refusal as refusal:
+            log.warning("gateway: $disconnect failed connection=%s error=%r", socket.connection_id, refusal)
 
-    def _tell(self, refusal: Refusal) -> None:
+    def _push_error(self, refusal: Refusal) -> None:
         connection_id = self._socket.connection_id
         try:
             self._socket.push(json.dumps({**refusal.to_wire(), "connectionId": connection_id}))
         except ConnectionGone:
-            log.debug("connection %s left before it heard of an error", connection_id)
+            log.debug("gateway: closed before the error was sent connection=%s", connection_id)

@@ -84,7 +84,7 @@ def new_connection_id() -> str:
 
 
 def identity(scope: Scope) -> dict[str, Any]:
-    """Who the client is, as far as API Gateway tells."""
+    """The client's identity, as API Gateway passes it on."""
     return _identity(scope, _last(_headers(scope)))
 
 

@@ -36,17 +36,17 @@ class Gateway:
 
     @property
     def connections(self) -> int:
-        """Sockets that are open or being opened."""
+        """The number of sockets that are open or being opened."""
         return len(self._sockets)
 
     @property
     def running(self) -> int:
-        """Functions that are running, or wait to."""
+        """The number of functions that run or wait to run."""
         return self._invoker.running
 
     @property
     def waiting(self) -> int:
-        """Functions that wait to run."""
+        """The number of functions that wait to run."""
         return self._invoker.waiting
 
     async def send(self, connection_id: str, text: str) -> None:
@@ -54,11 +54,11 @@ class Gateway:
         await self._sockets.send(connection_id, text)
 
     async def close(self, connection_id: str, reason: str) -> None:
-        """Close a client's socket; one that is gone already is fine."""
+        """Close a client's socket; a socket that is closed already is not an error."""
         await self._sockets.close(connection_id, reason)
 
     async def stop(self) -> None:
-        """Take nothing new, let what is under way end, close the sockets, let the functions know."""
+        """Refuse new requests, finish those in flight, close the sockets and invoke each $disconnect."""
         self._rest.closing = True
         await self._invoker.idle(self.settings.drain_s)
         await self._sockets.stop()
@@ -75,7 +75,7 @@ class ConcurrentChalice(Chalice):
 
     @property
     def current_request(self) -> Request | None:
-        """The request of the handler that asks."""
+        """The request of the calling handler."""
         return self._current.get()
 
     @current_request.setter

@@ -1,7 +1,7 @@
 """API Gateway's management API: how a function in another process reaches the client of a socket.
 
     POST   /@connections/{connectionId}   push the body as one text frame   200
-    GET    /@connections/{connectionId}   since when it is connected        200
+    GET    /@connections/{connectionId}   when it connected                 200
     DELETE /@connections/{connectionId}   close the socket                  204
 
 boto3's `apigatewaymanagementapi` client calls it. Errors have AWS's shape: their name is in a header.
@@ -76,9 +76,9 @@ class ManagementApi:
 
 
 def _is_signed(scope: Scope) -> bool:
-    """Whether a client signed the request as AWS's do; with what, is nobody's business on one machine.
+    """Whether the request carries an AWS signature; on one machine its key is not checked.
 
-    It keeps out the pages of a browser, which can't send this header to another origin unasked.
+    This keeps out pages in a browser, which can't send the header to another origin without a preflight.
     """
     return bool(dict(scope["headers"]).get(b"authorization", b"").startswith(b"AWS4-HMAC-SHA256 "))
 

@@ -27,7 +27,7 @@ class Response:
 
     @classmethod
     def refusing(cls, refusal: Refusal) -> Response:
-        """The response that tells of a refusal."""
+        """The response to a refused request."""
         headers = {"content-type": "application/json", **refusal.headers}
         if isinstance(refusal, MethodNotAllowed):
             headers["allow"] = refusal.allow

@@ -1,8 +1,8 @@
-"""One client's WebSocket, seen from the engine: a frame is written at once, or waits here for its turn.
+"""One client's WebSocket on the engine's side: a frame is written at once, or queued in order.
 
-push(text) ─┬─ the client reads ───────────────────────────▶ the client
-            └─ it does not, or not yet: queue (bounded) → writer ─▲
-                                          └─ too long: cut off; nobody else waits for it
+push(text) ─┬─ there is room in the connection ────────────▶ the client
+            └─ there is none: queue (bounded) → writer ───────────▲
+                                └─ full: the socket is closed, and no other client waits for this one
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TRY_AGAIN_LATER = 1013
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """The last thing a writer writes."""
+    """The close frame, after which nothing is written."""
 
     code: int
     reason: str
@@ -34,14 +34,14 @@ class Line(Protocol):
     """The connection under a socket."""
 
     def write_text(self, text: str) -> bool:
-        """Write a frame if there is room for it now; whether there was."""
+        """Write a frame if there is room for it now; False if there is none."""
 
     def abort(self) -> None:
-        """Hang up at once, whatever is buffered."""
+        """Close at once and discard what is buffered."""
 
 
 class Socket:
-    """A connection from before its handshake is answered until it is gone."""
+    """A connection, from before its handshake is answered until it is closed."""
 
     def __init__(
         self,
@@ -66,11 +66,11 @@ class Socket:
 
     @property
     def ended(self) -> bool:
-        """Whether it is closed, or will be when what is queued is written."""
+        """Whether it is closed, or is to be closed after what is queued."""
         return self._ended
 
     def push(self, text: str) -> int:
-        """Write a frame, or queue it; how many are queued now. Raises ConnectionGone."""
+        """Write a frame, or queue it; returns how many are queued. Raises ConnectionGone."""
         if self._ended:
             raise ConnectionGone(self.connection_id)
         self.active_at = time.monotonic()
@@ -87,7 +87,7 @@ class Socket:
         return len(self._queue)
 
     def end(self, code: int, reason: str, *, within_s: float | None = None) -> None:
-        """Close the socket after what is queued; by force if the client does not take that for long."""
+        """Close the socket after what is queued, or by force after `within_s` (default: close_grace_s)."""
         if self._ended:
             return
         self._ended = True
@@ -97,12 +97,12 @@ class Socket:
         asyncio.get_running_loop().call_later(grace_s, self._line.abort)
 
     def gone(self) -> None:
-        """Nobody is there any more."""
+        """Mark the connection closed and discard what is queued."""
         self._ended = True
         self._discard()
 
     async def write(self) -> None:
-        """Write what is queued, and what comes, until the socket is closed."""
+        """Write queued frames until the socket is closed."""
         try:
             while True:
                 while not self._queue:
@@ -118,7 +118,7 @@ class Socket:
                 self._queued_bytes -= len(frame)
                 await self._send({"type": "websocket.send", "text": frame})
         except (OSError, RuntimeError):
-            self.gone()  # the client left in the middle; the reader hears of it too
+            self.gone()  # the client has disconnected; the reader ends for the same reason
 
     def _is_full(self, more: int) -> bool:
         settings = self._settings

@@ -1,7 +1,7 @@
-"""WebSockets: who is connected, and how one gets in. handshake → $connect → a Conversation, or refused.
+"""WebSocket API: handshake → $connect → a Conversation, or a refusal; and the open connections by id.
 
-Functions push to a connection by its id through `send`, from the moment they hear of it in $connect; what
-they push before the handshake is answered waits until it is.
+Functions push to a connection by its id through `send`, from its $connect event on. What they push before the
+handshake is answered is sent after it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from .settings import GatewaySettings
 from .socket import Socket
 
 NORMAL = 1000
-LET_THE_WRITER_RUN = 64  # frames queued for one socket before a sender steps aside
+LET_THE_WRITER_RUN = 64  # frames queued for one socket before a sender yields to its writer
 
 
 class SocketApi:
-    """The WebSocket API of the functions, and the way to its clients (`Push`)."""
+    """The WebSocket API of the functions; pushes to its clients (`Push`)."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class SocketApi:
         return len(self._sockets)
 
     def get(self, connection_id: str) -> Socket:
-        """The socket of a connection that is not over. Raises ConnectionGone."""
+        """The socket of an open connection. Raises ConnectionGone."""
         socket = self._sockets.get(connection_id)
         if socket is None or socket.ended:
             raise ConnectionGone(connection_id)
@@ -56,12 +56,12 @@ class SocketApi:
             await asyncio.sleep(0)  # or a long catch-up would fill the queue of a client that reads well
 
     async def close(self, connection_id: str, reason: str) -> None:
-        """Close the socket after what was pushed; one that is gone already is fine."""
+        """Close the socket after what was pushed; a socket that is closed already is not an error."""
         if socket := self._sockets.get(connection_id):
             socket.end(NORMAL, reason)
 
     async def stop(self) -> None:
-        """Close every socket and wait until the functions know."""
+        """Close every socket and wait until the functions have handled each $disconnect."""
         self._closing = True
         grace_s = self._settings.drain_s
         for socket in self._sockets.values():
@@ -88,7 +88,7 @@ class SocketApi:
             self._sockets.pop(socket.connection_id, None)
 
     async def _connect(self, scope: Scope, socket: Socket) -> Response | None:
-        """Ask the functions; the response that refuses the client, or None."""
+        """Invoke $connect; returns the response that refuses the client, or None."""
         try:
             if scope["path"] != self._settings.websocket_path:
                 raise RouteNotFound("There is no WebSocket at this path.")
@@ -112,4 +112,4 @@ async def _refuse(response: Response, send: Send) -> None:
         await send({"type": "websocket.http.response.start", "status": response.status, "headers": headers})
         await send({"type": "websocket.http.response.body", "body": response.body})
     except OSError:
-        pass  # the client did not wait for the answer
+        pass  # the client has disconnected

@@ -1,6 +1,6 @@
 """`python -m local.separate ROLE [DESCRIPTOR]`: one of the three processes, under its supervisor.
 
-Its settings are in the environment. It says on standard output, in one line, when it serves.
+Settings come from the environment. A line on standard output says that the process is ready.
 """
 
 from __future__ import annotations
@@ -80,14 +80,14 @@ def main(role: str, *descriptors: str) -> None:
     log_to_stderr(os.environ.get("LOG_LEVEL", "WARNING"), process=role)
     config = Config.load()
     with signals(lambda: None) as stopping:
-        play = partial(ROLES[role], config, stopping, _print_serving, *map(int, descriptors))
+        play = partial(ROLES[role], config, stopping, _report_ready, *map(int, descriptors))
         with suppress(Stopped):
             run_on_loop(play)
 
 
-def _print_serving() -> None:
+def _report_ready() -> None:
     print("serving", flush=True)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what is printed from here on is for people
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # later prints must not go to the supervisor
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""One of the engine's processes: started, started again whenever it ends, and gone when its supervisor is.
+"""One of the engine's processes: restarted whenever it ends, and stopped with its supervisor.
 
-started → says that it serves → ends, however it did → a pause → started → …
+start → ready → exit, for any reason → pause → start → …
 
-The pause is short, and doubles for one that dies young again and again.
+The pause is short, and doubles for a process that keeps exiting soon after its start.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..errors import ServiceError
 from ..servers.watchdog import Watchdog
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
-YOUNG_S = 3.0  # a process that exits sooner is started again with back-off
+YOUNG_S = 3.0  # a process that exits sooner is restarted with back-off
 STOPS_WITHIN_S = 10.0
 
 log = logging.getLogger(__name__)
@@ -73,10 +73,10 @@ class Child:
             process = await self._start()
             await self._live(process)
             if not self._served.is_set():
-                raise ServiceError(f"The {self._role} did not start; what it said of it is above.")
+                raise ServiceError(f"The {self._role} did not start; its output is above.")
             pause_s = FIRST_PAUSE_S if loop.time() - began > YOUNG_S else min(2 * pause_s, LONGEST_PAUSE_S)
             log.warning(
-                "the %s (pid %d) ended (%s); it is started again in %.1f s",
+                "process: exited, restarting role=%s pid=%d exit=%s pause_s=%.1f",
                 self._role,
                 process.pid,
                 _how(process.returncode),
@@ -115,7 +115,7 @@ class Child:
         try:
             await asyncio.wait_for(process.wait(), STOPS_WITHIN_S)
         except TimeoutError:
-            log.warning("the %s does not stop, and is killed", self._role)
+            log.warning("process: does not stop, killing role=%s pid=%d", self._role, process.pid)
             process.kill()
             await process.wait()
 
@@ -123,4 +123,4 @@ class Child:
 def _how(code: int | None) -> str:
     if code is not None and code < 0:
         return signal.Signals(-code).name
-    return f"exit code {code}"
+    return str(code)

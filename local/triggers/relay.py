@@ -14,30 +14,30 @@ LONGEST_RUN_S = 900.0  # as long as Lambda lets a function run
 
 
 class LocalRelayLauncher:
-    """Runs `functions.relay` for a shard, once at a time. Implements RelayLauncher."""
+    """`ports.live.RelayLauncher`: runs `functions.relay` in this process, once at a time for each shard."""
 
     def __init__(self, functions: ModuleType, *, timeout_s: float = LONGEST_RUN_S) -> None:
         self._functions = functions
         self._timeout_s = timeout_s
         self._running: dict[int, asyncio.Task[None]] = {}
-        self._asked_again: set[int] = set()
+        self._requested_again: set[int] = set()
         self._stopping = False
 
     async def launch(self, shard: int) -> None:
-        """Start a relay for the shard and don't wait for it.
+        """Start a relay for the shard without waiting for it.
 
-        A relay that runs already may be about to end because it had nothing to do. So it is run once more
-        after that, or the connection that asks would be left without one.
+        A relay that is running may be ending for want of connections. So one more is run after it: the
+        connection that this relay is requested for must not be left without.
         """
         if self._stopping:
             return
         if shard in self._running:
-            self._asked_again.add(shard)
+            self._requested_again.add(shard)
             return
         self._running[shard] = asyncio.create_task(self._run(shard), name=f"relay-{shard}")
 
     async def stop(self, grace_s: float = 2.0) -> None:
-        """Start no more relays, and wait for those that run: the runtime's end is what ends them."""
+        """Start no more relays, and wait for the running ones, which `runtime.stop` ends."""
         self._stopping = True
         if self._running:
             await asyncio.wait(self._running.values(), timeout=grace_s)
@@ -45,9 +45,9 @@ class LocalRelayLauncher:
     async def _run(self, shard: int) -> None:
         try:
             while True:
-                self._asked_again.discard(shard)
+                self._requested_again.discard(shard)
                 await self._invoke(shard)
-                if self._stopping or shard not in self._asked_again:
+                if self._stopping or shard not in self._requested_again:
                     return
         finally:
             del self._running[shard]
@@ -57,4 +57,4 @@ class LocalRelayLauncher:
             await call(self._functions.relay, {"shard": shard}, LambdaContext("relay", self._timeout_s))
         except Exception as error:
             if not self._stopping:
-                log.error("the relay of shard %d ended: %s", shard, error, exc_info=error)
+                log.error("relay: failed shard=%d error=%r", shard, error, exc_info=error)

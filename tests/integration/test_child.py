@@ -38,7 +38,7 @@ def is_running(number: int) -> bool:
     return True
 
 
-async def test_a_killed_process_is_started_again_and_the_log_says_so(
+async def test_a_killed_process_is_restarted_and_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     worker = child(SERVES, tmp_path)
@@ -54,11 +54,11 @@ async def test_a_killed_process_is_started_again_and_the_log_says_so(
     assert not is_running(second)
     assert not (tmp_path / "worker.pid").exists()
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
-        f"the worker (pid {first}) ended (SIGKILL); it is started again in 0.1 s"
+        f"process: exited, restarting role=worker pid={first} exit=SIGKILL pause_s=0.1"
     ]
 
 
-async def test_one_that_dies_at_once_again_and_again_is_started_less_and_less_often(
+async def test_a_process_that_keeps_exiting_at_once_is_restarted_with_back_off(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(children, "FIRST_PAUSE_S", 0.001)
@@ -70,7 +70,7 @@ async def test_one_that_dies_at_once_again_and_again_is_started_less_and_less_of
     assert pauses[:5] == [0.001, 0.002, 0.004, 0.004, 0.004]
 
 
-async def test_one_that_can_not_even_be_started_is_an_error_for_who_waits(tmp_path: Path) -> None:
+async def test_a_process_that_cannot_be_started_is_an_error_for_its_waiters(tmp_path: Path) -> None:
     worker = child(DOES_NOT_START, tmp_path)
     async with AsyncExitStack() as parts:
         kept = await parts.enter_async_context(worker.kept())
