@@ -1,8 +1,8 @@
 """The engine's ports as small real implementations in memory, for tests of the use cases.
 
 They keep the promises of `chalicelib/ports/`; the contract tests in `tests/integration`
-hold the store, the registry and the relay's channel to the same tests as their real counterparts. What can go
-wrong out there is done on request: a server that is away, a swap that is dropped, a doorbell that is silent.
+hold the store, the registry and the relay's channel to the same tests as their real counterparts. Failures
+happen on request: a server that is away, a swap that is dropped, a notification that is lost.
 """
 
 from tests.fakes.chain import MemoryChain, MemorySigner

@@ -1,4 +1,4 @@
-"""A relay's ear and memory, in memory."""
+"""A relay's channel in memory."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class MemoryChannel:
         self.shard = shard
         self.fence = fence
         self.listening: set[str] = set()
-        self._unwritten: dict[tuple[str, str], int] = {}
-        self.heard_queue: asyncio.Queue[Notification] = asyncio.Queue()
+        self._unsaved: dict[tuple[str, str], int] = {}
+        self.notification_queue: asyncio.Queue[Notification] = asyncio.Queue()
 
     async def acquire(self) -> bool:
         self._redis._reach()
         acquired = self._redis.leases.setdefault(self.shard, self.fence) == self.fence
-        self._write()
+        self._save()
         return acquired
 
     async def release(self) -> None:
@@ -42,7 +42,7 @@ class MemoryChannel:
 
     async def remove_connection(self, connection_id: str) -> None:
         self._redis._reach()
-        self._redis.forget(self.shard, connection_id)
+        self._redis.remove_connection(self.shard, connection_id)
 
     async def listen(self, order_id: str) -> None:
         self.listening.add(order_id)
@@ -51,20 +51,20 @@ class MemoryChannel:
         self.listening.discard(order_id)
 
     async def notifications(self) -> AsyncIterator[Notification]:
-        self._redis.ears.add(self)
+        self._redis.channels.add(self)
         try:
             yield Notification(missed=True)
             while True:
-                yield await self.heard_queue.get()
+                yield await self.notification_queue.get()
         finally:
-            self._redis.ears.discard(self)
+            self._redis.channels.discard(self)
 
-    def save_position(self, following: Subscription) -> None:
-        self._unwritten[following.connection_id, following.order_id] = following.after
-        self._write()
+    def save_position(self, subscription: Subscription) -> None:
+        self._unsaved[subscription.connection_id, subscription.order_id] = subscription.after
+        self._save()
 
     async def settled(self) -> None:
-        self._write()
+        self._save()
 
     async def restore(self, subscriptions: Sequence[Subscription]) -> None:
         known = self._mine()
@@ -74,19 +74,19 @@ class MemoryChannel:
             known.setdefault((item.connection_id, item.order_id), item.after)
 
     async def remove_subscription(self, connection_id: str, order_id: str) -> None:
-        self._unwritten.pop((connection_id, order_id), None)
+        self._unsaved.pop((connection_id, order_id), None)
         self._mine().pop((connection_id, order_id), None)
 
-    def _write(self) -> None:
-        """Write what was told, unless Redis is away: then it is written later."""
+    def _save(self) -> None:
+        """Store the positions, unless Redis is away: then they are stored by a later call."""
         if self._redis.away:
             return
         known = self._mine()
-        known |= {key: after for key, after in self._unwritten.items() if key in known}
-        self._unwritten.clear()
+        known |= {key: after for key, after in self._unsaved.items() if key in known}
+        self._unsaved.clear()
 
     def _mine(self) -> dict[tuple[str, str], int]:
-        """The shard's subscriptions while the lease is held, else what nobody reads."""
+        """The shard's subscriptions while the lease is held, else a dictionary that is dropped."""
         self._redis._reach()
         held = self._redis.leases.get(self.shard) == self.fence
         return self._redis.subscriptions[self.shard] if held else {}

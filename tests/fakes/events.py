@@ -12,7 +12,7 @@ from tests.fakes.redis import Redis
 
 
 class MemoryEvents(Away):
-    """`ports.live.Events`: keeps what was published and tells the channels that listen."""
+    """`ports.live.Events`: keeps what was published, and passes it to the channels that listen."""
 
     def __init__(self, redis: Redis | None = None) -> None:
         self.redis = redis or Redis()
@@ -22,10 +22,12 @@ class MemoryEvents(Away):
         self.published.append(event)
         if self.away or self.redis.away:
             return
-        for ear in self.redis.ears:
-            if event.order_id in ear.listening:
-                for _ in range(self.redis.rings(event)):
-                    ear.heard_queue.put_nowait(Notification(event=json.loads(json.dumps(event.to_wire()))))
+        for channel in self.redis.channels:
+            if event.order_id in channel.listening:
+                for _ in range(self.redis.copies(event)):
+                    channel.notification_queue.put_nowait(
+                        Notification(event=json.loads(json.dumps(event.to_wire())))
+                    )
 
     async def settled(self) -> None:
         pass

@@ -1,4 +1,4 @@
-"""Who is asked for relays, and launches none."""
+"""A launcher that records requests and starts no relay."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from chalicelib.domain.errors import TemporarilyUnavailable
 
 
 class MemoryLauncher:
-    """`ports.live.RelayLauncher`: the shards it was asked for; for those in `refused` it can't now."""
+    """`ports.live.RelayLauncher`: the shards requested; a shard in `refused` is unavailable."""
 
     def __init__(self) -> None:
         self.launched: list[int] = []

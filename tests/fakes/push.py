@@ -1,4 +1,4 @@
-"""The clients' ends of their sockets."""
+"""Clients' ends of their connections, in memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chalicelib.ports.live import ConnectionGone
 
 
 class MemoryPush:
-    """`ports.live.Push`: what every client received; those in `gone` are not there any more."""
+    """`ports.live.Push`: what every client received; connections in `gone` are closed."""
 
     def __init__(self) -> None:
         self.frames: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -20,7 +20,7 @@ class MemoryPush:
         self.closed: list[str] = []
 
     async def send(self, connection_id: str, text: str) -> None:
-        await asyncio.sleep(0)  # others get their turn, as with any socket
+        await asyncio.sleep(0)  # other tasks run meanwhile, as with a real connection
         if connection_id in self.gone:
             raise ConnectionGone(connection_id)
         if self.faults:

@@ -1,4 +1,4 @@
-"""The server behind the doorbell, the registry and the relays' channels."""
+"""The server behind the live events, the registry and the relays' channels."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class Redis(Away):
-    """What the doorbell, the registry and the relays' channels share.
+    """State shared by the live events, the registry and the relays' channels.
 
-    `rings` says how often an event is heard: once, or 0 (lost), or 2. `cut()` breaks every subscription.
+    `copies` is how many notifications an event becomes: 1, or 0 (lost), or 2. `cut()` breaks every channel.
     """
 
     def __init__(self) -> None:
@@ -26,10 +26,10 @@ class Redis(Away):
         self.clients: defaultdict[str, set[str]] = defaultdict(set)
         self.subscriptions: defaultdict[int, dict[tuple[str, str], int]] = defaultdict(dict)
         self.leases: dict[int, str] = {}
-        self.ears: set[MemoryChannel] = set()
-        self.rings: Callable[[Event], int] = lambda event: 1
+        self.channels: set[MemoryChannel] = set()
+        self.copies: Callable[[Event], int] = lambda event: 1
 
-    def forget(self, shard: int, connection_id: str) -> None:
+    def remove_connection(self, shard: int, connection_id: str) -> None:
         self.connections[shard].discard(connection_id)
         for connections in self.clients.values():
             connections.discard(connection_id)
@@ -37,17 +37,17 @@ class Redis(Away):
             if key[0] == connection_id:
                 del self.subscriptions[shard][key]
 
-    def control(self, shard: int, heard: Notification) -> None:
-        for ear in self.ears:
-            if ear.shard == shard:
-                ear.heard_queue.put_nowait(heard)
+    def notify(self, shard: int, notification: Notification) -> None:
+        for channel in self.channels:
+            if channel.shard == shard:
+                channel.notification_queue.put_nowait(notification)
 
     def cut(self) -> None:
-        for ear in self.ears:
-            ear.heard_queue.put_nowait(Notification(missed=True))
+        for channel in self.channels:
+            channel.notification_queue.put_nowait(Notification(missed=True))
 
     def flush(self) -> None:
-        """As an empty server after a restart: the subscriptions are made anew."""
+        """Lose all data, as a server does that restarts empty, and have every channel reconnect."""
         self.connections.clear()
         self.clients.clear()
         self.subscriptions.clear()

@@ -34,32 +34,33 @@ class MemoryRegistry:
         self._redis.clients[client].add(connection_id)
         self._redis.connections[self.shard(connection_id)].add(connection_id)
 
-    async def reserve(self, following: Subscription) -> None:
+    async def reserve(self, subscription: Subscription) -> None:
         self._redis._reach()
-        connection_id, order_id = following.connection_id, following.order_id
+        connection_id, order_id = subscription.connection_id, subscription.order_id
         known, most = self._redis.subscriptions[self.shard(connection_id)], self._subscriptions_per_connection
-        followed = sum(key[0] == connection_id for key in known)
-        if (connection_id, order_id) not in known and followed >= most:
+        count = sum(key[0] == connection_id for key in known)
+        if (connection_id, order_id) not in known and count >= most:
             raise LimitReached(code="TOO_MANY_SUBSCRIPTIONS", limit=most, orderId=order_id)
-        known.setdefault((connection_id, order_id), following.after)
+        known.setdefault((connection_id, order_id), subscription.after)
 
-    async def subscribe(self, following: Subscription) -> None:
-        await self.reserve(following)
-        shard, key = self.shard(following.connection_id), (following.connection_id, following.order_id)
+    async def subscribe(self, subscription: Subscription) -> None:
+        await self.reserve(subscription)
+        shard = self.shard(subscription.connection_id)
+        key = (subscription.connection_id, subscription.order_id)
         after = self._redis.subscriptions[shard][key]
-        self._redis.control(shard, Notification(subscribe=Subscription(*key, after)))
+        self._redis.notify(shard, Notification(subscribe=Subscription(*key, after)))
 
     async def unsubscribe(self, connection_id: str, order_id: str) -> None:
         self._redis._reach()
         shard, key = self.shard(connection_id), (connection_id, order_id)
         self._redis.subscriptions[shard].pop(key, None)
-        self._redis.control(shard, Notification(unsubscribe=key))
+        self._redis.notify(shard, Notification(unsubscribe=key))
 
     async def disconnect(self, connection_id: str, client: str) -> None:
         self._redis._reach()
         self._redis.clients[client].discard(connection_id)
-        self._redis.forget(self.shard(connection_id), connection_id)
-        self._redis.control(self.shard(connection_id), Notification(disconnect=connection_id))
+        self._redis.remove_connection(self.shard(connection_id), connection_id)
+        self._redis.notify(self.shard(connection_id), Notification(disconnect=connection_id))
 
     async def is_registered(self, connection_id: str) -> bool:
         self._redis._reach()

@@ -111,8 +111,8 @@ def passwords() -> list[str]:
 
 
 @asynccontextmanager
-async def followed_order(database_url: str, redis_url: str) -> AsyncIterator[str]:
-    """An order that waits for a worker, and a socket that follows it and has no relay."""
+async def subscribed_order(database_url: str, redis_url: str) -> AsyncIterator[str]:
+    """An order that waits for a worker, and a connection subscribed to it, without a relay."""
     database, redis = Database(database_url), connect(redis_url)
     settings = StoreSettings(lease_ms=20_000, sweep_after_ms=60_000, key_ttl_s=60, max_outstanding=10_000)
     registry = RedisRegistry(redis, shards=1, connections_per_client=10, subscriptions_per_connection=10)
@@ -181,7 +181,7 @@ def found(function: str, environ: dict[str, str], database_url: str, services: E
     """The function's start and its calls, among servers that answer."""
 
     async def call() -> Start:
-        async with followed_order(database_url, services.redis_url) as order_id:
+        async with subscribed_order(database_url, services.redis_url) as order_id:
             return await asyncio.to_thread(start, function, events(order_id)[function], environ)
 
     return asyncio.run(call())

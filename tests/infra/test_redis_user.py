@@ -42,7 +42,7 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
 
 @pytest.fixture
 async def engine(operator: redis.Redis) -> AsyncIterator[Redis]:
-    """What the functions have."""
+    """The connection of the functions."""
     port = operator.connection_pool.connection_kwargs["port"]
     async with connect(f"redis://engine:secret@127.0.0.1:{port}/0") as client:
         yield client
@@ -52,33 +52,33 @@ async def do_all_that_the_adapters_do(client: Redis) -> None:
     events = RedisEvents(client)
     registry = RedisRegistry(client, shards=1, connections_per_client=10, subscriptions_per_connection=10)
     relay = RedisRelayChannel(client, 0, "fence", lease_ms=10_000)
-    following = Subscription("connection", ORDER, 1)
+    subscription = Subscription("connection", ORDER, 1)
 
     await events.check()
     await registry.connect("connection", "client")
-    await registry.reserve(following)
+    await registry.reserve(subscription)
     assert await relay.acquire()
     assert await registry.has_relay("connection")
     assert await registry.is_registered("connection")
     assert await registry.shards_without_relay() == []
-    heard = relay.notifications()
-    assert (await anext(heard)).missed
+    notifications = relay.notifications()
+    assert (await anext(notifications)).missed
 
-    change = asyncio.ensure_future(anext(heard))
-    await registry.subscribe(following)
-    assert await change == Notification(subscribe=following)
-    event = asyncio.ensure_future(anext(heard))
+    change = asyncio.ensure_future(anext(notifications))
+    await registry.subscribe(subscription)
+    assert await change == Notification(subscribe=subscription)
+    event = asyncio.ensure_future(anext(notifications))
     await relay.listen(ORDER)
     events.publish(Event(ORDER, 2, Status.ROUTING, 1, datetime.now(UTC)))
     await events.settled()
     assert (await event).event is not None
     await relay.unlisten(ORDER)
-    await heard.aclose()
+    await notifications.aclose()
 
     relay.save_position(Subscription("connection", ORDER, 2))
     await relay.settled()
     assert await relay.subscriptions() == [Subscription("connection", ORDER, 2)]
-    await relay.restore([following])
+    await relay.restore([subscription])
     assert await relay.subscriptions() == [Subscription("connection", ORDER, 2)]
     await relay.remove_subscription("connection", ORDER)
     await registry.unsubscribe("connection", ORDER)

@@ -1,4 +1,4 @@
-"""Live events against a real Redis protocol: what is published, in what order, and a Redis that is away."""
+"""Live events against a real Redis protocol: what is published, in what order, and an unavailable Redis."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ async def test_events_that_meet_arrive_whole_and_in_order_on_their_orders_channe
         for seq in range(1, 31):
             events.publish(event(seq))
         events.publish(event(1, "another"))
-        heard: list[dict[str, object]] = []
+        received: list[dict[str, object]] = []
 
-        async def all_heard() -> bool:
+        async def all_received() -> bool:
             message = await listener.get_message(ignore_subscribe_messages=True, timeout=0.1)
             if message:
-                heard.append(json.loads(message["data"]))
-            return len(heard) == 30
+                received.append(json.loads(message["data"]))
+            return len(received) == 30
 
-        await eventually(all_heard)
-    assert heard == [event(seq).to_wire() for seq in range(1, 31)]
+        await eventually(all_received)
+    assert received == [event(seq).to_wire() for seq in range(1, 31)]
 
 
 async def test_an_event_without_a_subscriber_is_no_error(redis: Redis) -> None:
@@ -62,7 +62,9 @@ async def test_an_event_without_a_subscriber_is_no_error(redis: Redis) -> None:
     await events.check()
 
 
-async def test_a_redis_that_hangs_is_said_to_be_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_redis_that_hangs_is_temporarily_unavailable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(redis_pool, "CALL_TIMEOUT_S", 0.2)
     server = Valkey(tmp_path / "valkey", temporary=True)
     await asyncio.to_thread(server.start)
@@ -83,7 +85,7 @@ async def test_a_redis_that_hangs_is_said_to_be_away(tmp_path: Path, monkeypatch
         await asyncio.to_thread(server.stop)
 
 
-async def test_a_redis_that_is_killed_stops_nobody_and_is_said_to_be_away_until_it_is_back(
+async def test_publishing_goes_on_while_redis_is_killed_and_check_fails_until_its_restart(
     tmp_path: Path,
 ) -> None:
     server = Valkey(tmp_path / "valkey", temporary=True)

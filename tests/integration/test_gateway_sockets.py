@@ -35,7 +35,7 @@ def echo_to(served: Served) -> None:
     served.app.on_message = push
 
 
-async def told(client: ClientConnection) -> Any:
+async def receive(client: ClientConnection) -> Any:
     return json.loads(await asyncio.wait_for(client.recv(), 5))
 
 
@@ -103,7 +103,7 @@ async def test_what_is_pushed_while_connecting_arrives_after_the_handshake(serve
 
     served.app.on_connect = push_early
     async with connect(served.socket_url) as client:
-        assert [await told(client) for _ in range(3)] == [0, 1, 2]
+        assert [await receive(client) for _ in range(3)] == [0, 1, 2]
 
 
 async def test_messages_are_handled_one_after_the_other(served: Served) -> None:
@@ -111,34 +111,34 @@ async def test_messages_are_handled_one_after_the_other(served: Served) -> None:
     async with connect(served.socket_url) as client:
         for number in range(50):
             await client.send(str(number))
-        assert [(await told(client))["echo"] for _ in range(50)] == [str(number) for number in range(50)]
+        assert [(await receive(client))["echo"] for _ in range(50)] == [str(number) for number in range(50)]
 
 
 async def test_a_long_catch_up_reaches_a_client_that_reads(served: Served) -> None:
     async with connect(served.socket_url) as client:
         for number in range(5_000):
             await served.gateway.send(served.connection_id(), str(number))
-        assert [await told(client) for _ in range(5_000)] == list(range(5_000))
+        assert [await receive(client) for _ in range(5_000)] == list(range(5_000))
 
 
-async def test_a_function_that_fails_is_told_and_the_socket_stays(served: Served) -> None:
+async def test_a_failed_function_is_answered_with_an_error_and_the_socket_stays(served: Served) -> None:
     async with connect(served.socket_url) as client:
         served.app.on_message = lambda event: {"statusCode": 500}
         await client.send("{}")
-        assert (await told(client))["code"] == "INTERNAL_ERROR"
+        assert (await receive(client))["code"] == "INTERNAL_ERROR"
         served.app.on_message = lambda event: 1 / 0
         await client.send("{}")
-        error = await told(client)
+        error = await receive(client)
         assert (error["code"], error["connectionId"]) == ("INTERNAL_ERROR", served.connection_id())
         echo_to(served)
         await client.send("still here")
-        assert (await told(client))["echo"] == "still here"
+        assert (await receive(client))["echo"] == "still here"
 
 
 async def test_a_binary_frame_is_answered_and_the_socket_stays(served: Served) -> None:
     async with connect(served.socket_url) as client:
         await client.send(b"\x00\x01")
-        assert (await told(client))["code"] == "INVALID_JSON"
+        assert (await receive(client))["code"] == "INVALID_JSON"
         await client.ping()
     assert not served.app.of_type("MESSAGE")
 
@@ -147,14 +147,16 @@ async def test_a_message_at_the_limit_passes(served: Served) -> None:
     echo_to(served)
     async with connect(served.socket_url) as client:
         await client.send("x" * LIMIT)
-        assert len((await told(client))["echo"]) == LIMIT
+        assert len((await receive(client))["echo"]) == LIMIT
 
 
 @pytest.mark.parametrize("text", ["x" * (LIMIT + 1), "é" * (LIMIT // 2 + 1)])
-async def test_a_message_beyond_the_limit_is_told_and_closes(served: Served, text: str) -> None:
+async def test_a_message_beyond_the_limit_is_answered_with_an_error_and_closes(
+    served: Served, text: str
+) -> None:
     async with connect(served.socket_url) as client:
         await client.send(text)
-        assert (await told(client))["code"] == "MESSAGE_TOO_LARGE"
+        assert (await receive(client))["code"] == "MESSAGE_TOO_LARGE"
         assert await closed_with(client) == 1009
     assert not served.app.of_type("MESSAGE")
 
@@ -172,22 +174,22 @@ async def test_too_many_messages_are_throttled() -> None:
     async with serving(rate_per_s=0.01, burst=2) as served, connect(served.socket_url) as client:
         await client.send("1")
         await client.send("2")
-        assert (await told(client))["code"] == "TOO_MANY_REQUESTS"
+        assert (await receive(client))["code"] == "TOO_MANY_REQUESTS"
         assert len(served.app.of_type("MESSAGE")) == 1
 
 
-async def test_a_socket_is_closed_when_nothing_was_said_for_long() -> None:
+async def test_an_idle_socket_is_closed() -> None:
     async with serving(socket_idle_s=0.4) as served, connect(served.socket_url) as client:
         opened_at = time.monotonic()
         await until(lambda: time.monotonic() > opened_at + 0.2)
         await served.gateway.send(served.connection_id(), '"a push counts too"')
-        assert await told(client) == "a push counts too"
+        assert await receive(client) == "a push counts too"
         assert await closed_with(client) == 1001
         assert time.monotonic() > opened_at + 0.6
     await until(lambda: served.app.of_type("DISCONNECT"))
 
 
-async def test_a_connection_that_is_lost_is_told_once(served: Served) -> None:
+async def test_a_lost_connection_is_disconnected_once(served: Served) -> None:
     client = await connect(served.socket_url)
     client.transport.abort()
     await until(lambda: served.gateway.connections == 0)
@@ -203,14 +205,14 @@ async def test_a_socket_that_a_function_closes_gets_the_reason(served: Served) -
         await served.gateway.close(connection_id, "enough")
         with pytest.raises(ConnectionGone):
             await served.gateway.send(connection_id, "more")
-        assert await told(client) == "last words"
+        assert await receive(client) == "last words"
         assert await closed_with(client) == 1000
         assert client.close_reason == "enough"
     await until(lambda: served.app.of_type("DISCONNECT"))
     await served.gateway.close(connection_id, "gone already is fine")
 
 
-async def test_a_stop_closes_every_socket_and_tells_the_functions() -> None:
+async def test_a_stop_closes_every_socket_and_invokes_disconnect() -> None:
     async with serving() as served:
         clients = [await connect(served.socket_url) for _ in range(5)]
         served.stop.set()
@@ -232,11 +234,11 @@ async def test_a_message_under_way_at_the_stop_is_answered() -> None:
         await until(lambda: served.gateway.running == 1)
         served.stop.set()
         served.app.release.set()
-        assert await told(client) == "done"
+        assert await receive(client) == "done"
         assert await closed_with(client) == 1001
 
 
-async def test_a_client_that_reads_nothing_is_cut_off_and_the_others_feel_nothing() -> None:
+async def test_a_client_that_does_not_read_is_closed_and_the_others_are_served() -> None:
     async with serving(close_grace_s=0.3) as served, connect(served.socket_url) as reader:
         reading = served.connection_id()
         stuck = await _handshake_and_read_nothing(served.port)
@@ -249,19 +251,19 @@ async def test_a_client_that_reads_nothing_is_cut_off_and_the_others_feel_nothin
                     pushed += 1
                     if pushed % 100 == 0:
                         await served.gateway.send(reading, frame)
-                        await told(reader)
+                        await receive(reader)
             # The kernel's buffers of both ends, 64 KB of the transport, and what the queue holds.
             assert pushed < 20_000
             await until(lambda: served.app.of_type("DISCONNECT"))
             await until(lambda: served.gateway.connections == 1)
             await served.gateway.send(reading, "true")
-            assert await told(reader) is True
+            assert await receive(reader) is True
         finally:
             stuck.close()
     assert len(served.app.of_type("DISCONNECT")) == 2
 
 
-async def test_a_client_that_reads_again_in_time_learns_why_it_was_cut_off() -> None:
+async def test_a_client_that_reads_again_in_time_receives_the_close_reason() -> None:
     async with serving(socket_queue_messages=10) as served:
         client = await connect(served.socket_url, max_queue=1)
         connection_id = served.connection_id()

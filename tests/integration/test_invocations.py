@@ -65,18 +65,18 @@ async def test_a_schedule_that_is_stopped_waits_for_its_turn() -> None:
 
 
 class Relays(ModuleType):
-    """Functions with a relay that runs until it is let go."""
+    """Functions with a relay that runs until it is released."""
 
     def __init__(self) -> None:
         super().__init__("app")
         self.runs: list[int] = []
-        self.let_go = asyncio.Semaphore(0)
+        self.released = asyncio.Semaphore(0)
         self._loop = asyncio.get_running_loop()
 
     def relay(self, event: dict[str, int], context: Any) -> None:
         assert 0 < context.get_remaining_time_in_millis() <= 900_000
         self.runs.append(event["shard"])
-        wait(self.let_go.acquire(), self._loop)
+        wait(self.released.acquire(), self._loop)
 
 
 async def test_a_shard_has_one_relay_and_another_shard_its_own() -> None:
@@ -85,22 +85,22 @@ async def test_a_shard_has_one_relay_and_another_shard_its_own() -> None:
     await launcher.launch(0)
     await launcher.launch(1)
     await until(lambda: sorted(functions.runs) == [0, 1])
-    functions.let_go.release()
-    functions.let_go.release()
+    functions.released.release()
+    functions.released.release()
     await launcher.stop()
     assert sorted(functions.runs) == [0, 1]
 
 
-async def test_a_relay_that_was_asked_for_while_one_ended_runs_once_more() -> None:
+async def test_a_relay_requested_while_one_runs_is_run_after_it() -> None:
     functions = Relays()
     launcher = LocalRelayLauncher(functions)
     await launcher.launch(0)
     await until(lambda: functions.runs == [0])
     await launcher.launch(0)
     await launcher.launch(0)
-    functions.let_go.release()
+    functions.released.release()
     await until(lambda: functions.runs == [0, 0])
-    functions.let_go.release()
+    functions.released.release()
     await launcher.stop()
     assert functions.runs == [0, 0]
 
@@ -131,7 +131,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
 
 
-async def test_a_lambda_that_is_away_is_said_to_be(credentials: None) -> None:
+async def test_an_unreachable_lambda_is_temporarily_unavailable(credentials: None) -> None:
     launcher = LambdaRelayLauncher("relay", endpoint_url="http://127.0.0.1:1")
     with pytest.raises(TemporarilyUnavailable, match="relay"):
         await launcher.launch(0)

@@ -1,4 +1,4 @@
-"""Connections whose end nobody was told of: they take no room for ever."""
+"""Connections whose disconnect was lost: they do not count against a limit for ever."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def relay(redis: Redis) -> RedisRelayChannel:
     return relay
 
 
-async def test_a_connection_that_is_found_gone_makes_room_for_its_clients_next(
+async def test_removing_a_connection_makes_room_for_its_clients_next(
     registry: RedisRegistry, relay: RedisRelayChannel
 ) -> None:
     for name in ("first", "second"):
@@ -51,7 +51,7 @@ async def test_a_connection_that_is_found_gone_makes_room_for_its_clients_next(
     assert await registry.is_registered("third")
 
 
-async def test_a_connection_older_than_any_can_be_is_forgotten_when_a_relay_starts(
+async def test_a_connection_older_than_the_longest_is_removed_when_a_relay_starts(
     registry: RedisRegistry, relay: RedisRelayChannel, redis: Redis
 ) -> None:
     for name in ("old", "new"):
@@ -65,7 +65,7 @@ async def test_a_connection_older_than_any_can_be_is_forgotten_when_a_relay_star
     await registry.connect("next", CLIENT)
 
 
-async def test_an_emptied_registry_knows_nobody_until_the_relay_has_restored_it(
+async def test_a_registry_that_lost_its_data_has_no_connection_until_the_relay_restores_it(
     registry: RedisRegistry, relay: RedisRelayChannel, redis: Redis
 ) -> None:
     await registry.connect("client", CLIENT)

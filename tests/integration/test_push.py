@@ -67,7 +67,7 @@ async def test_many_sends_at_once_reach_their_clients(served: Served) -> None:
         assert {await client.recv() for _ in range(200)} == {str(number) for number in range(200)}
 
 
-async def test_a_send_to_a_connection_that_is_over_says_that_it_is_gone(served: Served) -> None:
+async def test_a_send_to_a_closed_connection_raises_connection_gone(served: Served) -> None:
     async with pushing(served.url) as push:
         async with connect(served.socket_url) as client:
             connection_id = served.connection_id()
@@ -135,13 +135,13 @@ async def test_a_connection_id_is_percent_encoded_as_boto3_does() -> None:
     ]
 
 
-async def test_a_connection_that_is_only_being_made_is_reached_when_it_is() -> None:
+async def test_a_connection_that_is_being_opened_is_reached_once_it_is_open() -> None:
     async with scripted(answer(410), answer(410), answer(200)) as server, pushing(server.url) as push:
         await push.send(CONNECTION, "{}")
     assert server.requests == [FIRST_LINE] * 3
 
 
-async def test_a_connection_that_never_was_is_gone_after_some_tries() -> None:
+async def test_a_connection_that_never_existed_is_gone_after_some_tries() -> None:
     async with scripted(answer(410)) as server, pushing(server.url) as push:
         with pytest.raises(ConnectionGone):
             await push.send(CONNECTION, "{}")
@@ -166,14 +166,14 @@ async def test_a_send_that_fails_once_is_tried_again(failure: Behaviour) -> None
 
 
 @pytest.mark.parametrize(("status", "requests"), [(403, 1), (404, 1), (413, 1), (429, 2), (503, 2)])
-async def test_what_a_later_send_may_reach_is_unavailable(status: int, requests: int) -> None:
+async def test_another_error_status_is_temporarily_unavailable(status: int, requests: int) -> None:
     async with scripted(answer(status, b"the reason")) as server, pushing(server.url) as push:
         with pytest.raises(TemporarilyUnavailable, match=f"{status} to a push: the reason"):
             await push.send(CONNECTION, "{}")
     assert len(server.requests) == requests
 
 
-async def test_a_server_that_is_not_there_is_unavailable() -> None:
+async def test_an_unreachable_server_is_temporarily_unavailable() -> None:
     async with pushing("http://127.0.0.1:1") as push:
         with pytest.raises(TemporarilyUnavailable):
             await push.send(CONNECTION, "{}")

@@ -1,4 +1,4 @@
-"""The registry's promises, kept by Redis and by the one in memory alike."""
+"""Contract tests of the registry and the relay's channel, in Redis and in memory."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ FIRST, SECOND = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222
 SHARDS = 4
 
 
-class Office:
-    """A registry of four shards, and the relays' side of it."""
+class Shards:
+    """A registry with four shards, and the channels of their relays."""
 
     def __init__(self, redis: Redis | None) -> None:
         self._redis = redis
@@ -51,73 +51,73 @@ async def redis(services: Endpoints) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture(params=["memory", "redis"])
-def office(request: pytest.FixtureRequest) -> Office:
-    return Office(request.getfixturevalue("redis") if request.param == "redis" else None)
+def shards(request: pytest.FixtureRequest) -> Shards:
+    return Shards(request.getfixturevalue("redis") if request.param == "redis" else None)
 
 
-async def test_a_connection_is_counted_from_connect_to_disconnect(office: Office) -> None:
-    relay = office.relay("client")
+async def test_a_connection_is_counted_from_connect_to_disconnect(shards: Shards) -> None:
+    relay = shards.relay("client")
     assert await relay.connections() == 0
-    await office.registry.connect("client", "here")
-    await office.registry.connect("client", "here")
+    await shards.registry.connect("client", "here")
+    await shards.registry.connect("client", "here")
     assert await relay.connections() == 1
-    await office.registry.disconnect("client", "here")
+    await shards.registry.disconnect("client", "here")
     assert await relay.connections() == 0
 
 
-async def test_a_following_is_there_until_it_is_taken_back(office: Office) -> None:
-    relay = office.relay("client")
-    await office.registry.connect("client", "here")
-    await office.registry.subscribe(Subscription("client", FIRST, 3))
-    await office.registry.subscribe(Subscription("client", SECOND))
+async def test_a_subscription_is_stored_until_it_is_removed(shards: Shards) -> None:
+    relay = shards.relay("client")
+    await shards.registry.connect("client", "here")
+    await shards.registry.subscribe(Subscription("client", FIRST, 3))
+    await shards.registry.subscribe(Subscription("client", SECOND))
     assert sorted(await relay.subscriptions(), key=str) == [
         Subscription("client", FIRST, 3),
         Subscription("client", SECOND, 0),
     ]
-    await office.registry.unsubscribe("client", FIRST)
+    await shards.registry.unsubscribe("client", FIRST)
     assert await relay.subscriptions() == [Subscription("client", SECOND, 0)]
 
 
-async def test_who_follows_again_does_not_go_back(office: Office) -> None:
-    relay = office.relay("client")
-    await office.registry.connect("client", "here")
-    await office.registry.subscribe(Subscription("client", FIRST, 4))
-    await office.registry.subscribe(Subscription("client", FIRST, 0))
+async def test_subscribing_again_keeps_the_delivered_seq(shards: Shards) -> None:
+    relay = shards.relay("client")
+    await shards.registry.connect("client", "here")
+    await shards.registry.subscribe(Subscription("client", FIRST, 4))
+    await shards.registry.subscribe(Subscription("client", FIRST, 0))
     assert await relay.subscriptions() == [Subscription("client", FIRST, 4)]
 
 
-async def test_a_shard_has_a_relay_while_the_lease_is_held(office: Office) -> None:
-    await office.registry.connect("client", "here")
-    assert not await office.registry.has_relay("client")
-    assert await office.registry.shards_without_relay() == [office.registry.shard("client")]
-    relay = office.relay("client")
+async def test_a_shard_has_a_relay_while_the_lease_is_held(shards: Shards) -> None:
+    await shards.registry.connect("client", "here")
+    assert not await shards.registry.has_relay("client")
+    assert await shards.registry.shards_without_relay() == [shards.registry.shard("client")]
+    relay = shards.relay("client")
     assert await relay.acquire()
-    assert await office.registry.has_relay("client")
-    assert await office.registry.shards_without_relay() == []
+    assert await shards.registry.has_relay("client")
+    assert await shards.registry.shards_without_relay() == []
     await relay.release()
-    assert not await office.registry.has_relay("client")
+    assert not await shards.registry.has_relay("client")
 
 
-async def test_a_shard_without_connections_needs_no_relay(office: Office) -> None:
-    await office.registry.connect("client", "here")
-    await office.registry.disconnect("client", "here")
-    assert await office.registry.shards_without_relay() == []
+async def test_a_shard_without_connections_needs_no_relay(shards: Shards) -> None:
+    await shards.registry.connect("client", "here")
+    await shards.registry.disconnect("client", "here")
+    assert await shards.registry.shards_without_relay() == []
 
 
-async def test_connections_are_spread_over_the_shards_and_each_stays_on_its_own(office: Office) -> None:
+async def test_connections_are_spread_over_the_shards_and_each_stays_on_its_shard(shards: Shards) -> None:
     clients = [f"client-{number}" for number in range(100)]
-    shards = [office.registry.shard(client) for client in clients]
-    assert set(shards) == set(range(SHARDS))
-    assert shards == [office.registry.shard(client) for client in clients]
+    numbers = [shards.registry.shard(client) for client in clients]
+    assert set(numbers) == set(range(SHARDS))
+    assert numbers == [shards.registry.shard(client) for client in clients]
     for client in clients:
-        await office.registry.connect(client, "here")
-    assert await office.registry.shards_without_relay() == list(range(SHARDS))
-    counts = [await office.relay(clients[shards.index(shard)]).connections() for shard in range(SHARDS)]
-    assert counts == [shards.count(shard) for shard in range(SHARDS)]
+        await shards.registry.connect(client, "here")
+    assert await shards.registry.shards_without_relay() == list(range(SHARDS))
+    counts = [await shards.relay(clients[numbers.index(shard)]).connections() for shard in range(SHARDS)]
+    assert counts == [numbers.count(shard) for shard in range(SHARDS)]
 
 
-async def test_one_relay_holds_a_shard_and_only_it_gives_it_back(office: Office) -> None:
-    first, second = office.relay("client", "first"), office.relay("client", "second")
+async def test_one_relay_holds_a_lease_and_only_that_relay_releases_it(shards: Shards) -> None:
+    first, second = shards.relay("client", "first"), shards.relay("client", "second")
     assert [await first.acquire(), await second.acquire(), await first.acquire()] == [True, False, True]
     await second.release()
     assert await second.acquire() is False
@@ -125,11 +125,11 @@ async def test_one_relay_holds_a_shard_and_only_it_gives_it_back(office: Office)
     assert await second.acquire() is True
 
 
-async def test_how_far_a_client_was_told_is_written_down(office: Office) -> None:
-    relay = office.relay("client")
+async def test_a_saved_position_is_stored_until_the_subscription_is_removed(shards: Shards) -> None:
+    relay = shards.relay("client")
     await relay.acquire()
-    await office.registry.connect("client", "here")
-    await office.registry.subscribe(Subscription("client", FIRST))
+    await shards.registry.connect("client", "here")
+    await shards.registry.subscribe(Subscription("client", FIRST))
     relay.save_position(Subscription("client", FIRST, 2))
     await relay.settled()
     assert await relay.subscriptions() == [Subscription("client", FIRST, 2)]
@@ -137,22 +137,22 @@ async def test_how_far_a_client_was_told_is_written_down(office: Office) -> None
     assert await relay.subscriptions() == []
 
 
-async def test_what_was_taken_back_is_not_written_again(office: Office) -> None:
-    relay = office.relay("client")
+async def test_a_position_of_a_removed_subscription_is_not_stored(shards: Shards) -> None:
+    relay = shards.relay("client")
     await relay.acquire()
-    await office.registry.connect("client", "here")
-    await office.registry.subscribe(Subscription("client", FIRST))
-    await office.registry.unsubscribe("client", FIRST)
+    await shards.registry.connect("client", "here")
+    await shards.registry.subscribe(Subscription("client", FIRST))
+    await shards.registry.unsubscribe("client", FIRST)
     relay.save_position(Subscription("client", FIRST, 2))
     await relay.settled()
     assert await relay.subscriptions() == []
 
 
-async def test_a_relay_without_the_lease_writes_nothing(office: Office) -> None:
-    late, relay = office.relay("client", "late"), office.relay("client")
+async def test_a_relay_without_the_lease_writes_nothing(shards: Shards) -> None:
+    late, relay = shards.relay("client", "late"), shards.relay("client")
     await relay.acquire()
-    await office.registry.connect("client", "here")
-    await office.registry.subscribe(Subscription("client", FIRST, 1))
+    await shards.registry.connect("client", "here")
+    await shards.registry.subscribe(Subscription("client", FIRST, 1))
     late.save_position(Subscription("client", FIRST, 4))
     await late.settled()
     await late.restore([Subscription("other", FIRST, 4)])
@@ -160,11 +160,11 @@ async def test_a_relay_without_the_lease_writes_nothing(office: Office) -> None:
     assert await relay.subscriptions() == [Subscription("client", FIRST, 1)]
 
 
-async def test_an_emptied_registry_is_filled_again_where_it_is_empty(office: Office) -> None:
-    relay = office.relay("client")
+async def test_restore_stores_what_is_missing_and_nothing_else(shards: Shards) -> None:
+    relay = shards.relay("client")
     await relay.acquire()
-    await office.registry.connect("client", "here")
-    await office.registry.subscribe(Subscription("client", FIRST, 5))
+    await shards.registry.connect("client", "here")
+    await shards.registry.subscribe(Subscription("client", FIRST, 5))
     await relay.restore([Subscription("client", FIRST, 3), Subscription("client", SECOND, 2)])
     await relay.restore([])
     assert sorted(await relay.subscriptions(), key=str) == [
@@ -174,16 +174,16 @@ async def test_an_emptied_registry_is_filled_again_where_it_is_empty(office: Off
     assert await relay.connections() == 1
 
 
-async def test_a_connection_that_is_gone_is_forgotten(office: Office) -> None:
-    await office.registry.connect("client", "here")
-    relay = office.relay("client")
+async def test_a_connection_that_is_gone_can_be_removed(shards: Shards) -> None:
+    await shards.registry.connect("client", "here")
+    relay = shards.relay("client")
     await relay.remove_connection("client")
     assert await relay.connections() == 0
 
 
-async def test_a_redis_that_is_away_is_said_to_be() -> None:
-    async with connect("redis://127.0.0.1:1") as nobody:
-        registry, relay = (office := Office(nobody)).registry, office.relay("client")
+async def test_without_redis_every_call_is_temporarily_unavailable() -> None:
+    async with connect("redis://127.0.0.1:1") as unavailable:
+        registry, relay = (shards := Shards(unavailable)).registry, shards.relay("client")
         for call in (
             registry.connect("client", "here"),
             registry.subscribe(Subscription("client", FIRST)),

@@ -1,4 +1,4 @@
-"""A relay's ear on a real Redis: what it hears, what a broken connection does to it, and how a lease ends."""
+"""The relay's channel on a real Redis: notifications, broken connections, and how a lease ends."""
 
 from __future__ import annotations
 
@@ -45,22 +45,22 @@ async def redis(valkey: Valkey) -> AsyncIterator[Redis]:
         yield redis
 
 
-class Ear:
-    """A channel that is listened to all the time, and what it heard."""
+class Listener:
+    """A channel that is listened to all the time, and its notifications so far."""
 
     def __init__(self, redis: Redis, *, lease_ms: int = 10_000) -> None:
         self.channel = RedisRelayChannel(redis, 0, uuid.uuid4().hex, lease_ms=lease_ms)
-        self.heard: list[Notification] = []
+        self.notifications: list[Notification] = []
         self._task = asyncio.create_task(self._listen())
 
     async def _listen(self) -> None:
-        async for heard in self.channel.notifications():
-            self.heard.append(heard)
+        async for notification in self.channel.notifications():
+            self.notifications.append(notification)
 
-    async def hears(self, heard: Notification) -> None:
-        """Wait for this, and forget what was heard up to it."""
-        await eventually(lambda: heard in self.heard)
-        del self.heard[: self.heard.index(heard) + 1]
+    async def receives(self, notification: Notification) -> None:
+        """Wait for this notification, and drop those up to it."""
+        await eventually(lambda: notification in self.notifications)
+        del self.notifications[: self.notifications.index(notification) + 1]
 
     async def close(self) -> None:
         self._task.cancel()
@@ -68,97 +68,97 @@ class Ear:
 
 
 @pytest.fixture
-async def ear(redis: Redis) -> AsyncIterator[Ear]:
-    ear = Ear(redis)
-    await ear.hears(Notification(missed=True))
-    yield ear
-    await ear.close()
+async def listener(redis: Redis) -> AsyncIterator[Listener]:
+    listener = Listener(redis)
+    await listener.receives(Notification(missed=True))
+    yield listener
+    await listener.close()
 
 
 def event(seq: int) -> Event:
     return Event(ORDER, seq, Status.ROUTING, 1, datetime(2026, 1, 1, tzinfo=UTC))
 
 
-async def rings(redis: Redis, seq: int) -> Notification:
+async def publish(redis: Redis, seq: int) -> Notification:
     events = RedisEvents(redis)
     events.publish(event(seq))
     await events.settled()
     return Notification(event=event(seq).to_wire())
 
 
-async def test_at_first_everything_may_have_been_missed(redis: Redis) -> None:
-    ear = Ear(redis)
-    await eventually(lambda: ear.heard)
-    assert ear.heard == [Notification(missed=True)]
-    await ear.close()
+async def test_the_first_notification_says_that_messages_may_be_missing(redis: Redis) -> None:
+    listener = Listener(redis)
+    await eventually(lambda: listener.notifications)
+    assert listener.notifications == [Notification(missed=True)]
+    await listener.close()
 
 
-async def test_changes_of_who_follows_what_are_heard_in_their_order(redis: Redis, ear: Ear) -> None:
+async def test_changes_of_subscriptions_are_notified_in_order(redis: Redis, listener: Listener) -> None:
     registry = RedisRegistry(redis, **LIMITS)
     await registry.connect("client", "here")
     await registry.subscribe(Subscription("client", ORDER))
     await registry.unsubscribe("client", ORDER)
     await registry.disconnect("client", "here")
-    await eventually(lambda: len(ear.heard) >= 3)
-    assert ear.heard == [
+    await eventually(lambda: len(listener.notifications) >= 3)
+    assert listener.notifications == [
         Notification(subscribe=Subscription("client", ORDER)),
         Notification(unsubscribe=("client", ORDER)),
         Notification(disconnect="client"),
     ]
 
 
-async def test_an_orders_events_are_heard_from_when_listen_returns_until_it_is_ignored(
-    redis: Redis, ear: Ear
+async def test_an_orders_events_are_notified_from_listen_until_unlisten(
+    redis: Redis, listener: Listener
 ) -> None:
-    await rings(redis, 1)
-    await ear.channel.listen(ORDER)
+    await publish(redis, 1)
+    await listener.channel.listen(ORDER)
     for seq in (2, 3):
-        await ear.hears(await rings(redis, seq))
-    await ear.channel.unlisten(ORDER)
+        await listener.receives(await publish(redis, seq))
+    await listener.channel.unlisten(ORDER)
     await eventually(lambda: _listeners(redis, 0))
-    await rings(redis, 4)
+    await publish(redis, 4)
     await RedisRegistry(redis, **LIMITS).disconnect("last", "here")
-    await ear.hears(Notification(disconnect="last"))
-    assert ear.heard == []
+    await listener.receives(Notification(disconnect="last"))
+    assert listener.notifications == []
 
 
-async def test_an_order_can_be_listened_to_again_after_it_was_ignored(redis: Redis, ear: Ear) -> None:
+async def test_an_order_can_be_listened_to_again_after_unlisten(redis: Redis, listener: Listener) -> None:
     for seq in range(1, 6):
-        await ear.channel.listen(ORDER)
-        await ear.hears(await rings(redis, seq))
-        await ear.channel.unlisten(ORDER)
+        await listener.channel.listen(ORDER)
+        await listener.receives(await publish(redis, seq))
+        await listener.channel.unlisten(ORDER)
 
 
-async def test_garbage_on_the_doorbell_is_passed_over(redis: Redis, ear: Ear) -> None:
-    await ear.channel.listen(ORDER)
+async def test_invalid_messages_are_ignored(redis: Redis, listener: Listener) -> None:
+    await listener.channel.listen(ORDER)
     for name in (channel(ORDER), ShardKeys(0).control):
         for text in ("", "not json", "[", "5", "null", '"x"', '{"follow": 5}', "[" * 100_000):
             await redis.publish(name, text)
-    await ear.hears(await rings(redis, 1))
-    assert all(heard == Notification() for heard in ear.heard)
+    await listener.receives(await publish(redis, 1))
+    assert all(notification == Notification() for notification in listener.notifications)
 
 
-async def test_a_connection_that_is_cut_is_made_again_and_says_what_may_be_missing(
-    redis: Redis, ear: Ear
+async def test_a_broken_connection_is_made_again_and_notifies_that_messages_may_be_missing(
+    redis: Redis, listener: Listener
 ) -> None:
-    await ear.channel.listen(ORDER)
+    await listener.channel.listen(ORDER)
     await redis.client_kill_filter(_type="pubsub")
-    await ear.hears(Notification(missed=True))
+    await listener.receives(Notification(missed=True))
     await eventually(lambda: _listeners(redis, 1))
-    await ear.hears(await rings(redis, 1))
+    await listener.receives(await publish(redis, 1))
 
 
-async def test_a_redis_that_was_killed_is_listened_to_again_when_it_is_back(
-    redis: Redis, ear: Ear, valkey: Valkey
+async def test_a_redis_that_was_killed_is_listened_to_again_after_its_restart(
+    redis: Redis, listener: Listener, valkey: Valkey
 ) -> None:
-    await ear.channel.listen(ORDER)
+    await listener.channel.listen(ORDER)
     await asyncio.to_thread(valkey.kill)
     other = "22222222-2222-4222-8222-222222222222"
-    await ear.channel.listen(other)  # says nothing, and is made up for
+    await listener.channel.listen(other)  # not confirmed; subscribed again on reconnect
     await asyncio.to_thread(valkey.start)
-    await ear.hears(Notification(missed=True))
+    await listener.receives(Notification(missed=True))
     await eventually(lambda: _listeners(redis, 1))
-    await ear.hears(await rings(redis, 1))
+    await listener.receives(await publish(redis, 1))
     assert (await redis.pubsub_numsub(channel(other)))[0][1] == 1
 
 
@@ -172,7 +172,7 @@ async def test_a_lease_that_is_not_renewed_ends(redis: Redis) -> None:
     assert await waiting.acquire()
 
 
-async def test_what_is_told_at_once_is_written_in_one_go(redis: Redis) -> None:
+async def test_positions_saved_together_are_all_stored(redis: Redis) -> None:
     relay = RedisRelayChannel(redis, 0, "relay", lease_ms=10_000)
     await relay.acquire()
     registry = RedisRegistry(redis, **LIMITS)
@@ -185,7 +185,7 @@ async def test_what_is_told_at_once_is_written_in_one_go(redis: Redis) -> None:
     assert sorted(await relay.subscriptions(), key=str) == sorted(wanted, key=str)
 
 
-async def test_a_client_sees_everything_once_though_redis_is_killed_in_the_middle(
+async def test_a_client_receives_every_event_once_though_redis_is_killed_in_the_middle(
     redis: Redis, valkey: Valkey
 ) -> None:
     store, push, registry = MemoryStore(), MemoryPush(), RedisRegistry(redis, **LIMITS)
@@ -204,10 +204,10 @@ async def test_a_client_sees_everything_once_though_redis_is_killed_in_the_middl
     await eventually(lambda: push.seqs("client") == [1, 2, 3])  # by the poll
     await asyncio.to_thread(valkey.start)
 
-    async def written_again() -> bool:
+    async def restored() -> bool:
         return await redis.hgetall(ShardKeys(0).subscriptions("client")) == {ORDER: "3"}
 
-    await eventually(written_again)
+    await eventually(restored)
     for status in (Status.SUBMITTED, Status.CONFIRMED):
         events.publish(store.append(ORDER, status))
     await eventually(lambda: len(push.seqs("client")) >= 5)
@@ -217,7 +217,7 @@ async def test_a_client_sees_everything_once_though_redis_is_killed_in_the_middl
 
 
 async def _listeners(redis: Redis, count: int) -> bool:
-    """Whether that many listen to the order's channel."""
+    """Whether that many connections listen to the order's channel."""
     found = await redis.pubsub_numsub(channel(ORDER))
     return bool(found[0][1] == count)
 

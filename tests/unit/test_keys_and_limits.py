@@ -110,7 +110,7 @@ def test_while_the_queue_is_away_a_submit_leaves_nothing_behind(engine: MemoryEn
 def test_a_key_on_the_socket_gives_the_order_of_the_same_key_over_http(engine: MemoryEngine) -> None:
     first = keyed("key").body
     assert say(engine, **TERMS, clientOrderId="key") == first
-    assert engine.redis.subscriptions[0] == {("socket", first["orderId"]): 0}  # which it then follows
+    assert engine.redis.subscriptions[0] == {("socket", first["orderId"]): 0}  # subscribed by the submit
     assert say(engine, **TERMS | {"amount": 2}, clientOrderId="key")["code"] == "IDEMPOTENCY_CONFLICT"
     assert say(engine, **TERMS, clientOrderId="")["code"] == "INVALID_IDEMPOTENCY_KEY"
 

@@ -32,7 +32,7 @@ class Subscriber:
 
 
 class Feed:
-    """One order's events (the n-th has seq n) and its subscribers; `on_progress` follows each delivery."""
+    """One order's events (the n-th has seq n) and its subscribers; `on_progress` is called after sending."""
 
     def __init__(
         self, order_id: str, channel: Channel, store: Store, push: Push, on_progress: Callable[[], None]

@@ -83,7 +83,7 @@ class Relay:
         # - Renewals start lease/3 apart, so that one or two may fail before the lease expires.
         # - A renewal that is refused means that another relay holds the lease: this one returns at once. The
         #   release that follows deletes only a lease with this relay's own fence.
-        # - While Redis is unavailable nobody knows who holds the lease. The relay goes on: what it writes is
+        # - While Redis is unavailable the holder of the lease is unknown. The relay goes on: its writes are
         #   fenced by the lease, so the worst that can happen is an event delivered twice, with the same seq.
         # - The time is checked between renewals, and no renewal is cancelled for it: one still under way
         #   could reach Redis after the release and hold the shard for a relay that no longer runs.

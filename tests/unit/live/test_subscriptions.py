@@ -1,3 +1,5 @@
+"""Requests on a client's connection: what they change in the registry, and what they are answered."""
+
 from __future__ import annotations
 
 import asyncio
@@ -31,7 +33,7 @@ CLIENT = "127.0.0.1"
 
 
 class World:
-    """A client's side of the sockets; there is one order, ORDER, and the next to come is NEW."""
+    """A client's side of the WebSocket API; there is one order, ORDER, and the next submitted is NEW."""
 
     def __init__(self) -> None:
         self.redis, self.store, self.queue = Redis(), MemoryStore(), MemoryQueue()
@@ -43,18 +45,18 @@ class World:
             self.store, registry, self.push, self.launcher, submission, settings
         )
 
-    async def say(self, **message: object) -> Any:
+    async def request(self, **message: object) -> Any:
         """The answer to a message."""
-        await self.hear(message)
+        await self.receive(message)
         return self.push.frames["client"][-1]
 
-    async def hear(self, message: dict[str, object]) -> None:
-        """Take a message from a client that has been let in."""
+    async def receive(self, message: dict[str, object]) -> None:
+        """Receive a message from a client that is registered."""
         self.redis.connections[0].add("client")
         await self.subscriptions.message("client", CLIENT, message)
 
     @property
-    def followed(self) -> dict[str, int]:
+    def subscribed(self) -> dict[str, int]:
         return {order_id: after for (_, order_id), after in self.redis.subscriptions[0].items()}
 
 
@@ -65,16 +67,16 @@ async def world() -> World:
     return world
 
 
-@pytest.mark.parametrize(("after", "told"), [(None, 0), ("0", 0), ("3", 3)])
-async def test_a_client_connects_and_follows_an_order(world: World, after: str | None, told: int) -> None:
+@pytest.mark.parametrize(("after", "seq"), [(None, 0), ("0", 0), ("3", 3)])
+async def test_a_client_connects_with_a_subscription(world: World, after: str | None, seq: int) -> None:
     await world.subscriptions.connect("client", CLIENT, ORDER, after)
     assert world.redis.connections[0] == {"client"}
-    assert world.followed == {ORDER: told}
+    assert world.subscribed == {ORDER: seq}
 
 
 async def test_a_client_may_connect_without_an_order(world: World) -> None:
     await world.subscriptions.connect("client", CLIENT, None, None)
-    assert (world.redis.connections[0], world.followed) == ({"client"}, {})
+    assert (world.redis.connections[0], world.subscribed) == ({"client"}, {})
 
 
 @pytest.mark.parametrize(
@@ -90,16 +92,16 @@ async def test_a_client_may_connect_without_an_order(world: World) -> None:
         (ORDER, "9" * 5000, InvalidRequest, "INVALID_PARAMETER"),
     ],
 )
-async def test_who_asks_for_what_is_not_there_is_not_let_in(
+async def test_connecting_with_an_invalid_subscription_is_refused(
     world: World, order_id: str, after: str | None, error: type[Exception], code: str
 ) -> None:
     with pytest.raises(error) as caught:
         await world.subscriptions.connect("client", CLIENT, order_id, after)
     assert caught.value.code == code  # type: ignore[attr-defined]
-    assert (world.redis.connections[0], world.followed, world.launcher.launched) == (set(), {}, [])
+    assert (world.redis.connections[0], world.subscribed, world.launcher.launched) == (set(), {}, [])
 
 
-async def test_the_first_client_starts_the_relay_and_the_next_finds_it(world: World) -> None:
+async def test_the_first_client_of_a_shard_requests_a_relay_and_the_next_does_not(world: World) -> None:
     await world.subscriptions.connect("client", CLIENT, ORDER, None)
     assert world.launcher.launched == [0]
     world.redis.leases[0] = "relay"
@@ -107,69 +109,69 @@ async def test_the_first_client_starts_the_relay_and_the_next_finds_it(world: Wo
     assert world.launcher.launched == [0]
 
 
-async def test_a_client_is_let_in_though_no_relay_can_be_started(
+async def test_a_client_connects_though_no_relay_can_be_started(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.launcher.refused.add(0)
     await world.subscriptions.connect("client", CLIENT, ORDER, None)
-    assert (world.redis.connections[0], world.followed) == ({"client"}, {ORDER: 0})
+    assert (world.redis.connections[0], world.subscribed) == ({"client"}, {ORDER: 0})
     [warning] = caplog.records
     assert warning.levelname == "WARNING"
     assert "shard=0" in warning.getMessage()
 
 
 @pytest.mark.parametrize(
-    ("message", "followed"),
+    ("message", "subscribed"),
     [
         ({"action": "subscribe", "orderId": ORDER}, ORDER),
         ({"tokenIn": "SOL", "tokenOut": "USDC", "amount": Decimal(1)}, NEW),
     ],
 )
-async def test_what_was_done_is_not_taken_back_where_no_relay_can_be_started(
-    world: World, message: dict[str, object], followed: str
+async def test_a_request_succeeds_though_no_relay_can_be_started(
+    world: World, message: dict[str, object], subscribed: str
 ) -> None:
     world.launcher.refused.add(0)
-    await world.hear(message)
+    await world.receive(message)
     [answer] = world.push.frames["client"]
-    assert answer["orderId"] == followed
-    assert world.followed == {followed: 0}
+    assert answer["orderId"] == subscribed
+    assert world.subscribed == {subscribed: 0}
 
 
-async def test_a_subscription_is_answered_before_its_events_can_come(world: World) -> None:
-    assert await world.say(action="subscribe", orderId=ORDER, after=Decimal(2)) == {
+async def test_a_subscription_is_stored_and_answered(world: World) -> None:
+    assert await world.request(action="subscribe", orderId=ORDER, after=Decimal(2)) == {
         "action": "subscribed",
         "orderId": ORDER,
         "after": 2,
     }
-    assert world.followed == {ORDER: 2}
+    assert world.subscribed == {ORDER: 2}
     assert world.launcher.launched == [0]
 
 
-async def test_a_subscription_is_taken_back(world: World) -> None:
-    await world.say(action="subscribe", orderId=ORDER)
-    assert await world.say(action="unsubscribe", orderId=ORDER) == {
+async def test_an_unsubscribe_removes_the_subscription(world: World) -> None:
+    await world.request(action="subscribe", orderId=ORDER)
+    assert await world.request(action="unsubscribe", orderId=ORDER) == {
         "action": "unsubscribed",
         "orderId": ORDER,
     }
-    assert world.followed == {}
+    assert world.subscribed == {}
 
 
-async def test_what_was_never_followed_can_be_unfollowed(world: World) -> None:
-    assert (await world.say(action="unsubscribe", orderId=UNKNOWN))["action"] == "unsubscribed"
+async def test_an_unsubscribe_without_a_subscription_is_answered(world: World) -> None:
+    assert (await world.request(action="unsubscribe", orderId=UNKNOWN))["action"] == "unsubscribed"
 
 
 async def test_a_ping_is_answered(world: World) -> None:
-    assert await world.say(action="ping") == {"action": "pong"}
+    assert await world.request(action="ping") == {"action": "pong"}
 
 
-async def test_an_order_is_submitted_and_followed_on_the_socket(world: World) -> None:
-    answer = await world.say(tokenIn="SOL", tokenOut="USDC", amount=Decimal(1))
+async def test_an_order_submitted_on_a_connection_is_subscribed(world: World) -> None:
+    answer = await world.request(tokenIn="SOL", tokenOut="USDC", amount=Decimal(1))
     assert answer == {
         "orderId": NEW,
         "status": "pending",
         "websocket": f"/api/orders/execute?orderId={NEW}",
     }
-    assert world.followed == {NEW: 0}
+    assert world.subscribed == {NEW: 0}
     assert world.queue.sent == [NEW]
 
 
@@ -195,45 +197,45 @@ async def test_an_order_is_submitted_and_followed_on_the_socket(world: World) ->
     ],
     ids=str,
 )
-async def test_what_is_wrong_with_a_message_is_its_answer(
+async def test_an_invalid_message_is_answered_with_its_error(
     world: World, message: dict[str, object], code: str
 ) -> None:
-    answer = await world.say(**message)
+    answer = await world.request(**message)
     assert (answer["code"], answer["error"][-1]) == (code, ".")
-    assert (world.followed, world.queue.sent) == ({}, [])
+    assert (world.subscribed, world.queue.sent) == ({}, [])
 
 
-async def test_a_store_that_is_away_is_said_on_the_socket(world: World) -> None:
+async def test_an_unavailable_store_is_answered_with_an_error(world: World) -> None:
     world.store.away = True
-    assert (await world.say(action="subscribe", orderId=ORDER))["code"] == "TEMPORARILY_UNAVAILABLE"
+    assert (await world.request(action="subscribe", orderId=ORDER))["code"] == "TEMPORARILY_UNAVAILABLE"
 
 
-async def test_a_registry_that_is_away_lets_nobody_in_halfway(world: World) -> None:
+async def test_an_unavailable_registry_refuses_the_connection(world: World) -> None:
     world.redis.away = True
     with pytest.raises(TemporarilyUnavailable):
         await world.subscriptions.connect("client", CLIENT, ORDER, None)
 
 
-async def test_a_client_that_left_before_its_answer_is_said_to_be_gone(world: World) -> None:
+async def test_an_answer_to_a_closed_connection_raises_connection_gone(world: World) -> None:
     world.push.gone.add("client")
     with pytest.raises(ConnectionGone):
-        await world.hear({"action": "ping"})
+        await world.receive({"action": "ping"})
 
 
-async def test_many_messages_at_once_each_get_their_answer(world: World) -> None:
-    pings = (world.hear({"action": "ping"}) for _ in range(20))
+async def test_concurrent_messages_are_each_answered(world: World) -> None:
+    pings = (world.receive({"action": "ping"}) for _ in range(20))
     await asyncio.gather(*pings)
     assert world.push.frames["client"] == [{"action": "pong"}] * 20
 
 
-async def test_a_socket_that_the_registry_has_lost_is_closed_when_it_says_something(world: World) -> None:
+async def test_an_unregistered_connection_is_closed_at_its_next_message(world: World) -> None:
     await world.subscriptions.connect("client", CLIENT, ORDER, None)
     world.redis.flush()
     await world.subscriptions.message("client", CLIENT, {"action": "ping"})
     assert (world.push.closed, world.push.frames["client"]) == (["client"], [])
 
 
-async def test_a_socket_that_the_registry_has_lost_submits_nothing(world: World) -> None:
+async def test_an_unregistered_connection_submits_nothing(world: World) -> None:
     order = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": Decimal(1)}
     await world.subscriptions.message("client", CLIENT, order)
     assert world.push.closed == ["client"]

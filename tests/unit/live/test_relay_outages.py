@@ -1,4 +1,4 @@
-"""What is lost, away, broken or back again, and that nobody misses an event for it."""
+"""Outages of Redis and the store, lost notifications, redriven orders: no subscriber misses an event."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from chalicelib.ports.live import Notification, Subscription
 from chalicelib.services.live.relay import Relay
 
 from tests.fakes import MemoryChannel, eventually
-from tests.unit.relay.world import LIFE, WHOLE, World
+from tests.unit.live.world import LIFE, WHOLE, World
 
 
-async def test_a_registry_that_was_emptied_is_filled_again_by_what_the_relay_knows(world: World) -> None:
+async def test_a_registry_that_lost_its_data_is_restored_by_the_relay(world: World) -> None:
     world.relay()
     order_id = await world.order()
-    await world.follow("client", order_id)
+    await world.subscribe("client", order_id)
     await world.sees("client", [1])
     world.redis.flush()
     await eventually(lambda: world.redis.subscriptions[0] == {("client", order_id): 1})
@@ -26,12 +26,12 @@ async def test_a_registry_that_was_emptied_is_filled_again_by_what_the_relay_kno
     await world.sees("client", WHOLE)
 
 
-async def test_a_store_that_is_away_for_a_while_delays_and_loses_nothing(world: World) -> None:
+async def test_an_unavailable_store_delays_delivery_and_loses_nothing(world: World) -> None:
     world.relay()
     order_id = await world.order()
     world.store.away = True
-    await world.follow("client", order_id)
-    world.redis.rings = lambda event: 0
+    await world.subscribe("client", order_id)
+    world.redis.copies = lambda event: 0
     await world.move(order_id, *LIFE)
     await eventually(lambda: world.store.refused > 2)
     assert world.push.seqs("client") == []
@@ -39,10 +39,10 @@ async def test_a_store_that_is_away_for_a_while_delays_and_loses_nothing(world: 
     await world.sees("client", WHOLE)
 
 
-async def test_a_redis_that_is_away_for_a_while_delays_and_loses_nothing(world: World) -> None:
+async def test_an_unavailable_redis_delays_delivery_and_loses_nothing(world: World) -> None:
     relay = world.relay(idle=0.05)
     order_id = await world.order()
-    await world.follow("client", order_id)
+    await world.subscribe("client", order_id)
     await world.sees("client", [1])
     world.redis.away = True
     await world.move(order_id, *LIFE[:2])
@@ -55,9 +55,9 @@ async def test_a_redis_that_is_away_for_a_while_delays_and_loses_nothing(world: 
     await eventually(lambda: not world.redis.subscriptions[0])
 
 
-async def test_a_redis_that_is_away_as_a_relay_begins_is_asked_again(world: World) -> None:
+async def test_a_redis_that_is_unavailable_as_a_relay_starts_is_retried(world: World) -> None:
     order_id = await world.order()
-    await world.follow("client", order_id)
+    await world.subscribe("client", order_id)
     subscriptions, answers = MemoryChannel.subscriptions, iter([False, False])
 
     class Flaky(MemoryChannel):
@@ -73,17 +73,17 @@ async def test_a_redis_that_is_away_as_a_relay_begins_is_asked_again(world: Worl
     await world.sees("client", [1])
 
 
-async def test_a_change_that_was_published_needs_nothing_more_of_the_registry(world: World) -> None:
+async def test_a_published_subscription_is_served_without_reading_the_registry(world: World) -> None:
     world.relay()
     order_id = await world.order()
-    await eventually(lambda: world.redis.ears)
-    await world.follow("client", order_id)
-    world.redis.away = True  # before the relay has had its turn
+    await eventually(lambda: world.redis.channels)
+    await world.subscribe("client", order_id)
+    world.redis.away = True  # before the relay has run
     await world.sees("client", [1])
     world.redis.away = False
 
 
-async def test_a_store_that_breaks_in_an_unheard_of_way_does_not_silence_an_order(world: World) -> None:
+async def test_an_unexpected_error_of_the_store_does_not_stop_a_feed(world: World) -> None:
     read, faults = world.store.events, iter([KeyError("a bug"), KeyError("a bug")])
 
     async def breaks(order_id: str, after: int = 0) -> list[Event]:
@@ -94,19 +94,19 @@ async def test_a_store_that_breaks_in_an_unheard_of_way_does_not_silence_an_orde
     world.store.events = breaks  # type: ignore[method-assign]
     world.relay()
     order_id = await world.order()
-    await world.follow("client", order_id)
+    await world.subscribe("client", order_id)
     await world.sees("client", [1])
 
 
 @pytest.mark.parametrize(
     "garbage", [Notification(), Notification(event={}), Notification(event={"orderId": None, "seq": "x"})]
 )
-async def test_what_nobody_understands_does_not_stop_the_relay(world: World, garbage: Any) -> None:
+async def test_an_invalid_notification_does_not_stop_the_relay(world: World, garbage: Any) -> None:
     world.relay()
     order_id = await world.order()
-    await eventually(lambda: world.redis.ears)
-    world.redis.control(0, garbage)
-    await world.follow("client", order_id)
+    await eventually(lambda: world.redis.channels)
+    world.redis.notify(0, garbage)
+    await world.subscribe("client", order_id)
     await world.sees("client", [1])
 
 
@@ -114,45 +114,45 @@ FAILED_LIFE = (Status.ROUTING, Status.FAILED)
 REDRIVEN = [*range(1, 9)]  # pending, routing, failed; and then a whole life
 
 
-async def test_a_redriven_order_is_told_from_its_first_event_and_from_behind_its_failure(
+async def test_a_redriven_order_is_delivered_from_its_first_event_and_from_after_its_failure(
     world: World,
 ) -> None:
     world.relay()
     order_id = await world.order()
-    await world.follow("live", order_id)
+    await world.subscribe("live", order_id)
     await world.move(order_id, *FAILED_LIFE)
     await world.sees("live", [1, 2, 3])
-    await world.is_quiet()  # nobody follows it any more
+    await world.is_quiet()  # it has no subscriber any more
     redriven = await world.store.redrive(order_id)
     assert redriven is not None
     world.events.publish(redriven)
-    await world.follow("late", order_id)
-    await world.follow("live", order_id, after=3)
+    await world.subscribe("late", order_id)
+    await world.subscribe("live", order_id, after=3)
     await world.move(order_id, *LIFE)
     await world.sees("late", REDRIVEN)
     await world.sees("live", REDRIVEN)
 
 
-async def test_a_feed_that_seems_over_is_not_if_its_order_was_redriven_unheard(world: World) -> None:
-    """As when Redis was away for the moment, and a subscriber still takes in the failure."""
-    taking_in = asyncio.Event()
+async def test_a_complete_feed_is_read_again_for_a_redrive_without_a_notification(world: World) -> None:
+    """As when Redis was unavailable for a moment, and a slow subscriber is still being sent the failure."""
+    released = asyncio.Event()
     push = world.push.send
 
     async def slow(connection_id: str, text: str) -> None:
         if connection_id == "slow" and '"failed"' in text:
-            await taking_in.wait()
+            await released.wait()
         await push(connection_id, text)
 
     world.push.send = slow  # type: ignore[method-assign]
     world.relay(poll=60)
     order_id = await world.order()
-    await world.follow("slow", order_id)
+    await world.subscribe("slow", order_id)
     await world.sees("slow", [1])
     await world.move(order_id, *FAILED_LIFE)
     await world.sees("slow", [1, 2])
     await world.store.redrive(order_id)
-    await world.follow("new", order_id)
-    taking_in.set()
+    await world.subscribe("new", order_id)
+    released.set()
     await world.sees("new", [1, 2, 3, 4])
     await world.move(order_id, *LIFE)
     await world.sees("new", REDRIVEN)

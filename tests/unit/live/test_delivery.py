@@ -1,4 +1,4 @@
-"""What a client that follows an order is told, and when it is no more."""
+"""Delivery of an order's events to its subscribers: from the first to the last, in order, each once."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import asyncio
 import pytest
 
 from tests.fakes import eventually
-from tests.unit.relay.world import CLIENT, LIFE, WHOLE, World
+from tests.unit.live.world import CLIENT, LIFE, WHOLE, World
 
 
-async def test_who_follows_before_the_first_step_sees_every_event_as_it_comes(world: World) -> None:
+async def test_an_early_subscriber_receives_every_event_as_it_is_published(world: World) -> None:
     world.relay()
     order_id = await world.order()
-    await world.follow("early", order_id)
+    await world.subscribe("early", order_id)
     await world.sees("early", [1])
     for seq, status in enumerate(LIFE, start=2):
         await world.move(order_id, status)
@@ -21,25 +21,25 @@ async def test_who_follows_before_the_first_step_sees_every_event_as_it_comes(wo
     assert world.push.frames["early"] == [event.to_wire() for event in world.store.log[order_id]]
 
 
-async def test_who_follows_afterwards_sees_the_same(world: World) -> None:
+async def test_a_late_subscriber_receives_the_same_events(world: World) -> None:
     world.relay()
     order_id = await world.order()
     await world.move(order_id, *LIFE)
-    await world.follow("late", order_id)
+    await world.subscribe("late", order_id)
     await world.sees("late", WHOLE)
     assert world.push.frames["late"] == [event.to_wire() for event in world.store.log[order_id]]
 
 
 @pytest.mark.parametrize("steps", range(5))
-async def test_who_follows_in_the_middle_sees_the_same(world: World, steps: int) -> None:
+async def test_a_subscriber_in_the_middle_receives_the_same_events(world: World, steps: int) -> None:
     world.relay()
     order_id = await world.order()
     await world.move(order_id, *LIFE[:steps])
-    await asyncio.gather(world.follow("middle", order_id), world.move(order_id, *LIFE[steps:]))
+    await asyncio.gather(world.subscribe("middle", order_id), world.move(order_id, *LIFE[steps:]))
     await world.sees("middle", WHOLE)
 
 
-async def test_fifty_clients_of_fifty_orders_at_once_all_see_everything_once(world: World) -> None:
+async def test_fifty_clients_of_fifty_orders_each_receive_every_event_once(world: World) -> None:
     world.relay()
     orders = [await world.order() for _ in range(50)]
 
@@ -51,8 +51,8 @@ async def test_fifty_clients_of_fifty_orders_at_once_all_see_everything_once(wor
     async def join(number: int) -> None:
         for _ in range(number % 7):
             await asyncio.sleep(0)
-        await world.follow(f"client-{number}", orders[number])
-        await world.follow(f"client-{number}", orders[(number + 1) % 50])
+        await world.subscribe(f"client-{number}", orders[number])
+        await world.subscribe(f"client-{number}", orders[(number + 1) % 50])
 
     await asyncio.gather(*map(live, orders), *map(join, range(50)))
     for number, order_id in enumerate(orders):
@@ -60,82 +60,82 @@ async def test_fifty_clients_of_fifty_orders_at_once_all_see_everything_once(wor
         await world.sees(f"client-{number}", WHOLE, orders[(number + 1) % 50])
 
 
-async def test_a_client_may_ask_for_what_follows_a_seq(world: World) -> None:
+async def test_a_subscription_with_after_receives_the_later_events_only(world: World) -> None:
     world.relay()
     order_id = await world.order()
     await world.move(order_id, *LIFE[:2])
-    await world.follow("resumed", order_id, after=2)
+    await world.subscribe("resumed", order_id, after=2)
     await world.sees("resumed", [3])
     await world.move(order_id, *LIFE[2:])
     await world.sees("resumed", [3, 4, 5])
 
 
-async def test_a_client_that_has_seen_all_of_an_ended_order_is_told_nothing_and_forgotten(
+async def test_a_subscription_after_the_last_event_receives_nothing_and_is_removed(
     world: World,
 ) -> None:
     world.relay()
     order_id = await world.order()
     await world.move(order_id, *LIFE)
-    await world.follow("done", order_id, after=5)
+    await world.subscribe("done", order_id, after=5)
     await eventually(lambda: not world.redis.subscriptions[0])
     assert world.push.seqs("done") == []
 
 
-async def test_a_client_that_claims_to_have_seen_more_than_there_is_gets_what_comes_after(
+async def test_a_subscription_after_a_future_seq_receives_what_comes_after_it(
     world: World,
 ) -> None:
     world.relay()
     order_id = await world.order()
-    await world.follow("ahead", order_id, after=3)
+    await world.subscribe("ahead", order_id, after=3)
     await world.move(order_id, *LIFE)
     await world.sees("ahead", [4, 5])
 
 
 @pytest.mark.parametrize("lost", WHOLE)
-async def test_what_the_doorbell_loses_is_found_in_the_store(world: World, lost: int) -> None:
-    world.redis.rings = lambda event: int(event.seq != lost)
+async def test_an_event_whose_notification_is_lost_is_read_from_the_store(world: World, lost: int) -> None:
+    world.redis.copies = lambda event: int(event.seq != lost)
     world.relay()
     order_id = await world.order()
-    await world.follow("client", order_id)
+    await world.subscribe("client", order_id)
     await world.move(order_id, *LIFE)
     await world.sees("client", WHOLE)
 
 
-async def test_a_doorbell_that_is_silent_altogether_only_makes_it_slower(world: World) -> None:
-    world.redis.rings = lambda event: 0
+async def test_without_any_notification_events_are_delivered_by_the_poll(world: World) -> None:
+    world.redis.copies = lambda event: 0
     world.relay()
     order_id = await world.order()
-    await world.follow("client", order_id)
+    await world.subscribe("client", order_id)
     for seq, status in enumerate(LIFE, start=2):
         await world.move(order_id, status)
         await world.sees("client", WHOLE[:seq])
 
 
-async def test_a_doorbell_that_rings_twice_is_heard_once(world: World) -> None:
-    world.redis.rings = lambda event: 2
+async def test_an_event_notified_twice_is_delivered_once(world: World) -> None:
+    world.redis.copies = lambda event: 2
     world.relay()
     order_id = await world.order()
-    await world.follow("client", order_id)
+    await world.subscribe("client", order_id)
     await world.move(order_id, *LIFE)
     await world.sees("client", WHOLE)
 
 
-async def test_while_the_doorbell_works_the_store_is_read_once_an_order(world: World) -> None:
+async def test_while_notifications_arrive_the_store_is_read_once_per_order(world: World) -> None:
     world.relay(poll=10)
     order_id = await world.order()
-    await world.follow("client", order_id)
+    await world.subscribe("client", order_id)
     await world.sees("client", [1])
     await world.move(order_id, *LIFE)
     await world.sees("client", WHOLE)
     assert world.store.reads == 1
 
 
-async def test_a_client_that_is_gone_is_forgotten_and_the_other_is_served_on(world: World) -> None:
+async def test_a_closed_connection_is_removed_and_the_other_is_still_served(world: World) -> None:
     world.relay()
     order_id, other = await world.order(), await world.order()
     for connection_id in ("gone", "here"):
-        await world.follow(connection_id, order_id)
-    await world.follow("gone", other)
+        await world.subscribe(connection_id, order_id)
+    await world.subscribe("gone", other)
     await world.sees("gone", [1], order_id)
     world.push.gone.add("gone")
     await world.move(order_id, *LIFE)
@@ -144,7 +144,7 @@ async def test_a_client_that_is_gone_is_forgotten_and_the_other_is_served_on(wor
     await eventually(lambda: not world.redis.subscriptions[0])
 
 
-async def test_what_a_push_could_not_bring_is_brought_later_and_once(world: World) -> None:
+async def test_a_failed_push_is_retried_and_delivers_each_event_once(world: World) -> None:
     world.relay()
     order_id = await world.order()
     await world.move(order_id, *LIFE[:3])
@@ -158,17 +158,17 @@ async def test_what_a_push_could_not_bring_is_brought_later_and_once(world: Worl
         await send(connection_id, text)
 
     world.push.send = unreliable  # type: ignore[method-assign]
-    await world.follow("client", order_id)
+    await world.subscribe("client", order_id)
     await world.move(order_id, LIFE[3])
     await world.sees("client", WHOLE)
     await eventually(lambda: not world.redis.subscriptions[0])
 
 
-async def test_who_unfollows_hears_no_more_and_the_other_does(world: World) -> None:
+async def test_after_unsubscribe_a_client_receives_no_more_and_the_other_does(world: World) -> None:
     world.relay()
     order_id = await world.order()
     for connection_id in ("leaves", "stays"):
-        await world.follow(connection_id, order_id)
+        await world.subscribe(connection_id, order_id)
         await world.sees(connection_id, [1])
     await world.registry.unsubscribe("leaves", order_id)
     await world.is_quiet()
@@ -177,55 +177,55 @@ async def test_who_unfollows_hears_no_more_and_the_other_does(world: World) -> N
     assert world.push.seqs("leaves") == [1]
 
 
-async def test_who_unfollows_while_being_told_stays_away_after_a_handover(world: World) -> None:
+async def test_an_unsubscribe_during_delivery_is_not_undone_by_the_stored_position(world: World) -> None:
     world.relay()
     order_id = await world.order()
-    taken_back = asyncio.Event()
+    unsubscribed = asyncio.Event()
     send = world.push.send
 
     async def slow(connection_id: str, text: str) -> None:
         await send(connection_id, text)
         if connection_id == "leaves":
-            world.redis.subscriptions[0].pop(("leaves", order_id), None)  # the relay has yet to hear of it
-            taken_back.set()
+            world.redis.subscriptions[0].pop(("leaves", order_id), None)  # the relay is notified later
+            unsubscribed.set()
 
     world.push.send = slow  # type: ignore[method-assign]
-    await world.follow("leaves", order_id)
-    await taken_back.wait()
+    await world.subscribe("leaves", order_id)
+    await unsubscribed.wait()
     await world.registry.unsubscribe("leaves", order_id)
     await world.is_quiet()
     assert world.redis.subscriptions[0] == {}
 
 
-async def test_who_follows_twice_sees_everything_once(world: World) -> None:
+async def test_subscribing_twice_delivers_each_event_once(world: World) -> None:
     world.relay()
     order_id = await world.order()
-    await world.follow("client", order_id)
-    await world.follow("client", order_id)
+    await world.subscribe("client", order_id)
+    await world.subscribe("client", order_id)
     await world.sees("client", [1])
-    await world.follow("client", order_id)
+    await world.subscribe("client", order_id)
     await world.move(order_id, *LIFE[:2])
-    await world.follow("client", order_id)
+    await world.subscribe("client", order_id)
     await world.move(order_id, *LIFE[2:])
     await world.sees("client", WHOLE)
 
 
-async def test_who_comes_back_to_an_order_is_told_from_where_he_asks(world: World) -> None:
+async def test_subscribing_again_after_an_unsubscribe_starts_at_the_new_seq(world: World) -> None:
     world.relay()
     order_id = await world.order()
-    await world.follow("client", order_id)
+    await world.subscribe("client", order_id)
     await world.sees("client", [1])
     await world.registry.unsubscribe("client", order_id)
-    await world.follow("client", order_id, after=1)
+    await world.subscribe("client", order_id, after=1)
     await world.move(order_id, *LIFE)
     await world.sees("client", WHOLE)
 
 
-async def test_a_disconnect_clears_what_the_connection_followed(world: World) -> None:
+async def test_a_disconnect_removes_all_subscriptions_of_the_connection(world: World) -> None:
     world.relay()
     first, second = await world.order(), await world.order()
     for order_id in (first, second):
-        await world.follow("client", order_id)
+        await world.subscribe("client", order_id)
         await world.sees("client", [1], order_id)
     await world.registry.disconnect("client", CLIENT)
     await eventually(lambda: not world.redis.subscriptions[0])

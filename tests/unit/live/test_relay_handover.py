@@ -1,4 +1,4 @@
-"""Relays that come one after the other, and never two at once."""
+"""Handover of a shard from one relay to the next, of which one at a time holds the lease."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from contextlib import suppress
 
 import pytest
 from chalicelib.ports.live import Notification
-from chalicelib.services.live import relay as services_relay
+from chalicelib.services.live import relay as relay_module
 from chalicelib.services.live.relay import Relay
 
 from tests.fakes import MemoryChannel, eventually
-from tests.unit.relay.world import CLIENT, LIFE, WHOLE, World
+from tests.unit.live.world import CLIENT, LIFE, WHOLE, World
 
 
 @pytest.mark.parametrize("steps", range(5))
-async def test_a_handover_leaves_no_gap_and_brings_nothing_twice(world: World, steps: int) -> None:
+async def test_a_handover_leaves_no_gap_and_delivers_nothing_twice(world: World, steps: int) -> None:
     first = world.relay(seconds=0.05)
     order_id = await world.order()
-    await world.follow("client", order_id)
+    await world.subscribe("client", order_id)
     await world.move(order_id, *LIFE[:steps])
     await world.sees("client", WHOLE[: steps + 1])
     assert await first is True
-    await world.move(order_id, *LIFE[steps : steps + 1])  # while nobody listens
+    await world.move(order_id, *LIFE[steps : steps + 1])  # while no relay listens
     world.relay()
     await world.move(order_id, *LIFE[steps + 1 :])
     await world.sees("client", WHOLE)
@@ -31,9 +31,9 @@ async def test_a_handover_leaves_no_gap_and_brings_nothing_twice(world: World, s
     assert world.push.seqs("client") == WHOLE
 
 
-async def test_relays_that_follow_each_other_quickly_bring_everything_once(world: World) -> None:
+async def test_quick_handovers_deliver_every_event_once(world: World) -> None:
     order_id = await world.order()
-    await world.follow("client", order_id)
+    await world.subscribe("client", order_id)
 
     async def serve() -> None:
         while await world.relay(seconds=0.01):
@@ -47,24 +47,24 @@ async def test_relays_that_follow_each_other_quickly_bring_everything_once(world
     serving.cancel()
 
 
-async def test_a_relay_whose_time_is_over_says_that_another_is_needed(world: World) -> None:
+async def test_a_relay_whose_time_is_over_returns_that_another_is_needed(world: World) -> None:
     order_id = await world.order()
-    await world.follow("client", order_id)
+    await world.subscribe("client", order_id)
     assert await world.relay(seconds=0.02) is True
     assert world.redis.leases == {}
 
 
-async def test_a_relay_ends_even_if_a_library_loses_its_cancellation(
+async def test_a_relay_ends_though_a_library_loses_its_cancellation(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Stubborn(MemoryChannel):
         async def notifications(self) -> AsyncIterator[Notification]:
-            async for heard in super().notifications():
-                yield heard
+            async for notification in super().notifications():
+                yield notification
                 with suppress(asyncio.CancelledError):
                     await asyncio.Event().wait()
 
-    monkeypatch.setattr(services_relay, "CANCEL_AGAIN_S", 0.01)
+    monkeypatch.setattr(relay_module, "CANCEL_AGAIN_S", 0.01)
     await world.registry.connect("client", CLIENT)
     relay = Relay(
         Stubborn(world.redis, 0, "stubborn"), world.store, world.push, lease=0.03, poll=0.02, idle=30
@@ -74,16 +74,16 @@ async def test_a_relay_ends_even_if_a_library_loses_its_cancellation(
     assert await world.registry.shards_without_relay() == [0]
 
 
-async def test_a_second_relay_leaves_the_shard_to_the_first(world: World) -> None:
+async def test_a_second_relay_returns_while_the_first_holds_the_lease(world: World) -> None:
     world.relay()
     await eventually(lambda: world.redis.leases)
     assert await world.relay() is False
 
 
-async def test_a_relay_that_loses_its_lease_stops_and_leaves_the_registry_alone(world: World) -> None:
+async def test_a_relay_that_loses_its_lease_stops_and_writes_nothing(world: World) -> None:
     first = world.relay()
     order_id = await world.order()
-    await world.follow("client", order_id)
+    await world.subscribe("client", order_id)
     await world.sees("client", [1])
     world.redis.leases[0] = "another relay"
     assert await first is False
@@ -91,12 +91,12 @@ async def test_a_relay_that_loses_its_lease_stops_and_leaves_the_registry_alone(
     assert world.redis.subscriptions[0] == {("client", order_id): 1}
 
 
-async def test_without_connections_a_relay_ends(world: World) -> None:
+async def test_a_relay_without_connections_ends(world: World) -> None:
     assert await world.relay(idle=0.05) is False
     assert world.redis.leases == {}
 
 
-async def test_a_relay_stays_while_anybody_is_connected(world: World) -> None:
+async def test_a_relay_runs_while_a_client_is_connected(world: World) -> None:
     await world.registry.connect("client", CLIENT)
     relay = world.relay(idle=0.03, poll=0.01)
     await world.is_quiet()
@@ -106,7 +106,7 @@ async def test_a_relay_stays_while_anybody_is_connected(world: World) -> None:
     assert await relay is False
 
 
-async def test_who_connects_as_an_idle_relay_ends_gets_another(world: World) -> None:
+async def test_a_client_that_connects_as_an_idle_relay_ends_gets_another_relay(world: World) -> None:
     await eventually(lambda: True)
     release = MemoryChannel.release
 

@@ -1,4 +1,4 @@
-"""Orders that live, clients that follow them and relays, in memory."""
+"""Orders, subscribed clients and relays, in memory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CLIENT = "127.0.0.1"
 
 
 class World:
-    """Orders that live, clients that follow them, and relays that serve one shard."""
+    """Orders, clients subscribed to them, and relays of one shard."""
 
     def __init__(self) -> None:
         self.store = MemoryStore()
@@ -50,11 +50,11 @@ class World:
         return order_id
 
     async def move(self, order_id: str, *statuses: Status) -> None:
-        """Let the order go on, as its worker does: stored, then published."""
+        """Append events to the order as its worker does: stored, then published."""
         for status in statuses:
             self.events.publish(self.store.append(order_id, status))
 
-    async def follow(self, connection_id: str, order_id: str, after: int = 0) -> None:
+    async def subscribe(self, connection_id: str, order_id: str, after: int = 0) -> None:
         await self.registry.connect(connection_id, CLIENT)
         await self.registry.subscribe(Subscription(connection_id, order_id, after))
 
@@ -68,12 +68,12 @@ class World:
         return task
 
     async def sees(self, connection_id: str, seqs: list[int], order_id: str | None = None) -> None:
-        """Wait until the client has got that many events, and hold them against `seqs`."""
+        """Wait until the client has received that many events, and assert that they are `seqs`."""
         await eventually(lambda: len(self.push.seqs(connection_id, order_id)) >= len(seqs))
         assert self.push.seqs(connection_id, order_id) == seqs
 
     async def is_quiet(self) -> None:
-        """Let whatever is under way come to its end: some polls and renewals of the lease."""
+        """Wait for some polls and lease renewals, in which anything still under way completes."""
         looks = self.redis.looks
         await eventually(lambda: self.redis.looks > looks + 10)
 

@@ -1,4 +1,4 @@
-"""What the function for `$default` does when it can't answer: API Gateway has no use for its failure."""
+"""The WebSocket functions when they can't answer: the invocation succeeds, and the log says what failed."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def engine() -> Iterator[MemoryEngine]:
         yield engine
 
 
-def test_a_message_is_answered_on_its_socket(engine: MemoryEngine) -> None:
+def test_a_message_is_answered_on_its_connection(engine: MemoryEngine) -> None:
     assert socket_event("message", PING) == DONE
     assert engine.push.frames["socket"] == [{"action": "pong"}]
 
 
-def test_an_answer_that_fails_is_followed_by_a_last_word(engine: MemoryEngine) -> None:
+def test_a_failed_answer_is_followed_by_an_internal_error(engine: MemoryEngine) -> None:
     engine.push.faults.append(OSError("reset"))
     assert socket_event("message", PING) == DONE
     assert [frame["code"] for frame in engine.push.frames["socket"]] == ["INTERNAL_ERROR"]
@@ -36,11 +36,11 @@ def test_an_answer_that_fails_is_followed_by_a_last_word(engine: MemoryEngine) -
     "fault",
     [
         OSError("reset again"),
-        ConnectionGone("socket"),  # it left meanwhile
+        ConnectionGone("socket"),  # closed meanwhile
     ],
     ids=repr,
 )
-def test_a_last_word_that_fails_too_fails_nothing(
+def test_an_internal_error_that_cannot_be_sent_is_logged(
     engine: MemoryEngine, caplog: pytest.LogCaptureFixture, fault: Exception
 ) -> None:
     engine.push.faults.extend([OSError("reset"), fault])
@@ -51,7 +51,7 @@ def test_a_last_word_that_fails_too_fails_nothing(
 
 
 @pytest.mark.parametrize("text", [PING, "no JSON"])
-def test_who_left_before_the_answer_is_no_failure(
+def test_a_client_that_disconnects_before_the_answer_is_not_an_error(
     engine: MemoryEngine, caplog: pytest.LogCaptureFixture, text: str
 ) -> None:
     engine.push.gone.add("socket")
@@ -59,7 +59,7 @@ def test_who_left_before_the_answer_is_no_failure(
     assert caplog.records == []
 
 
-def test_a_client_may_connect_while_no_relay_can_be_started(engine: MemoryEngine) -> None:
+def test_a_client_connects_while_no_relay_can_be_started(engine: MemoryEngine) -> None:
     engine.launcher.refused.add(0)
     assert socket_event("connect") == DONE
     assert "socket" in engine.redis.connections[0]
