@@ -1,4 +1,4 @@
-"""One process's engine: its settings, its adapters, its use cases, and the event loop that they all run on.
+"""One process's engine: its settings, adapters, use cases, and the event loop that they all run on.
 
 A handler is synchronous and hands one coroutine over: `runtime.run(…)`. The loop and its connections live as
 long as the process, so a warm Lambda uses them again, and on one machine all handlers meet on one loop.
@@ -302,20 +302,20 @@ class Runtime:
             await self.settle()
 
     async def settle(self) -> None:
-        """Wait for what the use cases left in the background."""
+        """Wait until the work that use cases started in the background is done."""
         if "submission" in self.__dict__:
             await self.submission.settled()
         if "events" in self.__dict__:
             await self.events.settled()
 
     async def deliver(self) -> None:
-        """Wait until the sockets of this process have every event that is stored by now."""
+        """Wait until this process's relays have delivered every event stored by now."""
         await self.settle()
         if "relay_runner" in self.__dict__:
             await self.relay_runner.caught_up()
 
     async def close(self) -> None:
-        """End the relays that run, and close every connection that was opened."""
+        """Stop the running relays and close every connection that was opened."""
         if "relay_runner" in self.__dict__:
             await self.relay_runner.close()
         await self.settle()

@@ -1,7 +1,7 @@
-"""Whenever a client comes, it sees the same complete sequence: in order, no gap, no duplicate.
+"""Whenever a client subscribes, it receives the same complete sequence: in order, no gap, no duplicate.
 
-RAY's first swap slips, so its orders rest for half a second: that is when a client comes or leaves in the
-middle of a life.
+RAY's first swap slips, so its orders wait half a second for their retry: that is when a client subscribes or
+leaves in the middle of a life.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ async def until_retried(socket: Socket) -> list[Wire]:
     return await socket.until(lambda event: "retryInMs" in event)
 
 
-async def said(socket: Socket, **message: object) -> list[Wire]:
-    """What the order goes on to say while the message is on its way, and then the message's answer."""
+async def ask_between_events(socket: Socket, **message: object) -> list[Wire]:
+    """The events that arrive before the message is answered, and then the answer."""
     await socket.send(**message)
     return await socket.until(lambda answer: "action" in answer)
 
@@ -29,7 +29,7 @@ async def to_the_end(socket: Socket, events: list[Wire]) -> list[Wire]:
     return events if last["status"] in TERMINAL else events + await socket.life(last["orderId"])
 
 
-async def told_by_rest(client: Client, order_id: str) -> list[Wire]:
+async def events_over_http(client: Client, order_id: str) -> list[Wire]:
     """The order's events as GET shows them."""
     events: list[Wire] = (await client.order(order_id))["events"]
     return events
@@ -43,7 +43,7 @@ async def test_a_client_that_connects_before_the_order_exists_sees_all_of_its_li
         events = await socket.life(order_id)
         await socket.nothing_more()
     assert_complete(events)
-    assert events == await told_by_rest(client, order_id)
+    assert events == await events_over_http(client, order_id)
 
 
 async def test_a_client_that_submits_over_its_socket_sees_all_of_the_orders_life(client: Client) -> None:
@@ -54,7 +54,7 @@ async def test_a_client_that_submits_over_its_socket_sees_all_of_the_orders_life
         events = await socket.life(answer["orderId"])
         await socket.nothing_more()
     assert_complete(events)
-    assert events == await told_by_rest(client, answer["orderId"])
+    assert events == await events_over_http(client, answer["orderId"])
     assert events == await client.follow(answer)
 
 
@@ -68,7 +68,7 @@ async def test_a_client_that_connects_during_the_orders_life_sees_all_of_it(clie
             await second.nothing_more()
         seen_from_the_start = begun + await first.life(order_id)
     assert_complete(seen_late)
-    assert seen_late == seen_from_the_start == await told_by_rest(client, order_id)
+    assert seen_late == seen_from_the_start == await events_over_http(client, order_id)
 
 
 async def test_a_client_that_connects_after_the_orders_end_sees_all_of_its_life(client: Client) -> None:
@@ -78,10 +78,10 @@ async def test_a_client_that_connects_after_the_orders_end_sees_all_of_its_life(
         seen_late = await late.life(answer["orderId"])
         await late.nothing_more()
     assert_complete(seen_late)
-    assert seen_late == seen_live == await told_by_rest(client, answer["orderId"])
+    assert seen_late == seen_live == await events_over_http(client, answer["orderId"])
 
 
-async def test_a_client_continues_behind_the_last_event_that_it_saw(client: Client) -> None:
+async def test_a_client_that_reconnects_continues_after_the_last_event_it_saw(client: Client) -> None:
     answer = await client.submit("RAY", "USDC")
     order_id = answer["orderId"]
     async with client.socket(answer["websocket"]) as socket:
@@ -91,7 +91,7 @@ async def test_a_client_continues_behind_the_last_event_that_it_saw(client: Clie
     assert_complete(begun + rest)
 
 
-async def test_a_subscription_continues_behind_the_last_event_seen(client: Client) -> None:
+async def test_a_subscription_continues_after_the_last_event_seen(client: Client) -> None:
     order = await client.submit("SOL", "USDC")
     events = await client.follow(order)
     async with client.socket() as socket:
@@ -101,14 +101,14 @@ async def test_a_subscription_continues_behind_the_last_event_seen(client: Clien
             assert await socket.life(order["orderId"]) == events[3:]
 
 
-async def test_who_has_seen_the_last_event_is_told_nothing_more(client: Client) -> None:
+async def test_a_subscription_after_the_last_event_receives_nothing(client: Client) -> None:
     order = await client.submit("SOL", "USDC")
     last = (await client.follow(order))[-1]["seq"]
     async with client.socket(orderId=order["orderId"], after=last) as socket:
         await socket.nothing_more()
 
 
-async def test_one_follower_that_leaves_does_not_disturb_the_other(client: Client) -> None:
+async def test_a_subscriber_that_leaves_does_not_affect_the_other(client: Client) -> None:
     answer = await client.submit("RAY", "USDC")
     async with client.socket(answer["websocket"]) as stays:
         async with client.socket(answer["websocket"]) as leaves:
@@ -117,7 +117,7 @@ async def test_one_follower_that_leaves_does_not_disturb_the_other(client: Clien
     assert_complete(events)
 
 
-async def test_one_follower_that_vanishes_does_not_disturb_the_other(client: Client) -> None:
+async def test_a_subscriber_whose_connection_breaks_does_not_affect_the_other(client: Client) -> None:
     answer = await client.submit("RAY", "USDC")
     async with client.socket(answer["websocket"]) as stays:
         async with client.socket(answer["websocket"]) as vanishes:
@@ -127,7 +127,7 @@ async def test_one_follower_that_vanishes_does_not_disturb_the_other(client: Cli
     assert_complete(events)
 
 
-async def test_a_client_that_unsubscribes_is_told_nothing_more(client: Client) -> None:
+async def test_after_unsubscribe_a_client_receives_nothing(client: Client) -> None:
     answer = await client.submit("RAY", "USDC")
     order_id = answer["orderId"]
     async with client.socket(answer["websocket"]) as stays, client.socket(answer["websocket"]) as leaves:
@@ -139,28 +139,30 @@ async def test_a_client_that_unsubscribes_is_told_nothing_more(client: Client) -
         await leaves.nothing_more()
 
 
-async def test_a_client_that_subscribes_again_goes_on_where_it_likes(client: Client) -> None:
+async def test_a_client_that_subscribes_again_continues_after_the_seq_it_names(client: Client) -> None:
     answer = await client.submit("RAY", "USDC")
     order_id = answer["orderId"]
     async with client.socket(answer["websocket"]) as socket:
         events = await until_retried(socket)
-        events += (await said(socket, action="unsubscribe", orderId=order_id))[:-1]
-        events += (await said(socket, action="subscribe", orderId=order_id, after=events[-1]["seq"]))[:-1]
+        events += (await ask_between_events(socket, action="unsubscribe", orderId=order_id))[:-1]
+        events += (
+            await ask_between_events(socket, action="subscribe", orderId=order_id, after=events[-1]["seq"])
+        )[:-1]
         assert_complete(await to_the_end(socket, events))
 
 
-async def test_subscribing_twice_tells_nothing_twice(client: Client) -> None:
+async def test_subscribing_twice_delivers_nothing_twice(client: Client) -> None:
     answer = await client.submit("RAY", "USDC")
     order_id = answer["orderId"]
     async with client.socket(answer["websocket"]) as socket:
         events = await until_retried(socket)
-        *meanwhile, again = await said(socket, action="subscribe", orderId=order_id)
+        *meanwhile, again = await ask_between_events(socket, action="subscribe", orderId=order_id)
         assert again["action"] == "subscribed"
         assert_complete(await to_the_end(socket, events + meanwhile))
         await socket.nothing_more()
 
 
-async def test_several_orders_are_followed_on_one_socket(client: Client) -> None:
+async def test_one_socket_subscribes_to_several_orders(client: Client) -> None:
     answers = [await client.submit(token, "USDC") for token in ("SOL", "BONK", "USDT")]
     order_ids = [answer["orderId"] for answer in answers]
     async with client.socket(answers[0]["websocket"]) as socket:
@@ -177,7 +179,7 @@ async def test_several_orders_are_followed_on_one_socket(client: Client) -> None
     assert subscribed == order_ids[1:]
     for order_id, events in lives.items():
         assert_complete(events)
-        assert events == await told_by_rest(client, order_id)
+        assert events == await events_over_http(client, order_id)
 
 
 async def test_several_orders_are_submitted_on_one_socket(client: Client) -> None:
@@ -210,6 +212,6 @@ async def test_a_ping_is_answered_while_events_come(client: Client) -> None:
 async def test_fifty_sockets_on_one_order_see_the_same(client: Client) -> None:
     answer = await client.submit("RAY", "USDC")
     lives = await asyncio.gather(*(client.follow(answer) for _ in range(50)))
-    events = await told_by_rest(client, answer["orderId"])
+    events = await events_over_http(client, answer["orderId"])
     assert_complete(events)
     assert all(life == events for life in lives)
