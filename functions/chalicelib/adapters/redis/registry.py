@@ -70,7 +70,7 @@ def client_connections(client: str) -> str:
     return f"client:{client}"
 
 
-# Add a connection to its client's set, unless the client has reached its limit. Run again when its reply was lost.
+# Add a connection to its client's set, unless the client is at its limit. Run again when its reply was lost.
 ADMIT = """
 if redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 1 then return 1 end
 if redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
