@@ -12,7 +12,7 @@ KILLING_S = (0.3, 5.0)  # the last ones are killed when no more orders come
 AWAY_S = (0.2, 2.0)
 MORE_FAULTS = 3
 TOKENS = ("SOL", "SOL", "USDT", "BONK", "JUP", "JTO", "RAY", "SOL")
-OWN_SOCKET = 0.9  # of the orders; the others are followed on a few shared ones
+OWN_SOCKET = 0.9  # of the orders; the others are subscribed to on a few shared ones
 SHARED_SOCKETS = 4
 
 
@@ -27,7 +27,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Submit:
-    """A client submits an order `at_s`, under `key`, and follows it on the socket `shared`, or its own."""
+    """A client submits an order `at_s`, under `key`; it subscribes on the socket `shared`, or on its own."""
 
     at_s: float
     key: str

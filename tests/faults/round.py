@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from tests.faults.follower import Follower
 from tests.faults.plan import SHARED_SOCKETS, Fault, Plan, Submit
 from tests.faults.submitter import Submitter
+from tests.faults.subscriber import Subscriber
 from tests.faults.verdict import Verdict, judge, unfinished
 from tests.faults.world import SERVERS, World
 
@@ -53,7 +53,7 @@ class Round:
         self._on_progress = on_progress or (lambda progress: None)
         self._progress = Progress(len(plan.submits))
         self._taken: dict[str, str] = {}  # key → order
-        self._followers: list[Follower] = []
+        self._subscribers: list[Subscriber] = []
         self._turns = defaultdict[str, asyncio.Lock](asyncio.Lock)
         self._relay_killed_at: list[float] = []
         self._wrong: list[str] = []
@@ -70,10 +70,10 @@ class Round:
         url = self._world.engine.database_url
         verdict = await asyncio.to_thread(judge, url, self._taken)
         verdict.lost += len(self._plan.submits) - len(self._taken)
-        self._judge_followers(verdict)
+        self._judge_subscribers(verdict)
         verdict.wrong += self._wrong + answers.wrong
         submits = ", ".join(f"{status}: {count}" for status, count in sorted(answers.statuses.items()))
-        twice = sum(len(follower.twice) for follower in self._followers)
+        twice = sum(len(subscriber.twice) for subscriber in self._subscribers)
         seconds = time.monotonic() - began
         submits += f", broken: {answers.broken}"
         return Outcome(self._plan, verdict, self._progress.killed, twice, submits, seconds)
@@ -106,11 +106,11 @@ class Round:
                     for submit in self._plan.submits:
                         taking = tasks.create_task(self._take(submitter, submit, began))
                         if submit.shared is None:
-                            tasks.create_task(self._follow(taking))
+                            tasks.create_task(self._subscribe(taking))
                         else:
                             shared[submit.shared].append(taking)
                     for takings in shared.values():
-                        tasks.create_task(self._follow(*takings))
+                        tasks.create_task(self._subscribe(*takings))
         except TimeoutError:
             self._wrong.append("time ran out")
 
@@ -124,13 +124,13 @@ class Round:
         self._on_progress(self._progress)
         return order_id
 
-    async def _follow(self, *takings: asyncio.Future[str]) -> None:
+    async def _subscribe(self, *takings: asyncio.Future[str]) -> None:
         if not takings:
             return
         order_ids = await asyncio.gather(*takings)
-        follower = Follower(self._world.engine, *order_ids)
-        self._followers.append(follower)
-        await follower.run()
+        subscriber = Subscriber(self._world.engine, *order_ids)
+        self._subscribers.append(subscriber)
+        await subscriber.run()
         self._progress.seen += len(order_ids)
         self._on_progress(self._progress)
 
@@ -146,23 +146,23 @@ class Round:
                 await asyncio.sleep(LOOK_EVERY_S)
         self._wrong.append(f"the engine did not recover: {health.text}")
 
-    def _judge_followers(self, verdict: Verdict) -> None:
+    def _judge_subscribers(self, verdict: Verdict) -> None:
         """Each saw all of it, and nothing twice on one socket unless the relay was killed meanwhile."""
-        for follower in self._followers:
-            verdict.wrong += follower.wrong
-            verdict.lost += sum("came" in wrong for wrong in follower.wrong)
-            if not follower.is_done:
+        for subscriber in self._subscribers:
+            verdict.wrong += subscriber.wrong
+            verdict.lost += sum("came" in wrong for wrong in subscriber.wrong)
+            if not subscriber.is_done:
                 verdict.stuck += 1
-                verdict.wrong.append(f"a client has seen only {_ends(follower)}")
+                verdict.wrong.append(f"a client has seen only {_ends(subscriber)}")
             verdict.wrong += [
                 f"event {twice.seq} of {twice.order_id} came twice, though no relay was killed"
-                for twice in follower.twice
+                for twice in subscriber.twice
                 if not any(twice.opened_at <= at <= twice.at for at in self._relay_killed_at)
             ]
 
 
-def _ends(follower: Follower) -> dict[str, str]:
+def _ends(subscriber: Subscriber) -> dict[str, str]:
     return {
         order_id: f"{len(seen)} events to {seen[-1]['status'] if seen else 'nothing'}"
-        for order_id, seen in follower.seen.items()
+        for order_id, seen in subscriber.seen.items()
     }

@@ -14,8 +14,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.e2e.client import eventually
-from tests.faults.follower import Follower
 from tests.faults.submitter import Submitter
+from tests.faults.subscriber import Subscriber
 from tests.faults.verdict import unfinished
 from tests.faults.world import World
 
@@ -46,29 +46,29 @@ async def wait_for_ends(world: World, name: str, number: int) -> None:
     await eventually(left, lambda count: count == 0)
 
 
-async def assert_seen(*followers: Follower) -> None:
+async def assert_seen(*subscribers: Subscriber) -> None:
     """That each sees its orders to the end, and nothing that was not promised."""
     async with asyncio.timeout(SEEN_WITHIN_S):
-        await asyncio.gather(*(follower.run() for follower in followers))
-    for follower in followers:
-        assert not follower.wrong
-        assert not follower.twice
-        assert follower.sockets == 1
+        await asyncio.gather(*(subscriber.run() for subscriber in subscribers))
+    for subscriber in subscribers:
+        assert not subscriber.wrong
+        assert not subscriber.twice
+        assert subscriber.sockets == 1
 
 
 async def test_a_thousand_sockets_on_one_order_each_see_it_whole(world: World) -> None:
     [order_id] = await submit(world, "popular", 1, token="COPE")  # slow enough to be joined all along
-    followers = [Follower(world.engine, order_id, ping_every_s=RARELY_S) for _ in range(SOCKETS)]
-    await assert_seen(*followers)
-    lives = {json.dumps(follower.seen[order_id]) for follower in followers}
+    subscribers = [Subscriber(world.engine, order_id, ping_every_s=RARELY_S) for _ in range(SOCKETS)]
+    await assert_seen(*subscribers)
+    lives = {json.dumps(subscriber.seen[order_id]) for subscriber in subscribers}
     assert len(lives) == 1
 
 
 async def test_a_thousand_orders_on_one_socket_are_each_seen_whole(quick_world: World) -> None:
     order_ids = await submit(quick_world, "many", ORDERS)
-    follower = Follower(quick_world.engine, *order_ids, ping_every_s=RARELY_S)
-    await assert_seen(follower)
-    assert all(events[-1]["status"] == "confirmed" for events in follower.seen.values())
+    subscriber = Subscriber(quick_world.engine, *order_ids, ping_every_s=RARELY_S)
+    await assert_seen(subscriber)
+    assert all(events[-1]["status"] == "confirmed" for events in subscriber.seen.values())
 
 
 @asynccontextmanager
@@ -101,7 +101,7 @@ async def test_a_client_that_reads_nothing_is_cut_off_with_a_reason_and_nobody_e
 
             began = time.monotonic()
             [other] = await submit(world, "other", 1)
-            await assert_seen(Follower(world.engine, other))
+            await assert_seen(Subscriber(world.engine, other))
             assert time.monotonic() - began < 5.0
             await eventually(connected, lambda count: count == 0)
             assert world.memory_mb("gateway") - before < MEMORY_FOR_ONE_CLIENT_MB

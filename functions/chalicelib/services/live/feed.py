@@ -116,7 +116,7 @@ class Feed:
         Raises ConnectionGone.
         """
         # Invariant: each event is sent once per subscriber, in seq order, and its position is stored after
-        # sending. Only this task sends to the subscriber: always the event after `delivered_seq`, which grows
+        # sending. Only this task sends it events: always the one after `delivered_seq`, which grows
         # by one when the send has returned. A send that fails is repeated, and nothing overtakes it. If the
         # relay is killed between a send and the storing of its position, the next relay sends the event
         # again, with the same seq; it never skips one.

@@ -1,6 +1,6 @@
-"""A client that follows orders on one socket, and connects again after the last event that it has seen.
+"""A client that subscribes to orders on one socket, and connects again after the last event that it has seen.
 
-It drops what it has seen already, by `seq`, and writes down whatever the engine did not promise: a gap, an
+It drops what it has seen already, by `seq`, and records every broken promise of the engine: a gap, an
 event that comes twice, an order that is not there.
 """
 
@@ -38,8 +38,8 @@ class Interrupted(Exception):
     """The socket can't be used any more, or not for this; another one may."""
 
 
-class Follower:
-    """Follows `order_ids` to their ends; `run()` returns when all have been seen."""
+class Subscriber:
+    """Subscribes to `order_ids`; `run()` returns when the last event of each has been seen."""
 
     def __init__(self, engine: Engine, *order_ids: str, ping_every_s: float = PING_EVERY_S) -> None:
         self._engine = engine
@@ -56,17 +56,17 @@ class Follower:
         return not self._open()
 
     async def run(self) -> None:
-        """Follow, on as many sockets as it takes."""
+        """Receive events, on as many sockets as it takes."""
         while not self.is_done:
             try:
                 async with self._socket() as socket:
-                    await self._follow(socket)
+                    await self._receive(socket)
             except (Interrupted, ConnectionClosed, InvalidHandshake, OSError, TimeoutError):
                 await asyncio.sleep(PAUSE_S)
 
     @contextlib.asynccontextmanager
     async def _socket(self) -> AsyncIterator[ClientConnection]:
-        """A socket that follows the orders that have not ended."""
+        """A socket subscribed to the orders that have not ended."""
         order_ids = self._open()
         alone = len(self.seen) == 1
         where = {"orderId": order_ids[0], "after": len(self.seen[order_ids[0]])} if alone else {}
@@ -86,7 +86,7 @@ class Follower:
                 )
             yield socket
 
-    async def _follow(self, socket: ClientConnection) -> None:
+    async def _receive(self, socket: ClientConnection) -> None:
         asking = asyncio.create_task(self._ask(socket))
         try:
             while not self.is_done:
