@@ -287,6 +287,22 @@ async def test_a_refusal_to_take_bytes_that_may_be_under_way_decides_nothing() -
     world.check()
 
 
+async def test_a_transaction_that_lands_just_before_its_blockhash_expires_is_not_declared_dead() -> None:
+    world = await World(lives=10).submit()
+    world.chain.script.append("hang")
+    status = world.chain.status
+
+    async def land_and_expire_after(signature: str) -> Any:
+        found = await status(signature)
+        world.chain.settle()
+        world.chain.height += 1000
+        return found
+
+    world.chain.status = land_and_expire_after  # type: ignore[method-assign]
+    assert (await world.deliver()).done  # a height read after the status would prove the opposite
+    world.check()
+
+
 async def test_a_dead_transaction_is_replaced_in_the_next_attempt() -> None:
     world = await World(lives=10).submit()
     world.chain.script.extend(["drop"] * 40)
