@@ -21,7 +21,6 @@ from chalicelib.adapters.redis.pool import connect
 from chalicelib.adapters.redis.registry import RedisRegistry
 from chalicelib.api import FUNCTIONS
 from chalicelib.domain.order import Terms
-from chalicelib.domain.tokens import find_token
 from chalicelib.ports.live import Subscription
 from chalicelib.ports.store import NewOrder
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -29,8 +28,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from local.services import Endpoints
 from local.triggers.events import schedule_event
 from tests.infra.cold_start import NEEDS, NOWHERE, Start, start
+from tests.samples import SOL, USDC
 
-SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
 CLIENT = "127.0.0.1"
 SOCKET = {
     "apiId": "api",

@@ -21,7 +21,6 @@ from chalicelib.domain.errors import (
     TemporarilyUnavailable,
     TransactionFailed,
 )
-from chalicelib.domain.tokens import find_token
 from chalicelib.ports.trading import Chain, Landed, ProgramError, SignedTransaction, Signer, Swap, Venue
 from chalicelib.simulation import world as simulations
 from chalicelib.simulation.database import SQL
@@ -31,8 +30,7 @@ from chalicelib.simulation.world import Simulation
 from psycopg.conninfo import make_conninfo
 
 from local.services import Endpoints
-
-SOL, USDC, COPE = (found for symbol in ("SOL", "USDC", "COPE") if (found := find_token(symbol)))
+from tests.samples import COPE, SOL, USDC
 
 
 class Clock:

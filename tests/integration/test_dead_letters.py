@@ -19,7 +19,6 @@ from chalicelib.adapters.aws.dead_letters import SqsDeadLetters
 from chalicelib.config import Config
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Terms
-from chalicelib.domain.tokens import find_token
 from chalicelib.ports.queue import DeadLetter, DeadLetters
 from chalicelib.ports.store import Claim, NewOrder, Transition
 from chalicelib.runtime import Runtime
@@ -31,8 +30,8 @@ from tests.e2e.client import Client, eventually
 from tests.e2e.engine import Engine, LocalEngine
 from tests.e2e.life import Wire, assert_complete, statuses
 from tests.fakes import MemoryDeadLetters
+from tests.samples import SOL, USDC
 
-SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
 TERMS = Terms(SOL, USDC, 10**7, 100)
 SQS_BATCH = 10
 FAULTS = "quote-timeout token=COPE times=3; quote-timeout token=FIDA"

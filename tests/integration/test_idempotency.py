@@ -14,14 +14,13 @@ from chalicelib.adapters.postgres.store import PostgresStore, StoreSettings
 from chalicelib.domain.errors import ClaimLost, IdempotencyConflict, LimitReached, TemporarilyUnavailable
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Event, Order, Terms
-from chalicelib.domain.tokens import find_token
 from chalicelib.ports.store import Claim, NewOrder, Overdue, Reason, Store, Transition
 from chalicelib.ports.trading import SignedTransaction
 from chalicelib.services.submission import Submission
 
 from tests.fakes import MemoryEvents, MemoryQueue, MemoryStore
+from tests.samples import SOL, USDC
 
-SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
 TERMS = Terms(SOL, USDC, 1_500_000_000, 50)
 OTHER_TERMS = replace(TERMS, amount_in=1)
 SIGNED = SignedTransaction("signature", b"raw", 2**40)

@@ -15,7 +15,6 @@ from chalicelib.adapters.redis.registry import RedisRegistry, ShardKeys
 from chalicelib.adapters.redis.relay_channel import RedisRelayChannel
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Event, Terms
-from chalicelib.domain.tokens import find_token
 from chalicelib.ports.live import Notification, Subscription
 from chalicelib.ports.store import NewOrder
 from chalicelib.services.live.relay import Relay
@@ -23,8 +22,8 @@ from redis.asyncio import Redis
 
 from local.servers import Valkey
 from tests.fakes import MemoryPush, MemoryStore, eventually
+from tests.samples import SOL, USDC
 
-SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
 LIMITS = {"shards": 1, "connections_per_client": 100, "subscriptions_per_connection": 100}
 ORDER = "11111111-1111-4111-8111-111111111111"
 

@@ -16,7 +16,6 @@ from chalicelib.domain.errors import EngineError, IdempotencyConflict, Temporari
 from chalicelib.domain.lifecycle import TERMINAL, Status
 from chalicelib.domain.order import Terms
 from chalicelib.domain.retry import RetryPolicy
-from chalicelib.domain.tokens import find_token
 from chalicelib.ports.store import Claim
 from chalicelib.services.execution import Execution, ExecutionLimits, Outcome
 from chalicelib.services.quoting import Quoting
@@ -25,10 +24,10 @@ from chalicelib.services.submission import Submission
 from chalicelib.services.sweep import Sweep
 
 from tests.fakes import MemoryChain, MemoryEvents, MemoryMetrics, MemorySigner, MemoryStore, MemoryVenue
+from tests.samples import SOL, USDC
 from tests.statemachine.processes import Gated, Process, VirtualLoop
 from tests.statemachine.servers import SWEEP_AFTER_S, Leases, Message, NoLetters, Overdue, Sqs
 
-SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
 TERMS = {"small": Terms(SOL, USDC, 10**9, 100), "large": Terms(SOL, USDC, 10**11, 100)}
 LEASE_S, KEY_TTL_S, CONFIRM_S, SLOT_S = 20, 300, 4.0, 0.4
 UNAVAILABLE_S = 5.0

@@ -10,10 +10,10 @@ from chalicelib.domain.lifecycle import Actor, Status, sources
 from chalicelib.domain.order import Order, Terms
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.routing import Quote, Route
-from chalicelib.domain.tokens import find_token
 from chalicelib.domain.transaction import SignedTransaction
 
-SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
+from tests.samples import SOL, USDC
+
 AT = datetime(2026, 1, 31, 12, 0, 0, 0, UTC)
 LATER = AT + timedelta(seconds=1)
 SIGNED = SignedTransaction("signature", b"raw", 100)

@@ -18,7 +18,6 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.lifecycle import TERMINAL, Actor, Status, sources
 from chalicelib.domain.order import Terms
 from chalicelib.domain.retry import RetryPolicy
-from chalicelib.domain.tokens import find_token
 from chalicelib.ports.store import NewOrder
 from chalicelib.services.execution import Execution, ExecutionLimits, Outcome, settlement
 from chalicelib.services.quoting import Quoting
@@ -34,8 +33,8 @@ from tests.fakes import (
     MemoryVenue,
     eventually,
 )
+from tests.samples import SOL, USDC
 
-SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
 ORDER = "11111111-1111-4111-8111-111111111111"
 TERMS = Terms(SOL, USDC, 10**9, slippage_bps=100)
 LEASE_S = 45

@@ -7,14 +7,13 @@ from random import Random
 import pytest
 from chalicelib.config import ConfigError
 from chalicelib.domain.errors import QuoteTimeout, VenueUnavailable
-from chalicelib.domain.tokens import find_token
 from chalicelib.simulation.fault_rules import Kind, Rule, parse
 from chalicelib.simulation.faults import Faults
 from chalicelib.simulation.market import Market
 from chalicelib.simulation.raydium import Raydium
 from chalicelib.simulation.venue import SimulatedVenue
 
-SOL, USDC, COPE = (found for symbol in ("SOL", "USDC", "COPE") if (found := find_token(symbol)))
+from tests.samples import COPE, SOL, USDC
 
 
 class Counts:

@@ -14,14 +14,13 @@ import pytest
 from chalicelib.adapters.aws.metrics import CloudWatchMetrics
 from chalicelib.domain.errors import InsufficientLiquidity, VenueUnavailable
 from chalicelib.domain.order import Terms
-from chalicelib.domain.tokens import find_token
 from chalicelib.ports.metrics import Metrics
 from chalicelib.ports.store import NewOrder
 
 from local.triggers.events import schedule_event
 from tests.fakes import MemoryEngine
+from tests.samples import SOL, USDC
 
-SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
 ORDER = "11111111-1111-4111-8111-111111111111"
 NAMESPACE = "order-engine-test"
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from chalicelib.domain.lifecycle import TERMINAL, Status
 from chalicelib.domain.order import MAX_BASE_UNITS, Event, Order, Terms, executed_price, timestamp
-from chalicelib.domain.tokens import find_token
 
-SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
+from tests.samples import SOL, USDC
+
 AT = datetime(2026, 1, 31, 12, 0, 0, 1999, UTC)
 TERMS = Terms(SOL, USDC, 1_500_000_000, 100)
 

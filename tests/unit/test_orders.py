@@ -5,13 +5,12 @@ from chalicelib.domain.account import LOCAL
 from chalicelib.domain.errors import NotFound, TemporarilyUnavailable
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Terms
-from chalicelib.domain.tokens import find_token
 from chalicelib.ports.store import NewOrder
 from chalicelib.services.orders import Orders
 
 from tests.fakes import MemoryStore
+from tests.samples import SOL, USDC
 
-SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
 TERMS = Terms(SOL, USDC, 10**9, 100)
 
 

@@ -10,13 +10,12 @@ import pytest
 from chalicelib.domain.attempt import Attempt, Transition
 from chalicelib.domain.errors import InsufficientLiquidity, VenueUnavailable
 from chalicelib.domain.order import Terms
-from chalicelib.domain.tokens import find_token
 from chalicelib.domain.transaction import SignedTransaction
 from chalicelib.ports.store import NewOrder
 
 from tests.fakes import MemoryEngine
+from tests.samples import SOL, USDC
 
-SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
 ORDER = "11111111-1111-4111-8111-111111111111"
 
 

@@ -6,12 +6,11 @@ import pytest
 from chalicelib.domain.errors import AttemptFailed, InsufficientLiquidity, QuoteTimeout, VenueUnavailable
 from chalicelib.domain.order import Terms
 from chalicelib.domain.routing import Quote
-from chalicelib.domain.tokens import find_token
 from chalicelib.services.quoting import Quoting, choose, quotes_to_wire
 
 from tests.fakes import MemoryVenue
+from tests.samples import SOL, USDC
 
-SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
 TERMS = Terms(SOL, USDC, 10**9, 100)
 
 

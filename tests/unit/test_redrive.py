@@ -8,14 +8,13 @@ import pytest
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Terms
-from chalicelib.domain.tokens import find_token
 from chalicelib.ports.store import NewOrder
 from chalicelib.services.redrive import Redrive, Tally
 from chalicelib.services.sweep import Sweep
 
 from tests.fakes import Crash, Fuse, MemoryDeadLetters, MemoryEvents, MemoryQueue, MemoryStore
+from tests.samples import SOL, USDC
 
-SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
 TERMS = Terms(SOL, USDC, 10**9, slippage_bps=100)
 
 

@@ -5,11 +5,10 @@ from fractions import Fraction
 import pytest
 from chalicelib.domain.order import MAX_BASE_UNITS
 from chalicelib.domain.routing import BPS, Quote, best, minimum_received
-from chalicelib.domain.tokens import find_token
 from hypothesis import given
 from hypothesis import strategies as st
 
-SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
+from tests.samples import SOL, USDC
 
 
 def quote(venue: str, amount_out: int, *, fee: int = 0, impact: int = 0) -> Quote:

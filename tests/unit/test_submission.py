@@ -9,13 +9,12 @@ import pytest
 from chalicelib.domain.errors import IdempotencyConflict, LimitReached, TemporarilyUnavailable
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Terms
-from chalicelib.domain.tokens import find_token
 from chalicelib.ports.store import Claim, Reason
 from chalicelib.services.submission import Submission, Submitted
 
 from tests.fakes import MemoryEvents, MemoryQueue, MemoryStore
+from tests.samples import SOL, USDC
 
-SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
 TERMS = Terms(SOL, USDC, 1_500_000_000, 50)
 NEW = Submitted("order-1", Status.PENDING, replayed=False)
 REPLAYED = replace(NEW, replayed=True)

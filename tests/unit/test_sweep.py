@@ -7,13 +7,12 @@ import pytest
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Terms
-from chalicelib.domain.tokens import find_token
 from chalicelib.ports.store import NewOrder, Reason
 from chalicelib.services.sweep import Sweep
 
 from tests.fakes import MemoryQueue, MemoryStore, eventually
+from tests.samples import SOL, USDC
 
-SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
 TERMS = Terms(SOL, USDC, 10**9, 100)
 
 

@@ -7,12 +7,11 @@ import logging
 import pytest
 from chalicelib.api.schedules import sweep
 from chalicelib.domain.order import Terms
-from chalicelib.domain.tokens import find_token
 from chalicelib.ports.store import NewOrder
 
 from tests.fakes import MemoryEngine
+from tests.samples import SOL, USDC
 
-SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
 TERMS = Terms(SOL, USDC, 10**9, 100)
 
 

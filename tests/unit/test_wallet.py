@@ -5,14 +5,14 @@ from dataclasses import replace
 import base58
 import pytest
 from chalicelib.domain.errors import TransactionFailed
-from chalicelib.domain.tokens import find_token
 from chalicelib.ports.trading import Swap
 from chalicelib.simulation.transaction import verify
 from chalicelib.simulation.wallet import Wallet
 from hypothesis import given
 from hypothesis import strategies as st
 
-SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
+from tests.samples import SOL, USDC
+
 SWAP = Swap("meteora", SOL, USDC, 10**9, 149_000_000)
 SIGNED = Wallet("solana").sign(SWAP, "order-1", "blockhash", 200)
 

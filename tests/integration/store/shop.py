@@ -12,13 +12,12 @@ from chalicelib.adapters.postgres.database import Database
 from chalicelib.adapters.postgres.store import PostgresStore, StoreSettings
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Event, Terms
-from chalicelib.domain.tokens import find_token
 from chalicelib.ports.store import Claim, NewOrder, Reason, Store, Transition
 from chalicelib.ports.trading import SignedTransaction
 
 from tests.fakes import MemoryStore
+from tests.samples import SOL, USDC
 
-SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
 TERMS = Terms(SOL, USDC, 1_500_000_000, 50)
 SETTINGS = {"lease_ms": 20_000, "sweep_after_ms": 60_000}
 LIMITS = {"key_ttl_s": 86_400, "max_outstanding": 1_000_000}

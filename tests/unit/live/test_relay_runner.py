@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.lifecycle import Status
 from chalicelib.services.live.relay import Relay
 from chalicelib.services.live.supervisor import RelayRunner
 
-from tests.fakes import MemoryChannel, MemoryLauncher
+from tests.fakes import MemoryChannel, MemoryLauncher, eventually
 from tests.unit.live.world import CLIENT, LIFE, WHOLE, World
 
 
@@ -81,3 +82,23 @@ async def test_caught_up_does_not_wait_for_an_order_without_new_events(
 
 async def test_caught_up_returns_at_once_without_subscriptions(serving: RelayRunner) -> None:
     await serving.caught_up()
+
+
+async def test_caught_up_repeats_a_delivery_that_has_failed(
+    world: World, serving: RelayRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send, failures = world.push.send, 2
+
+    async def fail_twice(connection_id: str, text: str) -> None:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise TemporarilyUnavailable("It is away.")
+        await send(connection_id, text)
+
+    monkeypatch.setattr(world.push, "send", fail_twice)
+    order_id = await world.order()
+    await world.subscribe("client", order_id)
+    await eventually(lambda: failures < 2)
+    await serving.caught_up()
+    assert world.push.seqs("client") == [1]

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from chalicelib.domain.errors import InvalidRequest, NotFound, TemporarilyUnavailable
 from chalicelib.domain.order import Terms
-from chalicelib.domain.tokens import find_token
 from chalicelib.ports.live import ConnectionGone
 from chalicelib.ports.store import NewOrder
 from chalicelib.services.live.subscriptions import SocketSettings, Subscriptions
@@ -24,8 +23,8 @@ from tests.fakes import (
     MemoryStore,
     Redis,
 )
+from tests.samples import SOL, USDC
 
-SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
 ORDER = "11111111-1111-4111-8111-111111111111"
 UNKNOWN = "22222222-2222-4222-8222-222222222222"
 NEW = "33333333-3333-4333-8333-333333333333"

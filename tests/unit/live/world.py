@@ -7,7 +7,6 @@ import itertools
 
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Event, Terms
-from chalicelib.domain.tokens import find_token
 from chalicelib.ports.live import Subscription
 from chalicelib.ports.store import NewOrder
 from chalicelib.services.live.relay import Relay
@@ -21,8 +20,8 @@ from tests.fakes import (
     Redis,
     eventually,
 )
+from tests.samples import SOL, USDC
 
-SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
 TERMS = Terms(SOL, USDC, 10**9, slippage_bps=100)
 LIFE = (Status.ROUTING, Status.BUILDING, Status.SUBMITTED, Status.CONFIRMED)
 WHOLE = [1, 2, 3, 4, 5]
