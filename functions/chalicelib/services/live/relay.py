@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 CLOSE_S = 3.0  # for the sends under way, and then for the positions that are not stored yet
 CANCEL_AGAIN_S = 0.5
+CAUGHT_UP_PAUSE_S = 0.02
 
 
 class Relay:
@@ -66,12 +67,15 @@ class Relay:
         while any(self._is_lagging(order_id, seq) for order_id, seq in seqs.items()):
             self._progress.clear()
             await self._progress.wait()
+            await asyncio.sleep(
+                CAUGHT_UP_PAUSE_S
+            )  # a store or a client that fails at once is not asked at once
 
     def _is_lagging(self, order_id: str, seq: int) -> bool:
         feed = self._feeds.get(order_id)
         if feed is None:
             return False
-        if not feed.has_all(seq):
+        if feed.stale or not feed.has_all(seq):  # a notification was missed, or a read or a send has failed
             feed.refresh()
         return not feed.delivered(seq)
 
