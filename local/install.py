@@ -1,7 +1,7 @@
 """Make a virtual environment and install pinned requirements: `python install.py VENV STAMP REQUIREMENTS`.
 
 Run by `setup.sh` when the stamp in the environment is not STAMP. Only the standard library is there yet. Runs
-that meet wait for one another; a run that was interrupted left its mark, and the next one begins anew.
+that meet wait for one another; a run that was interrupted left its mark, and the next one starts over.
 """
 
 from __future__ import annotations
@@ -123,4 +123,4 @@ if __name__ == "__main__":
     except InstallError as failure:
         sys.exit(str(failure))
     except KeyboardInterrupt:
-        sys.exit("interrupted: the next run begins anew")
+        sys.exit("interrupted: the next run starts over")

@@ -71,7 +71,7 @@ class Config:
     )
     relay_lease_ms: int = setting(10000, "how long a relay that stays silent keeps its shard, ms", least=500)
     relay_poll_ms: int = setting(
-        2000, "how often a relay reads the table for what it was not told, ms", least=50
+        2000, "how often a relay reads the table for events that it has missed, ms", least=50
     )
 
     world: str = setting("simulated", "venues, chain and wallet: simulated, or one of your own (worlds.py)")

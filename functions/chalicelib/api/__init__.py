@@ -2,7 +2,7 @@
 
 Lambda says in `_HANDLER` which function a process is for. While the process starts, `prepare` imports and
 builds all that this function uses, and nothing else: the start has a full CPU, and no client waits for it as
-for a call. On one machine nobody says, and every part comes with the first call that needs it.
+for a call. On one machine there is no `_HANDLER`, and each part is built by the first call that needs it.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from .. import runtime
 
 log = logging.getLogger(__name__)
 
-WAKING_S = 60.0  # a database that sleeps while nobody uses it takes up to half of that
+WAKING_S = 60.0  # a database that pauses when it is not used takes up to half of that to resume
 
 
 def migrate() -> dict[str, Any]:

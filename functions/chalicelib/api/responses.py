@@ -69,7 +69,7 @@ def status_of(error: EngineError) -> int:
 
 
 def unexpected() -> EngineError:
-    """What a client is told of an error that the engine does not know."""
+    """The answer to an error that the engine does not know."""
     return EngineError("Something went wrong on our side.", code="INTERNAL_ERROR")
 
 

@@ -30,7 +30,7 @@ An occasion that has a name and comes twice running is counted once.
 
 
 class Faults:
-    """Asks the rules, in their order, whether something goes wrong; without rules it asks nobody."""
+    """Asks the rules, in their order, whether something goes wrong; without rules there is no look-up."""
 
     def __init__(self, rules: tuple[Rule, ...], count: Count, random: Random) -> None:
         self._rules = rules

@@ -1,7 +1,7 @@
 """The dead-letter queue on SQS.
 
 SQS has no way to only look. So a message is received, which hides it and so brings the next ones, until there
-are none; whoever reads gives back what it does not delete. Interrupted in between, the messages show again by
+are none; the reader gives back what it does not delete. Interrupted in between, the messages show again by
 themselves when `HIDDEN_S` is over.
 """
 
@@ -31,7 +31,7 @@ COUNTS = tuple(f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisib
 
 
 class SqsDeadLetters:
-    """`ports.queue.DeadLetters`. Its threads are its own, so that nobody's calls keep /health waiting."""
+    """`ports.queue.DeadLetters`. It has threads of its own, so that no other calls delay /health."""
 
     def __init__(self, queue_url: str, *, endpoint_url: str = "") -> None:
         self._queue_url = queue_url

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 
 class NoMetrics:
-    """`ports.metrics.Metrics` where nobody counts."""
+    """`ports.metrics.Metrics` where no metrics are collected."""
 
     def confirmed(self, after_ms: float) -> None:
         return

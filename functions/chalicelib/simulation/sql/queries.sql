@@ -4,7 +4,7 @@
 -- The columns of sim.transactions, with lands_ms (unix) for lands_at, and expires_ms. A signature that is to land
 -- already stays as it is; one that was dropped gets another chance. What reaches this statement after its expiry
 -- (its sender stood still for a minute) is left out: by then it has been declared dead.
--- Not waited for until it is on disk: a server that dies forgets a transaction that nobody was told has landed, and
+-- Not waited for until it is on disk: a server that dies loses a transaction that no client knows to have landed, and
 -- any commit that says so comes after it in the log, and takes it to disk.
 INSERT INTO sim.transactions AS known
     (signature, memo, venue, token_in, token_out, amount_in, minimum_out, last_valid_block_height,
