@@ -137,7 +137,7 @@ WITH found AS (
         queued_at = least(orders.queued_at, clock_timestamp())  -- also where it is NULL
     FROM found
     WHERE orders.id = found.id
-      AND orders.status NOT IN ('confirmed', 'failed')
+      AND NOT is_terminal(orders.status)
       AND (orders.lease_until IS NULL OR orders.lease_until < clock_timestamp())
     RETURNING orders.*, (was).status <> 'pending' AS resumed
 ), recorded_events AS (
@@ -197,7 +197,7 @@ WITH given AS (
 ), counted AS (
     INSERT INTO outstanding_orders AS known (client, stripe, orders)
     SELECT client, mod(pg_backend_pid(), 16), -count(*) FROM moved
-    WHERE status IN ('confirmed', 'failed') GROUP BY client ORDER BY client
+    WHERE is_terminal(status) GROUP BY client ORDER BY client
     ON CONFLICT (client, stripe) DO UPDATE SET orders = known.orders + excluded.orders
 )
 SELECT order_id, fence, seq, status, attempt, at FROM moved;
@@ -210,7 +210,7 @@ UPDATE orders SET
     due_at = now() + given.due_in_ms * interval '1 ms',
     queued_at = now() + given.due_in_ms * interval '1 ms'
 FROM unnest(%(ids)s::uuid[], %(fences)s::bigint[], %(due_in_ms)s::bigint[]) AS given (id, fence, due_in_ms)
-WHERE orders.id = given.id AND orders.fence = given.fence AND orders.status NOT IN ('confirmed', 'failed')
+WHERE orders.id = given.id AND orders.fence = given.fence AND NOT is_terminal(orders.status)
 RETURNING orders.id AS order_id, orders.fence;
 
 -- name: read_orders
@@ -241,7 +241,7 @@ SELECT id, seq FROM orders WHERE id = ANY (%(ids)s::uuid[]);
 -- name: any_queued_overdue
 -- Whether any queued order is overdue; only then does the sweep ask whether the queue is drained.
 SELECT true AS found FROM orders
-WHERE status NOT IN ('confirmed', 'failed') AND queued_at IS NOT NULL
+WHERE NOT is_terminal(status) AND queued_at IS NOT NULL
   AND (status = 'pending' OR queued_at >= due_at)
   AND due_at < now() - %(after_ms)s::bigint * interval '1 ms'
 LIMIT 1;
@@ -265,14 +265,14 @@ WITH newest AS (
 ), unqueued AS (
     SELECT id, CASE status WHEN 'pending' THEN 'never acknowledged' ELSE 'worker gone' END AS reason
     FROM orders
-    WHERE status NOT IN ('confirmed', 'failed')
+    WHERE NOT is_terminal(status)
       AND (queued_at IS NULL OR (status <> 'pending' AND queued_at < due_at))
       AND due_at < now() - %(after_ms)s::bigint * interval '1 ms'
     ORDER BY due_at LIMIT %(limit)s::bigint FOR UPDATE SKIP LOCKED
 ), queued AS (
     SELECT id, CASE WHEN %(drained_for_ms)s::bigint IS NULL THEN 'overtaken' ELSE 'queue drained' END AS reason
     FROM orders
-    WHERE status NOT IN ('confirmed', 'failed') AND queued_at IS NOT NULL
+    WHERE NOT is_terminal(status) AND queued_at IS NOT NULL
       AND (status = 'pending' OR queued_at >= due_at)
       AND due_at < (
           SELECT greatest(claimed, now() - %(drained_for_ms)s::bigint * interval '1 ms') FROM newest

@@ -13,7 +13,7 @@ import pytest
 from chalicelib.adapters.postgres.database import Connection, Database
 from chalicelib.adapters.postgres.store import PostgresStore, StoreSettings
 from chalicelib.domain.errors import ClaimLost, TemporarilyUnavailable
-from chalicelib.domain.lifecycle import Status
+from chalicelib.domain.lifecycle import TERMINAL, Status
 from chalicelib.migrations import migrate
 from chalicelib.ports.store import Claim, Held, NewOrder, Store, Transition
 
@@ -178,3 +178,11 @@ async def test_connections_that_broke_while_idle_are_not_noticed(postgres: Postg
     )
     assert await postgres.store.order(order_id) is not None
     assert isinstance(await postgres.store.claim(order_id), Claim)
+
+
+async def test_the_schema_has_the_terminal_statuses_of_the_lifecycle(postgres: PostgresShop) -> None:
+    async with postgres.database.connection() as connection:
+        found = await connection.execute(
+            "SELECT status FROM unnest(enum_range(NULL::order_status)) AS status WHERE is_terminal(status)"
+        )
+        assert {Status(row["status"]) for row in await found.fetchall()} == TERMINAL
