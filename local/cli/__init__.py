@@ -65,7 +65,8 @@ To see what it costs, beside the same engine as people build it in Node:
 
 \b
 Environment (or .env in the project; .env.example lists every setting):
-    PORT, ENGINE_URL       where the engine listens, and where these commands find it
+    PORT                   where the engine listens
+    ENGINE_URL             where submit, watch, orders and quote find it; dlq goes by --state
     SIM_LATENCY            1 is as slow as the real thing (about 3 s an order), 0 is instant
     SIM_FAULTS             what goes wrong, e.g. `quote-timeout token=COPE times=2`
     DATABASE_URL, REDIS_URL, AWS_ENDPOINT_URL
