@@ -146,14 +146,18 @@ def fresh_amount() -> str:
 
 
 async def eventually(
-    probe: Callable[[], Awaitable[Found]], is_it: Callable[[Found], bool] = bool, *, every_s: float = 0.05
+    probe: Callable[[], Awaitable[Found]],
+    is_it: Callable[[Found], bool] = bool,
+    *,
+    every_s: float = 0.05,
+    within_s: float = PATIENCE_S,
 ) -> Found:
     """What `probe` gives, as soon as it is what is awaited."""
     found: Any = None
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(within_s):
             while not is_it(found := await probe()):  # noqa: ASYNC110 - another process sets no event of ours
                 await asyncio.sleep(every_s)
     except TimeoutError:
-        raise AssertionError(f"still {found!r} after {PATIENCE_S} s") from None
+        raise AssertionError(f"still {found!r} after {within_s} s") from None
     return found
