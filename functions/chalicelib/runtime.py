@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .ports.trading import World
     from .services.execution import Execution
     from .services.health import Health
-    from .services.live.subscriptions import SocketSettings, Subscriptions
+    from .services.live.subscriptions import Subscriptions
     from .services.live.supervisor import RelayRunner, RelaySupervisor
     from .services.orders import Orders
     from .services.quoting import Quoting
@@ -98,29 +98,38 @@ class Runtime:
             key_ttl_s=config.idempotency_ttl_s,
             max_outstanding=config.max_outstanding_orders,
         )
-        return PostgresStore(self.database, settings)
+        from .api.wire.events import event_detail
+
+        return PostgresStore(self.database, settings, event_detail)
 
     @cached_property
     def queue(self) -> Queue:
         if self._queue is not None:
             return self._queue
         from .adapters.aws.queue import SqsQueue
+        from .api.wire.queue import queue_message
 
         self.config.require("orders_queue_url")
-        return SqsQueue(self.config.orders_queue_url, endpoint_url=self.config.aws_endpoint_url)
+        return SqsQueue(
+            self.config.orders_queue_url, queue_message, endpoint_url=self.config.aws_endpoint_url
+        )
 
     @cached_property
     def dead_letters(self) -> SqsDeadLetters:
         from .adapters.aws.dead_letters import SqsDeadLetters
+        from .api.wire.queue import parse_queue_message
 
         self.config.require("orders_dlq_url")
-        return SqsDeadLetters(self.config.orders_dlq_url, endpoint_url=self.config.aws_endpoint_url)
+        return SqsDeadLetters(
+            self.config.orders_dlq_url, parse_queue_message, endpoint_url=self.config.aws_endpoint_url
+        )
 
     @cached_property
     def events(self) -> RedisEvents:
         from .adapters.redis.events import RedisEvents
+        from .api.wire.events import event_message
 
-        return RedisEvents(self.redis)
+        return RedisEvents(self.redis, event_message)
 
     @cached_property
     def registry(self) -> RedisRegistry:
@@ -174,18 +183,12 @@ class Runtime:
         return Submission(self.store, self.queue, self.events, new_id=lambda: str(uuid.uuid4()))
 
     @cached_property
-    def socket_settings(self) -> SocketSettings:
-        from .services.live.subscriptions import SocketSettings
-
-        return SocketSettings(self.config.websocket_url, self.config.default_slippage_bps)
-
-    @cached_property
     def subscriptions(self) -> Subscriptions:
+        from .api.wire.answers import message
         from .services.live.subscriptions import Subscriptions
 
-        return Subscriptions(
-            self.store, self.registry, self.push, self.launcher, self.submission, self.socket_settings
-        )
+        render = partial(message, websocket_url=self.config.websocket_url)
+        return Subscriptions(self.orders, self.registry, self.push, self.launcher, self.submission, render)
 
     @cached_property
     def world(self) -> World:
@@ -239,15 +242,18 @@ class Runtime:
     @cached_property
     def relay_runner(self) -> RelayRunner:
         from .adapters.redis.relay_channel import RedisRelayChannel
+        from .api.wire.events import event_message, parse_event_message
         from .services.live.relay import Relay
         from .services.live.supervisor import RelayRunner
 
         config, redis, store, push = self.config, self.redis, self.store, self.push
 
         def relay(shard: int) -> Relay:
-            channel = RedisRelayChannel(redis, shard, uuid.uuid4().hex, lease_ms=config.relay_lease_ms)
+            channel = RedisRelayChannel(
+                redis, shard, uuid.uuid4().hex, parse_event_message, lease_ms=config.relay_lease_ms
+            )
             lease, poll = config.relay_lease_ms / 1000, config.relay_poll_ms / 1000
-            return Relay(channel, store, push, lease=lease, poll=poll, idle=RELAY_IDLE_S)
+            return Relay(channel, store, push, event_message, lease=lease, poll=poll, idle=RELAY_IDLE_S)
 
         return RelayRunner(relay, self.launcher)
 

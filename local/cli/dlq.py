@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import click
+from chalicelib.api.wire import requests
 from chalicelib.domain.errors import InvalidRequest
-from chalicelib.domain.request import parse_order_id
 
 from . import options
 from .dlq_view import orders_table, poison_table, print_detail, printable, summary, tally_row
@@ -45,7 +45,7 @@ Exit codes: 0 done   1 something is left   2 not done
 
 def _order_ids(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> frozenset[str]:
     try:
-        return frozenset(map(parse_order_id, given))
+        return frozenset(map(requests.order_id, given))
     except InvalidRequest as error:
         raise click.BadParameter(str(error)) from None
 

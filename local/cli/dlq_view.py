@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from chalicelib.domain.order import Event, Order
+import msgspec
+from chalicelib.api.wire import answers
+from chalicelib.domain.events import Event
+from chalicelib.domain.order import Order
 from chalicelib.ports.queue import DeadLetter
 from chalicelib.services.redrive import Tally
 from rich.console import Console
@@ -40,7 +43,7 @@ def row(letter: DeadLetter, order: Order | None) -> Wire:
 
 def detail(letter: DeadLetter, order: Order | None, events: Sequence[Event]) -> Wire:
     """A letter in full, with its order and all that happened to that."""
-    whole = order and order.to_wire() | {"events": [event.to_wire() for event in events]}
+    whole = order and msgspec.to_builtins(answers.order(order)) | {"events": answers.event_list(events)}
     return row(letter, order) | {"body": letter.body, "order": whole}
 
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import click
 from botocore.exceptions import BotoCoreError
 from chalicelib.config import Config
+from chalicelib.domain.account import LOCAL
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.order import Order
 from chalicelib.ports.queue import DeadLetter
@@ -64,17 +65,17 @@ async def redrive_letters(state: Path, orders: frozenset[str], *, asks: bool, qu
         if asks and count and not click.confirm(f"Redrive all {count} dead letters?", err=True):
             raise ClientError("Nothing was done.")
         with progress("redriving", count, quiet=quiet) as met:
-            return await engine.redrive.run(orders, lambda tally: met(tally.met))
+            return await engine.redrive.run(LOCAL, orders, lambda tally: met(tally.met))
 
 
 async def delete_letters(state: Path, messages: tuple[str, ...]) -> list[DeadLetter]:
     async with operating(state) as engine:
-        return await engine.redrive.delete({*messages})
+        return await engine.redrive.delete(LOCAL, {*messages})
 
 
 async def _read(engine: Runtime, *, quiet: bool) -> list[DeadLetter]:
     with progress("reading", await _count(engine), quiet=quiet) as met:
-        return await engine.redrive.read(met)
+        return await engine.redrive.read(LOCAL, met)
 
 
 async def _order(engine: Runtime, letter: DeadLetter) -> Order | None:

@@ -17,19 +17,28 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import msgspec
+from chalicelib.api.wire import answers
 from chalicelib.domain.errors import EngineError
 
 
 class Refusal(EngineError):
     """The gateway refuses the request."""
 
+    text = "The gateway refuses the request."
     status: ClassVar[int] = 500
     headers: ClassVar[dict[str, str]] = {}
+
+    def to_wire(self) -> dict[str, object]:
+        """The refusal as every client gets an error."""
+        rendered: dict[str, object] = msgspec.to_builtins(answers.error(self))
+        return rendered
 
 
 class RouteNotFound(Refusal):
     """There is nothing at this path."""
 
+    text = "There is nothing at this path."
     status = 404
     code = "NOT_FOUND"
 
@@ -37,6 +46,7 @@ class RouteNotFound(Refusal):
 class MethodNotAllowed(Refusal):
     """This path does not take this method."""
 
+    text = "This path does not take this method."
     status = 405
     code = "METHOD_NOT_ALLOWED"
 
@@ -48,6 +58,7 @@ class MethodNotAllowed(Refusal):
 class BodyTooLarge(Refusal):
     """The body is larger than the engine reads."""
 
+    text = "The body is larger than the engine reads."
     status = 413
     code = "BODY_TOO_LARGE"
 
@@ -55,6 +66,7 @@ class BodyTooLarge(Refusal):
 class MessageTooLarge(Refusal):
     """The message is larger than the engine reads."""
 
+    text = "The message is larger than the engine reads."
     status = 413
     code = "MESSAGE_TOO_LARGE"
 
@@ -62,6 +74,7 @@ class MessageTooLarge(Refusal):
 class NotText(Refusal):
     """Messages must be JSON in text frames."""
 
+    text = "Messages must be JSON in text frames."
     status = 400
     code = "INVALID_JSON"
 
@@ -69,6 +82,7 @@ class NotText(Refusal):
 class TooManyRequests(Refusal):
     """Too many requests; slow down."""
 
+    text = "Too many requests; slow down."
     status = 429
     code = "TOO_MANY_REQUESTS"
     headers: ClassVar[dict[str, str]] = {"retry-after": "1"}
@@ -77,6 +91,7 @@ class TooManyRequests(Refusal):
 class Unavailable(Refusal):
     """The engine has more to do than it can take on; try again in a moment."""
 
+    text = "The engine has more to do than it can take on; try again in a moment."
     status = 503
     code = "TEMPORARILY_UNAVAILABLE"
     headers: ClassVar[dict[str, str]] = {"retry-after": "1"}
@@ -85,6 +100,7 @@ class Unavailable(Refusal):
 class FunctionFailed(Refusal):
     """Something went wrong inside the engine."""
 
+    text = "Something went wrong inside the engine."
     status = 500
     code = "INTERNAL_ERROR"
 
@@ -92,5 +108,6 @@ class FunctionFailed(Refusal):
 class FunctionTimedOut(Refusal):
     """The engine took too long to answer."""
 
+    text = "The engine took too long to answer."
     status = 504
     code = "INTERNAL_ERROR"

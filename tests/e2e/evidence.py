@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from chalicelib.adapters.aws.dead_letters import SqsDeadLetters
 from chalicelib.adapters.redis.registry import ShardKeys
+from chalicelib.api.wire.queue import parse_queue_message
 from redis import Redis
 
 from local.endpoints import local_credentials
@@ -65,7 +66,9 @@ def dead_letters(engine: Engine) -> list[str | None]:
     os.environ |= local_credentials(os.environ)
 
     async def read() -> list[str | None]:
-        queue = SqsDeadLetters(engine.dead_letter_url, endpoint_url=_origin(engine.dead_letter_url))
+        queue = SqsDeadLetters(
+            engine.dead_letter_url, parse_queue_message, endpoint_url=_origin(engine.dead_letter_url)
+        )
         letters = [letter async for page in queue.pages() for letter in page]
         await queue.give_back(letters)
         return [letter.order_id for letter in letters]

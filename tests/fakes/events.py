@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
-from chalicelib.domain.order import Event
+from chalicelib.api.wire.events import event_message
+from chalicelib.domain.events import Event
 from chalicelib.ports.live import Notification
 
 from tests.fakes.away import Away
@@ -25,9 +24,7 @@ class MemoryEvents(Away):
         for channel in self.redis.channels:
             if event.order_id in channel.listening:
                 for _ in range(self.redis.copies(event)):
-                    channel.notification_queue.put_nowait(
-                        Notification(event=json.loads(json.dumps(event.to_wire())))
-                    )
+                    channel.notification_queue.put_nowait(Notification(event=event_message(event)))
 
     async def settled(self) -> None:
         pass

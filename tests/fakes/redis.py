@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.order import Event
+from chalicelib.domain.events import Event
 from chalicelib.ports.live import Notification
 
 from tests.fakes.away import Away

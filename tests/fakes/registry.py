@@ -40,7 +40,7 @@ class MemoryRegistry:
         known, most = self._redis.subscriptions[self.shard(connection_id)], self._subscriptions_per_connection
         count = sum(key[0] == connection_id for key in known)
         if (connection_id, order_id) not in known and count >= most:
-            raise LimitReached(code="TOO_MANY_SUBSCRIPTIONS", limit=most, orderId=order_id)
+            raise LimitReached(code="TOO_MANY_SUBSCRIPTIONS", limit=most, order_id=order_id)
         known.setdefault((connection_id, order_id), subscription.after)
 
     async def subscribe(self, subscription: Subscription) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.domain.order import Order, Terms
+from chalicelib.domain.order import Order
+from chalicelib.domain.terms import Terms
 from chalicelib.ports.trading import SignedTransaction
 
 

@@ -7,16 +7,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from chalicelib.api.wire.events import event_detail
 from chalicelib.domain.errors import ClaimLost, IdempotencyConflict, LimitReached
+from chalicelib.domain.events import Event, OrderAccepted, OrderRedriven
 from chalicelib.domain.lifecycle import TERMINAL, Actor, Status, sources
-from chalicelib.domain.order import Event, Order
+from chalicelib.domain.order import Order
 from chalicelib.ports.store import Claim, Held, NewOrder, Overdue, Reason, Transition
 
 from tests.fakes.away import Away
 from tests.fakes.rows import Key, Row
 
 UNQUEUED = {Status.PENDING: Reason.UNACKNOWLEDGED}
-KEPT = ("dex", "quoted_out", "minimum_out", "amount_out", "tx_hash")
+KEPT = ("venue", "quoted_out", "minimum_out", "amount_out", "signature")
 
 
 class MemoryStore(Away):
@@ -57,7 +59,7 @@ class MemoryStore(Away):
         if key is not None and key.expires_at >= now:
             key.replayed = True
             if key.terms != new.terms:
-                raise IdempotencyConflict(orderId=key.order_id)
+                raise IdempotencyConflict(order_id=key.order_id)
             return self.rows[key.order_id].order
         if self._outstanding(new.client) >= self._max_outstanding:
             raise LimitReached(code="TOO_MANY_ORDERS", limit=self._max_outstanding)
@@ -66,7 +68,7 @@ class MemoryStore(Away):
         order = Order(new.id, new.terms, Status.PENDING, 1, 0, now, now, client_order_id=new.key)
         self.rows[new.id] = Row(order, due_at=now, client=new.client)
         self.log[new.id] = []
-        return self._move(self.rows[new.id], Status.PENDING, new.terms.to_wire())
+        return self._move(self.rows[new.id], Status.PENDING, event_detail(OrderAccepted(new.terms)))
 
     async def withdraw(self, order_id: str) -> bool:
         self._reach()
@@ -91,7 +93,7 @@ class MemoryStore(Away):
         row.order = row.order.redrive(self._tick())
         row.redrives += 1
         row.transaction, row.due_at, row.queued_at = None, self._now, None
-        return self._append(row, {"redriven": row.redrives})
+        return self._append(row, event_detail(OrderRedriven(row.redrives)))
 
     async def forget_expired_keys(self) -> None:
         self._reach()
@@ -117,11 +119,12 @@ class MemoryStore(Away):
 
     async def record(self, transition: Transition) -> Event:
         self._reach()
-        row = self._held(transition.order_id, transition.fence)
+        order = transition.order
+        row = self._held(order.id, transition.fence)
         if row.order.status not in sources(transition.status, Actor.WORKER):
             raise ClaimLost
-        kept = {name: found for name in KEPT if (found := getattr(transition, name)) is not None}
-        row.order = replace(row.order, error=transition.error, code=transition.code, **kept)
+        kept = {name: found for name in KEPT if (found := getattr(order, name)) is not None}
+        row.order = replace(row.order, error=order.error, code=order.code, **kept)
         row.lease_until = row.due_at = self._tick() + self._lease
         row.transaction = transition.transaction or row.transaction
         if transition.status in TERMINAL:
@@ -130,7 +133,7 @@ class MemoryStore(Away):
             row.order = replace(row.order, attempt=row.order.attempt + 1)
             row.lease_until, row.transaction = None, None
             row.due_at = self._now + timedelta(milliseconds=transition.retry_in_ms)
-        return self._move(row, transition.status, transition.detail)
+        return self._move(row, transition.status, event_detail(transition.event))
 
     async def release(self, claim: Claim, due_in_ms: int) -> None:
         self._reach()
@@ -224,7 +227,7 @@ class MemoryStore(Away):
         return self._append(row, detail)
 
     def _append(self, row: Row, detail: Mapping[str, object]) -> Event:
-        event = row.order.last_event(json.loads(json.dumps(detail)))
+        event = replace(row.order.last_event(), detail=json.loads(json.dumps(detail)))
         self.log[event.order_id].append(event)
         return event
 

@@ -13,7 +13,7 @@ from typing import Any
 import app as functions
 from chalicelib import runtime
 from chalicelib.config import Config
-from chalicelib.domain.order import Terms
+from chalicelib.domain.terms import Terms
 from chalicelib.domain.tokens import find_token
 from chalicelib.ports.store import NewOrder
 

@@ -12,8 +12,9 @@ from chalicelib.adapters.redis.events import RedisEvents
 from chalicelib.adapters.redis.pool import connect
 from chalicelib.adapters.redis.registry import RedisRegistry
 from chalicelib.adapters.redis.relay_channel import RedisRelayChannel
+from chalicelib.api.wire.events import event_message, parse_event_message
+from chalicelib.domain.events import Event
 from chalicelib.domain.lifecycle import Status
-from chalicelib.domain.order import Event
 from chalicelib.ports.live import Notification, Subscription
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
@@ -49,9 +50,9 @@ async def engine(operator: redis.Redis) -> AsyncIterator[Redis]:
 
 
 async def do_all_that_the_adapters_do(client: Redis) -> None:
-    events = RedisEvents(client)
+    events = RedisEvents(client, event_message)
     registry = RedisRegistry(client, shards=1, connections_per_client=10, subscriptions_per_connection=10)
-    relay = RedisRelayChannel(client, 0, "fence", lease_ms=10_000)
+    relay = RedisRelayChannel(client, 0, "fence", parse_event_message, lease_ms=10_000)
     subscription = Subscription("connection", ORDER, 1)
 
     await events.check()

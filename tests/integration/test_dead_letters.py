@@ -16,11 +16,13 @@ from typing import Any
 
 import pytest
 from chalicelib.adapters.aws.dead_letters import SqsDeadLetters
+from chalicelib.api.wire.queue import parse_queue_message
 from chalicelib.config import Config
+from chalicelib.domain.account import LOCAL
 from chalicelib.domain.lifecycle import Status
-from chalicelib.domain.order import Terms
+from chalicelib.domain.terms import Terms
 from chalicelib.ports.queue import DeadLetter, DeadLetters
-from chalicelib.ports.store import Claim, NewOrder, Transition
+from chalicelib.ports.store import Claim, NewOrder
 from chalicelib.runtime import Runtime
 from chalicelib.services import health
 
@@ -30,7 +32,7 @@ from tests.e2e.client import Client, eventually
 from tests.e2e.engine import Engine, LocalEngine
 from tests.e2e.life import Wire, assert_complete, statuses
 from tests.fakes import MemoryDeadLetters
-from tests.samples import SOL, USDC
+from tests.samples import SOL, USDC, step
 
 TERMS = Terms(SOL, USDC, 10**7, 100)
 SQS_BATCH = 10
@@ -70,7 +72,7 @@ def kept(request: pytest.FixtureRequest, services: Endpoints) -> Iterator[Kept]:
     os.environ |= local_credentials(os.environ)
     sqs = evidence._sqs(services.queue_url)
     url = sqs.create_queue(QueueName=f"dead-{uuid.uuid4().hex}")["QueueUrl"]
-    letters = SqsDeadLetters(url, endpoint_url=services.aws_endpoint_url)
+    letters = SqsDeadLetters(url, parse_queue_message, endpoint_url=services.aws_endpoint_url)
     yield Kept(letters, lambda bodies: put_on_sqs(sqs, url, bodies))
     sqs.delete_queue(QueueUrl=url)
 
@@ -154,7 +156,7 @@ async def operator(engine: Engine) -> AsyncIterator[Runtime]:
     os.environ |= local_credentials(os.environ)
     runtime = Runtime(endpoints.configure(Config()), asyncio.get_running_loop())
     yield runtime
-    await runtime.redrive.delete({letter.message_id for letter in await runtime.redrive.read()})
+    await runtime.redrive.delete(LOCAL, {letter.message_id for letter in await runtime.redrive.read(LOCAL)})
     await runtime.close()
 
 
@@ -167,7 +169,7 @@ async def fail(client: Client, operator: Runtime, token: str, count: int = 1) ->
 
 
 async def _dead(operator: Runtime) -> set[str | None]:
-    return {letter.order_id for letter in await operator.redrive.read()}
+    return {letter.order_id for letter in await operator.redrive.read(LOCAL)}
 
 
 async def test_a_redriven_order_is_executed_in_a_new_set_of_attempts(
@@ -177,7 +179,7 @@ async def test_a_redriven_order_is_executed_in_a_new_set_of_attempts(
     before = await client.order(order_id)
     assert (before["status"], before["attempt"], before["code"]) == ("failed", 3, "QUOTE_TIMEOUT")
 
-    tally = await operator.redrive.run()
+    tally = await operator.redrive.run(LOCAL)
     assert (tally.redriven, tally.is_clean) == ([order_id], True)
     after = await eventually(lambda: client.order(order_id), lambda order: order["status"] == "confirmed")
     assert after["attempt"] == 1
@@ -189,14 +191,14 @@ async def test_a_redriven_order_is_executed_in_a_new_set_of_attempts(
     assert statuses(again) == ["pending", "routing", "building", "submitted", "confirmed"]
     assert {event["attempt"] for event in again} == {1}
     assert again[0]["redriven"] == 1
-    assert await operator.redrive.read() == []
+    assert await operator.redrive.read(LOCAL) == []
 
 
 async def test_a_redriven_order_lands_exactly_one_swap(
     client: Client, operator: Runtime, engine: Engine
 ) -> None:
     orders = await fail(client, operator, "COPE", count=5)
-    tallies = await asyncio.gather(*(operator.redrive.run() for _ in range(3)))
+    tallies = await asyncio.gather(*(operator.redrive.run(LOCAL) for _ in range(3)))
     assert sorted(order for tally in tallies for order in tally.redriven) == orders
     for order_id in orders:
         await eventually(lambda o=order_id: client.order(o), lambda order: order["status"] == "confirmed")
@@ -207,7 +209,7 @@ async def test_a_redriven_order_lands_exactly_one_swap(
 async def test_sockets_see_the_failure_and_then_the_new_set(client: Client, operator: Runtime) -> None:
     [order_id] = await fail(client, operator, "COPE")
     failed = (await client.order(order_id))["events"]
-    await operator.redrive.run()
+    await operator.redrive.run(LOCAL)
     whole = await eventually(lambda: client.order(order_id), lambda order: order["status"] == "confirmed")
 
     async def told(after: int) -> list[Wire]:
@@ -226,7 +228,7 @@ async def test_a_client_that_subscribes_again_on_its_socket_sees_the_new_set(
         failed = await socket.life(answer["orderId"])
         assert failed[-1]["status"] == "failed"
         await eventually(lambda: _dead(operator), lambda dead: answer["orderId"] in dead)
-        await operator.redrive.run()
+        await operator.redrive.run(LOCAL)
         after = failed[-1]["seq"]
         asked = await socket.ask(action="subscribe", orderId=answer["orderId"], after=after)
         assert asked["action"] == "subscribed"
@@ -239,7 +241,7 @@ async def test_an_order_that_fails_again_is_dead_again_and_counts_its_redrives(
 ) -> None:
     [order_id] = await fail(client, operator, "FIDA")
     for times in (1, 2):
-        await operator.redrive.run({order_id})
+        await operator.redrive.run(LOCAL, {order_id})
         order = await eventually(
             lambda: client.order(order_id),
             lambda order, times=times: (
@@ -257,9 +259,9 @@ async def test_letters_of_a_confirmed_order_are_dropped(
     order_id = events[0]["orderId"]
     body = json.dumps({"orderId": order_id})
     put_on_sqs(evidence._sqs(engine.queue_url), engine.dead_letter_url, [body] * 3)
-    tally = await operator.redrive.run()
+    tally = await operator.redrive.run(LOCAL)
     assert (tally.redriven, tally.dropped) == ([], {order_id: "confirmed"})
-    assert await operator.redrive.read() == []
+    assert await operator.redrive.read(LOCAL) == []
     assert (await client.order(order_id))["events"] == events
 
 
@@ -270,7 +272,7 @@ async def test_hundreds_of_letters_are_redriven_in_seconds(operator: Runtime, en
     put_on_sqs(evidence._sqs(engine.queue_url), engine.dead_letter_url, letters)
     met: list[int] = []
     began = time.monotonic()
-    tally = await operator.redrive.run(on_page=lambda tally: met.append(tally.met))
+    tally = await operator.redrive.run(LOCAL, on_page=lambda tally: met.append(tally.met))
     assert time.monotonic() - began < 10
     assert sorted(tally.redriven) == orders
     assert met == sorted(met)
@@ -281,7 +283,7 @@ async def test_hundreds_of_letters_are_redriven_in_seconds(operator: Runtime, en
         return sum(order is not None and order.status == "confirmed" for order in found)
 
     await eventually(confirmed, lambda count: count == 400, every_s=0.5)
-    assert await operator.redrive.read() == []
+    assert await operator.redrive.read(LOCAL) == []
 
 
 async def fail_by_hand(operator: Runtime, order_id: str) -> None:
@@ -289,7 +291,7 @@ async def fail_by_hand(operator: Runtime, order_id: str) -> None:
     await operator.store.create(NewOrder(order_id, TERMS))
     claim = await operator.store.claim(order_id)
     assert isinstance(claim, Claim)
-    await operator.store.record(Transition(order_id, claim.fence, Status.FAILED, {"attempts": 1}))
+    await operator.store.record(step(claim, Status.FAILED))
 
 
 async def test_poison_does_not_keep_good_orders_from_their_end_and_becomes_dead_letters(
@@ -304,13 +306,13 @@ async def test_poison_does_not_keep_good_orders_from_their_end_and_becomes_dead_
         assert life[-1]["status"] == "confirmed"
 
     async def dead() -> list[DeadLetter]:
-        return await operator.redrive.read()
+        return await operator.redrive.read(LOCAL)
 
     letters = await eventually(dead, lambda found: len(found) == len(bodies))
     assert bodies_of(letters) == sorted(bodies)
-    tally = await operator.redrive.run()
+    tally = await operator.redrive.run(LOCAL)
     assert (len(tally.poison), tally.redriven, tally.is_clean) == (20, [], False)
-    assert bodies_of(await operator.redrive.read()) == sorted(bodies)
+    assert bodies_of(await operator.redrive.read(LOCAL)) == sorted(bodies)
 
 
 async def test_health_counts_the_dead_letters_and_knows_their_age(
@@ -321,4 +323,4 @@ async def test_health_counts_the_dead_letters_and_knows_their_age(
     answer = await client.get("/health")
     assert (answer["status"], answer["deadLetters"]["count"]) == ("ok", 12)
     assert 0 <= answer["deadLetters"]["oldestSeconds"] < 10
-    assert len(await operator.redrive.read()) == 12
+    assert len(await operator.redrive.read(LOCAL)) == 12

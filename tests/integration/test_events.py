@@ -14,9 +14,10 @@ import pytest
 from chalicelib.adapters.redis import pool as redis_pool
 from chalicelib.adapters.redis.events import RedisEvents, channel
 from chalicelib.adapters.redis.pool import connect
+from chalicelib.api.wire.events import event_message, event_object
 from chalicelib.domain.errors import TemporarilyUnavailable
+from chalicelib.domain.events import Event
 from chalicelib.domain.lifecycle import Status
-from chalicelib.domain.order import Event
 from redis.asyncio import Redis
 
 from local.servers import Valkey
@@ -39,7 +40,7 @@ async def redis(services: Endpoints) -> AsyncIterator[Redis]:
 async def test_events_that_meet_arrive_whole_and_in_order_on_their_orders_channel(redis: Redis) -> None:
     async with redis.pubsub() as listener:
         await listener.subscribe(channel(ORDER))
-        events = RedisEvents(redis)
+        events = RedisEvents(redis, event_message)
         for seq in range(1, 31):
             events.publish(event(seq))
         events.publish(event(1, "another"))
@@ -52,11 +53,11 @@ async def test_events_that_meet_arrive_whole_and_in_order_on_their_orders_channe
             return len(received) == 30
 
         await eventually(all_received)
-    assert received == [event(seq).to_wire() for seq in range(1, 31)]
+    assert received == [event_object(event(seq)) for seq in range(1, 31)]
 
 
 async def test_an_event_without_a_subscriber_is_no_error(redis: Redis) -> None:
-    events = RedisEvents(redis)
+    events = RedisEvents(redis, event_message)
     events.publish(event(1))
     await events.settled()
     await events.check()
@@ -71,7 +72,7 @@ async def test_a_redis_that_hangs_is_temporarily_unavailable(
     assert server.pid
     try:
         async with connect(server.url) as redis:
-            events = RedisEvents(redis)
+            events = RedisEvents(redis, event_message)
             await events.check()
             os.kill(server.pid, signal.SIGSTOP)
             with pytest.raises(TemporarilyUnavailable):
@@ -92,7 +93,7 @@ async def test_publishing_goes_on_while_redis_is_killed_and_check_fails_until_it
     await asyncio.to_thread(server.start)
     try:
         async with connect(server.url) as redis:
-            events = RedisEvents(redis)
+            events = RedisEvents(redis, event_message)
             await events.check()
             await asyncio.to_thread(server.kill)
             for seq in range(1, 20):

@@ -11,15 +11,19 @@ from typing import Any
 import pytest
 from chalicelib.adapters.postgres.database import Database
 from chalicelib.adapters.postgres.store import PostgresStore, StoreSettings
+from chalicelib.api.wire.events import event_detail
+from chalicelib.domain.account import LOCAL
 from chalicelib.domain.errors import ClaimLost, IdempotencyConflict, LimitReached, TemporarilyUnavailable
+from chalicelib.domain.events import Event
 from chalicelib.domain.lifecycle import Status
-from chalicelib.domain.order import Event, Order, Terms
-from chalicelib.ports.store import Claim, NewOrder, Overdue, Reason, Store, Transition
+from chalicelib.domain.order import Order
+from chalicelib.domain.terms import Terms
+from chalicelib.ports.store import Claim, NewOrder, Overdue, Reason, Store
 from chalicelib.ports.trading import SignedTransaction
 from chalicelib.services.submission import Submission
 
 from tests.fakes import MemoryEvents, MemoryQueue, MemoryStore
-from tests.samples import SOL, USDC
+from tests.samples import SOL, USDC, step
 
 TERMS = Terms(SOL, USDC, 1_500_000_000, 50)
 OTHER_TERMS = replace(TERMS, amount_in=1)
@@ -57,8 +61,8 @@ class Shop:
         claim = await self.store.claim(order_id)
         assert isinstance(claim, Claim)
         steps = (Status.BUILDING, Status.SUBMITTED) if status is Status.CONFIRMED else ()
-        for step in (*steps, status):
-            await self.store.record(Transition(order_id, claim.fence, step, error="No.", code="X"))
+        for target in (*steps, status):
+            await self.store.record(step(claim, target, error="No.", code="X"))
         return claim
 
 
@@ -81,7 +85,7 @@ class MemoryShop(Shop):
 class PostgresShop(Shop):
     def __init__(self, url: str) -> None:
         self.database = Database(url)
-        self.store = PostgresStore(self.database, SETTINGS)
+        self.store = PostgresStore(self.database, SETTINGS, event_detail)
 
     async def pass_time(self, seconds: float) -> None:
         for statement in (
@@ -140,7 +144,7 @@ async def test_the_same_key_with_other_terms_is_a_conflict_that_names_the_order(
     order_id = await shop.created(new("key"))
     with pytest.raises(IdempotencyConflict) as caught:
         await shop.store.create(new("key", OTHER_TERMS))
-    assert caught.value.details == {"orderId": order_id}
+    assert caught.value.details == {"order_id": order_id}
 
 
 async def test_a_key_whose_time_is_over_is_free_before_and_after_the_sweep_forgets_it(shop: Shop) -> None:
@@ -166,7 +170,9 @@ async def test_fifty_creations_at_once_under_one_key_make_one_order(shop: Shop) 
 async def test_fifty_racing_submits_over_two_processes_make_one_order(open_shop: OpenShop) -> None:
     shops, queue, events = [open_shop(), open_shop()], MemoryQueue(), MemoryEvents()
     submissions = [Submission(shop.store, queue, events, lambda: str(uuid.uuid4())) for shop in shops]
-    answers = await asyncio.gather(*(submission.submit(TERMS, key="key") for submission in submissions * 25))
+    answers = await asyncio.gather(
+        *(submission.submit(LOCAL, TERMS, key="key") for submission in submissions * 25)
+    )
     assert len({answer.order_id for answer in answers}) == 1
     assert [answer.replayed for answer in answers].count(False) == 1
     assert queue.sent == [answers[0].order_id]
@@ -227,7 +233,7 @@ async def test_what_a_worker_has_seen_is_not_withdrawn(shop: Shop) -> None:
     claim = await shop.store.claim(order_id)
     assert isinstance(claim, Claim)
     assert not await shop.store.withdraw(order_id)
-    await shop.store.record(Transition(order_id, claim.fence, Status.PENDING, retry_in_ms=1))
+    await shop.store.record(step(claim, Status.PENDING, retry_in_ms=1))
     assert not await shop.store.withdraw(order_id)
     assert len(await shop.store.events(order_id)) == 3
     assert await shop.found(new("key")) == order_id
@@ -257,7 +263,7 @@ async def test_while_the_queue_is_away_racing_submits_leave_nothing_behind(open_
     submissions = [Submission(shop.store, queue, MemoryEvents(), lambda: str(uuid.uuid4())) for shop in shops]
     answers = await asyncio.gather(
         *(
-            submissions[number % 2].submit(TERMS, client=f"client {number}", key=f"key {number}")
+            submissions[number % 2].submit(LOCAL, TERMS, client=f"client {number}", key=f"key {number}")
             for number in range(20)
         ),
         return_exceptions=True,
@@ -272,8 +278,8 @@ async def test_a_redriven_order_has_a_new_set_of_attempts_and_says_so(shop: Shop
     order_id = await shop.created(new("key"))
     claim = await shop.store.claim(order_id)
     assert isinstance(claim, Claim)
-    await shop.store.record(Transition(order_id, claim.fence, Status.BUILDING, transaction=SIGNED))
-    await shop.store.record(Transition(order_id, claim.fence, Status.PENDING, retry_in_ms=1))
+    await shop.store.record(step(claim, Status.BUILDING, transaction=SIGNED))
+    await shop.store.record(step(claim, Status.PENDING, retry_in_ms=1))
     await shop.end(order_id)
     for redrives in (1, 2):
         event = await shop.store.redrive(order_id)
@@ -317,7 +323,7 @@ async def test_who_failed_an_order_has_no_say_in_it_once_it_is_redriven_and_clai
     await shop.store.redrive(order_id)
     assert isinstance(await shop.store.claim(order_id), Claim)
     with pytest.raises(ClaimLost):
-        await shop.store.record(Transition(order_id, before.fence, Status.FAILED))
+        await shop.store.record(step(before, Status.FAILED))
 
 
 async def test_a_redriven_order_that_is_not_queued_is_found_by_the_sweep(shop: Shop) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from chalicelib.adapters.redis.registry import LONGEST_CONNECTION_S, RedisRegistry, ShardKeys
 from chalicelib.adapters.redis.relay_channel import RedisRelayChannel
+from chalicelib.api.wire.events import parse_event_message
 from chalicelib.domain.errors import LimitReached
 from chalicelib.ports.live import Subscription
 from redis.asyncio import Redis
@@ -33,7 +34,7 @@ def registry(redis: Redis) -> RedisRegistry:
 
 @pytest.fixture
 async def relay(redis: Redis) -> RedisRelayChannel:
-    relay = RedisRelayChannel(redis, 0, "relay", lease_ms=10_000)
+    relay = RedisRelayChannel(redis, 0, "relay", parse_event_message, lease_ms=10_000)
     assert await relay.acquire()
     return relay
 

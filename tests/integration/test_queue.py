@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import pytest
 from chalicelib.adapters.aws.queue import SqsQueue
+from chalicelib.api.wire.queue import queue_message
 from chalicelib.domain.errors import TemporarilyUnavailable
 
 from local.services import Endpoints
@@ -82,7 +83,7 @@ def queues(sqs: Any) -> Iterator[Queues]:
 
 @pytest.fixture
 def queue(queues: Queues, services: Endpoints) -> SqsQueue:
-    return SqsQueue(queues.url, endpoint_url=services.aws_endpoint_url)
+    return SqsQueue(queues.url, queue_message, endpoint_url=services.aws_endpoint_url)
 
 
 def order_ids(messages: list[dict[str, Any]]) -> list[str]:
@@ -156,7 +157,7 @@ async def test_a_queue_that_answers_is_well(queue: SqsQueue) -> None:
 
 
 async def test_an_sqs_that_is_away_is_said_to_be(credentials: None) -> None:
-    queue = SqsQueue(f"{AWAY}/000000000000/orders", endpoint_url=AWAY)
+    queue = SqsQueue(f"{AWAY}/000000000000/orders", queue_message, endpoint_url=AWAY)
     calls = (
         queue.send("a"),
         queue.send("b"),
@@ -170,7 +171,9 @@ async def test_an_sqs_that_is_away_is_said_to_be(credentials: None) -> None:
 
 async def test_a_queue_that_is_not_there_is_said_to_be_away(queue: SqsQueue, services: Endpoints) -> None:
     queue = SqsQueue(
-        f"{services.aws_endpoint_url}/000000000000/nobody", endpoint_url=services.aws_endpoint_url
+        f"{services.aws_endpoint_url}/000000000000/missing",
+        queue_message,
+        endpoint_url=services.aws_endpoint_url,
     )
     with pytest.raises(TemporarilyUnavailable):
         await queue.send("order")

@@ -9,6 +9,7 @@ import pytest
 from chalicelib.adapters.redis.pool import connect
 from chalicelib.adapters.redis.registry import RedisRegistry, client_connections
 from chalicelib.adapters.redis.relay_channel import RedisRelayChannel
+from chalicelib.api.wire.events import parse_event_message
 from chalicelib.domain.errors import LimitReached, TemporarilyUnavailable
 from chalicelib.ports.live import Channel, Registry, Subscription
 from redis.asyncio import Redis
@@ -37,7 +38,7 @@ class Shards:
         """The channel of a relay that serves this connection."""
         shard = self.registry.shard(connection_id)
         if self._redis is not None:
-            return RedisRelayChannel(self._redis, shard, fence, lease_ms=10_000)
+            return RedisRelayChannel(self._redis, shard, fence, parse_event_message, lease_ms=10_000)
         return MemoryChannel(self._memory, shard, fence)
 
 

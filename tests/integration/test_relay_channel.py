@@ -13,8 +13,10 @@ from chalicelib.adapters.redis.events import RedisEvents, channel
 from chalicelib.adapters.redis.pool import connect
 from chalicelib.adapters.redis.registry import RedisRegistry, ShardKeys
 from chalicelib.adapters.redis.relay_channel import RedisRelayChannel
+from chalicelib.api.wire.events import event_message, event_object, parse_event_message
+from chalicelib.domain.events import Event
 from chalicelib.domain.lifecycle import Status
-from chalicelib.domain.order import Event, Terms
+from chalicelib.domain.terms import Terms
 from chalicelib.ports.live import Notification, Subscription
 from chalicelib.ports.store import NewOrder
 from chalicelib.services.live.relay import Relay
@@ -48,7 +50,7 @@ class Listener:
     """A channel that is listened to all the time, and its notifications so far."""
 
     def __init__(self, redis: Redis, *, lease_ms: int = 10_000) -> None:
-        self.channel = RedisRelayChannel(redis, 0, uuid.uuid4().hex, lease_ms=lease_ms)
+        self.channel = RedisRelayChannel(redis, 0, uuid.uuid4().hex, parse_event_message, lease_ms=lease_ms)
         self.notifications: list[Notification] = []
         self._task = asyncio.create_task(self._listen())
 
@@ -79,10 +81,10 @@ def event(seq: int) -> Event:
 
 
 async def publish(redis: Redis, seq: int) -> Notification:
-    events = RedisEvents(redis)
+    events = RedisEvents(redis, event_message)
     events.publish(event(seq))
     await events.settled()
-    return Notification(event=event(seq).to_wire())
+    return Notification(event=event_message(event(seq)))
 
 
 async def test_the_first_notification_says_that_messages_may_be_missing(redis: Redis) -> None:
@@ -162,8 +164,8 @@ async def test_a_redis_that_was_killed_is_listened_to_again_after_its_restart(
 
 
 async def test_a_lease_that_is_not_renewed_ends(redis: Redis) -> None:
-    silent = RedisRelayChannel(redis, 0, "silent", lease_ms=50)
-    waiting = RedisRelayChannel(redis, 0, "waiting", lease_ms=10_000)
+    silent = RedisRelayChannel(redis, 0, "silent", parse_event_message, lease_ms=50)
+    waiting = RedisRelayChannel(redis, 0, "waiting", parse_event_message, lease_ms=10_000)
     assert await silent.acquire()
     await eventually(waiting.acquire)
     assert await silent.acquire() is False
@@ -172,7 +174,7 @@ async def test_a_lease_that_is_not_renewed_ends(redis: Redis) -> None:
 
 
 async def test_positions_saved_together_are_all_stored(redis: Redis) -> None:
-    relay = RedisRelayChannel(redis, 0, "relay", lease_ms=10_000)
+    relay = RedisRelayChannel(redis, 0, "relay", parse_event_message, lease_ms=10_000)
     await relay.acquire()
     registry = RedisRegistry(redis, **LIMITS)
     wanted = [Subscription(f"client-{number}", ORDER, number) for number in range(1, 1201)]
@@ -188,10 +190,10 @@ async def test_a_client_receives_every_event_once_though_redis_is_killed_in_the_
     redis: Redis, valkey: Valkey
 ) -> None:
     store, push, registry = MemoryStore(), MemoryPush(), RedisRegistry(redis, **LIMITS)
-    events = RedisEvents(redis)
+    events = RedisEvents(redis, event_message)
     await store.create(NewOrder(ORDER, Terms(SOL, USDC, 10**9, 100)))
-    channel_of_relay = RedisRelayChannel(redis, 0, "relay", lease_ms=600)
-    relay = Relay(channel_of_relay, store, push, lease=0.6, poll=0.05, idle=30)
+    channel_of_relay = RedisRelayChannel(redis, 0, "relay", parse_event_message, lease_ms=600)
+    relay = Relay(channel_of_relay, store, push, event_message, lease=0.6, poll=0.05, idle=30)
     serving = asyncio.create_task(relay.run(60))
     await registry.connect("client", "here")
     await registry.subscribe(Subscription("client", ORDER))
@@ -222,4 +224,6 @@ async def _listeners(redis: Redis, count: int) -> bool:
 
 
 def test_the_text_on_the_channel_is_the_event_that_clients_get() -> None:
-    assert json.loads(json.dumps(event(2).to_wire())) == event(2).to_wire()
+    text = event_message(event(2)).text
+    assert json.loads(text) == event_object(event(2))
+    assert parse_event_message(text) == event_message(event(2))

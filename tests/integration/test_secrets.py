@@ -22,6 +22,7 @@ from chalicelib.adapters.aws.secrets import KEPT_S, TRUSTED_S, Credentials, Secr
 from chalicelib.adapters.postgres.database import Database
 from chalicelib.adapters.redis import pool as redis_pool
 from chalicelib.adapters.redis.events import RedisEvents
+from chalicelib.api.wire.events import event_message
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.migrations import MigrationError, migrate, migrations
 from moto import mock_aws
@@ -248,7 +249,7 @@ async def test_while_the_secret_can_not_be_read_redis_is_away(account: Account, 
     nobody = Secret(f"{account.arn}-gone")
     async with redis_pool.connect(bare(services), secret=nobody) as redis:
         with pytest.raises(TemporarilyUnavailable, match="Redis is not available"):
-            await RedisEvents(redis).check()
+            await RedisEvents(redis, event_message).check()
 
 
 # What is told
@@ -274,7 +275,9 @@ async def test_no_password_is_logged_or_told_at_any_level_whether_it_is_right_or
         database = Database(role, secret=account.secret(), timeout=0.5)
         async with redis_pool.connect(bare(services), secret=account.secret()) as redis:
             with caplog.at_level(logging.DEBUG):
-                told += await attempt(user_of(database)) + await attempt(RedisEvents(redis).check())
+                told += await attempt(user_of(database)) + await attempt(
+                    RedisEvents(redis, event_message).check()
+                )
                 told += await attempt(asyncio.to_thread(migrate, role, secret=account.secret()))
                 await database.close()
         account.rotate()  # and no server hears of it

@@ -15,6 +15,7 @@ import pytest
 from chalicelib.adapters.postgres.database import Database
 from chalicelib.adapters.redis import pool as redis_pool
 from chalicelib.adapters.redis.events import RedisEvents
+from chalicelib.api.wire.events import event_message
 from chalicelib.domain.errors import TemporarilyUnavailable
 
 from local.services import Endpoints
@@ -80,7 +81,7 @@ async def test_redis_is_reached_over_tls_where_the_system_trusts_its_certificate
         there = urlsplit(services.redis_url)
         login = f"{there.username or ''}:{there.password}@" if there.password else ""
         async with redis_pool.connect(f"rediss://{login}{HOST}:{port}/0") as redis:
-            await RedisEvents(redis).check()
+            await RedisEvents(redis, event_message).check()
 
 
 async def test_a_redis_with_another_certificate_is_refused(services: Endpoints, refused: Path) -> None:
@@ -89,5 +90,5 @@ async def test_a_redis_with_another_certificate_is_refused(services: Endpoints, 
         redis_pool.connect(f"rediss://{HOST}:{port}/0") as redis,
     ):
         with pytest.raises(TemporarilyUnavailable) as raised:
-            await RedisEvents(redis).check()
+            await RedisEvents(redis, event_message).check()
     assert "CERTIFICATE_VERIFY_FAILED" in str(raised.value.__cause__)

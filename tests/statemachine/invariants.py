@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 
+from chalicelib.domain.events import Event
 from chalicelib.domain.lifecycle import Actor, Status, sources
-from chalicelib.domain.order import Event
 
 from tests.statemachine.world import KEY_TTL_S, World
 
@@ -45,7 +45,7 @@ class Invariants:
         may_land = self._world.landable(order_id)
         assert len(landed) + len(may_land) <= 1, "an order is swapped twice, or may yet be"
         if order.status is Status.CONFIRMED:
-            assert landed == [order.tx_hash], "an order is confirmed, and its swap has not landed"
+            assert landed == [order.signature], "an order is confirmed, and its swap has not landed"
         if order.status in (Status.FAILED, Status.PENDING):  # ended, or to be signed for anew
             assert not landed, f"an order is {order.status}, and its swap has landed"
             assert not may_land, f"an order is {order.status}, and its swap may yet land"

@@ -8,8 +8,8 @@ from typing import Any
 
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import AttemptFailed, BlockhashExpired, WorkerLost
+from chalicelib.domain.events import Event
 from chalicelib.domain.lifecycle import Actor, Status, sources
-from chalicelib.domain.order import Event
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.ports.store import Claim, Overdue, Transition
 from chalicelib.ports.trading import SignedTransaction, TransactionStatus

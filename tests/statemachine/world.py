@@ -12,10 +12,11 @@ import json
 from collections import Counter
 from typing import Any
 
+from chalicelib.domain.account import LOCAL
 from chalicelib.domain.errors import EngineError, IdempotencyConflict, TemporarilyUnavailable
 from chalicelib.domain.lifecycle import TERMINAL, Status
-from chalicelib.domain.order import Terms
 from chalicelib.domain.retry import RetryPolicy
+from chalicelib.domain.terms import Terms
 from chalicelib.ports.store import Claim
 from chalicelib.services.execution import Execution, ExecutionLimits, Outcome
 from chalicelib.services.quoting import Quoting
@@ -127,7 +128,7 @@ class World:
 
     async def _submit(self, submission: Submission, terms: Terms, key: str | None) -> None:
         try:
-            answer = await submission.submit(terms, key=key)
+            answer = await submission.submit(LOCAL, terms, key=key)
         except TemporarilyUnavailable:
             self.met["submit refused"] += 1
             return
@@ -176,7 +177,7 @@ class World:
 
     async def _redrive(self, redrive: Redrive, order_id: str) -> None:
         try:
-            tally = await redrive.run([order_id])
+            tally = await redrive.run(LOCAL, [order_id])
         except TemporarilyUnavailable:
             self.met["redrive gave up"] += 1
         else:

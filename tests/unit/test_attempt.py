@@ -6,19 +6,23 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from chalicelib.domain.attempt import Attempt, Claim, Transition
 from chalicelib.domain.errors import IllegalTransition, InsufficientLiquidity, QuoteTimeout
+from chalicelib.domain.events import (
+    OrderBuilding,
+    OrderConfirmed,
+    OrderFailed,
+    OrderRetrying,
+    OrderSubmitted,
+)
 from chalicelib.domain.lifecycle import Actor, Status, sources
-from chalicelib.domain.order import Order, Terms
+from chalicelib.domain.order import Order
 from chalicelib.domain.retry import RetryPolicy
-from chalicelib.domain.routing import Quote, Route
 from chalicelib.domain.transaction import SignedTransaction
 
-from tests.samples import SOL, USDC
+from tests.samples import ROUTE, TERMS
 
 AT = datetime(2026, 1, 31, 12, 0, 0, 0, UTC)
 LATER = AT + timedelta(seconds=1)
 SIGNED = SignedTransaction("signature", b"raw", 100)
-QUOTE = Quote("meteora", SOL, USDC, 10**9, 151_000_000, 2_000_000, 1)
-ROUTE = Route(QUOTE, 149_490_000, {"meteora": QUOTE, "raydium": QuoteTimeout("No answer.")})
 POLICY = RetryPolicy()
 
 STEPS: dict[Status, Callable[[Attempt], Transition]] = {
@@ -31,7 +35,7 @@ STEPS: dict[Status, Callable[[Attempt], Transition]] = {
 
 
 def order(status: Status = Status.ROUTING, *, attempt: int = 1) -> Order:
-    return Order("id", Terms(SOL, USDC, 10**9, 100), status, attempt, 2, AT, AT, dex="raydium", error="No.")
+    return Order("id", TERMS, status, attempt, 2, AT, AT, venue="raydium", error="No.")
 
 
 def attempt_at(status: Status = Status.ROUTING, *, attempt: int = 1) -> Attempt:
@@ -46,7 +50,7 @@ def test_a_step_is_taken_where_the_lifecycle_allows_it_and_is_an_error_elsewhere
     attempt = attempt_at(source)
     if source in sources(target, Actor.WORKER):
         transition = STEPS[target](attempt)
-        assert (transition.order_id, transition.fence, transition.status) == ("id", 5, target)
+        assert (transition.order.id, transition.fence, transition.status) == ("id", 5, target)
         assert attempt.order.status is target
     else:
         with pytest.raises(IllegalTransition):
@@ -57,45 +61,30 @@ def test_a_step_is_taken_where_the_lifecycle_allows_it_and_is_an_error_elsewhere
 def test_the_swap_is_built_with_its_route_and_kept_with_its_transaction() -> None:
     transition = attempt_at().build(ROUTE, SIGNED)
     assert transition.transaction is SIGNED
-    assert (transition.dex, transition.quoted_out, transition.minimum_out) == (
-        "meteora",
-        151_000_000,
-        149_490_000,
-    )
-    assert transition.detail["chosen"] == "meteora"
-    assert transition.detail["route"] == {
-        "dex": "meteora",
-        "amountOut": "151",
-        "minimumOut": "149.49",
-        "priceImpactBps": 1,
-    }
-    quotes = transition.detail["quotes"]
-    assert isinstance(quotes, dict)
-    assert quotes["raydium"] == {"error": "No answer.", "code": "QUOTE_TIMEOUT"}
+    order = transition.order
+    assert (order.venue, order.quoted_out, order.minimum_out) == ("meteora", 151_000_000, 149_490_000)
+    assert transition.event == OrderBuilding(ROUTE)
 
 
 def test_later_steps_name_the_venue_that_was_built_for() -> None:
     attempt = attempt_at()
     attempt.build(ROUTE, SIGNED)
-    assert attempt.submit(SIGNED).detail == {"dex": "meteora", "txHash": "signature"}
-    assert attempt.confirm(SIGNED, amount_out=149_490_000, slot=7).detail == {
-        "dex": "meteora",
-        "txHash": "signature",
-        "executedPrice": "149.49",
-        "amountOut": "149.49",
-        "slot": 7,
-    }
+    assert attempt.submit(SIGNED).event == OrderSubmitted("meteora", "signature")
+    confirmed = attempt.confirm(SIGNED, amount_out=149_490_000, slot=7)
+    assert confirmed.event == OrderConfirmed(TERMS, "meteora", "signature", 149_490_000, 7)
+    assert (confirmed.order.amount_out, confirmed.order.signature) == (149_490_000, "signature")
 
 
 def test_a_resumed_order_keeps_the_venue_of_the_worker_before() -> None:
-    assert attempt_at(Status.BUILDING).submit(SIGNED).detail["dex"] == "raydium"
+    assert attempt_at(Status.BUILDING).submit(SIGNED).event == OrderSubmitted("raydium", "signature")
 
 
 def test_a_retry_says_when_it_is_due_and_why() -> None:
     transition = attempt_at(attempt=2).fail_or_retry(QuoteTimeout("No answer."), POLICY, 0.5)
     assert (transition.status, transition.retry_in_ms) == (Status.PENDING, 1125)
-    assert transition.detail == {"error": "No answer.", "code": "QUOTE_TIMEOUT", "retryInMs": 1125}
-    assert (transition.error, transition.code) == ("No answer.", "QUOTE_TIMEOUT")
+    assert transition.event == OrderRetrying("No answer.", "QUOTE_TIMEOUT", 1125)
+    order = transition.order
+    assert (order.attempt, order.error, order.code) == (3, "No answer.", "QUOTE_TIMEOUT")
 
 
 @pytest.mark.parametrize(
@@ -110,7 +99,7 @@ def test_an_order_fails_with_its_number_of_attempts(
 ) -> None:
     transition = attempt_at(attempt=attempt).fail_or_retry(error, POLICY, 0.5)
     assert (transition.status, transition.retry_in_ms) == (Status.FAILED, None)
-    assert transition.detail == {"error": "No answer.", "code": error.code, "attempts": attempt}
+    assert transition.event == OrderFailed("No answer.", error.code, attempt)
 
 
 def test_a_claim_starts_the_routing_of_a_pending_order_only() -> None:

@@ -26,7 +26,7 @@ OUTSIDE = {
     "domain": PURE,
     "ports": PURE,
     "services": sys.stdlib_module_names,
-    "api": {*sys.stdlib_module_names, "chalice"},
+    "api": {*sys.stdlib_module_names, "chalice", "msgspec"},
     "batcher": sys.stdlib_module_names,
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from chalicelib.api.wire.events import event_object
 from chalicelib.domain.errors import (
     AttemptFailed,
     InsufficientLiquidity,
@@ -16,8 +17,8 @@ from chalicelib.domain.errors import (
     VenueUnavailable,
 )
 from chalicelib.domain.lifecycle import TERMINAL, Actor, Status, sources
-from chalicelib.domain.order import Terms
 from chalicelib.domain.retry import RetryPolicy
+from chalicelib.domain.terms import Terms
 from chalicelib.ports.store import NewOrder
 from chalicelib.services.execution import Execution, ExecutionLimits, Outcome, settlement
 from chalicelib.services.quoting import Quoting
@@ -99,7 +100,7 @@ class World:
 
     @property
     def told(self) -> list[dict[str, object]]:
-        return [event.to_wire() for event in self.store.log[ORDER]]
+        return [event_object(event) for event in self.store.log[ORDER]]
 
     @property
     def status(self) -> Status:
@@ -115,7 +116,7 @@ class World:
         landed = self.chain.swaps[ORDER]
         assert len(landed) <= 1
         if self.status is Status.CONFIRMED:
-            assert landed == [self.store.rows[ORDER].order.tx_hash]
+            assert landed == [self.store.rows[ORDER].order.signature]
         if self.status is Status.FAILED:
             assert landed == []
 
@@ -130,7 +131,9 @@ async def test_an_order_passes_every_step_once_and_each_is_published() -> None:
         ("submitted", 1),
         ("confirmed", 1),
     ]
-    assert [event.to_wire() for event in world.events.published] == world.told[1:]  # the first is submit's
+    assert [event_object(event) for event in world.events.published] == world.told[
+        1:
+    ]  # the first is submit's
     world.check()
 
 
@@ -202,7 +205,7 @@ async def test_one_venue_is_enough() -> None:
     assert (await world.deliver()).done
     quotes: Any = world.told[2]["quotes"]
     assert quotes["meteora"] == {"error": "Meteora is away.", "code": "VENUE_UNAVAILABLE"}
-    assert world.store.rows[ORDER].order.dex == "raydium"
+    assert world.store.rows[ORDER].order.venue == "raydium"
 
 
 async def test_an_order_that_always_fails_is_failed_once_after_three_attempts() -> None:

@@ -55,7 +55,7 @@ def test_a_key_in_the_body_and_one_in_the_header_are_the_same_thing(engine: Memo
     first = keyed("key")
     assert submit(body(clientOrderId="key")).body == first.body
     assert keyed("key", clientOrderId="key").status == 200
-    assert engine.store.rows[first.body["orderId"]].order.to_wire()["clientOrderId"] == "key"
+    assert engine.store.rows[first.body["orderId"]].order.client_order_id == "key"
 
 
 def test_terms_are_compared_and_not_their_spelling(engine: MemoryEngine) -> None:

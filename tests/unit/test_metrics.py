@@ -13,7 +13,7 @@ import app as functions
 import pytest
 from chalicelib.adapters.aws.metrics import CloudWatchMetrics
 from chalicelib.domain.errors import InsufficientLiquidity, VenueUnavailable
-from chalicelib.domain.order import Terms
+from chalicelib.domain.terms import Terms
 from chalicelib.ports.metrics import Metrics
 from chalicelib.ports.store import NewOrder
 

@@ -4,7 +4,7 @@ import pytest
 from chalicelib.domain.account import LOCAL
 from chalicelib.domain.errors import NotFound, TemporarilyUnavailable
 from chalicelib.domain.lifecycle import Status
-from chalicelib.domain.order import Terms
+from chalicelib.domain.terms import Terms
 from chalicelib.ports.store import NewOrder
 from chalicelib.services.orders import Orders
 
@@ -32,7 +32,7 @@ async def test_an_order_comes_with_its_events_in_order(store: MemoryStore) -> No
 async def test_an_order_that_does_not_exist_is_not_found(store: MemoryStore) -> None:
     with pytest.raises(NotFound) as missing:
         await Orders(store).get(LOCAL, "fourth")
-    assert missing.value.details == {"orderId": "fourth"}
+    assert missing.value.details == {"order_id": "fourth"}
 
 
 async def test_pages_go_from_the_newest_order_to_the_oldest(store: MemoryStore) -> None:

@@ -9,7 +9,7 @@ import app as functions
 import pytest
 from chalicelib.domain.attempt import Attempt, Transition
 from chalicelib.domain.errors import InsufficientLiquidity, VenueUnavailable
-from chalicelib.domain.order import Terms
+from chalicelib.domain.terms import Terms
 from chalicelib.domain.transaction import SignedTransaction
 from chalicelib.ports.store import NewOrder
 

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 from chalicelib.domain.errors import AttemptFailed, InsufficientLiquidity, QuoteTimeout, VenueUnavailable
-from chalicelib.domain.order import Terms
 from chalicelib.domain.routing import Quote
-from chalicelib.services.quoting import Quoting, choose, quotes_to_wire
+from chalicelib.domain.terms import Terms
+from chalicelib.services.quoting import Quoting, choose
 
 from tests.fakes import MemoryVenue
 from tests.samples import SOL, USDC
@@ -46,10 +46,9 @@ async def test_a_venue_that_breaks_is_unavailable_and_its_reason_stays_with_us()
     raydium, meteora = venues()
     meteora.script.append(KeyError("secret"))
     answers = await quoting(raydium, meteora).ask(TERMS)
-    assert quotes_to_wire(answers)["meteora"] == {
-        "error": "meteora could not quote.",
-        "code": "VENUE_UNAVAILABLE",
-    }
+    error = answers["meteora"]
+    assert isinstance(error, VenueUnavailable)
+    assert str(error) == "meteora could not quote."
 
 
 @pytest.mark.parametrize(

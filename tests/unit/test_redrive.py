@@ -5,9 +5,10 @@ import json
 from typing import Any
 
 import pytest
+from chalicelib.domain.account import LOCAL
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.lifecycle import Status
-from chalicelib.domain.order import Terms
+from chalicelib.domain.terms import Terms
 from chalicelib.ports.store import NewOrder
 from chalicelib.services.redrive import Redrive, Tally
 from chalicelib.services.sweep import Sweep
@@ -45,7 +46,7 @@ class World:
 async def test_a_failed_order_gets_a_new_set_of_attempts_and_its_letter_is_gone() -> None:
     world = World()
     await world.order("one", Status.FAILED)
-    tally = await world.redrive().run()
+    tally = await world.redrive().run(LOCAL)
     assert (tally.redriven, tally.is_clean, tally.met) == (["one"], True, 1)
     *_, failed, pending = world.store.log["one"]
     assert (failed.status, pending.status) == (Status.FAILED, Status.PENDING)
@@ -57,14 +58,14 @@ async def test_a_failed_order_gets_a_new_set_of_attempts_and_its_letter_is_gone(
 async def test_a_redrive_is_published() -> None:
     world = World()
     await world.order("one", Status.FAILED)
-    await world.redrive().run()
+    await world.redrive().run(LOCAL)
     assert world.events.published == [world.store.log["one"][-1]]
 
 
 async def test_an_order_with_several_letters_is_redriven_once() -> None:
     world = World()
     await world.order("one", Status.FAILED, letters=7)  # on three pages
-    tally = await world.redrive().run()
+    tally = await world.redrive().run(LOCAL)
     assert (tally.redriven, world.queue.sent, world.redriven("one")) == (["one"], ["one"], [1])
     assert tally.is_clean
     assert not world.letters.letters
@@ -75,7 +76,7 @@ async def test_an_order_that_is_not_failed_is_left_as_it_is_and_its_letter_goes(
     world = World()
     await world.order("one", status)
     before = world.store.log["one"].copy()
-    tally = await world.redrive().run()
+    tally = await world.redrive().run(LOCAL)
     assert (tally.redriven, tally.dropped, tally.is_clean) == ([], {"one": status}, True)
     assert (world.store.log["one"], world.queue.sent) == (before, [])
     assert not world.letters.letters
@@ -85,7 +86,7 @@ async def test_poison_stays_and_stays_visible() -> None:
     world = World()
     poison = [world.letters.put("not JSON"), world.letters.put('{"orderId": "x"}', "nobodys")]
     await world.order("one", Status.FAILED)
-    tally = await world.redrive().run()
+    tally = await world.redrive().run(LOCAL)
     assert (tally.redriven, tally.poison, tally.is_clean) == (["one"], poison, False)
     assert [*world.letters.letters.values()] == poison
     assert not world.letters.hidden
@@ -95,7 +96,7 @@ async def test_only_the_orders_named_are_redriven() -> None:
     world = World()
     for number in range(8):
         await world.order(f"order-{number}", Status.FAILED)
-    tally = await world.redrive().run({"order-1", "order-6"})
+    tally = await world.redrive().run(LOCAL, {"order-1", "order-6"})
     assert sorted(tally.redriven) == ["order-1", "order-6"]
     assert len(world.letters.letters) == 6
     assert not world.letters.hidden
@@ -105,7 +106,7 @@ async def test_only_the_orders_named_are_redriven() -> None:
 async def test_an_order_that_is_named_needs_no_letter() -> None:
     world = World()
     await world.order("one", Status.FAILED, letters=0)
-    tally = await world.redrive().run({"one", "nobodys"})
+    tally = await world.redrive().run(LOCAL, {"one", "nobodys"})
     assert (tally.redriven, tally.unknown, tally.is_clean) == (["one"], {"nobodys"}, False)
     assert world.queue.sent == ["one"]
 
@@ -120,11 +121,11 @@ async def test_an_order_that_fails_again_at_once_is_redriven_once_and_its_letter
             world.store.append("one", Status.FAILED)
             world.letters.put('{"orderId": "one"}', "one")
 
-    tally = await world.redrive().run(on_page=fail_again)
+    tally = await world.redrive().run(LOCAL, on_page=fail_again)
     assert (tally.redriven, tally.again, tally.is_clean) == (["one"], {"one"}, False)
     assert (world.redriven("one"), world.queue.sent) == ([1], ["one"])
     assert len(world.letters.letters) == tally.met - 1
-    again = await world.redrive().run()
+    again = await world.redrive().run(LOCAL)
     assert (again.redriven, world.redriven("one")) == (["one"], [1, 2])
 
 
@@ -132,7 +133,7 @@ async def test_two_at_once_redrive_each_order_once() -> None:
     world = World()
     for number in range(10):
         await world.order(f"order-{number}", Status.FAILED, letters=2)
-    tallies = await asyncio.gather(*(world.redrive().run() for _ in range(2)))
+    tallies = await asyncio.gather(*(world.redrive().run(LOCAL) for _ in range(2)))
     assert sorted(tallies[0].redriven + tallies[1].redriven) == sorted(world.store.rows)
     assert sorted(world.queue.sent) == sorted(world.store.rows)
     assert not world.letters.letters
@@ -147,13 +148,13 @@ async def test_a_crash_at_any_step_loses_nothing_and_doubles_nothing(step: int, 
     await world.order("three", Status.FAILED)
     fuse = Fuse(step, after=after)
     try:
-        await world.redrive(fuse).run()
+        await world.redrive(fuse).run(LOCAL)
     except Crash:
         pass
     else:
         assert not fuse.burnt or after, "the crash was swallowed"
     world.letters.hidden.clear()  # their time-out is over
-    await world.redrive().run()
+    await world.redrive().run(LOCAL)
     await world.store.pass_time(121)
     await Sweep(world.store, world.queue).run()
     for order_id in ("one", "two", "three"):
@@ -170,11 +171,11 @@ async def test_while_a_server_is_away_nothing_is_lost(away: str) -> None:
     server = getattr(world, away)
     server.away = True
     with pytest.raises(TemporarilyUnavailable):
-        await world.redrive().run()
+        await world.redrive().run(LOCAL)
     server.away = False
     assert world.letters.letters
     assert not world.letters.hidden
-    await world.redrive().run()
+    await world.redrive().run(LOCAL)
     await world.store.pass_time(61)
     await Sweep(world.store, world.queue).run()
     assert world.redriven("one") == [1]
@@ -186,7 +187,7 @@ async def test_a_silent_doorbell_does_not_keep_an_order_from_its_redrive() -> No
     world = World()
     world.events.away = True
     await world.order("one", Status.FAILED)
-    assert (await world.redrive().run()).redriven == ["one"]
+    assert (await world.redrive().run(LOCAL)).redriven == ["one"]
 
 
 async def test_reading_shows_every_letter_oldest_first_and_leaves_all_of_them() -> None:
@@ -194,7 +195,7 @@ async def test_reading_shows_every_letter_oldest_first_and_leaves_all_of_them() 
     for age_s in (1.0, 5.0, 3.0, 4.0, 2.0):
         world.letters.put("x", age_s=age_s)
     met: list[int] = []
-    letters = await world.redrive().read(met.append)
+    letters = await world.redrive().read(LOCAL, met.append)
     assert [letter.message_id for letter in letters] == [f"message-{n}" for n in (2, 4, 3, 5, 1)]
     assert met == [3, 5]
     assert len(world.letters.letters) == 5
@@ -205,7 +206,7 @@ async def test_letters_are_deleted_by_their_ids_and_no_others() -> None:
     world = World()
     for _ in range(8):
         world.letters.put("not JSON")
-    found = await world.redrive().delete({"message-2", "message-8", "message-9"})
+    found = await world.redrive().delete(LOCAL, {"message-2", "message-8", "message-9"})
     assert [letter.message_id for letter in found] == ["message-2", "message-8"]
     assert len(world.letters.letters) == 6
     assert not world.letters.hidden
@@ -216,5 +217,5 @@ async def test_a_tally_is_told_as_it_grows() -> None:
     for number in range(7):
         await world.order(f"order-{number}", Status.FAILED)
     met: list[int] = []
-    await world.redrive().run(on_page=lambda tally: met.append(tally.met))
+    await world.redrive().run(LOCAL, on_page=lambda tally: met.append(tally.met))
     assert met == [3, 6, 7]

@@ -3,8 +3,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from chalicelib.domain.order import MAX_BASE_UNITS
 from chalicelib.domain.routing import BPS, Quote, best, minimum_received
+from chalicelib.domain.terms import MAX_BASE_UNITS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,13 +53,3 @@ def test_the_minimum_is_what_the_slippage_leaves(amount_out: int, slippage_bps: 
 def test_the_minimum_is_exact_and_never_more_than_was_agreed(amount_out: int, slippage_bps: int) -> None:
     exact = Fraction(amount_out * (BPS - slippage_bps), BPS)
     assert exact - 1 < minimum_received(amount_out, slippage_bps) <= exact
-
-
-def test_a_quote_on_the_wire_is_in_tokens() -> None:
-    assert quote("raydium", 150_500_000, fee=3_000_000, impact=12).to_wire() == {
-        "dex": "raydium",
-        "price": "150.5",
-        "amountOut": "150.5",
-        "fee": "0.003",
-        "priceImpactBps": 12,
-    }

@@ -3,12 +3,16 @@ from __future__ import annotations
 import asyncio
 import itertools
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
+from chalicelib.api.wire.events import event_detail
+from chalicelib.domain.account import LOCAL
 from chalicelib.domain.errors import IdempotencyConflict, LimitReached, TemporarilyUnavailable
+from chalicelib.domain.events import OrderAccepted
 from chalicelib.domain.lifecycle import Status
-from chalicelib.domain.order import Terms
+from chalicelib.domain.terms import Terms
 from chalicelib.ports.store import Claim, Reason
 from chalicelib.services.submission import Submission, Submitted
 
@@ -29,7 +33,7 @@ class World:
         self.submission = Submission(
             self.store, self.queue, self.events, new_id=lambda: f"order-{next(numbers)}"
         )
-        self.submit = self.submission.submit
+        self.submit = partial(self.submission.submit, LOCAL)
 
     async def overdue(self) -> dict[str, Reason]:
         taken = await self.store.take_overdue(10, drained_for_ms=None)
@@ -47,7 +51,12 @@ async def test_an_order_is_stored_queued_and_told_of() -> None:
     world = World()
     assert await world.submit(TERMS) == NEW
     [event] = world.store.log["order-1"]
-    assert (event.seq, event.status, event.attempt, dict(event.detail)) == (1, "pending", 1, TERMS.to_wire())
+    assert (event.seq, event.status, event.attempt, dict(event.detail)) == (
+        1,
+        "pending",
+        1,
+        event_detail(OrderAccepted(TERMS)),
+    )
     assert world.queue.sent == ["order-1"]
     assert world.events.published == [event]
 
@@ -202,7 +211,7 @@ async def test_the_same_key_with_other_terms_is_a_conflict_that_names_the_order(
     await world.submit(TERMS, key="key")
     with pytest.raises(IdempotencyConflict) as caught:
         await world.submit(other, key="key")
-    assert (caught.value.code, caught.value.details) == ("IDEMPOTENCY_CONFLICT", {"orderId": "order-1"})
+    assert (caught.value.code, caught.value.details) == ("IDEMPOTENCY_CONFLICT", {"order_id": "order-1"})
     assert (len(world.store.rows), len(world.queue.sent)) == (1, 1)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.lifecycle import Status
-from chalicelib.domain.order import Terms
+from chalicelib.domain.terms import Terms
 from chalicelib.ports.store import NewOrder, Reason
 from chalicelib.services.sweep import Sweep
 

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 from chalicelib.api.schedules import sweep
-from chalicelib.domain.order import Terms
+from chalicelib.domain.terms import Terms
 from chalicelib.ports.store import NewOrder
 
 from tests.fakes import MemoryEngine

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import base58
 import pytest
-from chalicelib.domain.order import MAX_BASE_UNITS
+from chalicelib.domain.terms import MAX_BASE_UNITS
 from chalicelib.domain.tokens import TOKENS, Token, find_token, plain, price
 from hypothesis import given
 from hypothesis import strategies as st

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["http", "migrate", "prepare", "queue", "responses", "schedules", "sockets"]
 
 FUNCTIONS = {  # what Lambda calls → its module here, and the runtime's parts that it uses
-    "app.app": ("http", ("submission", "orders", "quoting", "socket_settings", "health")),
+    "app.app": ("http", ("submission", "orders", "quoting", "health")),
     "app.process_order": ("queue", ("execution", "queue")),
     "app.on_ws_connect": ("sockets", ("subscriptions",)),
     "app.on_ws_message": ("sockets", ("subscriptions",)),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
 
 from chalice.app import SQSEvent, SQSRecord
 
 from .. import runtime
-from ..domain.errors import EngineError, IllegalTransition, InvalidRequest, TemporarilyUnavailable
-from ..domain.request import parse_order_id
+from ..domain.errors import EngineError, IllegalTransition, TemporarilyUnavailable
 from ..services.execution import Outcome
+from .wire.queue import parse_queue_message
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +41,8 @@ def _process(record: SQSRecord) -> bool:
 
 
 def _attempt(body: str) -> Outcome:
-    try:
-        order_id = parse_order_id(json.loads(body)["orderId"])
-    except (ValueError, TypeError, KeyError, RecursionError, InvalidRequest):
+    order_id = parse_queue_message(body)
+    if order_id is None:
         log.error("message without order body=%.200r", body)
         return Outcome(done=False)
     try:

@@ -6,13 +6,12 @@ routing ──build──▶ building ──submit──▶ submitted ──conf
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass
 
 from .errors import AttemptFailed
-from .lifecycle import Actor, Status, check
-from .order import Order, executed_price
+from .events import OrderBuilding, OrderConfirmed, OrderEvent, OrderFailed, OrderRetrying, OrderSubmitted
+from .lifecycle import Status
+from .order import Order
 from .retry import RetryPolicy
 from .routing import Route
 from .transaction import SignedTransaction
@@ -34,25 +33,25 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One step of an order to be stored: its new status, the event's detail, and the row's new columns.
+    """A step of an order to be stored: the event, and the order after it.
 
-    `retry_in_ms` ends the attempt: the order is `pending` again, and due that much later. `transaction` is
-    what is about to be sent, kept in the same step.
+    `transaction` is what is about to be sent, kept in the same step.
     """
 
-    order_id: str
+    order: Order
     fence: int
-    status: Status
-    detail: Mapping[str, object] = field(default_factory=dict)
-    retry_in_ms: int | None = None
-    dex: str | None = None
-    quoted_out: int | None = None
-    minimum_out: int | None = None
-    amount_out: int | None = None
-    tx_hash: str | None = None
-    error: str | None = None
-    code: str | None = None
+    event: OrderEvent
     transaction: SignedTransaction | None = None
+
+    @property
+    def status(self) -> Status:
+        """The order's status after the step."""
+        return self.event.status
+
+    @property
+    def retry_in_ms(self) -> int | None:
+        """Milliseconds until the next attempt, if this one has failed and another follows."""
+        return self.event.retry_in_ms if isinstance(self.event, OrderRetrying) else None
 
 
 class Attempt:
@@ -64,65 +63,32 @@ class Attempt:
 
     def build(self, route: Route, transaction: SignedTransaction) -> Transition:
         """The route is chosen and the swap signed; `transaction` is kept, so it may be sent."""
-        return self._step(
-            Status.BUILDING,
-            route.to_wire(),
-            transaction=transaction,
-            dex=route.quote.venue,
-            quoted_out=route.quote.amount_out,
-            minimum_out=route.minimum_out,
-        )
+        return self._step(OrderBuilding(route), transaction)
 
     def submit(self, transaction: SignedTransaction) -> Transition:
         """The chain has acknowledged the transaction."""
-        return self._step(Status.SUBMITTED, {"dex": self.order.dex, "txHash": transaction.signature})
+        return self._step(OrderSubmitted(self._venue(), transaction.signature))
 
     def confirm(self, transaction: SignedTransaction, *, amount_out: int, slot: int) -> Transition:
         """The transaction has landed and gave the trader `amount_out` base units."""
-        terms = self.order.terms
-        return self._step(
-            Status.CONFIRMED,
-            {
-                "dex": self.order.dex,
-                "txHash": transaction.signature,
-                "executedPrice": executed_price(terms, amount_out),
-                "amountOut": terms.token_out.text(amount_out),
-                "slot": slot,
-            },
-            amount_out=amount_out,
-            tx_hash=transaction.signature,
-        )
+        order = self.order
+        return self._step(OrderConfirmed(order.terms, self._venue(), transaction.signature, amount_out, slot))
 
     def fail_or_retry(self, error: AttemptFailed, policy: RetryPolicy, jitter: float) -> Transition:
         """The attempt came to nothing: the order waits for its next one, or has failed.
 
         Its transaction, if it has one, must be known to be dead.
         """
-        reason: dict[str, Any] = {"error": str(error), "code": error.code}
-        retry_in_ms = policy.retry_in_ms(error, self.order.attempt, jitter)
+        attempt = self.order.attempt
+        retry_in_ms = policy.retry_in_ms(error, attempt, jitter)
         if retry_in_ms is None:
-            return self._step(Status.FAILED, {**reason, "attempts": self.order.attempt}, **reason)
-        detail = {**reason, "retryInMs": retry_in_ms}
-        return self._step(Status.PENDING, detail, retry_in_ms=retry_in_ms, **reason)
+            return self._step(OrderFailed(str(error), error.code, attempts=attempt))
+        return self._step(OrderRetrying(str(error), error.code, retry_in_ms))
 
-    def _step(
-        self,
-        target: Status,
-        detail: Mapping[str, object],
-        *,
-        transaction: SignedTransaction | None = None,
-        retry_in_ms: int | None = None,
-        **columns: Any,
-    ) -> Transition:
-        order = self.order
-        check(order.status, target, Actor.WORKER)
-        self.order = replace(order, status=target, **columns)
-        return Transition(
-            order.id,
-            self.claim.fence,
-            target,
-            detail,
-            transaction=transaction,
-            retry_in_ms=retry_in_ms,
-            **columns,
-        )
+    def _venue(self) -> str:
+        assert self.order.venue is not None  # stored with the step to `building`
+        return self.order.venue
+
+    def _step(self, event: OrderEvent, transaction: SignedTransaction | None = None) -> Transition:
+        self.order = self.order.apply(event)
+        return Transition(self.order, self.claim.fence, event, transaction)

@@ -30,133 +30,111 @@ from typing import ClassVar
 
 
 class EngineError(Exception):
-    """Something went wrong in a way the engine knows."""
+    """An error that the engine knows; `details` are further facts for the client, by name."""
 
+    text: ClassVar[str] = "Something went wrong."
     code: str = "INTERNAL_ERROR"
 
     def __init__(self, message: str = "", *, code: str | None = None, **details: object) -> None:
-        super().__init__(message or (type(self).__doc__ or "").partition("\n")[0])
+        super().__init__(message or self.text)
         if code is not None:
             self.code = code
         self.details = details
 
-    def to_wire(self) -> dict[str, object]:
-        """`{"error": sentence, "code": STABLE_CODE, …details}`, as every client gets it."""
-        return {"error": str(self), "code": self.code, **self.details}
-
 
 class InvalidRequest(EngineError):
-    """The request is not valid."""
-
+    text = "The request is not valid."
     code = "INVALID_REQUEST"
 
 
 class NotFound(EngineError):
-    """There is no such order."""
-
+    text = "There is no such order."
     code = "ORDER_NOT_FOUND"
 
 
 class TooLarge(EngineError):
-    """The request is larger than the engine reads."""
-
+    text = "The request is larger than the engine reads."
     code = "BODY_TOO_LARGE"
 
 
 class UnsupportedMediaType(EngineError):
-    """The body must be sent as application/json."""
-
+    text = "The body must be sent as application/json."
     code = "UNSUPPORTED_MEDIA_TYPE"
 
 
 class IdempotencyConflict(EngineError):
-    """This key belongs to an order with other terms."""
-
+    text = "This key belongs to an order with other terms."
     code = "IDEMPOTENCY_CONFLICT"
 
 
 class LimitReached(EngineError):
-    """There are too many."""
-
+    text = "There are too many."
     code = "LIMIT_REACHED"
 
 
 class TemporarilyUnavailable(EngineError):
-    """The engine can't do this right now; try again in a moment."""
-
+    text = "The engine can't do this right now; try again in a moment."
     code = "TEMPORARILY_UNAVAILABLE"
 
 
 class ClaimLost(EngineError):
-    """Another worker owns this order now."""
-
+    text = "Another worker owns this order now."
     code = "CLAIM_LOST"
 
 
 class IllegalTransition(EngineError):
-    """The order's lifecycle has no such move."""
-
+    text = "The order's lifecycle has no such move."
     code = "ILLEGAL_TRANSITION"
 
 
 class AttemptFailed(EngineError):
-    """An attempt to execute the order failed."""
-
+    text = "An attempt to execute the order failed."
     code = "ATTEMPT_FAILED"
     retryable: ClassVar[bool] = True
 
 
 class QuoteTimeout(AttemptFailed):
-    """No venue answered in time with a quote."""
-
+    text = "No venue answered in time with a quote."
     code = "QUOTE_TIMEOUT"
 
 
 class VenueUnavailable(AttemptFailed):
-    """No venue could give a quote."""
-
+    text = "No venue could give a quote."
     code = "VENUE_UNAVAILABLE"
 
 
 class ChainUnavailable(AttemptFailed):
-    """The chain does not answer."""
-
+    text = "The chain does not answer."
     code = "CHAIN_UNAVAILABLE"
 
 
 class InsufficientLiquidity(AttemptFailed):
-    """The pool does not hold enough to fill the order."""
-
+    text = "The pool does not hold enough to fill the order."
     code = "INSUFFICIENT_LIQUIDITY"
     retryable = False
 
 
 class PriceImpactTooHigh(AttemptFailed):
-    """The order would move the price further than the engine allows."""
-
+    text = "The order would move the price further than the engine allows."
     code = "PRICE_IMPACT_TOO_HIGH"
     retryable = False
 
 
 class SlippageExceeded(AttemptFailed):
-    """The swap would have given less than the order's minimum."""
-
+    text = "The swap would have given less than the order's minimum."
     code = "SLIPPAGE_EXCEEDED"
 
 
 class TransactionFailed(AttemptFailed):
-    """The chain executed the transaction and it failed."""
-
+    text = "The chain executed the transaction and it failed."
     code = "TRANSACTION_FAILED"
 
 
 class BlockhashExpired(AttemptFailed):
-    """The transaction did not land before its blockhash expired."""
-
+    text = "The transaction did not land before its blockhash expired."
     code = "BLOCKHASH_EXPIRED"
 
 
 class WorkerLost(AttemptFailed):
-    """The worker that held the order went away."""
-
+    text = "The worker that held the order went away."
     code = "WORKER_LOST"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from .errors import AttemptFailed
-from .tokens import Token, plain, price
+from .tokens import Token, price
 
 BPS = 10_000
 
@@ -27,15 +28,14 @@ class Quote:
     fee: int
     price_impact_bps: int
 
-    def to_wire(self) -> dict[str, object]:
-        """The quote as a client gets it."""
-        return {
-            "dex": self.venue,
-            "price": plain(price(self.token_out, self.amount_out, self.token_in, self.amount_in)),
-            "amountOut": self.token_out.text(self.amount_out),
-            "fee": self.token_in.text(self.fee),
-            "priceImpactBps": self.price_impact_bps,
-        }
+    @property
+    def price(self) -> Decimal:
+        """Tokens out per token in."""
+        return price(self.token_out, self.amount_out, self.token_in, self.amount_in)
+
+
+Answers = Mapping[str, Quote | AttemptFailed]
+"""Each venue's quote, or why it gave none, by the venue's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +44,7 @@ class Route:
 
     quote: Quote
     minimum_out: int
-    answers: Mapping[str, Quote | AttemptFailed]
-
-    def to_wire(self) -> dict[str, object]:
-        """The route as the detail of a `building` event."""
-        quote, token_out = self.quote, self.quote.token_out
-        return {
-            "chosen": quote.venue,
-            "route": {
-                "dex": quote.venue,
-                "amountOut": token_out.text(quote.amount_out),
-                "minimumOut": token_out.text(self.minimum_out),
-                "priceImpactBps": quote.price_impact_bps,
-            },
-            "quotes": {name: answer.to_wire() for name, answer in self.answers.items()},
-        }
+    answers: Answers
 
 
 def best(quotes: Iterable[Quote]) -> Quote:

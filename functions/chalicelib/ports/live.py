@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..domain.order import Event
+from ..domain.events import Event
 
 
 class Events(Protocol):
@@ -20,6 +20,16 @@ class Events(Protocol):
 
     async def check(self) -> None:
         """Return if the events' server answers. Raises TemporarilyUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventMessage:
+    """An event as it is published and streamed: the text, and what a relay needs to know of it."""
+
+    order_id: str
+    seq: int
+    is_terminal: bool
+    text: str
 
 
 class ConnectionGone(Exception):
@@ -93,7 +103,7 @@ class Notification:
     A message that could not be understood has no field set.
     """
 
-    event: Mapping[str, object] | None = None
+    event: EventMessage | None = None
     subscribe: Subscription | None = None
     unsubscribe: tuple[str, str] | None = None  # connection, order
     disconnect: str | None = None  # connection

@@ -10,8 +10,10 @@ from typing import Protocol
 
 from ..domain.attempt import Claim as Claim  # part of this port
 from ..domain.attempt import Transition as Transition  # part of this port
+from ..domain.events import Event
 from ..domain.lifecycle import Status
-from ..domain.order import Event, Order, Terms
+from ..domain.order import Order
+from ..domain.terms import Terms
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from datetime import datetime
 
 from ..domain.account import Account
 from ..domain.errors import NotFound
+from ..domain.events import Event
 from ..domain.lifecycle import Status
-from ..domain.order import Event, Order
+from ..domain.order import Order
 from ..ports.store import Store
 
 Position = tuple[datetime, str]
@@ -37,8 +38,13 @@ class Orders:
         """One order with its events. Raises NotFound, TemporarilyUnavailable."""
         order = await self._store.order(order_id)
         if order is None:
-            raise NotFound(orderId=order_id)
+            raise NotFound(order_id=order_id)
         return OrderWithEvents(order, await self._store.events(order_id))
+
+    async def require(self, account: Account, order_id: str) -> None:
+        """Return if the account may see the order. Raises NotFound, TemporarilyUnavailable."""
+        if await self._store.order(order_id) is None:
+            raise NotFound(order_id=order_id)
 
     async def page(
         self, account: Account, limit: int, before: Position | None, status: Status | None

@@ -5,15 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+from ..domain.account import Account
 from ..domain.errors import AttemptFailed, QuoteTimeout, VenueUnavailable
-from ..domain.order import Terms
-from ..domain.routing import Quote, best
+from ..domain.routing import Answers, Quote, best
+from ..domain.terms import Terms
 from ..ports.trading import Venue
 
 log = logging.getLogger(__name__)
 
-Answers = Mapping[str, Quote | AttemptFailed]
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """Every venue's answer, and the best quote among them."""
+
+    answers: Answers
+    chosen: Quote
 
 
 class Quoting:
@@ -22,6 +30,11 @@ class Quoting:
     def __init__(self, venues: Mapping[str, Venue], *, timeout: float) -> None:
         self._venues = venues
         self._timeout = timeout
+
+    async def quote(self, account: Account, terms: Terms) -> Quoted:
+        """What an order on these terms would be filled at; none is placed. Raises AttemptFailed."""
+        answers = await self.ask(terms)
+        return Quoted(answers, choose(answers))
 
     async def ask(self, terms: Terms) -> Answers:
         """Every venue's answer by the venue's name."""
@@ -48,8 +61,3 @@ def choose(answers: Answers) -> Quote:
         return best(quotes)
     errors = [answer for answer in answers.values() if isinstance(answer, AttemptFailed)]
     raise next((error for error in errors if error.retryable), errors[0])
-
-
-def quotes_to_wire(answers: Answers) -> dict[str, object]:
-    """The answers as a client gets them, by venue."""
-    return {name: answer.to_wire() for name, answer in answers.items()}

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from ..domain.account import Account
 from ..domain.errors import TemporarilyUnavailable
 from ..domain.lifecycle import Status
 from ..ports.live import Events
@@ -57,7 +58,9 @@ class Redrive:
         self._events = events
         self._letters = letters
 
-    async def read(self, on_page: Callable[[int], None] = lambda met: None) -> list[DeadLetter]:
+    async def read(
+        self, account: Account, on_page: Callable[[int], None] = lambda met: None
+    ) -> list[DeadLetter]:
         """Every letter, oldest first; all stay in the queue."""
         async with self._reading() as (pages, held):
             async for _ in pages:
@@ -65,7 +68,10 @@ class Redrive:
             return sorted(held.values(), key=lambda letter: letter.sent_at)
 
     async def run(
-        self, only: Collection[str] = (), on_page: Callable[[Tally], None] = lambda tally: None
+        self,
+        account: Account,
+        only: Collection[str] = (),
+        on_page: Callable[[Tally], None] = lambda tally: None,
     ) -> Tally:
         """Redrive every letter's order, or the orders in `only`, which need no letter.
 
@@ -85,7 +91,7 @@ class Redrive:
             await self._decide_all(unmet, tally)
         return tally
 
-    async def delete(self, message_ids: Collection[str]) -> list[DeadLetter]:
+    async def delete(self, account: Account, message_ids: Collection[str]) -> list[DeadLetter]:
         """Delete letters by their message ids; those that were found."""
         found: list[DeadLetter] = []
         async with self._reading() as (pages, held):

@@ -16,9 +16,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from ..domain.account import Account
 from ..domain.errors import TemporarilyUnavailable
 from ..domain.lifecycle import Status
-from ..domain.order import Order, Terms
+from ..domain.order import Order
+from ..domain.terms import Terms
 from ..ports.live import Events
 from ..ports.queue import Queue
 from ..ports.store import NewOrder, Store
@@ -37,10 +39,6 @@ class Submitted:
     status: Status
     replayed: bool
 
-    def to_wire(self, websocket: str) -> dict[str, object]:
-        """The response to a submit; `websocket` is the URL that streams the order's events."""
-        return {"orderId": self.order_id, "status": self.status, "websocket": websocket}
-
 
 class Submission:
     """Accepts orders; `new_id` makes each order's UUID."""
@@ -54,7 +52,9 @@ class Submission:
         self._acknowledging: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
 
-    async def submit(self, terms: Terms, *, client: str = "", key: str | None = None) -> Submitted:
+    async def submit(
+        self, account: Account, terms: Terms, *, client: str = "", key: str | None = None
+    ) -> Submitted:
         """Accept the order. Raises IdempotencyConflict, LimitReached, TemporarilyUnavailable."""
         created = await self._store.create(NewOrder(self._new_id(), terms, client, key))
         if isinstance(created, Order):

@@ -10,13 +10,15 @@ from typing import Any
 
 from chalicelib.adapters.postgres.database import Database
 from chalicelib.adapters.postgres.store import PostgresStore, StoreSettings
+from chalicelib.api.wire.events import event_detail
+from chalicelib.domain.events import Event
 from chalicelib.domain.lifecycle import Status
-from chalicelib.domain.order import Event, Terms
-from chalicelib.ports.store import Claim, NewOrder, Reason, Store, Transition
+from chalicelib.domain.terms import Terms
+from chalicelib.ports.store import Claim, NewOrder, Reason, Store
 from chalicelib.ports.trading import SignedTransaction
 
 from tests.fakes import MemoryStore
-from tests.samples import SOL, USDC
+from tests.samples import SOL, USDC, step
 
 TERMS = Terms(SOL, USDC, 1_500_000_000, 50)
 SETTINGS = {"lease_ms": 20_000, "sweep_after_ms": 60_000}
@@ -48,7 +50,7 @@ class Shop:
 
     async def move(self, claim: Claim, *statuses: Status, **kept: Any) -> None:
         for status in statuses:
-            await self.store.record(Transition(claim.order.id, claim.fence, status, **kept))
+            await self.store.record(step(claim, status, **kept))
 
     async def end(self, order_id: str, status: Status = Status.FAILED) -> None:
         await self.move(await self.claim(order_id), status)
@@ -86,7 +88,7 @@ class MemoryShop(Shop):
 class PostgresShop(Shop):
     def __init__(self, url: str) -> None:
         self.database = Database(url)
-        self.store = PostgresStore(self.database, StoreSettings(**SETTINGS, **LIMITS))
+        self.store = PostgresStore(self.database, StoreSettings(**SETTINGS, **LIMITS), event_detail)
 
     async def execute(self, statement: str, *parameters: object) -> None:
         async with self.database.connection() as connection:

@@ -14,11 +14,12 @@ from chalicelib import migrations
 from chalicelib.domain.errors import ClaimLost
 from chalicelib.domain.lifecycle import Actor, Status, sources
 from chalicelib.migrations import migrate
-from chalicelib.ports.store import Claim, NewOrder, Transition
+from chalicelib.ports.store import Claim, NewOrder
 from psycopg.conninfo import make_conninfo
 
 from local.services import Endpoints
 from tests.integration.store.shop import TERMS, PostgresShop
+from tests.samples import step
 
 CLIENTS = ("one", "other", "third")
 
@@ -66,8 +67,7 @@ async def work(shop: PostgresShop, order_id: str, chance: random.Random) -> None
     try:
         while (targets := following(status)) and chance.random() < 0.9:
             status = chance.choice(targets)
-            retry = 1 if status is Status.PENDING else None
-            await shop.store.record(Transition(order_id, claim.fence, status, retry_in_ms=retry))
+            await shop.store.record(step(claim, status, retry_in_ms=1))
             if status is Status.PENDING:
                 return
     except ClaimLost:

@@ -12,19 +12,21 @@ import psycopg
 import pytest
 from chalicelib.adapters.postgres.database import Connection, Database
 from chalicelib.adapters.postgres.store import PostgresStore, StoreSettings
+from chalicelib.api.wire.events import event_detail
 from chalicelib.domain.errors import ClaimLost, TemporarilyUnavailable
 from chalicelib.domain.lifecycle import TERMINAL, Status
 from chalicelib.migrations import migrate
-from chalicelib.ports.store import Claim, Held, NewOrder, Store, Transition
+from chalicelib.ports.store import Claim, Held, NewOrder, Store
 
 from local.servers import Postgres
 from tests.fakes import eventually
 from tests.integration.store.shop import LIMITS, SETTINGS, TERMS, PostgresShop, Shop
+from tests.samples import step
 
 Step = Callable[[Store, Claim], Awaitable[object]]
 STEPS: dict[str, Step] = {
     "claim": lambda store, claim: store.claim(claim.order.id),
-    "record": lambda store, claim: store.record(Transition(claim.order.id, claim.fence, Status.BUILDING)),
+    "record": lambda store, claim: store.record(step(claim, Status.BUILDING)),
     "acknowledge": lambda store, claim: store.acknowledge([claim.order.id]),
     "redrive": lambda store, claim: store.redrive(claim.order.id),
 }
@@ -141,7 +143,7 @@ async def test_a_postgres_that_is_killed_is_said_to_be_away_and_serves_again_whe
     database = Database(server.url, timeout=0.5)
     try:
         await asyncio.to_thread(migrate, server.url)
-        store = PostgresStore(database, StoreSettings(**SETTINGS, **LIMITS))
+        store = PostgresStore(database, StoreSettings(**SETTINGS, **LIMITS), event_detail)
         order_id = str(uuid.uuid4())
         await store.create(NewOrder(order_id, TERMS))
 

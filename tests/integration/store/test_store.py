@@ -9,21 +9,25 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from chalicelib.api.wire.events import event_detail, event_message
 from chalicelib.domain.errors import ClaimLost
+from chalicelib.domain.events import OrderAccepted
 from chalicelib.domain.lifecycle import TERMINAL, Actor, Status, sources
-from chalicelib.domain.order import MAX_BASE_UNITS, Order
-from chalicelib.ports.store import Claim, Held, NewOrder, Reason, Store, Transition
+from chalicelib.domain.order import Order
+from chalicelib.domain.terms import MAX_BASE_UNITS
+from chalicelib.ports.store import Claim, Held, NewOrder, Reason, Store
 from chalicelib.services.sweep import Sweep
 
 from tests.fakes import MemoryQueue
 from tests.integration.store.shop import SIGNED, SOL, TERMS, Shop
+from tests.samples import event_of, step
 
 
 async def test_a_new_order_is_there_with_its_first_event(shop: Shop) -> None:
     order_id = str(uuid.uuid4())
     event = await shop.store.create(NewOrder(order_id, TERMS))
     assert (event.order_id, event.seq, event.status, event.attempt) == (order_id, 1, Status.PENDING, 1)
-    assert event.detail == TERMS.to_wire()
+    assert event.detail == event_detail(OrderAccepted(TERMS))
     order = await shop.store.order(order_id)
     assert order is not None
     assert (order.terms, order.status, order.attempt, order.seq) == (TERMS, Status.PENDING, 1, 1)
@@ -63,11 +67,11 @@ async def test_of_ten_claims_at_once_one_is_granted_and_the_others_are_told_how_
 async def test_a_lost_workers_order_is_resumed_where_it_was_with_what_was_signed(shop: Shop) -> None:
     order_id = await shop.new()
     lost = await shop.claim(order_id)
-    await shop.move(lost, Status.BUILDING, dex="meteora", transaction=SIGNED)
+    await shop.move(lost, Status.BUILDING, venue="meteora", transaction=SIGNED)
     await shop.pass_time(21)
     claim = await shop.claim(order_id)
     assert claim.fence > lost.fence
-    assert (claim.resumed, claim.order.status, claim.order.dex) == (True, Status.BUILDING, "meteora")
+    assert (claim.resumed, claim.order.status, claim.order.venue) == (True, Status.BUILDING, "meteora")
     assert claim.transaction == SIGNED
     assert len(await shop.steps(order_id)) == 3  # a resumed claim is no step
 
@@ -172,17 +176,7 @@ async def test_a_retried_order_is_pending_as_its_next_attempt_and_forgets_what_w
     order_id = await shop.new()
     claim = await shop.claim(order_id)
     await shop.move(claim, Status.BUILDING, transaction=SIGNED)
-    event = await shop.store.record(
-        Transition(
-            order_id,
-            claim.fence,
-            Status.PENDING,
-            {"error": "No.", "code": "X", "retryInMs": 500},
-            retry_in_ms=500,
-            error="No.",
-            code="X",
-        )
-    )
+    event = await shop.store.record(step(claim, Status.PENDING, retry_in_ms=500, error="No.", code="X"))
     assert (event.seq, event.attempt, event.detail["retryInMs"]) == (4, 2, 500)
     order = await shop.store.order(order_id)
     assert order is not None
@@ -208,7 +202,7 @@ async def test_money_comes_back_to_the_last_base_unit(shop: Shop, amount: int) -
     assert claim.order.terms.amount_in == amount
     await shop.move(claim, Status.BUILDING, quoted_out=amount, minimum_out=amount - 1)
     await shop.move(claim, Status.SUBMITTED)
-    await shop.move(claim, Status.CONFIRMED, amount_out=amount, tx_hash="hash")
+    await shop.move(claim, Status.CONFIRMED, amount_out=amount, signature="hash")
     order = await shop.store.order(order_id)
     assert order is not None
     assert (order.quoted_out, order.minimum_out, order.amount_out) == (amount, amount - 1, amount)
@@ -219,12 +213,11 @@ async def test_money_comes_back_to_the_last_base_unit(shop: Shop, amount: int) -
 async def test_an_events_detail_comes_back_as_it_was_written(shop: Shop) -> None:
     order_id = await shop.new()
     claim = await shop.claim(order_id)
-    detail = {"b": {"z": 1, "a": ["ü", None, True]}, "a": 'quote " and \\ and %s', "seq2": 9007199254740993}
-    event = await shop.store.record(Transition(order_id, claim.fence, Status.BUILDING, detail))
+    event = await shop.store.record(step(claim, Status.BUILDING))
     read = (await shop.store.events(order_id, 2))[0]
     assert read == event
-    assert list(read.to_wire().items()) == list(event.to_wire().items())  # in the same order too
-    assert read.detail == detail
+    assert event_message(read).text == event_message(event).text  # in the same order too
+    assert read.detail == event_detail(event_of(Status.BUILDING))
 
 
 async def test_many_readers_at_once_each_get_their_orders_events_after_their_seq(shop: Shop) -> None:
@@ -363,7 +356,7 @@ async def test_what_much_later_orders_have_overtaken_is_not_in_the_queue(shop: S
 async def test_what_was_claimed_needs_no_acknowledgement(shop: Shop) -> None:
     order_id = await shop.new()
     claim = await shop.claim(order_id)
-    await shop.store.record(Transition(order_id, claim.fence, Status.PENDING, retry_in_ms=10))
+    await shop.store.record(step(claim, Status.PENDING, retry_in_ms=10))
     await shop.store.acknowledge([order_id, str(uuid.uuid4())])
     await shop.pass_time(1000)
     assert await shop.take_overdue() == {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from chalicelib.api.wire.events import event_object
 
 from tests.fakes import eventually
 from tests.unit.live.world import CLIENT, LIFE, WHOLE, World
@@ -18,7 +19,7 @@ async def test_an_early_subscriber_receives_every_event_as_it_is_published(world
     for seq, status in enumerate(LIFE, start=2):
         await world.move(order_id, status)
         await world.sees("early", WHOLE[:seq])
-    assert world.push.frames["early"] == [event.to_wire() for event in world.store.log[order_id]]
+    assert world.push.frames["early"] == [event_object(event) for event in world.store.log[order_id]]
 
 
 async def test_a_late_subscriber_receives_the_same_events(world: World) -> None:
@@ -27,7 +28,7 @@ async def test_a_late_subscriber_receives_the_same_events(world: World) -> None:
     await world.move(order_id, *LIFE)
     await world.subscribe("late", order_id)
     await world.sees("late", WHOLE)
-    assert world.push.frames["late"] == [event.to_wire() for event in world.store.log[order_id]]
+    assert world.push.frames["late"] == [event_object(event) for event in world.store.log[order_id]]
 
 
 @pytest.mark.parametrize("steps", range(5))

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
+from chalicelib.api.wire.events import event_message
 from chalicelib.ports.live import Notification
 from chalicelib.services.live import relay as relay_module
 from chalicelib.services.live.relay import Relay
@@ -67,7 +68,13 @@ async def test_a_relay_ends_though_a_library_loses_its_cancellation(
     monkeypatch.setattr(relay_module, "CANCEL_AGAIN_S", 0.01)
     await world.registry.connect("client", CLIENT)
     relay = Relay(
-        Stubborn(world.redis, 0, "stubborn"), world.store, world.push, lease=0.03, poll=0.02, idle=30
+        Stubborn(world.redis, 0, "stubborn"),
+        world.store,
+        world.push,
+        event_message,
+        lease=0.03,
+        poll=0.02,
+        idle=30,
     )
     async with asyncio.timeout(5):
         assert await relay.run(0.05)
@@ -116,5 +123,5 @@ async def test_a_client_that_connects_as_an_idle_relay_ends_gets_another_relay(w
             await release(self)
 
     channel = Last(world.redis, 0, "ending")
-    relay = Relay(channel, world.store, world.push, lease=0.03, poll=0.02, idle=0.02)
+    relay = Relay(channel, world.store, world.push, event_message, lease=0.03, poll=0.02, idle=0.02)
     assert await relay.run(30) is True

@@ -6,8 +6,9 @@ import asyncio
 from typing import Any
 
 import pytest
+from chalicelib.api.wire.events import event_message
+from chalicelib.domain.events import Event
 from chalicelib.domain.lifecycle import Status
-from chalicelib.domain.order import Event
 from chalicelib.ports.live import Notification, Subscription
 from chalicelib.services.live.relay import Relay
 
@@ -68,7 +69,9 @@ async def test_a_redis_that_is_unavailable_as_a_relay_starts_is_retried(world: W
             finally:
                 self._redis.away = False
 
-    relay = Relay(Flaky(world.redis, 0, "flaky"), world.store, world.push, lease=0.03, poll=0.02, idle=30)
+    relay = Relay(
+        Flaky(world.redis, 0, "flaky"), world.store, world.push, event_message, lease=0.03, poll=0.02, idle=30
+    )
     world.relays.append(asyncio.create_task(relay.run(30)))
     await world.sees("client", [1])
 

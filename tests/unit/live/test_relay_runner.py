@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from chalicelib.api.wire.events import event_message
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.lifecycle import Status
 from chalicelib.services.live.relay import Relay
@@ -18,7 +19,7 @@ from tests.unit.live.world import CLIENT, LIFE, WHOLE, World
 def runner(world: World, launcher: MemoryLauncher, *, poll: float = 0.02, idle: float = 0.03) -> RelayRunner:
     def build(shard: int) -> Relay:
         channel = MemoryChannel(world.redis, shard, "relay")
-        return Relay(channel, world.store, world.push, lease=0.03, poll=poll, idle=idle)
+        return Relay(channel, world.store, world.push, event_message, lease=0.03, poll=poll, idle=idle)
 
     return RelayRunner(build, launcher)
 

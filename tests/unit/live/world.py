@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 
+from chalicelib.api.wire.events import event_message
+from chalicelib.domain.events import Event
 from chalicelib.domain.lifecycle import Status
-from chalicelib.domain.order import Event, Terms
+from chalicelib.domain.terms import Terms
 from chalicelib.ports.live import Subscription
 from chalicelib.ports.store import NewOrder
 from chalicelib.services.live.relay import Relay
@@ -61,7 +63,7 @@ class World:
         self, *, seconds: float = 30, lease: float = 0.03, poll: float = 0.02, idle: float = 30
     ) -> asyncio.Task[bool]:
         channel = MemoryChannel(self.redis, 0, next(self._fences))
-        relay = Relay(channel, self.store, self.push, lease=lease, poll=poll, idle=idle)
+        relay = Relay(channel, self.store, self.push, event_message, lease=lease, poll=poll, idle=idle)
         task = asyncio.create_task(relay.run(seconds))
         self.relays.append(task)
         return task

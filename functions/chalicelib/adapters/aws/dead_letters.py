@@ -8,7 +8,6 @@ themselves when `HIDDEN_S` is over.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +16,6 @@ from functools import partial
 from typing import Any
 
 from ...batcher import Batcher
-from ...domain.errors import InvalidRequest
-from ...domain.request import parse_order_id
 from ...ports.queue import DeadLetter, DeadLetterSummary
 from .sqs import MOST_AT_ONCE, available, connect
 
@@ -31,9 +28,13 @@ COUNTS = tuple(f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisib
 
 
 class SqsDeadLetters:
-    """`ports.queue.DeadLetters`. It has threads of its own, so that no other calls delay /health."""
+    """`ports.queue.DeadLetters`; `parse` gives the order that a message names.
 
-    def __init__(self, queue_url: str, *, endpoint_url: str = "") -> None:
+    It has threads of its own, so that no other calls delay /health.
+    """
+
+    def __init__(self, queue_url: str, parse: Callable[[str], str | None], *, endpoint_url: str = "") -> None:
+        self._parse = parse
         self._queue_url = queue_url
         self._sqs = connect(endpoint_url, tries=1)
         self._threads = ThreadPoolExecutor(LANES, "dead-letters")
@@ -110,7 +111,7 @@ class SqsDeadLetters:
             ),
             self._threads,
         )
-        return [_letter(message) for message in answer.get("Messages", [])]
+        return [self._letter(message) for message in answer.get("Messages", [])]
 
     async def _in_batches(
         self, call: Callable[[Any], Any], letters: Sequence[DeadLetter], **change: object
@@ -127,19 +128,11 @@ class SqsDeadLetters:
             )
         )
 
-
-def _letter(message: Any) -> DeadLetter:
-    return DeadLetter(
-        message_id=message["MessageId"],
-        receipt=message["ReceiptHandle"],
-        body=message["Body"],
-        order_id=_order_id(message["Body"]),
-        sent_at=datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC),
-    )
-
-
-def _order_id(body: str) -> str | None:
-    try:
-        return parse_order_id(json.loads(body)["orderId"])
-    except (ValueError, TypeError, KeyError, RecursionError, InvalidRequest):
-        return None
+    def _letter(self, message: Any) -> DeadLetter:
+        return DeadLetter(
+            message_id=message["MessageId"],
+            receipt=message["ReceiptHandle"],
+            body=message["Body"],
+            order_id=self._parse(message["Body"]),
+            sent_at=datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC),
+        )

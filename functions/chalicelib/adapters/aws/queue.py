@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -19,9 +18,10 @@ WAITING: QueueAttributeNameType = "ApproximateNumberOfMessages"
 
 
 class SqsQueue:
-    """`ports.queue.Queue`. A message's body is `{"orderId": …}`."""
+    """`ports.queue.Queue`; `render` gives the body of an order's message."""
 
-    def __init__(self, queue_url: str, *, endpoint_url: str = "") -> None:
+    def __init__(self, queue_url: str, render: Callable[[str], str], *, endpoint_url: str = "") -> None:
+        self._render = render
         self._queue_url = queue_url
         self._sqs = connect(endpoint_url)
         self._send = Batcher(self._send_all, limit=MOST_AT_ONCE, lanes=4)
@@ -63,7 +63,7 @@ class SqsQueue:
 
     async def _send_all(self, order_ids: Sequence[str]) -> list[None]:
         entries = [
-            {"Id": str(index), "MessageBody": json.dumps({"orderId": order_id})}
+            {"Id": str(index), "MessageBody": self._render(order_id)}
             for index, order_id in enumerate(order_ids)
         ]
         reply = await available(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -17,8 +17,10 @@ import msgspec
 
 from ...batcher import Batcher
 from ...domain.errors import ClaimLost, IdempotencyConflict, LimitReached
+from ...domain.events import Event, OrderAccepted, OrderEvent
 from ...domain.lifecycle import TERMINAL, Actor, Status, sources
-from ...domain.order import Event, Order, Terms
+from ...domain.order import Order
+from ...domain.terms import Terms
 from ...domain.tokens import TOKENS
 from ...ports.store import Claim, Held, NewOrder, Overdue, Reason, Transition
 from ...ports.trading import SignedTransaction
@@ -46,9 +48,15 @@ class StoreSettings:
 
 
 class PostgresStore:
-    """`ports.store.Store`."""
+    """`ports.store.Store`; `render` gives the content of an event as it is stored."""
 
-    def __init__(self, database: Database, settings: StoreSettings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        settings: StoreSettings,
+        render: Callable[[OrderEvent], Mapping[str, object]],
+    ) -> None:
+        self._render = render
         self._database = database
         self._settings = settings
         self._lease_ms = settings.lease_ms
@@ -87,7 +95,7 @@ class PostgresStore:
     async def record(self, transition: Transition) -> Event:
         event = await self._record(transition)
         if event is None:
-            raise ClaimLost(orderId=transition.order_id)
+            raise ClaimLost(order_id=transition.order.id)
         return event
 
     async def release(self, claim: Claim, due_in_ms: int) -> None:
@@ -95,7 +103,7 @@ class PostgresStore:
             "release_orders", ids=[claim.order.id], fences=[claim.fence], due_in_ms=[due_in_ms]
         )
         if not released:
-            raise ClaimLost(orderId=claim.order.id)
+            raise ClaimLost(order_id=claim.order.id)
 
     async def order(self, order_id: str) -> Order | None:
         return await self._order(order_id)
@@ -135,6 +143,7 @@ class PostgresStore:
 
     async def _create_all(self, orders: Sequence[NewOrder]) -> list[Event | None]:
         terms = [new.terms for new in orders]
+        details = [self._render(OrderAccepted(of)) for of in terms]
         rows = await self._database.run(
             "create_orders",
             ids=[new.id for new in orders],
@@ -142,23 +151,26 @@ class PostgresStore:
             tokens_out=[of.token_out.symbol for of in terms],
             amounts_in=[of.amount_in for of in terms],
             slippages_bps=[of.slippage_bps for of in terms],
-            details=[_json(of.to_wire()) for of in terms],
+            details=[_json(detail) for detail in details],
             clients=[new.client for new in orders],
             keys=[new.key for new in orders],
-            fingerprints=[fingerprint(of) for of in terms],
+            fingerprints=[fingerprint(detail) for detail in details],
             max_outstanding=self._settings.max_outstanding,
             key_ttl_s=self._settings.key_ttl_s,
         )
         created = {str(row["order_id"]): row for row in rows}
-        return [_appended(created.get(new.id), new.id, new.terms.to_wire()) for new in orders]
+        return [
+            _appended(created.get(new.id), new.id, detail)
+            for new, detail in zip(orders, details, strict=True)
+        ]
 
     async def _first(self, new: NewOrder) -> Order | None:
         """The order that the key has, if any. Raises IdempotencyConflict."""
         rows = await self._database.run("find_keys", keys=[new.key]) if new.key else []
         if not rows:
             return None
-        if rows[0]["fingerprint"] != fingerprint(new.terms):
-            raise IdempotencyConflict(orderId=str(rows[0]["id"]))
+        if rows[0]["fingerprint"] != fingerprint(self._render(OrderAccepted(new.terms))):
+            raise IdempotencyConflict(order_id=str(rows[0]["id"]))
         return _order(rows[0])
 
     async def _redrive_all(self, order_ids: Sequence[str]) -> list[Event | None]:
@@ -181,28 +193,33 @@ class PostgresStore:
 
     async def _record_all(self, transitions: Sequence[Transition]) -> list[Event | None]:
         signed = [transition.transaction for transition in transitions]
+        orders = [transition.order for transition in transitions]
+        details = [self._render(transition.event) for transition in transitions]
         rows = await self._database.run(
             "record_transitions",
-            ids=[of.order_id for of in transitions],
+            ids=[of.id for of in orders],
             fences=[of.fence for of in transitions],
             statuses=[of.status for of in transitions],
             sources=[_SOURCES[of.status] for of in transitions],
             leases_ms=[0 if of.status in _UNHELD else self._lease_ms for of in transitions],
             retries_in_ms=[of.retry_in_ms for of in transitions],
-            details=[_json(of.detail) for of in transitions],
+            details=[_json(detail) for detail in details],
             signatures=[of and of.signature for of in signed],
             transactions=[of and of.raw for of in signed],
             last_valid_block_heights=[of and of.last_valid_block_height for of in signed],
-            dexes=[of.dex for of in transitions],
-            quoted_outs=[of.quoted_out for of in transitions],
-            minimum_outs=[of.minimum_out for of in transitions],
-            amounts_out=[of.amount_out for of in transitions],
-            tx_hashes=[of.tx_hash for of in transitions],
-            errors=[of.error for of in transitions],
-            codes=[of.code for of in transitions],
+            dexes=[of.venue for of in orders],
+            quoted_outs=[of.quoted_out for of in orders],
+            minimum_outs=[of.minimum_out for of in orders],
+            amounts_out=[of.amount_out for of in orders],
+            tx_hashes=[of.signature for of in orders],
+            errors=[of.error for of in orders],
+            codes=[of.code for of in orders],
         )
         moved = {(str(row["order_id"]), row["fence"]): row for row in rows}
-        return [_appended(moved.get((of.order_id, of.fence)), of.order_id, of.detail) for of in transitions]
+        return [
+            _appended(moved.get((of.order.id, of.fence)), of.order.id, detail)
+            for of, detail in zip(transitions, details, strict=True)
+        ]
 
     async def _events_all(self, items: Sequence[tuple[str, int]]) -> list[list[Event]]:
         least: dict[str, int] = {}
@@ -224,9 +241,9 @@ def _once(given: Iterable[Given]) -> list[Given]:
     return list(dict.fromkeys(given))
 
 
-def fingerprint(terms: Terms) -> str:
-    """The hash of the terms, by which two submits under one key are compared."""
-    return sha256(json.dumps(terms.to_wire(), sort_keys=True).encode()).hexdigest()
+def fingerprint(terms: Mapping[str, object]) -> str:
+    """The hash of the terms as they are stored, by which two submits under one key are compared."""
+    return sha256(json.dumps(terms, sort_keys=True).encode()).hexdigest()
 
 
 def _order(row: Row) -> Order:
@@ -242,11 +259,11 @@ def _order(row: Row) -> Order:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         client_order_id=row["client_order_id"],
-        dex=row["dex"],
+        venue=row["dex"],
         quoted_out=_whole(row["quoted_out"]),
         minimum_out=_whole(row["minimum_out"]),
         amount_out=_whole(row["amount_out"]),
-        tx_hash=row["tx_hash"],
+        signature=row["tx_hash"],
         error=row["error"],
         code=row["code"],
     )

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-import msgspec
 from redis.asyncio import Redis
 
 from ...domain.errors import TemporarilyUnavailable
-from ...domain.order import Event
+from ...domain.events import Event
+from ...ports.live import EventMessage
 from .pool import available, calls
 
 log = logging.getLogger(__name__)
@@ -27,9 +27,10 @@ def channel(order_id: str) -> str:
 
 
 class RedisEvents:
-    """`ports.live.Events`."""
+    """`ports.live.Events`; `render` gives an event as the message to publish."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, render: Callable[[Event], EventMessage]) -> None:
+        self._render = render
         self._redis = redis
         self._call = calls(redis)
         self._waiting: list[Event] = []
@@ -61,8 +62,5 @@ class RedisEvents:
 
     async def _send(self, events: Sequence[Event]) -> None:
         await asyncio.gather(
-            *(
-                self._call("PUBLISH", channel(event.order_id), msgspec.json.encode(event.to_wire()))
-                for event in events
-            )
+            *(self._call("PUBLISH", channel(event.order_id), self._render(event).text) for event in events)
         )

@@ -147,10 +147,10 @@ class RedisRegistry:
         )
         if not stored:
             raise LimitReached(
-                f"A socket may follow {most} orders at a time.",
+                f"A connection may subscribe to {most} orders at a time.",
                 code="TOO_MANY_SUBSCRIPTIONS",
                 limit=most,
-                orderId=order_id,
+                order_id=order_id,
             )
 
     async def unsubscribe(self, connection_id: str, order_id: str) -> None:

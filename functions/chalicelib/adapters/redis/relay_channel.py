@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import islice
 
 from redis.asyncio import Redis
@@ -18,7 +18,7 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from ...domain.errors import TemporarilyUnavailable
-from ...ports.live import Notification, Subscription
+from ...ports.live import EventMessage, Notification, Subscription
 from .events import channel
 from .pool import calls
 from .registry import LONGEST_CONNECTION_S, ShardKeys, client_connections, entry, read_entry
@@ -62,9 +62,21 @@ return 1
 
 
 class RedisRelayChannel:
-    """`ports.live.Channel` for one shard; `fence` names this relay and is never reused."""
+    """`ports.live.Channel` for one shard.
 
-    def __init__(self, redis: Redis, shard: int, fence: str, *, lease_ms: int) -> None:
+    `fence` names this relay and is never reused; `parse` reads a published event, None if it is not one.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        shard: int,
+        fence: str,
+        parse: Callable[[str], EventMessage | None],
+        *,
+        lease_ms: int,
+    ) -> None:
+        self._parse_event = parse
         self._redis = redis
         self._call = calls(redis)
         self.shard = shard
@@ -192,9 +204,11 @@ class RedisRelayChannel:
                 case {"type": "message", "channel": name, "data": text} if name == self._keys.control:
                     yield _change(_parse(text))
                 case {"type": "message", "data": text}:
-                    event = _parse(text)
-                    if event.keys() >= {"orderId", "seq", "status"}:
+                    event = self._parse_event(text)
+                    if event is not None:
                         yield Notification(event=event)
+                    else:
+                        log.error("relay: message is not an event text=%.100r", text)
 
     async def _recent_connections(self) -> list[str]:
         """Connections that can still be open; older ones, whose disconnect was lost, are removed."""

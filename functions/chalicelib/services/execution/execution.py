@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from ...domain.attempt import Attempt, Claim, Transition
 from ...domain.errors import AttemptFailed, ClaimLost, WorkerLost
+from ...domain.events import Event
 from ...domain.lifecycle import Status
-from ...domain.order import Event
 from ...domain.retry import RetryPolicy
 from ...ports.live import Events
 from ...ports.metrics import Metrics
@@ -112,4 +112,4 @@ class Execution:
 
 
 def _log_claim_lost(attempt: Attempt) -> None:
-    log.warning("claim lost order=%s attempt=%d", attempt.order.id, attempt.order.attempt)
+    log.warning("claim lost order=%s attempt=%d", attempt.order.id, attempt.claim.order.attempt)

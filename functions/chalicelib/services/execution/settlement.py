@@ -15,8 +15,8 @@ from collections.abc import Awaitable, Callable
 
 from ...domain.attempt import Attempt, Transition
 from ...domain.errors import AttemptFailed, BlockhashExpired
+from ...domain.events import Event
 from ...domain.lifecycle import Status
-from ...domain.order import Event
 from ...ports.trading import Chain, Landed, ProgramError, SignedTransaction, TransactionStatus
 from .both import both
 

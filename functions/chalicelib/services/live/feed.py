@@ -10,12 +10,11 @@ not have yet. Each subscriber has a task of its own, so a slow client delays no 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from ...domain.lifecycle import TERMINAL
-from ...ports.live import Channel, ConnectionGone, Push, Subscription
+from ...domain.events import Event
+from ...ports.live import Channel, ConnectionGone, EventMessage, Push, Subscription
 from ...ports.store import Store
 
 log = logging.getLogger(__name__)
@@ -32,19 +31,28 @@ class Subscriber:
 
 
 class Feed:
-    """One order's events (the n-th has seq n) and its subscribers; `on_progress` is called after sending."""
+    """One order's events (the n-th has seq n) and its subscribers.
+
+    `render` gives a stored event as its message; `on_progress` is called after sending.
+    """
 
     def __init__(
-        self, order_id: str, channel: Channel, store: Store, push: Push, on_progress: Callable[[], None]
+        self,
+        order_id: str,
+        channel: Channel,
+        store: Store,
+        push: Push,
+        render: Callable[[Event], EventMessage],
+        on_progress: Callable[[], None],
     ) -> None:
         self.order_id = order_id
-        self.events: list[Mapping[str, object]] = []
+        self.events: list[EventMessage] = []
         self.subscribers: dict[str, Subscriber] = {}
         self._channel = channel
         self._store = store
         self._push = push
+        self._render = render
         self._on_progress = on_progress
-        self._texts: dict[int, str] = {}
         self.stale = True  # the store has, or may have, more than `events`
         self._wake = asyncio.Event()
         self._closing = False
@@ -52,7 +60,7 @@ class Feed:
     @property
     def is_complete(self) -> bool:
         """Whether the last event known is terminal; a redrive may still add events after it."""
-        return not self.stale and bool(self.events) and self.events[-1]["status"] in TERMINAL
+        return not self.stale and bool(self.events) and self.events[-1].is_terminal
 
     def has_all(self, seq: int) -> bool:
         """Whether every event up to `seq` is in `events`."""
@@ -62,13 +70,11 @@ class Feed:
         """Whether every subscriber was sent the events up to `seq`."""
         return all(subscriber.delivered_seq >= seq for subscriber in self.subscribers.values())
 
-    def add_event(self, event: Mapping[str, object]) -> None:
+    def add_event(self, event: EventMessage) -> None:
         """Take an event from a notification: append the next one, drop a known one, read after a gap."""
-        seq = event["seq"]
-        assert isinstance(seq, int)
-        if seq == len(self.events) + 1:
+        if event.seq == len(self.events) + 1:
             self.events.append(event)
-        elif seq > len(self.events):
+        elif event.seq > len(self.events):
             self.stale = True
         self._wake.set()
 
@@ -143,7 +149,7 @@ class Feed:
         before = subscriber.delivered_seq
         try:
             while subscriber.delivered_seq < len(self.events) and not subscriber.removed:
-                await self._push.send(subscriber.connection_id, self._text(subscriber.delivered_seq))
+                await self._push.send(subscriber.connection_id, self.events[subscriber.delivered_seq].text)
                 subscriber.delivered_seq += 1
         finally:
             self._on_progress()
@@ -156,13 +162,6 @@ class Feed:
         await self._channel.remove_subscription(subscriber.connection_id, self.order_id)
         return True
 
-    def _text(self, index: int) -> str:
-        """The event at `index` as JSON, encoded once for all subscribers."""
-        text = self._texts.get(index)
-        if text is None:
-            text = self._texts[index] = json.dumps(self.events[index])
-        return text
-
     async def _read(self) -> None:
         self.stale = False
         try:
@@ -173,7 +172,7 @@ class Feed:
             )
             self.stale = True
             return
-        self.events += [event.to_wire() for event in events if event.seq > len(self.events)]
+        self.events += [self._render(event) for event in events if event.seq > len(self.events)]
 
     def _wake_subscribers(self) -> None:
         for subscriber in self.subscribers.values():

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ...domain.errors import TemporarilyUnavailable
-from ...ports.live import Channel, ConnectionGone, Notification, Push, Subscription
+from ...domain.events import Event
+from ...ports.live import Channel, ConnectionGone, EventMessage, Notification, Push, Subscription
 from ...ports.store import Store
 from .feed import Feed, Subscriber
 
@@ -28,14 +29,26 @@ CAUGHT_UP_PAUSE_S = 0.02
 
 
 class Relay:
-    """Serves the shard of `channel`; `lease`, `poll` and `idle` in seconds."""
+    """Serves the shard of `channel`; `render` gives an event as its message.
+
+    `lease`, `poll` and `idle` in seconds.
+    """
 
     def __init__(
-        self, channel: Channel, store: Store, push: Push, *, lease: float, poll: float, idle: float
+        self,
+        channel: Channel,
+        store: Store,
+        push: Push,
+        render: Callable[[Event], EventMessage],
+        *,
+        lease: float,
+        poll: float,
+        idle: float,
     ) -> None:
         self._channel = channel
         self._store = store
         self._push = push
+        self._render = render
         self._lease = lease
         self._poll = poll
         self._idle = idle
@@ -171,7 +184,7 @@ class Relay:
 
     async def _apply(self, notification: Notification) -> None:
         if notification.event is not None:
-            feed = self._feeds.get(str(notification.event["orderId"]))
+            feed = self._feeds.get(notification.event.order_id)
             if feed is not None:
                 feed.add_event(notification.event)
         if notification.subscribe is not None:
@@ -191,7 +204,14 @@ class Relay:
             return  # it is stored: the next relay serves it
         feed = self._feeds.get(subscription.order_id)
         if feed is None:
-            feed = Feed(subscription.order_id, self._channel, self._store, self._push, self._progress.set)
+            feed = Feed(
+                subscription.order_id,
+                self._channel,
+                self._store,
+                self._push,
+                self._render,
+                self._progress.set,
+            )
             self._feeds[subscription.order_id] = feed
             self._spawn(self._serve(feed))
         subscriber = feed.subscribe(subscription)

@@ -1,0 +1,170 @@
+"""What clients are answered, as JSON: orders, quotes, health, errors, and messages on a connection."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ...domain.errors import EngineError
+from ...domain.order import Order
+from ...domain.routing import minimum_received
+from ...domain.terms import Terms, executed_price
+from ...domain.tokens import Token, plain
+from ...services.live.messages import Answer, Pong, Subscribed, Unsubscribed
+from ...services.submission import Submitted
+from . import schemas
+from .events import event_object, quotes, terms, timestamp
+
+if TYPE_CHECKING:
+    from ...domain.events import Event
+    from ...services.health import Health
+    from ...services.orders import OrderWithEvents
+    from ...services.quoting import Quoted
+
+ENDPOINTS = {
+    "submit": f"POST {schemas.SUBMIT_PATH}",
+    "follow": f"GET {schemas.SUBMIT_PATH}?orderId={{orderId}} (WebSocket)",
+    "order": "GET /api/orders/{orderId}",
+    "orders": "GET /api/orders",
+    "quote": "GET /api/quote?tokenIn=SOL&tokenOut=USDC&amount=1",
+    "health": "GET /health",
+    "openapi": "GET /openapi.json",
+}
+
+
+def index() -> schemas.Index:
+    """What this is and where to go."""
+    return schemas.Index(
+        name="order-engine", description="Market orders, routed and settled.", endpoints=ENDPOINTS
+    )
+
+
+def websocket_address(base: str, order_id: str) -> str:
+    """Where an order's events are streamed; `base` is empty where it is the same host."""
+    return f"{base or schemas.SUBMIT_PATH}?orderId={order_id}"
+
+
+def submitted(answer: Submitted, websocket_url: str) -> schemas.Submitted:
+    """The answer to a submit."""
+    return schemas.Submitted(
+        order_id=answer.order_id,
+        status=answer.status,
+        websocket=websocket_address(websocket_url, answer.order_id),
+    )
+
+
+def order(of: Order) -> schemas.Order:
+    """An order."""
+    return schemas.Order(**_order_fields(of))  # type: ignore[arg-type]
+
+
+def order_with_events(found: OrderWithEvents, websocket_url: str) -> schemas.OrderWithEvents:
+    """An order with its events."""
+    return schemas.OrderWithEvents(
+        **_order_fields(found.order),  # type: ignore[arg-type]
+        websocket=websocket_address(websocket_url, found.order.id),
+        events=[event_object(event) for event in found.events],
+    )
+
+
+def page(orders: Sequence[Order], limit: int) -> schemas.Page:
+    """A page of at most `limit` orders; a full one has a next page."""
+    return schemas.Page(
+        orders=[order(of) for of in orders],
+        next=_cursor_after(orders[-1]) if len(orders) == limit else None,
+    )
+
+
+def quote(of: Terms, quoted: Quoted) -> schemas.Quotes:
+    """Every venue's quote for these terms."""
+    shown, chosen = terms(of), quoted.chosen
+    return schemas.Quotes(
+        token_in=shown.token_in,
+        token_out=shown.token_out,
+        amount=shown.amount,
+        slippage_bps=shown.slippage_bps,
+        chosen=chosen.venue,
+        amount_out=of.token_out.text(chosen.amount_out),
+        minimum_out=of.token_out.text(minimum_received(chosen.amount_out, of.slippage_bps)),
+        quotes=quotes(quoted.answers),
+    )
+
+
+def health(found: Health) -> schemas.Health:
+    """Whether the servers answer."""
+    counted = found.dead_letters
+    dead_letters = None
+    if counted is not None:
+        oldest_s = None if counted.oldest_s is None else round(counted.oldest_s, 1)
+        dead_letters = schemas.DeadLetters(count=counted.count, oldest_seconds=oldest_s)
+    return schemas.Health(
+        status="ok" if found.ok else "degraded",
+        **{name: "ok" if answers else "unavailable" for name, answers in found.servers.items()},
+        dead_letters=dead_letters,
+        timestamp=timestamp(datetime.now(UTC)),
+    )
+
+
+def error(of: EngineError) -> schemas.Error:
+    """A refusal, or why something failed."""
+    return schemas.Error(error=str(of), code=of.code, **of.details)  # type: ignore[arg-type]
+
+
+def message(answer: Answer | EngineError, websocket_url: str) -> str:
+    """The answer to a message on a connection, as text."""
+    match answer:
+        case EngineError():
+            found: schemas.Object = error(answer)
+        case Submitted():
+            found = submitted(answer, websocket_url)
+        case Subscribed(order_id, after):
+            found = schemas.Subscribed(action="subscribed", order_id=order_id, after=after)
+        case Unsubscribed(order_id):
+            found = schemas.Unsubscribed(action="unsubscribed", order_id=order_id)
+        case Pong():
+            found = schemas.Pong(action="pong")
+    return text(found)
+
+
+def text(answer: schemas.Object) -> str:
+    """An object as JSON."""
+    return msgspec.json.encode(answer).decode()
+
+
+def event_list(events: Sequence[Event]) -> list[dict[str, object]]:
+    """Events as clients get them."""
+    return [event_object(event) for event in events]
+
+
+def _order_fields(of: Order) -> dict[str, object]:
+    filled = None if of.amount_out is None else plain(executed_price(of.terms, of.amount_out))
+    return {
+        "order_id": of.id,
+        "client_order_id": of.client_order_id,
+        "status": of.status,
+        "attempt": of.attempt,
+        **{name: getattr(terms(of.terms), name) for name in schemas.Terms.__struct_fields__},
+        "dex": of.venue,
+        "quoted_out": _money(of.terms.token_out, of.quoted_out),
+        "minimum_out": _money(of.terms.token_out, of.minimum_out),
+        "amount_out": _money(of.terms.token_out, of.amount_out),
+        "executed_price": filled,
+        "tx_hash": of.signature,
+        "error": of.error,
+        "code": of.code,
+        "created_at": timestamp(of.created_at),
+        "updated_at": timestamp(of.updated_at),
+    }
+
+
+def _money(token: Token, base_units: int | None) -> str | None:
+    return None if base_units is None else token.text(base_units)
+
+
+def _cursor_after(order: Order) -> str:
+    return base64.urlsafe_b64encode(json.dumps([order.created_at.isoformat(), order.id]).encode()).decode()

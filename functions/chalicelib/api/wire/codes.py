@@ -1,0 +1,82 @@
+"""Every error code: the HTTP status that it comes with, and when it is given."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Code(NamedTuple):
+    """A code of a refusal; `statuses` are those it comes with, the engine's own first."""
+
+    statuses: tuple[int, ...]
+    when: str
+
+
+CODES: dict[str, Code] = {
+    "EMPTY_BODY": Code((400,), "there is no body"),
+    "INVALID_JSON": Code((400,), "not JSON, `NaN` or `Infinity`, not UTF-8, nested too deep"),
+    "DUPLICATE_KEY": Code((400,), "a field or parameter is there twice"),
+    "NOT_AN_OBJECT": Code((400,), "JSON, but not an object"),
+    "MISSING_FIELD": Code((400,), "a required field is missing; `field` names it"),
+    "UNKNOWN_FIELD": Code((400,), "a field or parameter is not known; `field` names it"),
+    "INVALID_TYPE": Code((400,), "a field of the wrong type"),
+    "INVALID_AMOUNT": Code((400,), "not a decimal number, zero, negative, not finite"),
+    "AMOUNT_TOO_PRECISE": Code((400,), "more decimals than the token has"),
+    "AMOUNT_TOO_SMALL": Code((400,), "less than one base unit"),
+    "AMOUNT_TOO_LARGE": Code((400,), "more than a pool can hold"),
+    "UNKNOWN_TOKEN": Code((400,), "no such token; `supported` lists them"),
+    "SAME_TOKEN": Code((400,), "sold and bought are the same"),
+    "INVALID_SLIPPAGE": Code((400,), "not a whole number from 1 to 5000"),
+    "INVALID_ORDER_ID": Code((400,), "not a UUID"),
+    "INVALID_IDEMPOTENCY_KEY": Code(
+        (400,), "not 1 to 64 printable ASCII characters, or header and body differ"
+    ),
+    "INVALID_PARAMETER": Code((400,), "a wrong `limit`, `cursor`, `status` or `after`"),
+    "UNKNOWN_ACTION": Code((400,), "on a connection: no such action"),
+    "ORDER_NOT_FOUND": Code((404,), "no such order; `orderId` repeats it"),
+    "NOT_FOUND": Code((404,), "no such path"),
+    "METHOD_NOT_ALLOWED": Code((405,), "the path knows other methods; `Allow` lists them"),
+    "IDEMPOTENCY_CONFLICT": Code((409,), "the key belongs to an order with other terms; `orderId` names it"),
+    "BODY_TOO_LARGE": Code((413,), "a body of more than 128 KB"),
+    "MESSAGE_TOO_LARGE": Code((413,), "a message of more than 128 KB; the connection is closed"),
+    "UNSUPPORTED_MEDIA_TYPE": Code((415,), "a body that is not `application/json`"),
+    "TOO_MANY_REQUESTS": Code((429,), "faster than the gateway lets through; see `Retry-After`"),
+    "TOO_MANY_ORDERS": Code(
+        (429,), "this client has too many orders under way; `limit` says how many it may"
+    ),
+    "TOO_MANY_CONNECTIONS": Code(
+        (429,), "this client has too many connections open; `limit` says how many it may"
+    ),
+    "TOO_MANY_SUBSCRIPTIONS": Code(
+        (429,), "this connection has too many subscriptions; sent on the connection, with the `limit`"
+    ),
+    "INTERNAL_ERROR": Code((500, 504), "a fault of the engine; 504 when a function took too long"),
+    "TEMPORARILY_UNAVAILABLE": Code(
+        (503,),
+        "a server behind the engine is unavailable, or the engine is too busy; nothing is stored, "
+        "see `Retry-After`",
+    ),
+}
+
+FAILURES: dict[str, str] = {
+    "QUOTE_TIMEOUT": "no venue gave a quote in time",
+    "VENUE_UNAVAILABLE": "no venue gave a quote",
+    "CHAIN_UNAVAILABLE": "the chain did not answer before anything was signed",
+    "SLIPPAGE_EXCEEDED": "the swap would have given less than `minimumOut`; it was refused on the chain",
+    "TRANSACTION_FAILED": "the transaction failed on the chain",
+    "BLOCKHASH_EXPIRED": "the transaction did not land in time, and no longer can",
+    "WORKER_LOST": "the worker went away before it had signed anything",
+    "INSUFFICIENT_LIQUIDITY": "no pool can fill the order",
+    "PRICE_IMPACT_TOO_HIGH": "the order would move the price further than allowed",
+}
+"""Why an attempt fails: in events, and with 422 of a quote."""
+
+UNQUOTABLE = 422
+RETRY_LATER = (429, 503)  # with Retry-After
+
+
+def status_of(code: str) -> int:
+    """The HTTP status that a code is answered with."""
+    if code in FAILURES:
+        return UNQUOTABLE
+    return CODES[code].statuses[0] if code in CODES else 500

@@ -1,0 +1,267 @@
+"""What clients send, from JSON: bodies, parameters, messages on a connection. Each error names its field."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Context, Decimal
+from typing import NoReturn
+
+from ...domain.errors import InvalidRequest, TooLarge
+from ...domain.lifecycle import Status
+from ...domain.terms import MAX_BASE_UNITS, MAX_KEY_LENGTH, MAX_SLIPPAGE_BPS, Terms
+from ...domain.tokens import TOKENS, Token, find_token
+from ...services.live.messages import Ping, Request, Submit, Subscribe, Unsubscribe
+from .schemas import DEFAULT_LIMIT, MAX_LIMIT
+
+FIELDS = ("tokenIn", "tokenOut", "amount", "slippageBps")
+KEY_FIELD = "clientOrderId"
+ACTIONS = ("subscribe", "unsubscribe", "ping")
+MAX_BODY_BYTES = 128 * 1024
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,6})?", re.ASCII)
+_MAX_DIGITS = 100  # of an amount: far more than any needs
+_EXACT = Context(prec=2 * _MAX_DIGITS)
+
+
+def json_object(raw: bytes) -> dict[str, object]:
+    """`raw` as a JSON object whose numbers are Decimals. Raises TooLarge, InvalidRequest."""
+    if len(raw) > MAX_BODY_BYTES:
+        raise TooLarge(f"At most {MAX_BODY_BYTES} bytes are read.")
+    if not raw.strip():
+        raise InvalidRequest("The body is empty; send a JSON object.", code="EMPTY_BODY")
+    try:
+        value = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_float=_number,
+            parse_int=_number,
+            parse_constant=_refuse_constant,
+        )
+    except (ValueError, RecursionError):
+        raise InvalidRequest("The body is not valid JSON.", code="INVALID_JSON") from None
+    if not isinstance(value, dict):
+        raise InvalidRequest("The body must be a JSON object.", code="NOT_AN_OBJECT")
+    return value
+
+
+def order(body: Mapping[str, object], default_slippage_bps: int) -> tuple[Terms, str | None]:
+    """The terms in a submit's body, and its idempotency key if it has one. Raises InvalidRequest."""
+    given = {name: value for name, value in body.items() if name != KEY_FIELD}
+    key = idempotency_key(body[KEY_FIELD]) if KEY_FIELD in body else None
+    return terms(given, default_slippage_bps), key
+
+
+def terms(body: Mapping[str, object], default_slippage_bps: int) -> Terms:
+    """The terms in `body`, whose numbers are Decimals. Raises InvalidRequest with the field and its code."""
+    for name in body:
+        if name not in FIELDS:
+            raise InvalidRequest(
+                f"The field {name[:50]!r} is not known; an order has {', '.join(FIELDS)}.",
+                code="UNKNOWN_FIELD",
+                field=name[:50].encode(errors="replace").decode(),  # a lone surrogate can't be sent back
+            )
+    for name in FIELDS[:3]:
+        if name not in body:
+            raise InvalidRequest(f"The field {name!r} is missing.", code="MISSING_FIELD", field=name)
+    token_in = _token(body["tokenIn"], "tokenIn")
+    token_out = _token(body["tokenOut"], "tokenOut")
+    if token_in == token_out:
+        raise InvalidRequest("tokenIn and tokenOut are the same token.", code="SAME_TOKEN", field="tokenOut")
+    amount_in = _base_units(body["amount"], token_in)
+    slippage_bps = _slippage(body["slippageBps"]) if "slippageBps" in body else default_slippage_bps
+    return Terms(token_in, token_out, amount_in, slippage_bps)
+
+
+def quote_terms(parameters: Mapping[str, str], default_slippage_bps: int) -> Terms:
+    """The terms in a query string. Raises InvalidRequest."""
+    given: dict[str, object] = dict(parameters)
+    if "slippageBps" in given:
+        text = str(given["slippageBps"])
+        given["slippageBps"] = Decimal(text) if text.isascii() and text.isdigit() else text
+    return terms(given, default_slippage_bps)
+
+
+def idempotency_key(value: object) -> str:
+    """An idempotency key: 1 to 64 printable ASCII characters. Raises InvalidRequest."""
+    if (
+        isinstance(value, str)
+        and 1 <= len(value) <= MAX_KEY_LENGTH
+        and value.isascii()
+        and value.isprintable()
+    ):
+        return value
+    raise InvalidRequest(
+        f"An idempotency key is a string of 1 to {MAX_KEY_LENGTH} printable ASCII characters.",
+        code="INVALID_IDEMPOTENCY_KEY",
+    )
+
+
+def order_id(text: object) -> str:
+    """An order id in its canonical form. Raises InvalidRequest (INVALID_ORDER_ID)."""
+    if isinstance(text, str) and _UUID.fullmatch(text):
+        return text.lower()
+    raise InvalidRequest("An order id is a UUID, as the submit answered.", code="INVALID_ORDER_ID")
+
+
+def message(body: Mapping[str, object], default_slippage_bps: int) -> Request:
+    """What a client requests on its connection. Raises InvalidRequest."""
+    if "action" not in body:
+        return Submit(*order(body, default_slippage_bps))
+    match body:
+        case {"action": "ping"}:
+            return Ping()
+        case {"action": "subscribe"}:
+            return subscription(body.get("orderId"), body.get("after", "0"))
+        case {"action": "unsubscribe"}:
+            return Unsubscribe(order_id(body.get("orderId")))
+    raise InvalidRequest(f"action is one of {', '.join(ACTIONS)}.", code="UNKNOWN_ACTION")
+
+
+def connect_parameters(query: Mapping[str, str]) -> Subscribe | None:
+    """The subscription that a handshake asks for, if any. Raises InvalidRequest."""
+    if "orderId" not in query:
+        return None
+    return subscription(query["orderId"], query.get("after") or "0")
+
+
+def subscription(order: object, after: object) -> Subscribe:
+    """A subscription to an order's events with `seq` > `after`. Raises InvalidRequest."""
+    known = order_id(order)
+    text = str(after) if isinstance(after, (str, Decimal)) else ""
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise InvalidRequest("after is the seq of the last event seen.", code="INVALID_PARAMETER")
+    return Subscribe(known, int(text))
+
+
+def limit(text: str | None) -> int:
+    """How many orders a page has. Raises InvalidRequest."""
+    if text is None:
+        return DEFAULT_LIMIT
+    if text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MAX_LIMIT:
+        return int(text)
+    raise InvalidRequest(f"limit is a whole number from 1 to {MAX_LIMIT}.", code="INVALID_PARAMETER")
+
+
+def status(text: str | None) -> Status | None:
+    """The status that orders are filtered by, if any. Raises InvalidRequest."""
+    try:
+        return None if text is None else Status(text)
+    except ValueError:
+        raise InvalidRequest(f"status is one of {', '.join(Status)}.", code="INVALID_PARAMETER") from None
+
+
+def cursor(text: str | None) -> tuple[datetime, str] | None:
+    """Where a page begins, from the one before it. Raises InvalidRequest."""
+    if text is None:
+        return None
+    try:
+        text_at, last_id = json.loads(base64.urlsafe_b64decode(text))
+        at = datetime.fromisoformat(text_at)
+        if at.tzinfo is None:
+            raise ValueError(text_at)
+        return at, order_id(last_id)
+    except (ValueError, TypeError, RecursionError, InvalidRequest):
+        raise InvalidRequest(
+            "cursor is what an earlier page gave as next.", code="INVALID_PARAMETER"
+        ) from None
+
+
+def _token(value: object, field: str) -> Token:
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{field} must be a string.", code="INVALID_TYPE", field=field)
+    token = find_token(value)
+    if token is None:
+        raise InvalidRequest(
+            f"{field} names no token that is traded here; use a symbol or a mint.",
+            code="UNKNOWN_TOKEN",
+            field=field,
+            supported=[known.symbol for known in TOKENS],
+        )
+    return token
+
+
+def _base_units(value: object, token: Token) -> int:
+    amount = _decimal(value)
+    if amount <= 0:
+        raise _invalid_amount("amount must be greater than zero.")
+    if amount.adjusted() + token.decimals >= len(str(MAX_BASE_UNITS)):
+        raise _too_large(token)
+    if amount.adjusted() + token.decimals < 0:
+        raise InvalidRequest(
+            f"amount is less than one base unit of {token.symbol} ({token.text(1)}).",
+            code="AMOUNT_TOO_SMALL",
+            field="amount",
+        )
+    units = amount.scaleb(token.decimals, _EXACT)
+    if units != units.to_integral_value():
+        raise InvalidRequest(
+            f"amount has more than the {token.decimals} decimals of {token.symbol}.",
+            code="AMOUNT_TOO_PRECISE",
+            field="amount",
+        )
+    if units > MAX_BASE_UNITS:
+        raise _too_large(token)
+    return int(units)
+
+
+def _decimal(value: object) -> Decimal:
+    if isinstance(value, str):
+        if len(value) > _MAX_DIGITS or not _DECIMAL.fullmatch(value):
+            raise _invalid_amount("amount must be a decimal number.")
+        return Decimal(value)
+    if isinstance(value, Decimal):
+        if not value.is_finite() or len(value.as_tuple().digits) > _MAX_DIGITS:
+            raise _invalid_amount("amount must be a finite number of at most 100 digits.")
+        return value
+    raise InvalidRequest(
+        "amount must be a number, or a string that holds one.", code="INVALID_TYPE", field="amount"
+    )
+
+
+def _slippage(value: object) -> int:
+    if not isinstance(value, Decimal):
+        raise InvalidRequest("slippageBps must be a whole number.", code="INVALID_TYPE", field="slippageBps")
+    if not value.is_finite() or not 1 <= value <= MAX_SLIPPAGE_BPS or value != value.to_integral_value():
+        raise InvalidRequest(
+            f"slippageBps must be a whole number from 1 to {MAX_SLIPPAGE_BPS}.",
+            code="INVALID_SLIPPAGE",
+            field="slippageBps",
+        )
+    return int(value)
+
+
+def _invalid_amount(message: str) -> InvalidRequest:
+    return InvalidRequest(message, code="INVALID_AMOUNT", field="amount")
+
+
+def _too_large(token: Token) -> InvalidRequest:
+    return InvalidRequest(
+        f"amount is more than a pool can hold ({token.text(MAX_BASE_UNITS)} {token.symbol}).",
+        code="AMOUNT_TOO_LARGE",
+        field="amount",
+    )
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        if name in found:
+            raise InvalidRequest(f"The field {name[:50]!r} is there twice.", code="DUPLICATE_KEY")
+        found[name] = value
+    return found
+
+
+def _number(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except ArithmeticError:  # an exponent beyond all bounds
+        return Decimal("Infinity")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)

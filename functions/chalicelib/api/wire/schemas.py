@@ -1,0 +1,293 @@
+"""Every object of the API, field by field, with its keys in camelCase and unknown values absent.
+
+Money is a decimal string. A field that was released keeps its meaning; fields are added.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from ...domain.lifecycle import Status
+from ...domain.terms import MAX_KEY_LENGTH, MAX_SLIPPAGE_BPS
+
+SUBMIT_PATH = "/api/orders/execute"
+"""Where an order is submitted (POST) and its events are streamed (WebSocket)."""
+
+DEFAULT_SLIPPAGE_BPS = 100
+DEFAULT_LIMIT, MAX_LIMIT = 50, 200  # orders of a page
+
+OrderId = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
+Timestamp = Annotated[
+    str, Meta(description="RFC 3339, UTC, milliseconds", extra_json_schema={"format": "date-time"})
+]
+Money = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?$", examples=["227.331"])]
+Count = Annotated[int, Meta(ge=0)]
+Ordinal = Annotated[int, Meta(ge=1)]
+DecimalText = Annotated[str, Meta(max_length=100, examples=["1.5"])]
+SlippageBps = Annotated[int, Meta(ge=1, le=MAX_SLIPPAGE_BPS)]
+Key = Annotated[str, Meta(min_length=1, max_length=MAX_KEY_LENGTH, pattern=r"^[\x20-\x7e]+$")]
+TokenName = Annotated[str, Meta(description="symbol or mint", examples=["SOL", "USDC"])]
+Symbol = Annotated[str, Meta(examples=["SOL"])]
+Venue = Annotated[str, Meta(examples=["raydium"])]
+Code = Annotated[str, Meta(pattern=r"^[A-Z_]+$")]
+ServerStatus = Literal["ok", "unavailable"]
+
+
+class Object(Struct, rename="camel", omit_defaults=True):
+    """A JSON object of the API; a field whose value is not known is left out."""
+
+
+class Terms(Object):
+    """The terms of an order."""
+
+    token_in: Annotated[Symbol, Meta(description="what is sold")]
+    token_out: Annotated[Symbol, Meta(description="what is bought")]
+    amount: Annotated[Money, Meta(description="how much of `tokenIn` is sold, in tokens")]
+    slippage_bps: Annotated[
+        SlippageBps, Meta(description="how much less than quoted the trader accepts, in 1/100 of a per cent")
+    ]
+
+
+class NewOrder(Object, forbid_unknown_fields=True):
+    """The body of a submit, and a submit on a connection."""
+
+    token_in: Annotated[TokenName, Meta(description="what is sold: symbol or mint")]
+    token_out: Annotated[TokenName, Meta(description="what is bought: symbol or mint")]
+    amount: Annotated[
+        Annotated[float, Meta(gt=0)] | DecimalText,
+        Meta(
+            description="how much of `tokenIn` is sold, in tokens; at most as many decimals as the token "
+            "has, at most 2⁶³ − 1 base units"
+        ),
+    ]
+    slippage_bps: Annotated[
+        SlippageBps,
+        Meta(description="how much less than quoted the trader accepts, in 1/100 of a per cent"),
+    ] = DEFAULT_SLIPPAGE_BPS
+    client_order_id: (
+        Annotated[Key, Meta(description="the idempotency key: makes it safe to submit again")] | None
+    ) = None
+
+
+class Submitted(Object):
+    """The answer to a submit."""
+
+    order_id: Annotated[OrderId, Meta(description="the order")]
+    status: Annotated[Status, Meta(description="`pending`; of a key's first order, its status now")]
+    websocket: Annotated[str, Meta(description="address that streams the order's events")]
+
+
+class Order(Object, kw_only=True):
+    """An order."""
+
+    order_id: Annotated[OrderId, Meta(description="the order")]
+    client_order_id: Annotated[Key, Meta(description="the idempotency key it was submitted under")] | None = (
+        None
+    )
+    status: Annotated[Status, Meta(description="where it is in its lifecycle")]
+    attempt: Annotated[Ordinal, Meta(description="which attempt it is in, from 1")]
+    token_in: Annotated[Symbol, Meta(description="what is sold")]
+    token_out: Annotated[Symbol, Meta(description="what is bought")]
+    amount: Annotated[Money, Meta(description="how much of `tokenIn` is sold, in tokens")]
+    slippage_bps: Annotated[SlippageBps, Meta(description="how much less than quoted the trader accepts")]
+    dex: Annotated[Venue, Meta(description="the venue it was routed to")] | None = None
+    quoted_out: Annotated[Money, Meta(description="how much of `tokenOut` the venue quoted")] | None = None
+    minimum_out: (
+        Annotated[Money, Meta(description="the least of `tokenOut` that the swap may give")] | None
+    ) = None
+    amount_out: Annotated[Money, Meta(description="how much of `tokenOut` the trader received")] | None = None
+    executed_price: Annotated[Money, Meta(description="`tokenOut` per `tokenIn` of the fill")] | None = None
+    tx_hash: Annotated[str, Meta(description="the transaction that filled it")] | None = None
+    error: Annotated[str, Meta(description="why it failed, or why its last attempt did")] | None = None
+    code: Annotated[Code, Meta(description="the same as a code")] | None = None
+    created_at: Annotated[Timestamp, Meta(description="when it was stored")]
+    updated_at: Annotated[Timestamp, Meta(description="when its status last changed")]
+
+
+class OrderWithEvents(Order, kw_only=True):
+    """An order with all its events."""
+
+    websocket: Annotated[str, Meta(description="address that streams the order's events")]
+    events: Annotated[list[dict[str, Any]], Meta(description="its events, by `seq`", min_length=1)]
+
+
+class Page(Object):
+    """A page of orders, newest first."""
+
+    orders: list[Order]
+    next: Annotated[str | None, Meta(description="cursor of the following page; null on the last")]
+
+
+class Quote(Object):
+    """A venue's quote."""
+
+    dex: Annotated[Venue, Meta(description="the venue")]
+    price: Annotated[Money, Meta(description="`tokenOut` per `tokenIn`")]
+    amount_out: Annotated[Money, Meta(description="what the trader receives, after fee and price impact")]
+    fee: Annotated[Money, Meta(description="the venue's fee, in `tokenIn`")]
+    price_impact_bps: Annotated[
+        Count, Meta(description="how far the order moves the price, in 1/100 of a per cent")
+    ]
+
+
+class Error(Object):
+    """A refusal, or why something failed."""
+
+    error: Annotated[str, Meta(description="a sentence for people; it may change")]
+    code: Annotated[Code, Meta(description="for programs; it does not change")]
+    field: Annotated[str, Meta(description="the field that is wrong")] | None = None
+    supported: Annotated[list[str], Meta(description="the values that are known")] | None = None
+    order_id: Annotated[OrderId, Meta(description="the order that it is about")] | None = None
+    limit: Annotated[int, Meta(description="the limit that was reached")] | None = None
+    allow: Annotated[str, Meta(description="the methods that the path takes")] | None = None
+
+
+class Quotes(Object):
+    """The quotes of every venue for an order that is not placed."""
+
+    token_in: Annotated[Symbol, Meta(description="what is sold")]
+    token_out: Annotated[Symbol, Meta(description="what is bought")]
+    amount: Annotated[Money, Meta(description="how much of `tokenIn` is sold, in tokens")]
+    slippage_bps: Annotated[SlippageBps, Meta(description="how much less than quoted the trader accepts")]
+    chosen: Annotated[Venue, Meta(description="the venue with the best quote")]
+    amount_out: Annotated[Money, Meta(description="what it would give")]
+    minimum_out: Annotated[Money, Meta(description="the least that a swap would give")]
+    quotes: Annotated[
+        dict[str, Quote | Error], Meta(description="each venue's quote, or why it gave none, by venue")
+    ]
+
+
+class DeadLetters(Object):
+    """The dead letters of the queue."""
+
+    count: Annotated[Count, Meta(description="how many there are")]
+    oldest_seconds: Annotated[
+        Annotated[float, Meta(ge=0)] | None, Meta(description="age of the oldest, if known")
+    ]
+
+
+class Health(Object):
+    """Whether the servers behind the engine answer."""
+
+    status: Annotated[
+        Literal["ok", "degraded"], Meta(description="`degraded` if one of the servers is unavailable")
+    ]
+    database: ServerStatus
+    redis: ServerStatus
+    queue: ServerStatus
+    dead_letters: Annotated[DeadLetters | None, Meta(description="null if they can't be counted")]
+    timestamp: Timestamp
+
+
+class Index(Object):
+    """What the engine is, and its endpoints."""
+
+    name: str
+    description: str
+    endpoints: dict[str, str]
+
+
+class Head(Object):
+    """What every event has."""
+
+    order_id: Annotated[OrderId, Meta(description="the order")]
+    seq: Annotated[Ordinal, Meta(description="1, 2, 3 … without a gap")]
+    status: Annotated[Status, Meta(description="the order's new status")]
+    attempt: Annotated[Ordinal, Meta(description="which attempt, from 1")]
+    at: Annotated[Timestamp, Meta(description="when it was stored")]
+
+
+class Retrying(Object):
+    """After a failed attempt; `attempt` is the coming one."""
+
+    error: Annotated[str, Meta(description="why the last attempt failed")]
+    code: Annotated[Code, Meta(description="the same as a code")]
+    retry_in_ms: Annotated[Count, Meta(description="when the next one begins, ms")]
+
+
+class Redriven(Object):
+    """After a redrive; attempts count from 1 again."""
+
+    redriven: Annotated[Ordinal, Meta(description="how often the order has been redriven")]
+
+
+class Routing(Object):
+    """A worker has claimed the order and asks every venue for a quote."""
+
+
+class Route(Object):
+    """The quote that is taken."""
+
+    dex: Venue
+    amount_out: Money
+    minimum_out: Annotated[Money, Meta(description="the swap fails rather than give less")]
+    price_impact_bps: Count
+
+
+class Building(Object):
+    """The route is chosen; its transaction is signed and kept, and not sent yet."""
+
+    chosen: Annotated[Venue, Meta(description="the venue")]
+    route: Route
+    quotes: Annotated[
+        dict[str, Quote | Error], Meta(description="each venue's quote, or why it gave none, by venue")
+    ]
+
+
+class Sent(Object):
+    """The chain has acknowledged the transaction."""
+
+    dex: Annotated[Venue, Meta(description="the venue")]
+    tx_hash: Annotated[str, Meta(description="the transaction")]
+
+
+class Confirmed(Object):
+    """The swap has landed: the last event."""
+
+    dex: Annotated[Venue, Meta(description="the venue")]
+    tx_hash: Annotated[str, Meta(description="the transaction")]
+    executed_price: Annotated[Money, Meta(description="`tokenOut` per `tokenIn`")]
+    amount_out: Annotated[Money, Meta(description="what the trader received")]
+    slot: Annotated[Count, Meta(description="the slot it landed in")]
+
+
+class Failed(Object):
+    """The order has failed: the last event, unless an operator redrives it."""
+
+    error: Annotated[str, Meta(description="why the last attempt failed")]
+    code: Annotated[Code, Meta(description="the same as a code")]
+    attempts: Annotated[Ordinal, Meta(description="how many were made")]
+
+
+EVENTS: dict[Status, tuple[type[Object], ...]] = {
+    Status.PENDING: (Terms, Retrying, Redriven),
+    Status.ROUTING: (Routing,),
+    Status.BUILDING: (Building,),
+    Status.SUBMITTED: (Sent,),
+    Status.CONFIRMED: (Confirmed,),
+    Status.FAILED: (Failed,),
+}
+"""What an event of each status holds beside its head: the fields of one of these."""
+
+
+class Subscribed(Object):
+    """The answer to a subscribe; the order's events follow."""
+
+    action: Literal["subscribed"]
+    order_id: OrderId
+    after: Count
+
+
+class Unsubscribed(Object):
+    """The answer to an unsubscribe."""
+
+    action: Literal["unsubscribed"]
+    order_id: OrderId
+
+
+class Pong(Object):
+    """The answer to a ping."""
+
+    action: Literal["pong"]

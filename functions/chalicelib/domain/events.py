@@ -1,0 +1,124 @@
+"""What happens to an order: a class for each kind of event, and an event as it is stored and streamed.
+
+    pending     OrderAccepted, OrderRetrying, OrderRedriven
+    routing     OrderRouting
+    building    OrderBuilding
+    submitted   OrderSubmitted
+    confirmed   OrderConfirmed
+    failed      OrderFailed
+
+The lifecycle's moves give these (`order.py`, `attempt.py`); the store numbers each, and keeps it as an
+`Event`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar
+
+from .lifecycle import TERMINAL, Status
+from .routing import Route
+from .terms import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAccepted:
+    """A client has submitted the order."""
+
+    status: ClassVar = Status.PENDING
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRetrying:
+    """An attempt has failed, and the next one begins in `retry_in_ms`."""
+
+    status: ClassVar = Status.PENDING
+    error: str
+    code: str
+    retry_in_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRedriven:
+    """An operator has given the failed order a new set of attempts, for the `redrives`-th time."""
+
+    status: ClassVar = Status.PENDING
+    redrives: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRouting:
+    """A worker has claimed the order and asks every venue for a quote."""
+
+    status: ClassVar = Status.ROUTING
+
+
+@dataclass(frozen=True, slots=True)
+class OrderBuilding:
+    """The route is chosen; its transaction is signed and kept, and not sent yet."""
+
+    status: ClassVar = Status.BUILDING
+    route: Route
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSubmitted:
+    """The chain has acknowledged the transaction."""
+
+    status: ClassVar = Status.SUBMITTED
+    venue: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderConfirmed:
+    """The swap has landed and gave the trader `amount_out` base units of `terms.token_out`."""
+
+    status: ClassVar = Status.CONFIRMED
+    terms: Terms
+    venue: str
+    signature: str
+    amount_out: int
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFailed:
+    """The order has failed after this many attempts."""
+
+    status: ClassVar = Status.FAILED
+    error: str
+    code: str
+    attempts: int
+
+
+OrderEvent = (
+    OrderAccepted
+    | OrderRetrying
+    | OrderRedriven
+    | OrderRouting
+    | OrderBuilding
+    | OrderSubmitted
+    | OrderConfirmed
+    | OrderFailed
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """The `seq`-th event of an order, as it is stored; `detail` is the event's content, rendered."""
+
+    order_id: str
+    seq: int
+    status: Status
+    attempt: int
+    at: datetime
+    detail: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether no event follows this one, unless an operator redrives the order."""
+        return self.status in TERMINAL
