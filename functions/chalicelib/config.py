@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from .domain.terms import MAX_SLIPPAGE_BPS
+
 
 class ConfigError(Exception):
     """A setting is missing or wrong; the message names it."""
@@ -25,13 +27,19 @@ def setting(default: Any, doc: str, *, least: float | None = None, most: float |
 class Config:
     """The engine's settings."""
 
-    database_url: str = setting("", "Postgres, as a libpq URL")
-    database_secret: str = setting("", "ARN of the secret with its username and password; empty: in the URL")
+    database_url: str = setting(
+        "", "Postgres, as a libpq URL: postgresql://user:password@127.0.0.1:5432/orders"
+    )
     redis_url: str = setting("", "Redis or Valkey, redis:// or rediss://")
-    redis_secret: str = setting("", "ARN of the secret with its username and password; empty: in the URL")
     orders_queue_url: str = setting("", "the SQS queue between submit and process")
     orders_dlq_url: str = setting("", "its dead-letter queue")
-    aws_endpoint_url: str = setting("", "an emulator's endpoint; empty on AWS")
+    aws_endpoint_url: str = setting("", "an emulator's endpoint, such as http://127.0.0.1:4566; empty on AWS")
+    database_secret: str = setting(
+        "", "ARN of the secret with the database's username and password; empty: they are in the URL"
+    )
+    redis_secret: str = setting(
+        "", "ARN of the secret with Redis' username and password; empty: they are in the URL"
+    )
     websocket_url: str = setting("", "wss://… that clients connect to; empty: the same host and path")
     websocket_endpoint: str = setting(
         "", "https://… of the WebSocket API's @connections; empty on one machine"
@@ -49,13 +57,21 @@ class Config:
         15000, "how long one attempt waits for its transaction, ms", least=1, most=600_000
     )
     lease_ms: int = setting(
-        20000, "how long a worker that stays silent keeps an order, ms", least=100, most=3_600_000
+        20000, "how long a worker that does not renew its lease keeps an order, ms", least=100, most=3_600_000
     )
-    default_slippage_bps: int = setting(100, "an order's slippage limit if it names none", least=1, most=5000)
-    max_price_impact_bps: int = setting(5000, "orders that move the price further fail", least=1, most=10000)
+    default_slippage_bps: int = setting(
+        100,
+        "an order's slippage limit if it names none, in 1/100 of a per cent",
+        least=1,
+        most=MAX_SLIPPAGE_BPS,
+    )
+    max_price_impact_bps: int = setting(
+        5000, "orders that move the price further than this fail, in 1/100 of a per cent", least=1, most=10000
+    )
     sweep_after_ms: int = setting(
         60000,
-        "how long an order that cannot be in the queue rests before a sweep queues it",
+        "how long an order that cannot be in the queue waits before a sweep queues it again, ms; 5000 on one "
+        "machine",
         least=100,
         most=86_400_000,
     )
@@ -63,24 +79,38 @@ class Config:
         86400, "how long an idempotency key is kept, s", least=1, most=31_536_000
     )
     max_outstanding_orders: int = setting(10000, "orders that a client may have under way", least=1)
-    max_sockets_per_client: int = setting(2000, "sockets that a client may have open", least=1)
-    max_subscriptions: int = setting(5000, "orders that a socket may follow at a time", least=1)
+    max_sockets_per_client: int = setting(2000, "connections that a client may have open", least=1)
+    max_subscriptions: int = setting(5000, "subscriptions that a connection may have at a time", least=1)
     relay_shards: int = setting(1, "relays that connections are spread over", least=1, most=256)
     relay_seconds: int = setting(
         890, "how long a relay serves before the next one does, s", least=1, most=890
     )
-    relay_lease_ms: int = setting(10000, "how long a relay that stays silent keeps its shard, ms", least=500)
+    relay_lease_ms: int = setting(
+        10000,
+        "how long a relay that does not renew its lease keeps its shard, ms; 2000 on one machine",
+        least=500,
+    )
     relay_poll_ms: int = setting(
-        2000, "how often a relay reads the table for events that it has missed, ms", least=50
+        2000, "how often a relay reads the table for events that it missed, ms", least=50
     )
 
-    world: str = setting("simulated", "venues, chain and wallet: simulated, or one of your own (worlds.py)")
-    sim_seed: str = setting("solana", "seed of the simulated market")
-    sim_latency: float = setting(1.0, "scale of simulated latencies: 1 is real, 0 is none", least=0, most=100)
+    world: str = setting(
+        "simulated",
+        "venues, chain and wallet: `simulated`, or one of your own (functions/chalicelib/worlds.py)",
+    )
+    sim_seed: str = setting(
+        "solana", "seed of the simulated market: the same seed, the same prices at the same time"
+    )
+    sim_latency: float = setting(
+        1.0, "scale of simulated latencies: 1 is real (some 3 s an order), 0 is none", least=0, most=100
+    )
     sim_slot_ms: int = setting(400, "length of a simulated slot, ms", least=1)
     sim_blockhash_slots: int = setting(150, "slots for which a simulated blockhash lives", least=1)
     sim_faults: str = setting(
-        "", "faults to inject, e.g. `quote-timeout token=COPE times=2`; see simulation/faults.py"
+        "",
+        "faults to inject: rules separated by `;`, each KIND [venue=…] [token=…] [times=N] [rate=0…1], KIND "
+        "one of quote-timeout, quote-error, send-dropped, reply-lost, slippage; "
+        "e.g. quote-timeout token=COPE times=2",
     )
 
     @classmethod

@@ -1,4 +1,4 @@
 #!/bin/sh
-# 415 UNSUPPORTED_MEDIA_TYPE: a form, which is what curl sends unless told otherwise.
+# 415 UNSUPPORTED_MEDIA_TYPE: a form, which is what curl sends by default.
 curl -sSi "${ENGINE_URL:-http://127.0.0.1:3000}/api/orders/execute" \
     -d '{"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1}'

@@ -1,3 +1,3 @@
 #!/bin/sh
-# 404 ORDER_NOT_FOUND: nobody's order.
+# 404 ORDER_NOT_FOUND: no such order.
 curl -sSi "${ENGINE_URL:-http://127.0.0.1:3000}/api/orders/00000000-0000-0000-0000-000000000001"

@@ -1,3 +1,3 @@
 #!/bin/sh
-# 200: whether all is well; 503 when a server behind the engine is away.
+# 200: whether all servers answer; 503 when one is unavailable.
 curl -sSi "${ENGINE_URL:-http://127.0.0.1:3000}/health"

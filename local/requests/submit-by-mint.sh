@@ -3,8 +3,8 @@
 curl -sSi "${ENGINE_URL:-http://127.0.0.1:3000}/api/orders/execute" \
     -H 'Content-Type: application/json' \
     -d '{
-        "tokenIn": "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGkZwyTDt1v",
-        "tokenOut": "DezXAZ8z7PnrnRJjz3wXBoRgixCa6xjnB7YaB1pPB263",
-        "amount": "25.50",
-        "slippageBps": 50
-    }'
+    "tokenIn": "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGkZwyTDt1v",
+    "tokenOut": "DezXAZ8z7PnrnRJjz3wXBoRgixCa6xjnB7YaB1pPB263",
+    "amount": "25.50",
+    "slippageBps": 50
+}'

@@ -11,6 +11,8 @@ from msgspec import Meta, Struct
 
 from ...domain.lifecycle import Status
 from ...domain.terms import MAX_KEY_LENGTH, MAX_SLIPPAGE_BPS
+from ...domain.tokens import TOKENS
+from .codes import FAILURES
 
 SUBMIT_PATH = "/api/orders/execute"
 """Where an order is submitted (POST) and its events are streamed (WebSocket)."""
@@ -29,9 +31,21 @@ DecimalText = Annotated[str, Meta(max_length=100, examples=["1.5"])]
 SlippageBps = Annotated[int, Meta(ge=1, le=MAX_SLIPPAGE_BPS)]
 Key = Annotated[str, Meta(min_length=1, max_length=MAX_KEY_LENGTH, pattern=r"^[\x20-\x7e]+$")]
 TokenName = Annotated[str, Meta(description="symbol or mint", examples=["SOL", "USDC"])]
-Symbol = Annotated[str, Meta(examples=["SOL"])]
+Symbol = Annotated[str, Meta(extra_json_schema={"enum": [token.symbol for token in TOKENS]})]
 Venue = Annotated[str, Meta(examples=["raydium"])]
 Code = Annotated[str, Meta(pattern=r"^[A-Z_]+$")]
+FailureCode = Annotated[str, Meta(extra_json_schema={"enum": list(FAILURES)})]
+VenueAnswers = Annotated[
+    dict[str, Any],  # Quote | Error: msgspec tells structs of a union apart by a tag, which these have not
+    Meta(
+        description="each venue's quote, or why it gave none, by venue",
+        extra_json_schema={
+            "additionalProperties": {
+                "anyOf": [{"$ref": "#/components/schemas/Quote"}, {"$ref": "#/components/schemas/Error"}]
+            }
+        },
+    ),
+]
 ServerStatus = Literal["ok", "unavailable"]
 
 
@@ -101,7 +115,7 @@ class Order(Object, kw_only=True):
     executed_price: Annotated[Money, Meta(description="`tokenOut` per `tokenIn` of the fill")] | None = None
     tx_hash: Annotated[str, Meta(description="the transaction that filled it")] | None = None
     error: Annotated[str, Meta(description="why it failed, or why its last attempt did")] | None = None
-    code: Annotated[Code, Meta(description="the same as a code")] | None = None
+    code: Annotated[FailureCode, Meta(description="its code")] | None = None
     created_at: Annotated[Timestamp, Meta(description="when it was stored")]
     updated_at: Annotated[Timestamp, Meta(description="when its status last changed")]
 
@@ -154,9 +168,7 @@ class Quotes(Object):
     chosen: Annotated[Venue, Meta(description="the venue with the best quote")]
     amount_out: Annotated[Money, Meta(description="what it would give")]
     minimum_out: Annotated[Money, Meta(description="the least that a swap would give")]
-    quotes: Annotated[
-        dict[str, Quote | Error], Meta(description="each venue's quote, or why it gave none, by venue")
-    ]
+    quotes: VenueAnswers
 
 
 class DeadLetters(Object):
@@ -200,15 +212,15 @@ class Head(Object):
 
 
 class Retrying(Object):
-    """After a failed attempt; `attempt` is the coming one."""
+    """After a failed attempt (`attempt` is the coming one)."""
 
     error: Annotated[str, Meta(description="why the last attempt failed")]
-    code: Annotated[Code, Meta(description="the same as a code")]
+    code: Annotated[FailureCode, Meta(description="its code")]
     retry_in_ms: Annotated[Count, Meta(description="when the next one begins, ms")]
 
 
 class Redriven(Object):
-    """After a redrive; attempts count from 1 again."""
+    """After a redrive (attempts count from 1 again)."""
 
     redriven: Annotated[Ordinal, Meta(description="how often the order has been redriven")]
 
@@ -231,9 +243,7 @@ class Building(Object):
 
     chosen: Annotated[Venue, Meta(description="the venue")]
     route: Route
-    quotes: Annotated[
-        dict[str, Quote | Error], Meta(description="each venue's quote, or why it gave none, by venue")
-    ]
+    quotes: VenueAnswers
 
 
 class Sent(Object):
@@ -257,7 +267,7 @@ class Failed(Object):
     """The order has failed: the last event, unless an operator redrives it."""
 
     error: Annotated[str, Meta(description="why the last attempt failed")]
-    code: Annotated[Code, Meta(description="the same as a code")]
+    code: Annotated[FailureCode, Meta(description="its code")]
     attempts: Annotated[Ordinal, Meta(description="how many were made")]
 
 

@@ -1,0 +1,323 @@
+"""The OpenAPI document: the routes are listed here, their schemas and codes come from `api/wire/`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from chalicelib.api.wire import schemas
+from chalicelib.api.wire.codes import CODES, FAILURES, RETRY_LATER, UNQUOTABLE
+from chalicelib.domain.lifecycle import Status
+
+Json = dict[str, Any]
+
+REF = "#/components/schemas/{name}"
+OBJECTS = (
+    schemas.NewOrder,
+    schemas.Submitted,
+    schemas.Order,
+    schemas.OrderWithEvents,
+    schemas.Page,
+    schemas.Quote,
+    schemas.Quotes,
+    schemas.Health,
+    schemas.Index,
+    schemas.Error,
+    schemas.Route,
+)
+EVENT_NOTES = {
+    Status.PENDING: "The order waits: new, with its terms; to be tried again; or redriven by an operator.",
+    Status.ROUTING: "A worker has claimed the order and asks every venue for a quote.",
+    Status.BUILDING: "The route is chosen; its transaction is signed and kept, and not sent yet.",
+    Status.SUBMITTED: "The chain has acknowledged the transaction.",
+    Status.CONFIRMED: "The swap has landed: the last event.",
+    Status.FAILED: "The order has failed: the last event, unless an operator redrives it.",
+}
+ANY_TIME = ("TOO_MANY_REQUESTS", "INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE")
+BODY = ("EMPTY_BODY", "INVALID_JSON", "DUPLICATE_KEY", "NOT_AN_OBJECT", "INVALID_IDEMPOTENCY_KEY")
+TERMS = (
+    "MISSING_FIELD",
+    "UNKNOWN_FIELD",
+    "INVALID_TYPE",
+    "INVALID_AMOUNT",
+    "AMOUNT_TOO_PRECISE",
+    "AMOUNT_TOO_SMALL",
+    "AMOUNT_TOO_LARGE",
+    "UNKNOWN_TOKEN",
+    "SAME_TOKEN",
+    "INVALID_SLIPPAGE",
+)
+REPLAYED = {"Idempotent-Replayed": {"required": True, "schema": {"const": "true"}}}
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route: its answers by status (description, schema), and the codes of its refusals."""
+
+    method: str
+    path: str
+    operation: str
+    summary: str
+    tag: str
+    answers: dict[int, tuple[str, type[schemas.Object] | None]]
+    codes: tuple[str, ...] = ()
+    parameters: tuple[Json, ...] = ()
+    body: type[schemas.Object] | None = None
+    headers: dict[int, Json] = field(default_factory=dict)
+
+
+def ref(name: str) -> Json:
+    """A reference to a schema."""
+    return {"$ref": REF.format(name=name)}
+
+
+def parameter(
+    name: str, schema: Json, *, where: str = "query", required: bool = False, note: str = ""
+) -> Json:
+    """A parameter of a route."""
+    described = {"name": name, "in": where, "required": required, "schema": schema}
+    return described | ({"description": note} if note else {})
+
+
+def _schema(of: Any) -> Json:
+    return msgspec.json.schema(of)
+
+
+def routes() -> tuple[Route, ...]:
+    """Every route of the HTTP API."""
+    key = parameter(
+        "Idempotency-Key", _schema(schemas.Key), where="header", note="Makes it safe to submit again."
+    )
+    status = {"enum": [str(status) for status in Status]}
+    limit = {"type": "integer", "minimum": 1, "maximum": schemas.MAX_LIMIT, "default": schemas.DEFAULT_LIMIT}
+    return (
+        Route(
+            "get",
+            "/",
+            "index",
+            "What this is, and its endpoints",
+            "engine",
+            {200: ("The engine.", schemas.Index)},
+        ),
+        Route(
+            "get",
+            "/openapi.json",
+            "openapi",
+            "This document",
+            "engine",
+            {200: ("An OpenAPI 3.1 document.", None)},
+        ),
+        Route(
+            "get",
+            "/health",
+            "health",
+            "Whether the servers behind the engine answer",
+            "engine",
+            {
+                200: ("All of them do.", schemas.Health),
+                503: ("One of them does not; or the gateway is too busy to ask.", schemas.Health),
+            },
+        ),
+        Route(
+            "get",
+            "/api/quote",
+            "quote",
+            "What every venue offers now; no order is placed",
+            "market",
+            {200: ("The quotes.", schemas.Quotes)},
+            codes=("DUPLICATE_KEY", *TERMS, *FAILURES),
+            parameters=(
+                parameter("tokenIn", _schema(schemas.TokenName), required=True),
+                parameter("tokenOut", _schema(schemas.TokenName), required=True),
+                parameter("amount", _schema(schemas.DecimalText), required=True),
+                parameter("slippageBps", _schema(schemas.SlippageBps)),
+            ),
+        ),
+        Route(
+            "get",
+            "/api/orders",
+            "listOrders",
+            "Orders, newest first",
+            "orders",
+            {200: ("One page.", schemas.Page)},
+            codes=("INVALID_PARAMETER", "UNKNOWN_FIELD", "DUPLICATE_KEY"),
+            parameters=(
+                parameter("limit", limit),
+                parameter("cursor", {"type": "string"}, note="`next` of an earlier page."),
+                parameter("status", status),
+            ),
+        ),
+        Route(
+            "post",
+            schemas.SUBMIT_PATH,
+            "executeOrder",
+            "Submit a market order",
+            "orders",
+            {
+                200: ("The order that this key has already.", schemas.Submitted),
+                202: ("Stored and queued.", schemas.Submitted),
+            },
+            codes=(
+                *BODY,
+                *TERMS,
+                "IDEMPOTENCY_CONFLICT",
+                "BODY_TOO_LARGE",
+                "UNSUPPORTED_MEDIA_TYPE",
+                "TOO_MANY_ORDERS",
+            ),
+            parameters=(key,),
+            body=schemas.NewOrder,
+            headers={200: REPLAYED},
+        ),
+        Route(
+            "get",
+            "/api/orders/{order_id}",
+            "showOrder",
+            "One order with its events",
+            "orders",
+            {200: ("The order.", schemas.OrderWithEvents)},
+            codes=("INVALID_ORDER_ID", "ORDER_NOT_FOUND", "NOT_FOUND"),
+            parameters=(
+                parameter("order_id", {"type": "string", "format": "uuid"}, where="path", required=True),
+            ),
+        ),
+    )
+
+
+def document() -> Json:
+    """The whole document."""
+    paths: dict[str, Json] = {}
+    for route in routes():
+        paths.setdefault(route.path, {})[route.method] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Order execution engine",
+            "version": "1.0.0",
+            "license": {"name": "MIT", "identifier": "MIT"},
+            "description": "Takes market orders, routes each to the venue that gives the trader most, and "
+            "settles it. The WebSocket at an order's `websocket` address streams its events.",
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": "orders"}, {"name": "market"}, {"name": "engine"}],
+        "security": [],
+        "paths": paths,
+        "components": {
+            "schemas": components(),
+            "headers": {
+                "RetryAfter": {
+                    "description": "Seconds to wait.",
+                    "schema": {"type": "string", "pattern": "^[0-9]+$"},
+                }
+            },
+        },
+    }
+
+
+def text() -> str:
+    """The document as it is packaged."""
+    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+
+
+def components() -> dict[str, Json]:
+    """The schemas by name: every object of the API, and every event by its status."""
+    _, found = msgspec.json.schema_components((*OBJECTS, schemas.Head), ref_template=REF)
+    shown = {name: _without_nulls(schema) for name, schema in found.items()}
+    head = shown.pop("Head")
+    events = {f"{status.value.capitalize()}Event": _event(head, status) for status in Status}
+    references = [ref(name) for name in events]
+    shown["Event"] = {
+        "description": "One step of an order, as it is stored and streamed.",
+        "oneOf": references,
+        "discriminator": {
+            "propertyName": "status",
+            "mapping": {status.value: one["$ref"] for status, one in zip(Status, references, strict=True)},
+        },
+    }
+    shown["OrderWithEvents"]["properties"]["events"]["items"] = ref("Event")
+    shown["Status"]["enum"] = [status.value for status in Status]  # in the order of the lifecycle
+    return dict(sorted({**shown, **events}.items()))
+
+
+def fields(of: type[schemas.Object]) -> dict[str, Json]:
+    """The fields of an object, each with its schema."""
+    _, found = msgspec.json.schema_components((of,), ref_template=REF)
+    properties: dict[str, Json] = _without_nulls(found[of.__name__])["properties"]
+    return properties
+
+
+def _event(head: Json, status: Status) -> Json:
+    """The schema of a status' events: the head, and the fields of each kind of its events."""
+    kinds = schemas.EVENTS[status]
+    own: Json = {}
+    for kind in kinds:
+        own |= fields(kind)
+    required = list(head["required"])
+    if len(kinds) == 1:
+        _, found = msgspec.json.schema_components(kinds, ref_template=REF)
+        required += found[kinds[0].__name__].get("required", [])
+    return {
+        "type": "object",
+        "description": EVENT_NOTES[status],
+        "required": required,
+        "properties": head["properties"] | {"status": {"const": status.value}} | own,
+    }
+
+
+def _without_nulls(schema: Json) -> Json:
+    """The schema of what is sent: an optional field that is not known is absent, and not null."""
+    properties = {}
+    for name, one in schema.get("properties", {}).items():
+        if "default" in one and one["default"] is None:
+            [one] = [choice for choice in one["anyOf"] if choice != {"type": "null"}]
+        properties[name] = one
+    return {**schema, "properties": properties}
+
+
+def _operation(route: Route) -> Json:
+    shown: Json = {"operationId": route.operation, "summary": route.summary, "tags": [route.tag]}
+    if route.parameters:
+        shown["parameters"] = list(route.parameters)
+    if route.body is not None:
+        example = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.5}
+        content = {"schema": ref(route.body.__name__), "example": example}
+        shown["requestBody"] = {"required": True, "content": {"application/json": content}}
+    responses: dict[int, Json] = {}
+    for status, (description, schema) in route.answers.items():
+        body = ref(schema.__name__) if schema else {"type": "object"}
+        responses[status] = _response(description, body)
+        if status in route.headers:
+            responses[status]["headers"] = route.headers[status]
+    for status, codes in _by_status((*route.codes, *ANY_TIME)).items():
+        refusal = _response(_when(codes), _refusal(codes))
+        if status in responses:  # both are given with this status
+            refusal = responses[status]
+            [ours] = [refusal["content"]["application/json"]]
+            ours["schema"] = {"anyOf": [ours["schema"], _refusal(codes)]}
+        elif status in RETRY_LATER:
+            refusal["headers"] = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
+        responses[status] = refusal
+    shown["responses"] = {str(status): responses[status] for status in sorted(responses)}
+    return shown
+
+
+def _by_status(codes: tuple[str, ...]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for code in codes:
+        for status in CODES[code].statuses if code in CODES else (UNQUOTABLE,):
+            found.setdefault(status, []).append(code)
+    return found
+
+
+def _when(codes: list[str]) -> str:
+    return "; ".join(CODES[code].when if code in CODES else FAILURES[code] for code in codes)
+
+
+def _refusal(codes: list[str]) -> Json:
+    return {"allOf": [ref("Error"), {"type": "object", "properties": {"code": {"enum": codes}}}]}
+
+
+def _response(description: str, schema: Json) -> Json:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
