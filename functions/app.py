@@ -17,6 +17,7 @@ from chalice.app import (
     WebsocketEvent,
 )
 from chalicelib import api
+from chalicelib.api.wire.schemas import SUBMIT_PATH
 
 app = Chalice(app_name="order-engine")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
@@ -70,7 +71,7 @@ def show_order(order_id: str) -> Response:
     return api.http.show_order(_request(), order_id)
 
 
-@app.route("/api/orders/execute", methods=["POST"], content_types=JSON_OR_REFUSED, cors=PAGES)
+@app.route(SUBMIT_PATH, methods=["POST"], content_types=JSON_OR_REFUSED, cors=PAGES)
 def execute_order() -> Response:
     return api.http.execute_order(_request())
 

@@ -101,7 +101,7 @@ def _connect(database_url: str, secret: Secret | None, patience_s: float) -> psy
         except (psycopg.OperationalError, TemporarilyUnavailable) as error:
             if time.monotonic() + ASK_AGAIN_S > until:
                 raise MigrationError(f"The database does not let the migration in: {error}") from error
-            log.warning("the database does not answer yet: %s", error)
+            log.warning("migrate: database unavailable, retrying error=%s", error)
         if secret:
             secret.distrust()
         time.sleep(ASK_AGAIN_S)

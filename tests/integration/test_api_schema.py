@@ -80,11 +80,11 @@ def test_it_has_the_codes_that_the_readme_has() -> None:
 
 def test_an_orders_code_is_one_of_those_that_fail_an_attempt() -> None:
     failures = {error.code for error in errors.AttemptFailed.__subclasses__()}
-    assert set(SCHEMAS["FailureCode"]["enum"]) == failures
+    assert set(SCHEMAS["Order"]["properties"]["code"]["enum"]) == failures
 
 
 def test_it_knows_the_tokens_and_the_statuses() -> None:
-    assert SCHEMAS["Symbol"]["enum"] == [token.symbol for token in TOKENS]
+    assert SCHEMAS["Order"]["properties"]["tokenIn"]["enum"] == [token.symbol for token in TOKENS]
     assert SCHEMAS["Status"]["enum"] == list(Status)
 
 

@@ -7,12 +7,11 @@ for a call. On one machine there is no `_HANDLER`, and each part is built by the
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .. import runtime
+from .. import logs, runtime
 
 if TYPE_CHECKING:
     from . import http, migrate, queue, responses, schedules, sockets
@@ -35,8 +34,7 @@ FUNCTIONS = {  # what Lambda calls → its module here, and the runtime's parts 
 def prepare(environ: Mapping[str, str]) -> None:
     """Import and build what this process's function uses, and log a line for each call; only on Lambda."""
     if "AWS_LAMBDA_FUNCTION_NAME" in environ:
-        logging.basicConfig()  # for an emulator: on Lambda there is a handler already
-        logging.getLogger("chalicelib").setLevel(logging.INFO)
+        logs.configure()
     handler = environ.get("_HANDLER")
     if handler not in FUNCTIONS:
         return

@@ -15,5 +15,5 @@ WAKING_S = 60.0  # a database that pauses when it is not used takes up to half o
 def migrate() -> dict[str, Any]:
     """Bring the database to this version's schema: `{"applied": [name, …]}`."""
     applied = runtime.current().migrate(patience_s=WAKING_S)
-    log.info("applied: %s", ", ".join(applied) or "nothing was missing")
+    log.info("migrated applied=%s", ",".join(applied))
     return {"applied": applied}

@@ -26,7 +26,7 @@ def _process(record: SQSRecord) -> bool:
     engine = runtime.current()
     outcome = _attempt(record.body)
     log.info(
-        "message processed message=%s done=%s retry_in_ms=%d",
+        "message processed message_id=%s done=%s retry_in_ms=%d",
         record.to_dict()["messageId"],
         outcome.done,
         outcome.retry_in_ms,
@@ -36,7 +36,7 @@ def _process(record: SQSRecord) -> bool:
             runtime.run(engine.queue.retry_in(record.receipt_handle, outcome.retry_in_ms))
         except TemporarilyUnavailable as error:
             # The message comes back when its visibility timeout ends.
-            log.warning("retry not scheduled message=%s error=%s", record.to_dict()["messageId"], error)
+            log.warning("retry not scheduled message_id=%s error=%s", record.to_dict()["messageId"], error)
     return outcome.done
 
 

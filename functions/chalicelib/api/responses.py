@@ -28,7 +28,7 @@ def respond(handler: Callable[[], Response]) -> Response:
     except EngineError as error:
         return refuse(error)
     except Exception:
-        log.exception("unexpected")
+        log.exception("request failed")
         return refuse(unexpected())
 
 
@@ -46,11 +46,18 @@ def refuse(error: EngineError) -> Response:
 
 
 def log_answer(request: Request, answer: Callable[[Request], Response]) -> Response:
-    """What `answer` gives, with a line in the log that says who asked for what."""
+    """What `answer` gives, with a log line."""
     began = time.perf_counter()
     response = answer(request)
     took_ms = (time.perf_counter() - began) * 1000
-    log.info("%s %s: %d in %.0f ms", request.method, request.path, response.status_code, took_ms)
+    log.info(
+        "request method=%s path=%s status=%d took_ms=%.0f request=%s",
+        request.method,
+        request.path,
+        response.status_code,
+        took_ms,
+        request.context.get("requestId", ""),
+    )
     return response
 
 

@@ -72,7 +72,7 @@ class SqsDeadLetters:
 
         for answer in await self._in_batches(delete, letters):
             for failed in answer.get("Failed", []):
-                log.warning("a dead letter was not deleted: %s", failed.get("Message", failed))
+                log.warning("dead letter not deleted error=%s", failed.get("Message", failed))
 
     async def summary(self) -> DeadLetterSummary:
         """The number, and the oldest of a sample of up to ten: SQS offers no way to ask for the oldest.

@@ -265,5 +265,5 @@ def _change(change: dict[str, object]) -> Notification:
             return Notification(unsubscribe=(connection_id, order_id))
         case {"disconnect": str(connection_id)}:
             return Notification(disconnect=connection_id)
-    log.error("relay: unknown message on the control channel message=%r", change)
+    log.error("relay: unknown message on the control channel content=%r", change)
     return Notification()

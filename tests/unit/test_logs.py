@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+from chalicelib.logs import Fields
+
+
+def fields(message: str, *values: object) -> dict[str, object]:
+    """The fields that a log line has beside those of every record."""
+    record = logging.LogRecord("chalicelib", logging.INFO, __file__, 1, message, values, None)
+    usual = set(vars(record))
+    assert Fields().filter(record)
+    record.getMessage()  # the text is not spoilt
+    return {key: value for key, value in vars(record).items() if key not in usual}
+
+
+@pytest.mark.parametrize(
+    ("message", "values", "expected"),
+    [
+        ("order withdrawn order=%s", ("id",), {"order": "id"}),
+        ("sweep queued=%d took_ms=%.0f", (3, 1.5), {"queued": 3, "took_ms": 1.5}),
+        ("failed order=%s error=%r", ("id", OSError("away")), {"order": "id", "error": "OSError('away')"}),
+        ("100 %% of %s order=%s", ("all", "id"), {"order": "id"}),
+        ("text=%.100r", ("x" * 3,), {"text": "'xxx'"}),
+        ("no fields", (), {}),
+    ],
+)
+def test_each_key_of_a_line_is_a_field(
+    message: str, values: tuple[object, ...], expected: dict[str, object]
+) -> None:
+    assert fields(message, *values) == expected
+
+
+def test_what_a_record_has_already_is_not_replaced() -> None:
+    assert fields("name=%s args=%s", "other", "other") == {}
