@@ -17,7 +17,7 @@ ALLOWED = {  # part → the parts of ours that it may import
     "domain": {"domain"},
     "ports": {"domain", "ports"},
     "services": {"domain", "ports", "services"},
-    "api": {"domain", "ports.live", "services", "api", "runtime"},
+    "api": {"domain", "ports.live", "services", "api", "logs", "runtime"},
     "adapters": {"domain", "ports", "adapters", "batcher"},
     "simulation": {"domain", "ports", "simulation", "batcher", "config"},
     "batcher": {"domain"},

@@ -8,7 +8,7 @@ from chalicelib.ports.queue import DeadLetter
 from chalicelib.services.redrive import Tally
 
 from local.cli.dlq_view import poison_table, printable, row, summary, tally_row
-from tests.unit.test_cli_view import drawn
+from tests.unit.local.cli.test_view import drawn
 
 
 def letter(body: str, order_id: str | None = None) -> DeadLetter:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.unit.live.world import World
+from tests.unit.services.live.world import World
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from chalicelib.api.wire.events import event_object
 
 from tests.fakes import eventually
-from tests.unit.live.world import CLIENT, LIFE, WHOLE, World
+from tests.unit.services.live.world import CLIENT, LIFE, WHOLE, World
 
 
 async def test_an_early_subscriber_receives_every_event_as_it_is_published(world: World) -> None:

@@ -13,7 +13,7 @@ from chalicelib.ports.live import Notification, Subscription
 from chalicelib.services.live.relay import Relay
 
 from tests.fakes import MemoryChannel, eventually
-from tests.unit.live.world import LIFE, WHOLE, World
+from tests.unit.services.live.world import LIFE, WHOLE, World
 
 
 async def test_a_registry_that_lost_its_data_is_restored_by_the_relay(world: World) -> None:

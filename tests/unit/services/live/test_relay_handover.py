@@ -13,7 +13,7 @@ from chalicelib.services.live import relay as relay_module
 from chalicelib.services.live.relay import Relay
 
 from tests.fakes import MemoryChannel, eventually
-from tests.unit.live.world import CLIENT, LIFE, WHOLE, World
+from tests.unit.services.live.world import CLIENT, LIFE, WHOLE, World
 
 
 @pytest.mark.parametrize("steps", range(5))

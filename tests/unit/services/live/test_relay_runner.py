@@ -13,7 +13,7 @@ from chalicelib.services.live.relay import Relay
 from chalicelib.services.live.supervisor import RelayRunner
 
 from tests.fakes import MemoryChannel, MemoryLauncher, eventually
-from tests.unit.live.world import CLIENT, LIFE, WHOLE, World
+from tests.unit.services.live.world import CLIENT, LIFE, WHOLE, World
 
 
 def runner(world: World, launcher: MemoryLauncher, *, poll: float = 0.02, idle: float = 0.03) -> RelayRunner:
