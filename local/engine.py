@@ -1,33 +1,51 @@
-"""The engine in one process: the functions, and in front of and behind them what AWS does in the cloud.
+"""The engine's parts, each an async context manager, and `Engine`, which runs all of them in one process.
 
-clients ⇄ gateway ⇄ functions ⇄ worker, relay      all on the loop that enters it
+    functions   the Chalice app's runtime, on the loop that enters it     in every process
+    gateway     API Gateway in front of the functions                     clients ⇄ gateway
+    worker      the queue's event source mapping, and the sweep           queue → worker
+    relay       the relays, and the schedule that starts missing ones     Redis → relay → gateway → clients
 
-It stops in the order in which nothing is lost: schedules, then orders in flight (their clients still listen),
-then the sockets, then the relays and connections.
+`local/separate/` runs the parts in three processes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 
 import app as functions
 from chalicelib import runtime
 from chalicelib.config import Config
 from chalicelib.domain.errors import TemporarilyUnavailable
+from chalicelib.migrations import MigrationError, migrate
+from chalicelib.ports.live import Push, RelayLauncher
+from chalicelib.ports.queue import Queue
 
-from .endpoints import Endpoints
-from .gateway import Gateway, listen, url_of
-from .roles import apply_schema, keeping_relays, polled_source, running_functions, serving, working
-from .servers.sqs.hosted import HostedSqs
-from .triggers import DirectQueue, DirectSource, EventSourceMapping, LocalRelayLauncher
+from .calls import wait
+from .endpoints import Endpoints, local_credentials
+from .errors import ServiceError
+from .gateway import Gateway, listen, serve_on, url_of
+from .servers.sqs.server import HostedSqs
+from .triggers import (
+    DirectQueue,
+    DirectSource,
+    EventSourceMapping,
+    LocalRelayLauncher,
+    PolledSource,
+    Schedule,
+    Source,
+)
 
 log = logging.getLogger(__name__)
 
 LAST_EVENTS_S = 2.0  # a client that does not read keeps the stop no longer
+IN_FLIGHT = 10
+OFTENEST_SWEEP_S, RAREST_SWEEP_S = 0.5, 5.0
 KEEP_RELAYS_EVERY_S = 2.0  # after a kill, the lost relay's lease runs for seconds yet
 
 
@@ -36,6 +54,7 @@ class Engine:
 
     Port 0 is a free one. `listening` is a socket of `gateway.listen`, where the caller had to know early that
     the port is free. `sqs` is the queue to host in this process; without it, it is at the endpoints.
+    It stops so that no event is lost: schedules, orders in flight, the clients' connections, then relays.
     Raises PortTaken, ConfigError, ServiceError.
     """
 
@@ -98,3 +117,89 @@ async def _deliver_last_events() -> None:
             await runtime.current().deliver()
     except (TimeoutError, TemporarilyUnavailable) as error:
         log.warning("some sockets are closed before their last events: %r", error)
+
+
+def prepare_environment() -> None:
+    """Set what boto3's clients in the functions look for: credentials, and no proxy on the way to here."""
+    os.environ |= local_credentials(os.environ) | _past_proxies()
+
+
+@asynccontextmanager
+async def running_functions(
+    config: Config,
+    *,
+    push: Push | None = None,
+    launcher: RelayLauncher | None = None,
+    queue: Queue | None = None,
+) -> AsyncIterator[None]:
+    """The runtime on the running loop. `push`, `launcher` and `queue` take the place of AWS's."""
+    prepare_environment()
+    loop = asyncio.get_running_loop()
+    engine = runtime.start(config, loop=loop, push=push, launcher=launcher, queue=queue, wait=wait)
+    try:
+        await engine.health()  # opens the connections, so that the first order need not
+        runtime.freeze_start()
+        yield
+    finally:
+        # At the same time: the runtime's end is what ends the relays that the launcher waits for.
+        stops = [launcher.stop()] if isinstance(launcher, LocalRelayLauncher) else []
+        await asyncio.gather(runtime.stop(), *stops)
+
+
+def _past_proxies() -> dict[str, str]:
+    """The environment that keeps calls to this machine from going through a proxy, which can't reach it."""
+    known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    return dict.fromkeys(("no_proxy", "NO_PROXY"), ",".join(filter(None, [known, "127.0.0.1", "localhost"])))
+
+
+@asynccontextmanager
+async def serving(gateway: Gateway, listening: socket.socket) -> AsyncIterator[asyncio.Task[None]]:
+    """The gateway, serving: the task ends early only if the gateway failed, and raises why."""
+    started, stop = asyncio.Event(), asyncio.Event()
+    serving = asyncio.create_task(
+        serve_on(gateway, listening, started=started.set, stop=stop), name="gateway"
+    )
+    try:
+        starting = asyncio.create_task(started.wait())
+        await asyncio.wait({serving, starting}, return_when=asyncio.FIRST_COMPLETED)
+        starting.cancel()
+        if serving.done():
+            serving.result()
+        yield serving
+    finally:
+        stop.set()
+        await serving
+
+
+@asynccontextmanager
+async def working(config: Config, source: Source) -> AsyncIterator[EventSourceMapping]:
+    """The mapping, receiving from `source` and invoking; it ends with the orders in flight."""
+    mapping = EventSourceMapping(source, functions.process_order, concurrency=IN_FLIGHT)
+    async with mapping, Schedule(functions.sweep, _sweep_every_s(config), name="sweep"):
+        yield mapping
+
+
+def polled_source(config: Config) -> PolledSource:
+    """The queue of orders over HTTP, at the endpoint of the settings."""
+    region = local_credentials(os.environ)["AWS_DEFAULT_REGION"]
+    return PolledSource(config.aws_endpoint_url, config.orders_queue_url, region)
+
+
+def _sweep_every_s(config: Config) -> float:
+    """As often as an order can become overdue, within reason."""
+    return min(max(config.sweep_after_ms / 1000, OFTENEST_SWEEP_S), RAREST_SWEEP_S)
+
+
+@asynccontextmanager
+async def keeping_relays(every_s: float) -> AsyncIterator[None]:
+    """The schedule; the relays themselves run where the functions' launcher starts them."""
+    async with Schedule(functions.keep_relays, every_s, name="keep_relays"):
+        yield
+
+
+def apply_schema(database_url: str) -> list[str]:
+    """Apply the migrations that are missing; their names. Raises ServiceError."""
+    try:
+        return migrate(database_url)
+    except MigrationError as error:
+        raise ServiceError(f"The schema could not be brought up to date. {error}") from error

@@ -17,7 +17,7 @@ from .endpoints import Endpoints, find_running, local_credentials, publish, with
 from .servers import Folder, Postgres, ServiceError, Sqs, Valkey
 from .servers.attached import AttachedPostgres, AttachedRedis, AttachedSqs, find_emulator
 from .servers.queues import QueueSettings
-from .servers.sqs.hosted import HostedSqs
+from .servers.sqs.server import HostedSqs
 
 __all__ = ["Endpoints", "Line", "ServiceError", "Services", "erase", "find_running"]
 

@@ -9,9 +9,11 @@ from contextlib import contextmanager
 import click
 import psycopg
 from chalicelib.config import Config
+from chalicelib.domain.lifecycle import Status
 from chalicelib.simulation.fault_rules import parse
 from rich.console import Console
 from rich.live import Live
+from rich.table import Table
 
 from ..client import EngineClient
 from ..engine import Engine
@@ -21,9 +23,17 @@ from ..services import Services
 from ..settings import settings
 from ..terminal import log_to_stderr
 from . import options
-from .life import Life
-from .outcome import outcome_tables
-from .view import event_line, lives_table, screen
+from .view import (
+    STEPS,
+    Life,
+    event_line,
+    lives_table,
+    percent,
+    plain_table,
+    quote_lines,
+    screen,
+    short,
+)
 
 ORDERS = (
     ("SOL", "USDC", "1.5"),
@@ -119,12 +129,12 @@ def _count_swaps(database_url: str, lives: Sequence[Life]) -> dict[str, int]:
 
 def _judge(lives: Sequence[Life], swaps: dict[str, int], console: Console) -> bool:
     """Say what was and what should have been; whether they are the same."""
-    confirmed = [life for life in lives if life.status == "confirmed"]
+    confirmed = [life for life in lives if life.status == Status.CONFIRMED]
     wrong = [
         reason
         for life in lives
         for ok, reason in (
-            (life.status == "confirmed", f"{life.order_id[:8]} is {life.status}"),
+            (life.status == Status.CONFIRMED, f"{life.order_id[:8]} is {life.status}"),
             (life.is_whole, f"{life.order_id[:8]} came with the events {[e['seq'] for e in life.events]}"),
             (
                 swaps.get(life.order_id, 0) == 1,
@@ -153,3 +163,92 @@ def draw_lives(lives: Sequence[Life], console: Console) -> Iterator[Callable[[Li
         console=console, get_renderable=lambda: lives_table(lives), refresh_per_second=FRAMES_PER_S
     ) as live:
         yield lambda life: live.refresh()
+
+
+WIDE = 140  # from here on it fits into one table
+
+Cell = Callable[[Life], str]
+
+
+def outcome_tables(lives: Sequence[Life], width: int) -> list[Table]:
+    """What came of the orders: one table, or two where the terminal is narrow."""
+    if width >= WIDE:
+        return [_table(lives, NAME + RESULT + TIMES, gap=2)]
+    return [_table(lives, NAME + RESULT, gap=1), _table(lives, NAME[:2] + TIMES, gap=1)]
+
+
+def _table(lives: Sequence[Life], columns: Sequence[tuple[str, Cell]], *, gap: int) -> Table:
+    table = plain_table(gap)
+    for title, cell in columns:
+        is_number = cell not in (_order_id, _pair, _route)
+        table.add_column(title, justify="right" if is_number else "left", overflow="fold")
+    for life in lives:
+        table.add_row(
+            *(cell(life) for _, cell in columns), style="red" if life.status == Status.FAILED else ""
+        )
+    return table
+
+
+def _order_id(life: Life) -> str:
+    return life.order_id[:8]
+
+
+def _pair(life: Life) -> str:
+    return life.pair
+
+
+def _amount(life: Life) -> str:
+    return short(life.terms["amount"])
+
+
+def _route(life: Life) -> str:
+    """The dex chosen, marked, and below it the other one, each with its quote."""
+    chosen = life.building.get("chosen", "")
+    lines = [
+        f"{'▸' if line.startswith(chosen) else ' '} {line}"
+        for line in quote_lines(life.building.get("quotes", {}))
+    ]
+    return "\n".join(sorted(lines, reverse=True)) or str(life.end.get("code", ""))
+
+
+def _quoted(life: Life) -> str:
+    return short(life.building.get("route", {}).get("amountOut", ""))
+
+
+def _received(life: Life) -> str:
+    return short(life.end.get("amountOut", ""))
+
+
+def _impact(life: Life) -> str:
+    route = life.building.get("route")
+    return percent(route["priceImpactBps"]) if route else ""
+
+
+def _attempts(life: Life) -> str:
+    return str(life.attempts)
+
+
+def _in(status: str) -> Cell:
+    return lambda life: _seconds(life.seconds_in(status))
+
+
+def _total(life: Life) -> str:
+    return _seconds(life.seconds)
+
+
+def _seconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.2f} s"
+
+
+NAME: list[tuple[str, Cell]] = [("order", _order_id), ("pair", _pair), ("amount", _amount)]
+RESULT: list[tuple[str, Cell]] = [
+    ("route", _route),
+    ("quoted", _quoted),
+    ("received", _received),
+    ("impact", _impact),
+]
+TIMES: list[tuple[str, Cell]] = [
+    ("attempts", _attempts),
+    *((status, _in(status)) for status in STEPS),
+    ("total", _total),
+]

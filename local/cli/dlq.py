@@ -1,37 +1,65 @@
-"""`dlq`: the dead letters, looked at, redriven and deleted.
+"""`dlq`: list, show, redrive and delete dead letters, with a Runtime of its own beside a running engine.
 
-dlq → dlq_work → services/redrive.py, and the result → dlq_view → the terminal
+command → operating(state): a Runtime → services/redrive.py → dlq_view → the terminal
+
+The environment names the servers (ORDERS_DLQ_URL and the others, as they are set for the deployed functions);
+without it, they are those of the engine that runs on this machine.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
+from botocore.exceptions import BotoCoreError
 from chalicelib.api.wire import requests
-from chalicelib.domain.errors import InvalidRequest
+from chalicelib.config import Config
+from chalicelib.domain.account import LOCAL
+from chalicelib.domain.errors import InvalidRequest, TemporarilyUnavailable
+from chalicelib.domain.order import Order
+from chalicelib.ports.queue import DeadLetter
+from chalicelib.runtime import Runtime
+from chalicelib.services.redrive import Tally
 
+from ..endpoints import find_running
+from ..engine import prepare_environment
+from ..errors import ClientError
+from ..settings import settings
 from . import options
-from .dlq_view import orders_table, poison_table, print_detail, printable, summary, tally_row
-from .dlq_work import delete_letters, details, redrive_letters, rows
-from .view import dump, say, screen
+from .dlq_view import (
+    detail,
+    no_order_table,
+    orders_table,
+    print_detail,
+    printable,
+    progress,
+    row,
+    summary,
+    tally_row,
+)
+from .view import Wire, dump, say, screen
 
 LEFT = 1  # exit code
 
-HELP = """Orders that failed for good, and messages that no order can be made of: the dead-letter queue.
+HELP = """The dead-letter queue: orders that failed for good, and messages without an order.
 
-An order that failed has a letter here, and stays failed until an operator acts: mend what was
-wrong, then redrive it. It starts a new set of attempts, under its own id; its events go on where they ended,
-and say so. The letter goes with it.
+An order that failed has a dead letter here, and stays failed until an operator acts: mend what was
+wrong, then redrive it. It starts a new set of attempts, under its own id; its events continue where they
+ended, and show it. Its dead letter is deleted.
 
 \b
     ./local/run dlq list                    what is there, and why
     ./local/run dlq show ORDER              one of them, with its order's whole life
     ./local/run dlq redrive ORDER ORDER     new attempts for these orders
     ./local/run dlq redrive --all           for all of them
-    ./local/run dlq delete MESSAGE          away with a message that names no order
+    ./local/run dlq delete MESSAGE          delete a message without an order
 
 It can be interrupted, repeated and run twice at once: an order is redriven only while it is failed.
 
@@ -64,20 +92,20 @@ def list_(state: Path, as_json: bool) -> None:
     \b
     Example: ./local/run dlq list
     """
-    letters = asyncio.run(rows(state, quiet=as_json))
+    found = asyncio.run(rows(state, quiet=as_json))
     if as_json:
-        dump(letters)
+        dump(found)
         return
-    if not letters:
+    if not found:
         say("the dead-letter queue is empty")
-    for title, table, is_poison in (
-        ("orders", orders_table, False),
-        ("poison, of which no order can be made", poison_table, True),
+    for title, table, has_order in (
+        ("orders", orders_table, True),
+        ("messages without an order", no_order_table, False),
     ):
-        found = [letter for letter in letters if bool(letter["poison"]) is is_poison]
-        if found:
-            say(f"{title}: {len(found)}")
-            screen().print(table(found))
+        chosen = [one for one in found if (one["poison"] is None) is has_order]
+        if chosen:
+            say(f"{title}: {len(chosen)}")
+            screen().print(table(chosen))
 
 
 @dlq.command()
@@ -85,7 +113,7 @@ def list_(state: Path, as_json: bool) -> None:
 @options.state
 @options.as_json
 def show(wanted: str, state: Path, as_json: bool) -> None:
-    """Show the letters of an order, or one letter, in full: what it says, and its order's whole life.
+    """Show the dead letters of an order, or one of them, in full: its body, and its order's whole life.
 
     \b
     Example: ./local/run dlq show 7f0c2f8e-6f1e-4a53-9d1b-0c5f0f6c2a11
@@ -104,10 +132,11 @@ def show(wanted: str, state: Path, as_json: bool) -> None:
 @options.state
 @options.as_json
 def redrive(orders: frozenset[str], all_: bool, yes: bool, state: Path, as_json: bool) -> None:
-    """Give failed orders a new set of attempts, and delete their letters.
+    """Give failed orders a new set of attempts, and delete their dead letters.
 
     Without ORDER it is all of them, after a question. An order that is confirmed by now, or still alive, is
-    left as it is, and only its letters go. Poison stays. Exits 1 if anything is left.
+    left as it is, and only its dead letters are deleted. Messages without an order stay. Exits 1 if anything
+    is left.
 
     \b
     Examples: ./local/run dlq redrive 7f0c2f8e-6f1e-4a53-9d1b-0c5f0f6c2a11
@@ -118,7 +147,7 @@ def redrive(orders: frozenset[str], all_: bool, yes: bool, state: Path, as_json:
     asks = not (orders or all_ or yes)
     if asks and not sys.stdin.isatty():
         raise click.UsageError("This would redrive every dead letter: say --all, or name the orders.")
-    tally = asyncio.run(redrive_letters(state, orders, asks=asks, quiet=as_json))
+    tally = asyncio.run(redrive_orders(state, orders, asks=asks, quiet=as_json))
     if as_json:
         dump(tally_row(tally))
     else:
@@ -131,13 +160,12 @@ def redrive(orders: frozenset[str], all_: bool, yes: bool, state: Path, as_json:
 @options.state
 @options.as_json
 def delete(messages: tuple[str, ...], state: Path, as_json: bool) -> None:
-    """Delete letters by their own ids. Meant for poison; an order whose letter goes stays failed.
+    """Delete dead letters by their own ids. Meant for messages without an order; an order stays failed.
 
     \b
     Example: ./local/run dlq delete 0b0d2f7c-93e8-4b0c-8f0a-5a1d3c9e7e55
     """
-
-    found = asyncio.run(delete_letters(state, messages))
+    found = asyncio.run(delete_dead_letters(state, messages))
     missing = sorted({*messages} - {letter.message_id for letter in found})
     if as_json:
         dump({"deleted": [letter.message_id for letter in found], "missing": missing})
@@ -147,3 +175,102 @@ def delete(messages: tuple[str, ...], state: Path, as_json: bool) -> None:
         for message_id in missing:
             say(f"there is no dead letter {message_id}")
     raise SystemExit(LEFT if missing else 0)
+
+
+AWS = ".amazonaws.com"
+
+
+async def rows(state: Path, *, quiet: bool) -> list[Wire]:
+    """Every dead letter with its order."""
+    async with operating(state) as engine:
+        letters = await _read(engine, quiet=quiet)
+        orders = await asyncio.gather(*(_order(engine, letter) for letter in letters))
+        return [row(letter, order) for letter, order in zip(letters, orders, strict=True)]
+
+
+async def details(state: Path, wanted: str, *, quiet: bool) -> list[Wire]:
+    """The dead letters that have the id `wanted`, or whose order has it, each with its order's life."""
+    async with operating(state) as engine:
+        letters = await _read(engine, quiet=quiet)
+        found = [letter for letter in letters if wanted in (letter.message_id.lower(), letter.order_id)]
+        if not found:
+            raise ClientError(f"No dead letter has the id {wanted!r}, or names an order that has.")
+        return [
+            detail(
+                letter,
+                await _order(engine, letter),
+                await engine.store.events(letter.order_id) if letter.order_id else [],
+            )
+            for letter in found
+        ]
+
+
+async def redrive_orders(state: Path, orders: frozenset[str], *, asks: bool, quiet: bool) -> Tally:
+    """Redrive these orders, or all. Raises ClientError if the question is answered with no."""
+    async with operating(state) as engine:
+        count = await _count(engine)
+        if asks and count and not click.confirm(f"Redrive all {count} dead letters?", err=True):
+            raise ClientError("Nothing was done.")
+        with progress("redriving", count, quiet=quiet) as met:
+            return await engine.redrive.run(LOCAL, orders, lambda tally: met(tally.met))
+
+
+async def delete_dead_letters(state: Path, messages: tuple[str, ...]) -> list[DeadLetter]:
+    """Delete dead letters by their ids; those that were found."""
+    async with operating(state) as engine:
+        return await engine.redrive.delete(LOCAL, {*messages})
+
+
+async def _read(engine: Runtime, *, quiet: bool) -> list[DeadLetter]:
+    with progress("reading", await _count(engine), quiet=quiet) as met:
+        return await engine.redrive.read(LOCAL, met)
+
+
+async def _order(engine: Runtime, letter: DeadLetter) -> Order | None:
+    return await engine.store.order(letter.order_id) if letter.order_id else None
+
+
+async def _count(engine: Runtime) -> int:
+    return (await engine.dead_letters.summary()).count
+
+
+@asynccontextmanager
+async def operating(state: Path) -> AsyncIterator[Runtime]:
+    """A runtime on the running loop. Raises ConfigError, and ClientError while a server is away."""
+    config = _find_servers(state)
+    engine = Runtime(config, asyncio.get_running_loop())
+    try:
+        yield engine
+    except TemporarilyUnavailable as error:
+        raise ClientError(f"{error} ({error.__cause__})" if error.__cause__ else str(error)) from error
+    except BotoCoreError as error:  # no region, or credentials that can't be read
+        raise ClientError(str(error)) from error
+    finally:
+        await engine.close()
+
+
+def _find_servers(state: Path) -> Config:
+    config = Config.load(settings())
+    if config.orders_dlq_url:
+        config.require("database_url", "redis_url", "orders_queue_url")
+        return _at_sqs(config)
+    running = find_running(state)
+    if running is None:
+        raise ClientError(
+            f"No engine runs on {state}. Start one with ./local/run, say where its files are with --state, "
+            "or name its servers with DATABASE_URL, REDIS_URL, ORDERS_QUEUE_URL and ORDERS_DLQ_URL."
+        )
+    prepare_environment()
+    return running.configure(config)
+
+
+def _at_sqs(config: Config) -> Config:
+    """`config` with the endpoint, and the environment with the region, that the queue's URL tells."""
+    url = urlsplit(config.orders_dlq_url)
+    host = url.hostname or ""
+    if config.aws_endpoint_url or not host.endswith(AWS):
+        prepare_environment()
+        return replace(config, aws_endpoint_url=config.aws_endpoint_url or f"{url.scheme}://{url.netloc}")
+    if host.startswith("sqs."):  # sqs.REGION.amazonaws.com; the credentials are boto3's to find
+        os.environ["AWS_DEFAULT_REGION"] = host.split(".")[1]
+    return config

@@ -19,15 +19,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from .life import Life, Wire
-from .view import COLOURS, add_column, age, event_line, plain_table, screen
+from .view import COLOURS, Life, Wire, add_column, age, event_line, plain_table, screen
 
 SHOWN = 200  # characters of a body, in a list
 MANY = 100  # from so many on, a bar is drawn
 
 
 def row(letter: DeadLetter, order: Order | None) -> Wire:
-    """A letter and its order, as `list --json` prints it; `poison` says why no order can be made of it."""
+    """A dead letter and its order, as `list --json` prints it; `poison` says why it has no order."""
     return {
         "messageId": letter.message_id,
         "orderId": letter.order_id,
@@ -36,24 +35,24 @@ def row(letter: DeadLetter, order: Order | None) -> Wire:
         "error": order and order.error,
         "attempts": order and order.attempt,
         "ageSeconds": round(max(0.0, (datetime.now(UTC) - letter.sent_at).total_seconds()), 1),
-        "poison": None if order else _poison(letter),
+        "poison": None if order else _why_no_order(letter),
         "body": letter.body[:SHOWN],
     }
 
 
 def detail(letter: DeadLetter, order: Order | None, events: Sequence[Event]) -> Wire:
-    """A letter in full, with its order and all that happened to that."""
+    """A dead letter in full, with its order and all events of that."""
     whole = order and msgspec.to_builtins(answers.order(order)) | {"events": answers.event_list(events)}
     return row(letter, order) | {"body": letter.body, "order": whole}
 
 
 def print_detail(found: Wire) -> None:
-    """What `detail` gives, for people."""
+    """Print what `detail` gives, for people."""
     console = screen()
     console.print(f"message {found['messageId']}, sent {age(found['ageSeconds'])} ago")
     console.print(f"  {printable(found['body'])}", soft_wrap=True)
     if found["poison"]:
-        console.print(f"poison: {found['poison']}; delete it by its id")
+        console.print(f"no order: {found['poison']}; delete it by its id")
         return
     order = found["order"]
     console.print(f"order {order['orderId']} is {order['status']}")
@@ -64,7 +63,7 @@ def print_detail(found: Wire) -> None:
 
 
 def orders_table(rows: Sequence[Wire]) -> Table:
-    """Letters that name an order: what became of that."""
+    """Dead letters that name an order, with its status."""
     table = plain_table()
     for title in ("order", "status", "code", "attempts", "age", "reason"):
         add_column(table, title)
@@ -80,10 +79,10 @@ def orders_table(rows: Sequence[Wire]) -> Table:
     return table
 
 
-def poison_table(rows: Sequence[Wire]) -> Table:
-    """Letters that no order can be made of: what they say, by the ids that they are deleted by."""
+def no_order_table(rows: Sequence[Wire]) -> Table:
+    """Messages without an order: their bodies, with the ids that `delete` takes."""
     table = plain_table()
-    for title in ("message", "age", "poison", "body"):
+    for title in ("message", "age", "reason", "body"):
         add_column(table, title)
     for one in rows:
         table.add_row(
@@ -93,12 +92,12 @@ def poison_table(rows: Sequence[Wire]) -> Table:
 
 
 def printable(text: str) -> str:
-    """`text` on one line, with nothing in it that a terminal would obey."""
+    """`text` on one line, without control characters that a terminal would interpret."""
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
-def _poison(letter: DeadLetter) -> str:
-    """What is wrong with a letter that has no order."""
+def _why_no_order(letter: DeadLetter) -> str:
+    """Why a dead letter has no order."""
     if letter.order_id is not None:
         return f"there is no order {letter.order_id}"
     try:
@@ -124,21 +123,22 @@ def summary(tally: Tally) -> str:
     """The same for people."""
     lines = [f"redriven: {_orders(len(tally.redriven))}"]
     for status, count in Counter(tally.dropped.values()).items():
-        lines.append(
-            f"dropped:  {_orders(count)} {'is' if count == 1 else 'are'} {status}, so the letters went"
-        )
+        are = "is" if count == 1 else "are"
+        lines.append(f"dropped:  {_orders(count)} {are} {status}, so the dead letters were deleted")
     if tally.again:
         lines.append(
             f"left:     {_orders(len(tally.again))} failed again; redrive once what is wrong is mended"
         )
     if tally.poison:
-        lines.append(f"left:     {len(tally.poison)} poison; see `dlq list`, and `dlq delete MESSAGE`")
+        count = len(tally.poison)
+        messages = "1 message" if count == 1 else f"{count} messages"
+        lines.append(f"left:     {messages} without an order; see `dlq list`, and `dlq delete MESSAGE`")
     lines += [f"left:     there is no order {order_id}" for order_id in _nowhere(tally)]
     return "\n".join(lines)
 
 
 def _nowhere(tally: Tally) -> list[str]:
-    """Orders that were asked for, and of which there is not even a letter."""
+    """Orders that were asked for, and of which there is no dead letter either."""
     return sorted(tally.unknown - {letter.order_id for letter in tally.poison})
 
 

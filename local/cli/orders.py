@@ -7,13 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
+from chalicelib.domain.lifecycle import Status
 
 from ..client import EngineClient
 from . import options
-from .life import Life, short
-from .view import dump, event_line, orders_table, quote_table, say, screen
+from .view import Life, dump, event_line, orders_table, quote_table, say, screen, short
 
-STATUSES = ("pending", "routing", "building", "submitted", "confirmed", "failed")
 PAGE = 200
 
 
@@ -74,7 +73,9 @@ def watch(order_id: str, url: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--status", type=click.Choice(STATUSES), help="Only those with this status.")
+@click.option(
+    "--status", type=click.Choice([str(one) for one in Status]), help="Only those with this status."
+)
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many at most.")
 @options.engine_url
 @options.as_json
@@ -148,4 +149,4 @@ async def follow(
             if not life.events[1:]:
                 console.print(f"order {order_id}")
             console.print(event_line(event, life), soft_wrap=True)
-    return life.status == "confirmed"
+    return life.status == Status.CONFIRMED

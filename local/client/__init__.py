@@ -1,13 +1,223 @@
 """The client library: the engine's API for programs in Python, and for the command line.
 
-client.py    EngineClient, a method for each thing that the engine can be asked
-answers.py   what comes back, as values and as the errors Refused and Unreachable
+HTTP to submit and to ask, a WebSocket for the events of an order. `EngineClient.follow` survives a broken
+connection: it connects again and asks for the events after the last one that it has received.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote, urlencode, urljoin, urlsplit
+
+import httpx
+import websockets
+from chalicelib.domain.lifecycle import TERMINAL, Status
+from websockets.asyncio.client import ClientConnection
+
 from ..errors import ClientError, Refused, Unreachable
-from .answers import Wire
-from .client import EngineClient
 
 __all__ = ["ClientError", "EngineClient", "Refused", "Unreachable", "Wire"]
+
+Wire = dict[str, Any]
+
+SILENT_FOR_S = 10.0  # then the engine is sent a ping
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class EngineClient:
+    """The engine at `url`; an async context manager. Every method raises Unreachable and Refused."""
+
+    def __init__(self, url: str, *, timeout_s: float = 35.0) -> None:
+        self.url = url.rstrip("/")
+        self._direct = _host(url) in LOOPBACK  # a proxy can't reach our own machine
+        timeout = httpx.Timeout(timeout_s, connect=5.0)
+        self._http = httpx.AsyncClient(base_url=self.url, timeout=timeout, trust_env=not self._direct)
+
+    async def __aenter__(self) -> EngineClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def submit(
+        self, token_in: str, token_out: str, amount: str, slippage_bps: int | None = None
+    ) -> Wire:
+        """Submit an order: `{orderId, status, websocket}`."""
+        order: Wire = {"tokenIn": token_in, "tokenOut": token_out, "amount": amount}
+        if slippage_bps is not None:
+            order["slippageBps"] = slippage_bps
+        return await self._ask("POST", "/api/orders/execute", json=order)
+
+    async def order(self, order_id: str) -> Wire:
+        """An order with its `events`."""
+        answer = await self._ask("GET", f"/api/orders/{quote(order_id, safe='')}")
+        if "orderId" not in answer:  # an id like "" or "." leads to another path
+            raise Refused(400, {"error": "That is no order's id.", "code": "INVALID_ORDER_ID"})
+        return answer
+
+    async def orders(
+        self, limit: int | None = None, status: str | None = None, cursor: str | None = None
+    ) -> Wire:
+        """One page of orders, newest first: `{orders, next}`."""
+        asked = {"limit": limit, "status": status, "cursor": cursor}
+        return await self._ask("GET", "/api/orders", params=_given(asked))
+
+    async def quote(
+        self, token_in: str, token_out: str, amount: str, slippage_bps: int | None = None
+    ) -> Wire:
+        """What both venues would give."""
+        asked = {
+            "tokenIn": token_in,
+            "tokenOut": token_out,
+            "amount": amount,
+            "slippageBps": slippage_bps,
+        }
+        return await self._ask("GET", "/api/quote", params=_given(asked))
+
+    async def health(self) -> Wire:
+        """`{status, database, redis, queue, timestamp}`; Refused with the same answer when degraded."""
+        return await self._ask("GET", "/health")
+
+    async def follow(
+        self, order_id: str, *, after: int = 0, websocket: str | None = None, patience_s: float = 30.0
+    ) -> AsyncIterator[Wire]:
+        """The order's events after the `after`-th, as they come, to its last one.
+
+        Nothing is left out or put in order here: what the engine sent is what is yielded. `websocket` is what
+        the submit answered; without it the engine is asked. Raises Unreachable when a connection that broke
+        could not be made again for `patience_s`.
+        """
+        address = websocket or (await self.order(order_id))["websocket"]
+        loop = asyncio.get_running_loop()
+        last_sign_s, pause_s = loop.time(), FIRST_PAUSE_S
+        while True:
+            try:
+                async with self.socket(address, after=after) as socket:
+                    last_sign_s, pause_s = loop.time(), FIRST_PAUSE_S
+                    async for event in _events_of(socket):
+                        last_sign_s = loop.time()
+                        if event is None:
+                            continue
+                        after = event["seq"]
+                        yield event
+                        if event["status"] in TERMINAL and await self._is_last(event):
+                            return
+            except (Unreachable, websockets.ConnectionClosed) as error:
+                if loop.time() - last_sign_s > patience_s:
+                    raise Unreachable(f"The connection to {self.url} broke and is not back.") from error
+            except Refused as refusal:
+                if refusal.status not in (429, 503) or loop.time() - last_sign_s > patience_s:
+                    raise
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def _is_last(self, event: Wire) -> bool:
+        """Whether no event follows one that ends a life: `failed` does not if the order was redriven."""
+        if event["status"] == Status.CONFIRMED:
+            return True
+        try:
+            order = await self.order(event["orderId"])
+        except ClientError:
+            return True
+        return bool(order["events"][-1]["seq"] == event["seq"])
+
+    @asynccontextmanager
+    async def socket(
+        self, address: str = "/api/orders/execute", **parameters: object
+    ) -> AsyncIterator[ClientConnection]:
+        """A WebSocket to the engine, at an address that it gave or at its own, with further parameters."""
+        try:
+            socket = await websockets.connect(
+                self._socket_url(address, parameters), proxy=None if self._direct else True
+            )
+        except websockets.InvalidStatus as refusal:
+            raise _refusal_of(refusal.response.status_code, refusal.response.body or b"") from None
+        except (OSError, TimeoutError, websockets.InvalidHandshake) as error:
+            raise self._unreachable(error) from error
+        async with socket:
+            yield socket
+
+    def _socket_url(self, address: str, parameters: Mapping[str, object]) -> str:
+        url = urlsplit(urljoin(f"{self.url}/", address))
+        query = "&".join(part for part in (url.query, urlencode(parameters)) if part)
+        scheme = {"http": "ws", "https": "wss"}.get(url.scheme, url.scheme)
+        return url._replace(scheme=scheme, query=query).geturl()
+
+    async def _ask(self, method: str, path: str, **rest: Any) -> Wire:
+        try:
+            response = await self._http.request(method, path, **rest)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        answer = _parse_object(response.content)
+        if answer is not None and response.is_success:
+            return answer
+        raise _refusal_of(response.status_code, response.content)
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        why = (
+            "" if isinstance(error, (OSError, httpx.ConnectError)) else f" ({error or type(error).__name__})"
+        )
+        return Unreachable(f"No engine answers at {self.url}{why}.")
+
+
+def _host(url: str) -> str:
+    """The host of an engine's URL. Raises Unreachable if it is none."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts.hostname
+    except ValueError:
+        pass  # no number for a port, or an address that is never closed
+    raise Unreachable(f"{url!r} is not the URL of an engine, which is like http://127.0.0.1:3000.")
+
+
+def _given(parameters: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in parameters.items() if value is not None}
+
+
+async def _events_of(socket: ClientConnection) -> AsyncIterator[Wire | None]:
+    """The events that come; None for a sign of life. Raises ConnectionClosed, Refused.
+
+    An engine that is silent is asked whether it still knows us: it closes a socket that it has lost track of.
+    """
+    while True:
+        try:
+            async with asyncio.timeout(SILENT_FOR_S):
+                text = await socket.recv()
+        except TimeoutError:
+            await socket.send(json.dumps({"action": "ping"}))
+        else:
+            yield None if _parse_object(text) == {"action": "pong"} else _event(text)
+
+
+def _event(text: str | bytes) -> Wire:
+    event = _parse_object(text)
+    if event is None or "seq" not in event:
+        status = 503 if event and event.get("code") == "TEMPORARILY_UNAVAILABLE" else 0
+        raise Refused(status, event or {"error": f"The engine sent what is no event: {text[:200]!r}"})
+    return event
+
+
+def _parse_object(body: str | bytes | bytearray) -> Wire | None:
+    """The JSON object that `body` is, or None."""
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _refusal_of(status: int, body: bytes | bytearray) -> ClientError:
+    """The error for an answer that is no success: Refused, or Unreachable if no engine gave it."""
+    answer = _parse_object(body)
+    if answer is None:
+        return Unreachable(f"What answers there is not an order engine: it said {status}.")
+    return Refused(status, answer)

@@ -1,29 +1,40 @@
-"""AWS on this machine, as far as the engine needs it: a deployed package runs in it as in the cloud.
+"""An emulator of AWS on this machine: a deployed package runs in it as in the cloud.
 
-`ministack.py` is the emulator; `Cloud` is the emulator with a Postgres and a Valkey for the functions that
-are deployed into it.
+`Ministack` is the process of the `ministack` wheel (CloudFormation, Lambda, SQS, S3, API Gateway, Secrets
+Manager), of which a subclass chooses the services. `Emulator` runs it in a virtual environment of its own,
+where the deployed functions run too: what they import must be in their package, or in Lambda's runtime.
+`Cloud` is the emulator with a Postgres and a Valkey for those functions.
 """
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
-from collections.abc import Callable
+import re
+import secrets
+import signal
+import sys
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
 
 from ..endpoints import local_credentials
+from ..environments import REQUIREMENTS, environment
 from ..servers import Folder, Postgres, Valkey
+from ..servers.server import Server
 from ..services import Line
-from .ministack import Emulator
+
+PINNED = re.search(r"^ministack==(\S+)$", REQUIREMENTS["emulator"].read_text(), re.MULTILINE)
 
 
 class Cloud:
-    """As a context manager it runs all three in `state`, or in a temporary folder, and stops them."""
+    """The three servers: a context manager that runs them in `state`, or in a temporary folder."""
 
     def __init__(
         self,
@@ -91,3 +102,69 @@ class Cloud:
             "DatabaseSecretArn": secret["ARN"],
             "RedisUrl": self.valkey.url,
         }
+
+
+class Ministack(Server):
+    """The emulator on a port of the loopback."""
+
+    stops = ((signal.SIGTERM, 10.0),)
+    python = sys.executable  # of the environment in which it is installed
+    settings: dict[str, str]  # what the subclass adds to its environment
+
+    def __init__(self, folder: Path, *, temporary: bool = False, holds: Sequence[int] = ()) -> None:
+        super().__init__(folder, temporary=temporary, holds=holds)
+        self._mark = secrets.token_hex(8)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def command(self, port: int) -> list[str]:
+        return [self.python, "-P", "-m", "ministack"]
+
+    def options(self, port: int) -> dict[str, Any]:
+        environ = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(port),
+            "TMPDIR": str(self.folder),
+            "LOG_LEVEL": "WARNING",
+            "IOT_MTLS_ENABLED": "0",  # or it listens on a fixed port as well
+            "SFTP_ENABLED": "0",
+            "DOCKER_HOST": "unix:///nonexistent",  # or it tidies up containers at its start
+            "MINISTACK_EDITION": self._mark,  # said by its health check: no stranger has it
+        }
+        return {"env": environ | self.settings}
+
+    def is_ready(self, port: int, pid: int) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        try:
+            connection.request("GET", "/_ministack/health")
+            answer = json.loads(connection.getresponse().read())
+        except (http.client.HTTPException, ValueError):
+            return False
+        finally:
+            connection.close()
+        return isinstance(answer, dict) and answer.get("edition") == self._mark
+
+
+class Emulator(Ministack):
+    """Ready once it answers; empty at every start."""
+
+    name = "AWS emulator"
+    settings = {"LAMBDA_EXECUTOR": "local"}  # noqa: RUF012 - never changed
+
+    def __init__(
+        self, folder: Path, *, port: int | None = None, temporary: bool = False, holds: Sequence[int] = ()
+    ) -> None:
+        super().__init__(folder, temporary=temporary, holds=holds)
+        self.port = port
+
+    @property
+    def version(self) -> str:
+        assert PINNED
+        return f"ministack {PINNED[1]}"
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.python = str(environment("emulator") / "python")

@@ -17,9 +17,9 @@ from typing import Any
 import app as functions
 from chalicelib.config import Config
 
+from ..engine import keeping_relays, polled_source, running_functions, serving, working
 from ..gateway import Gateway
 from ..process import Stopped, Stopping, run_on_loop, signals
-from ..roles import keeping_relays, polled_source, running_functions, serving, working
 from ..terminal import log_to_stderr
 from ..triggers import LocalRelayLauncher
 

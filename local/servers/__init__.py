@@ -1,8 +1,8 @@
 """Real servers, each a process of ours: Postgres and Valkey from wheels, and an SQS that is in `sqs/`.
 
-`server.py` is the life they share: a free port, ready, stopped, killed, and gone when we are gone
-(`watchdog.py`). `folder.py` is where their files lie; `account.py` is who runs Postgres when we are root.
-`attached.py` has the servers that are there already.
+`server.py` is the life they share: a free port, ready, stopped, killed, and ended when our process ends.
+`folder.py` is where their files lie; `queues.py` makes the engine's queues in any SQS; `attached.py` has the
+servers that are there already.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from ..errors import ServiceError, not_ours
-from .account import elsewhere
+from .postgres import elsewhere
 
 ENGINE = "lock"
 SERVERS = "lock.servers"

@@ -19,8 +19,23 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ..errors import ServiceError, not_ours
-from .watchdog import Watchdog
 
+SCRIPT = """
+read -r _
+pid=$1
+kill -"$2" "$pid"
+n=0
+alive() {
+    kill -0 "$pid" && ! grep -q ') Z ' "/proc/$pid/stat"  # a zombie is gone, and its new parent may be slow
+}
+while alive && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
+kill -KILL "$pid"
+kill -KILL "-$pid"  # what it had started and did not take along
+shift 2
+[ $# -gt 0 ] || exit 0
+rm -rf -- "$@"
+rmdir -- "${1%/*}"
+"""
 POLL = 0.01  # seconds between two looks at whether it is ready
 
 
@@ -181,3 +196,35 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+class Watchdog:
+    """A small shell process that ends process `pid` when ours is gone, even by kill -9; until `dismiss()`.
+
+    It waits for the end of its standard input, whose other end we hold and the kernel closes. Then it stops
+    the server, kills it if it does not stop, and removes its folders if they were temporary ones.
+
+    `removes` are folders that go with the server; the folder above the first goes too, once it is empty.
+    `holds` are file descriptors that it keeps open as long as it lives; see `folder.py`.
+    """
+
+    def __init__(
+        self, pid: int, stop: signal.Signals, *, removes: Sequence[Path] = (), holds: Sequence[int] = ()
+    ) -> None:
+        paths = [str(path) for path in removes]
+        self._process = subprocess.Popen(
+            ["/bin/sh", "-c", SCRIPT, "sh", str(pid), stop.name.removeprefix("SIG"), *paths],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            pass_fds=holds,
+            start_new_session=True,  # out of reach of the terminal's Ctrl-C
+        )
+
+    def dismiss(self) -> None:
+        """End the watch and leave the server as it is."""
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdin:
+            self._process.stdin.close()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from .direct import DirectQueue, DirectSource
 from .mapping import EventSourceMapping, Source
-from .polled import PolledSource
-from .relay import LocalRelayLauncher
-from .schedule import Schedule
+from .schedule import LocalRelayLauncher, Schedule
+from .sources import DirectQueue, DirectSource, PolledSource
 
 __all__ = [
     "DirectQueue",

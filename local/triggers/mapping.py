@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
-from ..calls import LambdaContext, call
+from ..calls import ACCOUNT, LambdaContext, call
 from ..process import finish
-from .events import sqs_event
 
 log = logging.getLogger(__name__)
 
@@ -125,3 +125,37 @@ class EventSourceMapping:
             return False
         # One message an invocation: whichever is reported as failed, it is this one.
         return not (isinstance(report, dict) and report.get("batchItemFailures"))
+
+
+def sqs_event(message: Mapping[str, Any], queue_arn: str) -> dict[str, Any]:
+    """The event of one message, from how boto3's receive_message gives it."""
+    attributes = message.get("MessageAttributes", {})
+    record = {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": dict(message.get("Attributes", {})),
+        "messageAttributes": {name: _attribute(value) for name, value in attributes.items()},
+        "md5OfBody": message.get("MD5OfBody", ""),
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue_arn,
+        "awsRegion": queue_arn.split(":")[3],
+    }
+    return {"Records": [record]}
+
+
+def queue_arn(queue_url: str, region: str) -> str:
+    """`http://…/000000000000/orders` → `arn:aws:sqs:us-east-1:000000000000:orders`."""
+    account, _, name = urlsplit(queue_url).path.strip("/").rpartition("/")
+    return f"arn:aws:sqs:{region}:{account or ACCOUNT}:{name}"
+
+
+def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:
+    renamed = {
+        "stringValue": value.get("StringValue"),
+        "binaryValue": value.get("BinaryValue"),
+        "stringListValues": [],
+        "binaryListValues": [],
+        "dataType": value["DataType"],
+    }
+    return {name: item for name, item in renamed.items() if item is not None}

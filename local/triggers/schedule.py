@@ -1,20 +1,23 @@
-"""EventBridge's part: a function invoked every so often, never twice at once."""
+"""Invocations without a request or a message: a function on a schedule, and the relay function on demand.
+
+`Schedule` takes EventBridge's part, `LocalRelayLauncher` that of Lambda's asynchronous invocation.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
+import uuid
 from collections.abc import Callable
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any
 
-from ..calls import LambdaContext, call
+from ..calls import ACCOUNT, REGION, LambdaContext, call
 from ..process import finish
-from .events import schedule_event
 
 TIMEOUT_S = 60.0
-
-log = logging.getLogger(__name__)
+LONGEST_RUN_S = 900.0  # as long as Lambda lets a function run
 
 
 class Schedule:
@@ -84,3 +87,68 @@ class Schedule:
         if self._failing:
             log.warning("%s works again", self._name)
         self._failing = False
+
+
+log = logging.getLogger(__name__)
+
+
+class LocalRelayLauncher:
+    """`ports.live.RelayLauncher`: runs `functions.relay` in this process, once at a time for each shard."""
+
+    def __init__(self, functions: ModuleType, *, timeout_s: float = LONGEST_RUN_S) -> None:
+        self._functions = functions
+        self._timeout_s = timeout_s
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self._requested_again: set[int] = set()
+        self._stopping = False
+
+    async def launch(self, shard: int) -> None:
+        """Start a relay for the shard without waiting for it.
+
+        A relay that is running may be ending for want of connections. So one more is run after it: the
+        connection that this relay is requested for must not be left without.
+        """
+        if self._stopping:
+            return
+        if shard in self._running:
+            self._requested_again.add(shard)
+            return
+        self._running[shard] = asyncio.create_task(self._run(shard), name=f"relay-{shard}")
+
+    async def stop(self, grace_s: float = 2.0) -> None:
+        """Start no more relays, and wait for the running ones, which `runtime.stop` ends."""
+        self._stopping = True
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=grace_s)
+
+    async def _run(self, shard: int) -> None:
+        try:
+            while True:
+                self._requested_again.discard(shard)
+                await self._invoke(shard)
+                if self._stopping or shard not in self._requested_again:
+                    return
+        finally:
+            del self._running[shard]
+
+    async def _invoke(self, shard: int) -> None:
+        try:
+            await call(self._functions.relay, {"shard": shard}, LambdaContext("relay", self._timeout_s))
+        except Exception as error:
+            if not self._stopping:
+                log.error("relay: failed shard=%d error=%r", shard, error, exc_info=error)
+
+
+def schedule_event(name: str) -> dict[str, Any]:
+    """The event of a schedule's turn, as EventBridge sends it."""
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": ACCOUNT,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "region": REGION,
+        "resources": [f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}"],
+        "detail": {},
+    }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.servers import Postgres, Valkey
-from local.servers.watchdog import Watchdog
+from local.servers.server import Watchdog
 from local.services import Endpoints, ServiceError, erase, find_running
 
 __all__ = ["Endpoints", "Pair", "ServiceError", "Watchdog", "erase", "find_running", "postgres_and_redis"]

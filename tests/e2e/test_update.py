@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 
-from local.triggers.events import schedule_event
+from local.triggers.schedule import schedule_event
 from tests.e2e import evidence
 from tests.e2e.client import Client, eventually
 from tests.e2e.deployed import Deployment

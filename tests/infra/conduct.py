@@ -17,7 +17,7 @@ from chalicelib.domain.terms import Terms
 from chalicelib.domain.tokens import find_token
 from chalicelib.ports.store import NewOrder
 
-from local.triggers.events import schedule_event
+from local.triggers.schedule import schedule_event
 from tests.infra.recorder import Permission, Recorder
 from tests.rest import call, submit
 

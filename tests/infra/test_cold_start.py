@@ -27,7 +27,7 @@ from chalicelib.ports.store import NewOrder
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from local.services import Endpoints
-from local.triggers.events import schedule_event
+from local.triggers.schedule import schedule_event
 from tests.infra.cold_start import NEEDS, NOWHERE, Start, start
 from tests.samples import SOL, USDC
 

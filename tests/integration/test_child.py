@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from local.separate import child as children
-from local.separate.child import Child
+from local import separate as children
+from local.separate import Child
 from local.servers import ServiceError
 from tests.integration.gateway_app import until
 

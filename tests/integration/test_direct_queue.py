@@ -14,7 +14,7 @@ import pytest
 from local.calls import wait
 from local.servers.queues import DEAD_LETTERS, ORDERS, QueueSettings
 from local.servers.sqs.broker import Broker
-from local.servers.sqs.hosted import HostedSqs
+from local.servers.sqs.server import HostedSqs
 from local.triggers import DirectQueue, DirectSource, EventSourceMapping
 from tests.integration.gateway_app import until
 

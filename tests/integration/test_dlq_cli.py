@@ -111,7 +111,7 @@ async def test_poison_is_listed_as_such_and_harms_no_terminal(client: Client, en
     assert found[unknown]["poison"] == f"there is no order {NOBODYS}"
     shown = (await dlq(engine, "list")).stdout
     assert "orders: 1\n" in shown
-    assert "poison, of which no order can be made: 3\n" in shown
+    assert "messages without an order: 3\n" in shown
     assert CLEAR_SCREEN not in shown
     assert all(letter["messageId"] in shown for letter in found.values() if letter["poison"])
     assert "QUOTE_TIMEOUT" in shown
@@ -137,7 +137,7 @@ async def test_show_gives_poison_in_full(engine: Engine) -> None:
     assert len(letter["body"]) == 200
     shown = (await dlq(engine, "show", letter["messageId"])).stdout
     assert "x" * 1000 in shown
-    assert "poison: it is not JSON" in shown
+    assert "no order: it is not JSON" in shown
 
 
 async def test_show_of_what_is_not_there_exits_2(engine: Engine) -> None:
@@ -183,7 +183,8 @@ async def test_all_of_them_are_redriven_and_what_is_left_makes_it_exit_1(
     assert tally["left"] == [{"messageId": poison, "reason": "poison"}]
     assert [letter["messageId"] for letter in await listed(engine)] == [poison]
     shown = (await dlq(engine, "redrive", "--yes")).stdout
-    assert shown == "redriven: 0 orders\nleft:     1 poison; see `dlq list`, and `dlq delete MESSAGE`\n"
+    left = "left:     1 message without an order; see `dlq list`, and `dlq delete MESSAGE`\n"
+    assert shown == f"redriven: 0 orders\n{left}"
 
 
 async def test_poison_is_deleted_by_its_own_id(engine: Engine) -> None:

@@ -1,12 +1,12 @@
 """SQS on this machine, in process or over HTTP, with messages that survive kill -9.
 
 queue.py     one queue, pure: heaps and an ordered dict   ◀── message.py
-broker.py    named queues on a loop, long polls           ◀── attributes.py, named.py
+broker.py    named queues on a loop, long polls           ◀── named.py
 journal.py   the file, and records.py what its lines say
 protocol.py  SQS's JSON protocol                          ◀── params.py, moves.py, errors.py
-server.py    HTTP; __main__.py the process; hosted.py the same in the engine's own process
+server.py    HTTP, also in the engine's own process (`HostedSqs`); __main__.py the process
 
-Here is `Sqs`, the life of that process as one of the engine's servers.
+Here is `Sqs`, that process as one of the engine's servers.
 """
 
 from __future__ import annotations

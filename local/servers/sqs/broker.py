@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from . import records
-from .attributes import Settings
 from .errors import (
     InvalidParameterValue,
     MessageNotInflight,
@@ -25,7 +24,7 @@ from .errors import (
 )
 from .journal import Journal
 from .message import Message, Outgoing, Stored, new_id, received
-from .named import NamedQueue
+from .named import NamedQueue, Settings
 
 ACCOUNT = "000000000000"
 LONGEST_HIDDEN_S = 43_200

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from .attributes import Settings
 from .journal import Record
 from .message import NONE, Stored
-from .named import NamedQueue
+from .named import NamedQueue, Settings
 
 Queues = dict[str, NamedQueue]
 

@@ -15,7 +15,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from local.emulator.ministack import Ministack
+from local.emulator import Ministack
 from local.servers import Sqs
 from local.servers.attached import find_emulator
 from local.servers.queues import QueueSettings

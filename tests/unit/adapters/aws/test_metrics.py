@@ -17,7 +17,7 @@ from chalicelib.domain.terms import Terms
 from chalicelib.ports.metrics import Metrics
 from chalicelib.ports.store import NewOrder
 
-from local.triggers.events import schedule_event
+from local.triggers.schedule import schedule_event
 from tests.fakes import MemoryEngine
 from tests.samples import SOL, USDC
 

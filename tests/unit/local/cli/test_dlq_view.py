@@ -7,7 +7,7 @@ from chalicelib.domain.lifecycle import Status
 from chalicelib.ports.queue import DeadLetter
 from chalicelib.services.redrive import Tally
 
-from local.cli.dlq_view import poison_table, printable, row, summary, tally_row
+from local.cli.dlq_view import no_order_table, printable, row, summary, tally_row
 from tests.unit.local.cli.test_view import drawn
 
 
@@ -28,7 +28,7 @@ def letter(body: str, order_id: str | None = None) -> DeadLetter:
 def test_poison_says_what_is_wrong_with_it(dead: DeadLetter, reason: str) -> None:
     found = row(dead, None)
     assert found["poison"] == reason
-    text = drawn(poison_table([found]))
+    text = drawn(no_order_table([found]))
     assert reason in text
     assert "message-1" in text
     assert "2 h" in text
@@ -49,9 +49,9 @@ def test_a_summary_says_what_was_redriven_dropped_and_left() -> None:
     )
     assert summary(tally).splitlines() == [
         "redriven: 2 orders",
-        "dropped:  1 order is confirmed, so the letters went",
+        "dropped:  1 order is confirmed, so the dead letters were deleted",
         "left:     1 order failed again; redrive once what is wrong is mended",
-        "left:     1 poison; see `dlq list`, and `dlq delete MESSAGE`",
+        "left:     1 message without an order; see `dlq list`, and `dlq delete MESSAGE`",
         "left:     there is no order f",
     ]
     assert tally_row(tally)["left"] == [

@@ -9,9 +9,18 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console, RenderableType
 
-from local.cli.life import Life, percent, short, tell
-from local.cli.outcome import WIDE, outcome_tables
-from local.cli.view import age, event_line, lives_table, orders_table, quote_table
+from local.cli.demo import WIDE, outcome_tables
+from local.cli.view import (
+    Life,
+    age,
+    describe,
+    event_line,
+    lives_table,
+    orders_table,
+    percent,
+    quote_table,
+    short,
+)
 from local.terminal import OneLine, masked
 
 ID = "7f0c2f8e-6f1e-4a53-9d1b-0c5f0f6c2a11"
@@ -126,11 +135,14 @@ def test_a_life_is_whole_if_each_event_came_once_and_in_order(seqs: list[int], w
     ],
 )
 def test_each_event_is_told_in_a_few_words(seq: int, said: str):
-    assert tell(CONFIRMED[seq - 1], life_of(CONFIRMED)) == said
+    assert describe(CONFIRMED[seq - 1], life_of(CONFIRMED)) == said
 
 
 def test_a_failure_is_told_with_its_reason_code_and_attempts():
-    assert tell(FAILED[-1], life_of(FAILED)) == "The pool is too small. (INSUFFICIENT_LIQUIDITY, attempts: 1)"
+    assert (
+        describe(FAILED[-1], life_of(FAILED))
+        == "The pool is too small. (INSUFFICIENT_LIQUIDITY, attempts: 1)"
+    )
 
 
 def test_an_event_line_says_when_and_of_which_order():

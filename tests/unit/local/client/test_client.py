@@ -125,7 +125,7 @@ async def test_an_error_on_the_socket_is_raised():
 async def test_an_engine_that_is_silent_is_asked_and_one_that_has_lost_the_socket_is_followed_again(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr("local.client.answers.SILENT_FOR_S", 0.01)
+    monkeypatch.setattr("local.client.SILENT_FOR_S", 0.01)
     asked = []
 
     async def lose_the_first_socket(socket: ServerConnection, after: int) -> None:

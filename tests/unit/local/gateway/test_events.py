@@ -19,8 +19,9 @@ from local.gateway.events import (
 )
 from local.gateway.limits import TokenBucket
 from local.gateway.response import Response
-from local.triggers.events import queue_arn, schedule_event, sqs_event
-from local.triggers.polled import Buffer
+from local.triggers.mapping import queue_arn, sqs_event
+from local.triggers.schedule import schedule_event
+from local.triggers.sources import Buffer
 
 
 def scope(**changes: Any) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""A queue over HTTP as a source of messages: long polls → a small buffer; deletes travel together.
+"""Sources of messages for the event source mapping: a queue over HTTP, or the broker of this process.
 
-receive (long poll, as many as places wait for) ──▶ buffer ──▶ take
-delete ◀── up to ten at a time, in the background
+PolledSource   receive (long poll, as many as places wait for) ──▶ buffer ──▶ take
+               delete ◀── up to ten at a time, in the background
+DirectSource   take and delete are calls of the broker: no HTTP, and nothing is received ahead
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from chalicelib.batcher import Batcher
 from chalicelib.domain.errors import TemporarilyUnavailable
 
 from ..process import finish
-from .events import queue_arn
-from .mapping import Message
+from ..servers.queues import ORDERS
+from ..servers.sqs.broker import Broker
+from ..servers.sqs.errors import SqsError
+from ..servers.sqs.message import boto3_shape
+from .mapping import Message, queue_arn
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +34,7 @@ MOST_AT_ONCE = 10  # SQS takes and gives no more in a call
 LONG_POLL_S = 1  # short enough that a stop waits for the answer and gives back what came with it
 ANSWERS_WITHIN_S = 10.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
+ENDLESS_S = 3600.0  # a long poll of the broker, begun again when it ends
 
 
 class PolledSource:
@@ -196,3 +201,54 @@ class Buffer(Generic[Item]):
         rest = list(self._items)
         self._items.clear()
         return rest
+
+
+class DirectSource:
+    """`Source` of the broker's queue of orders."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self.arn = broker.arn(ORDERS)
+
+    def start(self) -> None:
+        pass
+
+    async def take(self) -> Message | None:
+        while not (messages := await self._broker.receive(ORDERS, 1, ENDLESS_S)):
+            pass
+        return boto3_shape(messages[0])
+
+    def delete(self, message: Message) -> None:
+        self._broker.delete(ORDERS, [message["ReceiptHandle"]])
+
+    async def stop(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+class DirectQueue:
+    """`ports.queue.Queue`: the same queue for the functions that put orders into it."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    async def send(self, order_id: str) -> None:
+        try:
+            await self._broker.send(ORDERS, [json.dumps({"orderId": order_id})])
+        except SqsError as error:
+            raise TemporarilyUnavailable("The queue is not available right now.") from error
+
+    async def retry_in(self, receipt: str, delay_ms: int) -> None:
+        """Have the message delivered again in `delay_ms`, to the millisecond."""
+        try:
+            self._broker.change_visibility(ORDERS, receipt, delay_ms / 1000)
+        except SqsError as error:
+            raise TemporarilyUnavailable("The queue is not available right now.") from error
+
+    async def is_drained(self) -> bool:
+        return not self._broker.queue(ORDERS).messages.visible
+
+    async def check(self) -> None:
+        self._broker.queue(ORDERS)
