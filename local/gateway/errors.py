@@ -5,8 +5,8 @@ EngineError
     ├── RouteNotFound      404
     ├── MethodNotAllowed   405, with Allow
     ├── BodyTooLarge       413
-    ├── MessageTooLarge    413 (on a socket: said, then closed with 1009)
-    ├── NotText            400 (on a socket)
+    ├── MessageTooLarge    413 (on a WebSocket: sent, then closed with 1009)
+    ├── NotText            400 (on a WebSocket)
     ├── TooManyRequests    429, with Retry-After
     ├── Unavailable        503, with Retry-After
     ├── FunctionFailed     500

@@ -14,8 +14,9 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+from starlette.types import Scope
+
 from ..calls import ACCOUNT
-from .asgi import Scope
 
 API_ID = "local00000"
 
@@ -50,11 +51,13 @@ def rest_event(
 
 
 def connect_event(scope: Scope, connection_id: str, connected_at: int, stage: str) -> dict[str, Any]:
-    """The event of a client that asks for a socket."""
+    """The event of a client that opens a WebSocket."""
     headers = _headers(scope)
     return {
         **_request_fields(headers, _last(headers), scope),
-        "requestContext": _socket_context(scope, connection_id, connected_at, stage, "CONNECT", "$connect"),
+        "requestContext": _connection_context(
+            scope, connection_id, connected_at, stage, "CONNECT", "$connect"
+        ),
         "isBase64Encoded": False,
     }
 
@@ -63,7 +66,7 @@ def message_event(
     scope: Scope, connection_id: str, connected_at: int, stage: str, text: str
 ) -> dict[str, Any]:
     """The event of a message from a client."""
-    context = _socket_context(scope, connection_id, connected_at, stage, "MESSAGE", "$default")
+    context = _connection_context(scope, connection_id, connected_at, stage, "MESSAGE", "$default")
     context["messageId"] = new_connection_id()
     return {"requestContext": context, "body": text, "isBase64Encoded": False}
 
@@ -71,8 +74,8 @@ def message_event(
 def disconnect_event(
     scope: Scope, connection_id: str, connected_at: int, stage: str, code: int, reason: str
 ) -> dict[str, Any]:
-    """The event of a socket that has closed, however it did."""
-    context = _socket_context(scope, connection_id, connected_at, stage, "DISCONNECT", "$disconnect")
+    """The event of a connection that has closed, for whatever reason."""
+    context = _connection_context(scope, connection_id, connected_at, stage, "DISCONNECT", "$disconnect")
     context |= {"disconnectStatusCode": code, "disconnectReason": reason}
     host = _last(_headers(scope)).get("Host", "")
     return {"headers": {"Host": host}, "requestContext": context, "isBase64Encoded": False}
@@ -111,7 +114,7 @@ def _request_time(unix_s: int) -> str:
     return time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(unix_s))
 
 
-def _socket_context(
+def _connection_context(
     scope: Scope, connection_id: str, connected_at: int, stage: str, event_type: str, route_key: str
 ) -> dict[str, Any]:
     return {

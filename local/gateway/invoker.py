@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
 from ..calls import LambdaContext, call
 from .errors import FunctionFailed, FunctionTimedOut, TooManyRequests, Unavailable
-from .limits import TokenBucket
 from .settings import GatewaySettings
 
 log = logging.getLogger(__name__)
@@ -91,3 +91,24 @@ async def _call(handler: Handler, event: dict[str, Any], context: LambdaContext)
     except Exception:
         log.exception("%s raised (request %s)", context.function_name, context.aws_request_id)
         raise FunctionFailed() from None
+
+
+class TokenBucket:
+    """API Gateway's throttle: lets `burst` through at once and `rate` a second in the long run."""
+
+    def __init__(self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._clock = clock
+        self._tokens = float(burst)
+        self._filled_at = clock()
+
+    def take(self) -> bool:
+        """Whether one more may pass now."""
+        now = self._clock()
+        self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._rate)
+        self._filled_at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True

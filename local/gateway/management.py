@@ -1,40 +1,40 @@
-"""API Gateway's management API: how a function in another process reaches the client of a socket.
+"""API Gateway's management API: how a function in another process reaches a client.
 
     POST   /@connections/{connectionId}   push the body as one text frame   200
     GET    /@connections/{connectionId}   when it connected                 200
-    DELETE /@connections/{connectionId}   close the socket                  204
+    DELETE /@connections/{connectionId}   close it                          204
 
 boto3's `apigatewaymanagementapi` client calls it. Errors have AWS's shape: their name is in a header.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from chalicelib.ports.live import ConnectionGone
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
-from .asgi import Receive, Scope, Send
-from .body import ClientLeft, read_body, refuse_body
+from .connection import Connection
 from .errors import BodyTooLarge
-from .response import Response
+from .http import Response, read_body, refuse_body
 from .settings import GatewaySettings
-from .socket import Socket
-from .sockets import SocketApi
+from .websocket import WebSocketApi
 
 PATH = "/@connections/"
-PUSHED = Response(200, [("content-type", "application/json")], b"{}")
+PUSHED = Response.of_json(200, {})
 
 
 class ManagementApi:
-    """Serves the connections of `sockets`."""
+    """Serves the connections of `websocket`."""
 
     closed_by: ClassVar[str] = "closed by the engine"  # a DELETE has no room for a reason
 
-    def __init__(self, sockets: SocketApi, settings: GatewaySettings) -> None:
-        self._sockets = sockets
+    def __init__(self, websocket: WebSocketApi, settings: GatewaySettings) -> None:
+        self._websocket = websocket
         self._settings = settings
 
     @staticmethod
@@ -51,11 +51,9 @@ class ManagementApi:
             return
         except ConnectionGone:
             response = _error(410, "GoneException", "The connection is gone.")
-        except ClientLeft:
+        except ClientDisconnect:
             return
-        headers = response.asgi_headers({})
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": response.body})
+        await response(scope, receive, send)
 
     async def _answer(self, scope: Scope, body: bytes) -> Response:
         """Raises ConnectionGone."""
@@ -64,14 +62,14 @@ class ManagementApi:
         connection_id = scope["path"].removeprefix(PATH)
         match scope["method"]:
             case "POST":
-                await self._sockets.send(connection_id, body.decode(errors="replace"))
+                await self._websocket.send(connection_id, body.decode(errors="replace"))
                 return PUSHED
             case "GET":
-                return _json(200, _described(self._sockets.get(connection_id)))
+                return Response.of_json(200, _described(self._websocket.get(connection_id)))
             case "DELETE":
-                self._sockets.get(connection_id)
-                await self._sockets.close(connection_id, self.closed_by)
-                return Response(204, [])
+                self._websocket.get(connection_id)
+                await self._websocket.close(connection_id, self.closed_by)
+                return Response(None, 204)
         return _error(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
 
 
@@ -80,15 +78,15 @@ def _is_signed(scope: Scope) -> bool:
 
     This keeps out pages in a browser, which can't send the header to another origin without a preflight.
     """
-    return bool(dict(scope["headers"]).get(b"authorization", b"").startswith(b"AWS4-HMAC-SHA256 "))
+    return Headers(scope=scope).get("authorization", "").startswith("AWS4-HMAC-SHA256 ")
 
 
-def _described(socket: Socket) -> dict[str, Any]:
-    idle_s = time.monotonic() - socket.active_at
+def _described(connection: Connection) -> dict[str, Any]:
+    idle_s = time.monotonic() - connection.active_at
     return {
-        "connectedAt": _time(socket.connected_at / 1000),
+        "connectedAt": _time(connection.connected_at / 1000),
         "lastActiveAt": _time(time.time() - idle_s),
-        "identity": socket.identity,
+        "identity": connection.identity,
     }
 
 
@@ -96,10 +94,5 @@ def _time(unix_s: float) -> str:
     return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _json(status: int, body: dict[str, Any]) -> Response:
-    return Response(status, [("content-type", "application/json")], json.dumps(body).encode())
-
-
 def _error(status: int, name: str, message: str) -> Response:
-    headers = [("content-type", "application/json"), ("x-amzn-errortype", name)]
-    return Response(status, headers, json.dumps({"message": message}).encode())
+    return Response.of_json(status, {"message": message}, {"x-amzn-errortype": name})

@@ -5,15 +5,19 @@ Whatever goes wrong on the way is a Refusal, and has the shape of every other er
 
 from __future__ import annotations
 
-from chalice.app import Chalice
-from chalice.local import RouteMatcher
+from contextvars import ContextVar
+from typing import ClassVar
 
-from .asgi import Receive, Scope, Send
-from .body import ClientLeft, read_body, refuse_body
+from chalice.app import Chalice, Request
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.routing import compile_path
+from starlette.types import Receive, Scope, Send
+
 from .errors import BodyTooLarge, MethodNotAllowed, Refusal, RouteNotFound, Unavailable
 from .events import rest_event
+from .http import CLOSE, CORS, Response, read_body, refuse_body
 from .invoker import Invoker
-from .response import CORS, Response
 from .settings import GatewaySettings
 
 HEALTH = "/health"
@@ -23,8 +27,9 @@ class RestApi:
     """The app's routes over HTTP."""
 
     def __init__(self, app: Chalice, invoker: Invoker, settings: GatewaySettings) -> None:
+        _prepare(app, settings.stage)
         self._app = app
-        self._matcher = RouteMatcher(list(app.routes))
+        self._routes = [(compile_path(route)[0], route) for route in sorted(app.routes)]  # `{` sorts last
         self._invoker = invoker
         self._settings = settings
         self.closing = False
@@ -37,11 +42,10 @@ class RestApi:
             return
         except Refusal as refusal:
             response = Response.refusing(refusal)
-        except ClientLeft:
+        except ClientDisconnect:
             return
-        headers = response.asgi_headers(CORS | {"connection": "close"} if self.closing else CORS)
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": response.body})
+        response.with_defaults(CORS + CLOSE if self.closing else CORS)
+        await response(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         route, captured = self._match(scope)
@@ -65,30 +69,55 @@ class RestApi:
         )
         answer = await self._invoker.invoke("api_handler", self._app, event, is_probe=is_probe)
         response = Response.from_lambda(answer)
-        response.headers.append(("x-amzn-requestid", event["requestContext"]["requestId"]))
+        response.raw_headers.append((b"x-amzn-requestid", event["requestContext"]["requestId"].encode()))
         return response
 
     def _match(self, scope: Scope) -> tuple[str, dict[str, str]]:
-        path = scope["raw_path"].decode("latin-1")
-        if path in self._app.routes and "{" not in path:
-            return path, {}
-        try:
-            # A host in front, so that the `//x` of a path is not taken for one; and `;` is part of a path.
-            match = self._matcher.match_route("http://local" + path.replace(";", "%3B"))
-        except ValueError:
-            raise RouteNotFound() from None
-        # The matcher leaves in `captured` what it found in routes that it tried before.
-        return match.route, {
-            name: part for name, part in match.captured.items() if f"{{{name}}}" in match.route
-        }
+        """The route of the path, which is matched as it came, and the parts that the route captures."""
+        path = scope["raw_path"].decode("latin-1").removesuffix("/") or "/"  # as API Gateway does
+        for pattern, route in self._routes:
+            if match := pattern.fullmatch(path):
+                return route, match.groupdict()
+        raise RouteNotFound()
 
 
 def _preflight(scope: Scope, allow: str) -> Response:
-    asked = dict(scope["headers"]).get(b"access-control-request-headers", b"content-type").decode("latin-1")
-    headers = [
-        ("allow", allow),
-        ("access-control-allow-methods", allow),
-        ("access-control-allow-headers", asked),
-        ("access-control-max-age", "600"),
-    ]
-    return Response(204, headers)
+    asked = Headers(scope=scope).get("access-control-request-headers", "content-type")
+    headers = {
+        "allow": allow,
+        "access-control-allow-methods": allow,
+        "access-control-allow-headers": asked,
+        "access-control-max-age": "600",
+    }
+    return Response(None, 204, headers)
+
+
+class ConcurrentChalice(Chalice):
+    """The app of functions that serve many requests at once.
+
+    A Lambda environment serves one request at a time, so Chalice keeps `current_request` on the app. Here
+    each handler runs in a context of its own (`local/calls.py`), which keeps it instead.
+    """
+
+    _current: ClassVar[ContextVar[Request | None]] = ContextVar("current_request", default=None)
+
+    @property
+    def current_request(self) -> Request | None:
+        """The request of the calling handler."""
+        return self._current.get()
+
+    @current_request.setter
+    def current_request(self, request: Request | None) -> None:
+        self._current.set(request)
+
+
+def _prepare(app: Chalice, stage: str) -> None:
+    """Make the app fit for many requests at once, outside of Lambda.
+
+    A configured WebSocket API spares Chalice the search for AWS_REGION, which only Lambda sets.
+    """
+    if not isinstance(app, ConcurrentChalice):
+        kind = type(app)
+        bases = (ConcurrentChalice, kind)
+        app.__class__ = ConcurrentChalice if kind is Chalice else type(kind.__name__, bases, {})
+    app.websocket_api.configure("127.0.0.1", stage)

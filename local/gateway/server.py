@@ -13,7 +13,7 @@ import socket
 from asyncio.transports import BaseTransport, Transport
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import uvicorn
 from uvicorn._types import ASGISendEvent
@@ -21,7 +21,9 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.exceptions import InvalidState
 
 from ..errors import PortTaken
-from .gateway import Gateway
+
+if TYPE_CHECKING:
+    from . import Gateway
 
 SEND_BUFFER_BYTES = 131_072
 
@@ -36,7 +38,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         if os.name == "posix":  # elsewhere this would let two servers share the port
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # For the sockets of clients, too: the kernel would hold megabytes for one that reads nothing.
+        # Clients' connections inherit it: the kernel would hold megabytes for one that reads nothing.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         listening.bind((host, port))
         listening.listen(2048)
@@ -120,7 +122,7 @@ class _Server(uvicorn.Server):
 
 
 class _SocketProtocol(WebSocketsSansIOProtocol):
-    """What the gateway needs of a client's connection and ASGI has no word for: see `Line`.
+    """The `Transport` of a connection: what ASGI does not offer.
 
     A write to a client that reads nothing waits until 64 KB have room in the transport, and so does a close
     frame; so such a client is cut off.
@@ -134,7 +136,7 @@ class _SocketProtocol(WebSocketsSansIOProtocol):
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
         cast(Transport, transport).set_write_buffer_limits(high=65_536)
-        self.app_state = {**self.app_state, "line": self}
+        self.app_state = {**self.app_state, "transport": self}
 
     def write_text(self, text: str) -> bool:
         """As `send` does, without a task that waits for room."""

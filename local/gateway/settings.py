@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class GatewaySettings:
     """How much the gateway takes, and how long it waits."""
 
-    rate_per_s: float = 10_000  # requests and socket messages, in the long run
+    rate_per_s: float = 10_000  # requests and WebSocket messages, in the long run
     burst: int = 5_000  # and at once
     handlers: int = 64  # functions running at once
     waiting: int = 1_000  # requests that may wait for a function; more get 503

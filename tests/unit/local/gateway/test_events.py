@@ -17,8 +17,8 @@ from local.gateway.events import (
     new_connection_id,
     rest_event,
 )
-from local.gateway.limits import TokenBucket
-from local.gateway.response import Response
+from local.gateway.http import Response
+from local.gateway.invoker import TokenBucket
 from local.triggers.mapping import queue_arn, sqs_event
 from local.triggers.schedule import schedule_event
 from local.triggers.sources import Buffer
@@ -128,9 +128,10 @@ def test_a_functions_answer_becomes_a_response() -> None:
         "body": "é",
     }
     response = Response.from_lambda(answer)
-    assert (response.status, response.body) == (202, "é".encode())
-    assert response.headers == [
+    assert (response.status_code, response.body) == (202, "é".encode())
+    assert response.headers.items() == [
         ("x-one", "1"),
+        ("content-length", "2"),
         ("set-cookie", "a=1"),
         ("set-cookie", "b=2"),
         ("content-type", "application/json"),
@@ -150,7 +151,7 @@ def test_an_answer_that_is_none_is_a_failure(answer: Any) -> None:
 
 def test_refusals_say_what_to_do() -> None:
     refused = Response.refusing(MethodNotAllowed("PUT", "GET, POST"))
-    assert (refused.status, dict(refused.headers)["allow"]) == (405, "GET, POST")
+    assert (refused.status_code, dict(refused.headers)["allow"]) == (405, "GET, POST")
     assert dict(Response.refusing(TooManyRequests()).headers)["retry-after"] == "1"
 
 

@@ -1,8 +1,8 @@
-"""One client's WebSocket on the engine's side: a frame is written at once, or queued in order.
+"""A connection: the server side of one client's WebSocket. A frame is written at once, or queued in order.
 
-push(text) ─┬─ there is room in the connection ────────────▶ the client
+push(text) ─┬─ there is room in the transport ─ ────────────▶ the client
             └─ there is none: queue (bounded) → writer ───────────▲
-                                └─ full: the socket is closed, and no other client waits for this one
+                                └─ full: the connection is closed, and no other client waits for this one
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from chalicelib.ports.live import ConnectionGone
+from starlette.types import Send
 
-from .asgi import Send
 from .settings import GatewaySettings
 
 TRY_AGAIN_LATER = 1013
@@ -30,8 +30,8 @@ class Close:
     reason: str
 
 
-class Line(Protocol):
-    """The connection under a socket."""
+class Transport(Protocol):
+    """What the server offers of the TCP connection underneath."""
 
     def write_text(self, text: str) -> bool:
         """Write a frame if there is room for it now; False if there is none."""
@@ -40,15 +40,15 @@ class Line(Protocol):
         """Close at once and discard what is buffered."""
 
 
-class Socket:
-    """A connection, from before its handshake is answered until it is closed."""
+class Connection:
+    """The connection of one client, from before its handshake is answered until it is closed."""
 
     def __init__(
         self,
         connection_id: str,
         identity: Mapping[str, Any],
         send: Send,
-        line: Line,
+        transport: Transport,
         settings: GatewaySettings,
     ) -> None:
         self.connection_id = connection_id
@@ -56,7 +56,7 @@ class Socket:
         self.connected_at = int(time.time() * 1000)
         self.active_at = time.monotonic()
         self._send = send
-        self._line = line
+        self._transport = transport
         self._settings = settings
         self._queue: deque[str | Close] = deque()
         self._queued_bytes = 0
@@ -74,7 +74,7 @@ class Socket:
         if self._ended:
             raise ConnectionGone(self.connection_id)
         self.active_at = time.monotonic()
-        if not (self._queue or self._is_writing) and self._line.write_text(text):
+        if not (self._queue or self._is_writing) and self._transport.write_text(text):
             return 0
         size = len(text)
         if self._queue and self._is_full(size):
@@ -87,14 +87,14 @@ class Socket:
         return len(self._queue)
 
     def end(self, code: int, reason: str, *, within_s: float | None = None) -> None:
-        """Close the socket after what is queued, or by force after `within_s` (default: close_grace_s)."""
+        """Close it after what is queued, or by force after `within_s` (default: close_grace_s)."""
         if self._ended:
             return
         self._ended = True
         self._queue.append(Close(code, reason))
         self._more.set()
         grace_s = self._settings.close_grace_s if within_s is None else within_s
-        asyncio.get_running_loop().call_later(grace_s, self._line.abort)
+        asyncio.get_running_loop().call_later(grace_s, self._transport.abort)
 
     def gone(self) -> None:
         """Mark the connection closed and discard what is queued."""
@@ -102,7 +102,7 @@ class Socket:
         self._discard()
 
     async def write(self) -> None:
-        """Write queued frames until the socket is closed."""
+        """Write queued frames until the connection is closed."""
         try:
             while True:
                 while not self._queue:
