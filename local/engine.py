@@ -111,12 +111,12 @@ class Engine:
 
 
 async def _deliver_last_events() -> None:
-    """Let the events of the last orders reach their sockets before those are closed."""
+    """Deliver the events of the last orders before the connections are closed."""
     try:
         async with asyncio.timeout(LAST_EVENTS_S):
             await runtime.current().deliver()
     except (TimeoutError, TemporarilyUnavailable) as error:
-        log.warning("some sockets are closed before their last events: %r", error)
+        log.warning("engine: connections close before their last events error=%r", error)
 
 
 def prepare_environment() -> None:

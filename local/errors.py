@@ -1,10 +1,10 @@
-"""What can go wrong, as the commands report it; cheap to import, for every command does.
+"""Errors of the local parts, as the commands report them; cheap to import, since every command does.
 
 ServiceError       a server could not be started or reached
 PortTaken          another program listens where the gateway should
 ClientError
-├── Unreachable    nothing answers, or not an engine
-└── Refused        the engine said no: `status`, `code` and the whole `answer`
+├── Unreachable    nothing answers, or what answers is no engine
+└── Refused        the engine refused: `status`, `code` and the whole `answer`
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class ServiceError(Exception):
 
 
 class ClientError(Exception):
-    """The engine was not asked, or said no."""
+    """The engine was not asked, or refused."""
 
 
 class Unreachable(ClientError):
@@ -28,7 +28,7 @@ class Unreachable(ClientError):
 
 
 class Refused(ClientError):
-    """The engine said no."""
+    """The engine refused; `status`, `code` and `answer` say why."""
 
     def __init__(self, status: int, answer: dict[str, Any]) -> None:
         super().__init__(str(answer.get("error", f"The engine answered {status}.")))

@@ -1,4 +1,4 @@
-"""What a command writes to the terminal: how an error ends it, what may be printed, and the log.
+"""Terminal output of a command: the error that ends it, what may be printed, and the log.
 
 Passwords in URLs are masked in the log.
 """

@@ -1,9 +1,9 @@
 """The command line: `python -m local COMMAND`.
 
-Here are the group of commands, what `--help` teaches, and how an error becomes one line and an exit code:
+The group of commands, its `--help`, and how an error becomes one line and an exit code:
 
 0  done            1  the order failed, or the engine could not start or go on
-2  not done: wrong usage, a wrong setting, no engine there, or it said no
+2  not done: wrong usage, a wrong setting, no engine there, or it refused
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ Start it, or look at it (./local/run is `python -m local`, with its environment 
 
 \b
 In a second terminal:
-    ./local/run submit SOL USDC 1.5 --watch   submit an order and follow it
-    ./local/run watch ORDER_ID                follow an order, from its first step to its last
+    ./local/run submit SOL USDC 1.5 --watch   submit an order and subscribe to it
+    ./local/run watch ORDER_ID                subscribe to an order, from its first event to its last
     ./local/run orders --status failed        list orders, newest first
     ./local/run quote SOL USDC 1.5            what both DEXs would give now
     ./local/run dlq list                      orders that failed for good, and why

@@ -58,9 +58,9 @@ def bench(
     \b
     burst       2,000 orders by 50 clients, venues without latency: orders/s, CPU, memory
     latency     50 orders a second: created → confirmed
-    own-socket  each order on its own socket, opened after the submit: orders/s, lost events
+    own-socket  each order on its own connection, opened after the submit: orders/s, lost events
     ceiling     100 orders at the venues' own latency: how well the ten places are used
-    sockets     1,000 idle ones; 1,000 on one order
+    sockets     1,000 idle connections; 1,000 on one order
     backlog     2,000 → 10,000 → 50,000 orders at once                              (long)
     table       beside 1,000,000 orders that are over                               (long)
 

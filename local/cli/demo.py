@@ -1,4 +1,4 @@
-"""`demo`: an engine of its own, five orders over HTTP, each followed over its WebSocket; then the table."""
+"""`demo`: an engine of its own, five orders over HTTP, subscribed to over WebSockets; then the table."""
 
 from __future__ import annotations
 
@@ -94,11 +94,11 @@ async def _play(engine: Engine, console: Console) -> bool:
             for answer, order in zip(submitted, ORDERS, strict=True)
         ]
         with draw_lives(lives, console) as drawn:
-            follows = (
-                _follow(client, life, answer["websocket"], drawn)
+            subscriptions = (
+                _subscribe(client, life, answer["websocket"], drawn)
                 for life, answer in zip(lives, submitted, strict=True)
             )
-            await _all_within(LONGEST_S, follows)
+            await _all_within(LONGEST_S, subscriptions)
     for table in outcome_tables(lives, console.width):
         console.print()
         console.print(table)
@@ -106,7 +106,7 @@ async def _play(engine: Engine, console: Console) -> bool:
     return _judge(lives, swaps, console)
 
 
-async def _follow(client: EngineClient, life: Life, websocket: str, drawn: Callable[[Life], None]) -> None:
+async def _subscribe(client: EngineClient, life: Life, websocket: str, drawn: Callable[[Life], None]) -> None:
     async for event in client.follow(life.order_id, websocket=websocket):
         life.take(event)
         drawn(life)

@@ -265,7 +265,7 @@ def _find_servers(state: Path) -> Config:
 
 
 def _at_sqs(config: Config) -> Config:
-    """`config` with the endpoint, and the environment with the region, that the queue's URL tells."""
+    """`config` with the endpoint, and the environment with the region, that the queue's URL names."""
     url = urlsplit(config.orders_dlq_url)
     host = url.hostname or ""
     if config.aws_endpoint_url or not host.endswith(AWS):

@@ -21,7 +21,7 @@ PAGE = 200
 @click.argument("token_out")
 @click.argument("amount")
 @options.slippage
-@click.option("--watch", is_flag=True, help="Follow it to its end; exit 1 if it failed.")
+@click.option("--watch", is_flag=True, help="Subscribe to it until it ends; exit 1 if it failed.")
 @options.engine_url
 @options.as_json
 def submit(
@@ -46,10 +46,10 @@ def submit(
                 dump(answer)
             elif not watch:
                 say(f"order {answer['orderId']} is {answer['status']}")
-                say(f"follow it: ./local/run watch {answer['orderId']}{options.url_hint(url)}")
+                say(f"subscribe: ./local/run watch {answer['orderId']}{options.url_hint(url)}")
             if not watch:
                 return True
-            return await follow(client, answer["orderId"], websocket=answer["websocket"], as_json=as_json)
+            return await subscribe(client, answer["orderId"], websocket=answer["websocket"], as_json=as_json)
 
     raise SystemExit(0 if asyncio.run(run()) else 1)
 
@@ -59,7 +59,7 @@ def submit(
 @options.engine_url
 @options.as_json
 def watch(order_id: str, url: str, as_json: bool) -> None:
-    """Follow ORDER to its end; exit 0 if it is confirmed, 1 if it failed.
+    """Subscribe to ORDER until it ends; exit 0 if it is confirmed, 1 if it failed.
 
     \b
     Example: ./local/run watch 7f0c2f8e-6f1e-4a53-9d1b-0c5f0f6c2a11
@@ -67,7 +67,7 @@ def watch(order_id: str, url: str, as_json: bool) -> None:
 
     async def run() -> bool:
         async with EngineClient(url) as client:
-            return await follow(client, order_id, as_json=as_json)
+            return await subscribe(client, order_id, as_json=as_json)
 
     raise SystemExit(0 if asyncio.run(run()) else 1)
 
@@ -136,7 +136,7 @@ def quote(
         say(f"at least {short(found['minimumOut'])} {found['tokenOut']}, or the attempt fails")
 
 
-async def follow(
+async def subscribe(
     client: EngineClient, order_id: str, *, websocket: str | None = None, as_json: bool = False
 ) -> bool:
     """Print the order's events as they come; whether it is confirmed."""

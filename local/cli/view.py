@@ -49,7 +49,7 @@ class Life:
 
     @property
     def has_ended(self) -> bool:
-        """Whether no event follows."""
+        """Whether this was its last event."""
         return self.status in TERMINAL
 
     @property

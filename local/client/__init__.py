@@ -73,7 +73,7 @@ class EngineClient:
     async def quote(
         self, token_in: str, token_out: str, amount: str, slippage_bps: int | None = None
     ) -> Wire:
-        """What both venues would give."""
+        """The quotes of both venues."""
         asked = {
             "tokenIn": token_in,
             "tokenOut": token_out,
@@ -120,7 +120,7 @@ class EngineClient:
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     async def _is_last(self, event: Wire) -> bool:
-        """Whether no event follows one that ends a life: `failed` does not if the order was redriven."""
+        """Whether this is the last event: `failed` is not if the order was redriven."""
         if event["status"] == Status.CONFIRMED:
             return True
         try:
@@ -186,7 +186,7 @@ def _given(parameters: Mapping[str, object]) -> dict[str, str]:
 async def _events_of(socket: ClientConnection) -> AsyncIterator[Wire | None]:
     """The events that come; None for a sign of life. Raises ConnectionClosed, Refused.
 
-    An engine that is silent is asked whether it still knows us: it closes a socket that it has lost track of.
+    An engine that is silent is sent a ping: it closes a connection that it has lost track of.
     """
     while True:
         try:

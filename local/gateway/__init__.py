@@ -35,8 +35,8 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            serve = self._management if self._management.serves(scope) else self._rest
-            await serve(scope, receive, send)
+            api = self._management if self._management.serves(scope) else self._rest
+            await api(scope, receive, send)
         elif scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
 

@@ -76,7 +76,7 @@ class SeparateEngine:
     async def __aenter__(self) -> SeparateEngine:
         self.migrations = await asyncio.to_thread(apply_schema, self.config.database_url)
         async with AsyncExitStack() as parts:
-            # Stopped in the opposite order: orders in flight still have listeners, and those a relay.
+            # Stopped in the opposite order: orders in flight still have subscribers, and those a relay.
             children = [
                 self._child("relay"),
                 self._child("gateway", self._listening.fileno()),

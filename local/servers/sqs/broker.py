@@ -1,4 +1,4 @@
-"""Named queues on an asyncio loop, written down in a journal: SQS without HTTP.
+"""Named queues on an asyncio loop, kept in a journal: SQS without HTTP.
 
     send ──▶ queue ──▶ journal        `send` returns when the journal has the message
     receive ◀── queue                 a long poll is woken by the message, or by its becoming visible
@@ -273,19 +273,19 @@ class Broker:
         max_receives = settings.redrive.max_receives if settings.redrive and target else None
         taken, dead = queue.messages.take(most, now_ms, visible_at_ms, max_receives)
         if dead and target:
-            self._bury(queue, dead, target, now_ms)
+            self._give_up(queue, dead, target, now_ms)
         if not taken:
             return []
         self._journal.append(records.received(queue.name, now_ms, visible_at_ms, taken))
         self._changed(queue)
         return [received(message) for message in taken]
 
-    def _bury(self, queue: NamedQueue, dead: list[Stored], target: NamedQueue, now_ms: int) -> None:
-        letters = [records.as_dead_letter(message, queue.arn, now_ms) for message in dead]
-        for letter in letters:
-            target.messages.put(letter, now_ms)
-        ids = [letter.message_id for letter in letters]
-        self._journal.append(records.moved(queue.name, now_ms, ids, target.name, letters))
+    def _give_up(self, queue: NamedQueue, dead: list[Stored], target: NamedQueue, now_ms: int) -> None:
+        moved = [records.as_dead_letter(message, queue.arn, now_ms) for message in dead]
+        for message in moved:
+            target.messages.put(message, now_ms)
+        ids = [message.message_id for message in moved]
+        self._journal.append(records.moved(queue.name, now_ms, ids, target.name, moved))
         self._changed(target)
 
     def _changed(self, queue: NamedQueue) -> None:
