@@ -1,19 +1,28 @@
-"""Make a virtual environment and install pinned requirements: `python install.py VENV STAMP REQUIREMENTS`.
+"""Make a virtual environment and install pinned requirements.
+
+    python install.py VENV STAMP REQUIREMENTS [COMMAND …]
 
 Run by `setup.sh` when the stamp in the environment is not STAMP. Only the standard library is there yet. Runs
 that meet wait for one another; a run that was interrupted left its mark, and the next one starts over.
+COMMAND is what runs next: if it is `up` and its port is taken, that is reported before anything is installed.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import importlib.util
 import os
+import re
 import shutil
+import socket
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
+DOTENV = Path(__file__).resolve().parent.parent / ".env"
 PIP = "pip==26.3"  # installs in half the time that the one beside Python 3.11 takes
 
 # Not compiled ahead of time: more than half of all, and most of it is never imported.
@@ -40,6 +49,47 @@ def install(venv: Path, stamp: str, requirements: Path, *, compiled: bool = Fals
             f"{error.filename or venv} cannot be written by you, and packages must be installed there. Put "
             "the environment elsewhere: VENV=$HOME/.cache/order-engine ./local/run"
         ) from error
+
+
+def check_port(
+    command: Sequence[str], environ: Mapping[str, str] = os.environ, dotenv: Path = DOTENV
+) -> None:
+    """Raise InstallError if COMMAND is `up` and its port is taken; other mistakes are `up`'s to report."""
+    if [*command[:1]] != ["up"]:
+        return
+    host = _option(command, "--host") or environ.get("ENGINE_HOST") or "127.0.0.1"
+    port = _option(command, "--port") or environ.get("PORT") or _dotenv_port(dotenv) or "3000"
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, int(port)))
+            probe.listen()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise InstallError(
+                f"error: Can't listen on {host}:{port}: address already in use. Stop what is using the port, "
+                f"or choose another one. For example: ./local/run up --port {int(port) + 1}"
+            ) from error
+    except (ValueError, OverflowError):
+        pass
+
+
+def _option(command: Sequence[str], name: str) -> str:
+    for given, next_one in pairwise([*command, ""]):
+        if given == name:
+            return next_one
+        if given.startswith(f"{name}="):
+            return given.partition("=")[2]
+    return ""
+
+
+def _dotenv_port(dotenv: Path) -> str:
+    try:
+        found = re.search(r"^\s*(?:export\s+)?PORT\s*=\s*['\"]?(\d+)", dotenv.read_text(), re.MULTILINE)
+    except (OSError, ValueError):
+        return ""
+    return found[1] if found else ""
 
 
 def _wait_for(lock: int) -> None:
@@ -119,6 +169,7 @@ def _say(line: str) -> None:
 if __name__ == "__main__":
     os.environ.pop("PYTHONPATH", None)
     try:
+        check_port(sys.argv[4:])
         install(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), compiled=True)
     except InstallError as failure:
         sys.exit(str(failure))

@@ -19,7 +19,7 @@ from .servers.attached import AttachedPostgres, AttachedRedis, AttachedSqs, find
 from .servers.queues import QueueSettings
 from .servers.sqs.server import HostedSqs
 
-__all__ = ["Endpoints", "Line", "ServiceError", "Services", "erase", "find_running"]
+__all__ = ["Endpoints", "Line", "ServiceError", "Services", "erase", "find_running", "has_attached"]
 
 AnySqs = Sqs | HostedSqs | AttachedSqs
 AnyServer = Postgres | Valkey | AnySqs | AttachedPostgres | AttachedRedis
@@ -149,6 +149,12 @@ class Services:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def has_attached(environ: Mapping[str, str]) -> bool:
+    """Whether a server of yours is given, to attach to. Raises ServiceError for a malformed address."""
+    given = any(environ.get(name, "").strip() for name in ("DATABASE_URL", "REDIS_URL"))
+    return given or find_emulator(environ) is not None
 
 
 def erase(state: Path) -> None:

@@ -1,6 +1,7 @@
 # Sourced by `run` and `test`: sees that the virtual environment is there and complete, and sets $python to
 # its interpreter and $root to the project. The environment is .venv beside the project, or $VENV.
-# A stamp inside says what was installed, so that the second run has nothing to do but look at it.
+# A stamp inside says what was installed, so that the second run has nothing to do but look at it. Before an
+# install it calls `before_install`, where that is defined, with the arguments of the command.
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P) || exit 1
 venv=${VENV:-$root/.venv}
@@ -30,7 +31,8 @@ find_python() {
 wanted=$(cat "$root/requirements.txt" "$root/functions/requirements.txt" | cksum) || exit 1
 installed=$(cat "$venv/.installed" 2>/dev/null)
 if [ "$wanted" != "$installed" ] || ! modern "$python"; then
+    if command -v before_install >/dev/null; then before_install "$@"; fi
     base=$(find_python) || exit 1
-    "$base" -P "$root/local/install.py" "$venv" "$wanted" "$root/requirements.txt" || exit 1
+    "$base" -P "$root/local/install.py" "$venv" "$wanted" "$root/requirements.txt" "$@" || exit 1
 fi
 export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"

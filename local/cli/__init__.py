@@ -9,6 +9,7 @@ The group of commands, its `--help`, and how an error becomes one line and an ex
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -31,48 +32,8 @@ MODULES = {  # of each command; a module is imported when one of its commands is
     "bench": "bench",
 }
 
-HELP = """A market-order execution engine on this machine.
-
-It takes an order over HTTP, asks two DEXs (Raydium, Meteora) for a quote, settles it at the better one on a
-simulated Solana, and streams each step of its life over a WebSocket:
-
-\b
-    pending → routing → building → submitted → confirmed (or failed)
-
-The functions are those that run on AWS. Postgres, Valkey and SQS are started for you.
-
-\b
-Start it, or look at it (./local/run is `python -m local`, with its environment made first):
-    ./local/run                               start the engine at http://127.0.0.1:3000
-    ./local/run demo                          five orders, drawn live; needs no engine
-
-\b
-In a second terminal:
-    ./local/run submit SOL USDC 1.5 --watch   submit an order and subscribe to it
-    ./local/run watch ORDER_ID                subscribe to an order, from its first event to its last
-    ./local/run orders --status failed        list orders, newest first
-    ./local/run quote SOL USDC 1.5            what both DEXs would give now
-    ./local/run dlq list                      orders that failed for good, and why
-    ./local/run dlq redrive ORDER_ID          give a failed order a new set of attempts
-
-\b
-To try a deployment without AWS:
-    ./local/run emulator                      AWS on this machine, for ./infra/deploy local
-
-\b
-To see what it costs, beside the same engine as people build it in Node:
-    ./local/run bench --quick                 orders/s, CPU, latencies; some minutes
-
-\b
-Environment (or .env in the project; .env.example lists every setting):
-    PORT                   where the engine listens
-    ENGINE_URL             where submit, watch, orders and quote find it; dlq goes by --state
-    SIM_LATENCY            1 is as slow as the real thing (about 3 s an order), 0 is instant
-    SIM_FAULTS             what goes wrong, e.g. `quote-timeout token=COPE times=2`
-    DATABASE_URL, REDIS_URL, AWS_ENDPOINT_URL
-                           servers of your own, used in place of ours
-    LOG_LEVEL              DEBUG, INFO, WARNING or ERROR
-"""
+TEXT = (Path(__file__).parent / "help.txt").read_text()  # `local/run` prints it while there are no packages
+HELP = "".join(f"\b\n{paragraph}\n\n" for paragraph in TEXT.split("\n\n"))  # `\b`: not to be wrapped
 
 
 class Commands(click.Group):

@@ -13,7 +13,7 @@ from ..engine import Engine
 from ..gateway import listen
 from ..process import Stopped, Stopping, run_on_loop, signals
 from ..separate import SeparateEngine
-from ..services import Services, erase
+from ..services import Services, erase, has_attached
 from ..settings import BEGAN, settings
 from ..terminal import log_to_stderr, masked
 from . import options
@@ -98,8 +98,9 @@ def _run(
     parse(config.sim_faults)
     with listen(*address) as listening:
         if fresh:
+            yours = "; servers of your own are left as they are" if has_attached(environ) else ""
             erase(state)
-            _say(f"emptied {_shown(state)}/; servers of your own are left as they are")
+            _say(f"emptied {_shown(state)}/{yours}")
         _say("starting the servers …")
         servers = Services(
             state,

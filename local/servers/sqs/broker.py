@@ -273,14 +273,14 @@ class Broker:
         max_receives = settings.redrive.max_receives if settings.redrive and target else None
         taken, dead = queue.messages.take(most, now_ms, visible_at_ms, max_receives)
         if dead and target:
-            self._give_up(queue, dead, target, now_ms)
+            self._move_dead(queue, dead, target, now_ms)
         if not taken:
             return []
         self._journal.append(records.received(queue.name, now_ms, visible_at_ms, taken))
         self._changed(queue)
         return [received(message) for message in taken]
 
-    def _give_up(self, queue: NamedQueue, dead: list[Stored], target: NamedQueue, now_ms: int) -> None:
+    def _move_dead(self, queue: NamedQueue, dead: list[Stored], target: NamedQueue, now_ms: int) -> None:
         moved = [records.as_dead_letter(message, queue.arn, now_ms) for message in dead]
         for message in moved:
             target.messages.put(message, now_ms)
