@@ -212,7 +212,7 @@ async def redrive_orders(state: Path, orders: frozenset[str], *, asks: bool, qui
         if asks and count and not click.confirm(f"Redrive all {count} dead letters?", err=True):
             raise ClientError("Nothing was done.")
         with progress("redriving", count, quiet=quiet) as met:
-            return await engine.redrive.run(LOCAL, orders, lambda tally: met(tally.met))
+            return await engine.redrive.run(LOCAL, orders, lambda tally: met(tally.read))
 
 
 async def delete_dead_letters(state: Path, messages: tuple[str, ...]) -> list[DeadLetter]:

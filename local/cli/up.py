@@ -9,6 +9,7 @@ import click
 from chalicelib.config import Config
 from chalicelib.simulation.fault_rules import parse
 
+from ..client import SUBMIT_PATH
 from ..engine import Engine
 from ..gateway import listen
 from ..process import Stopped, Stopping, run_on_loop, signals
@@ -20,7 +21,7 @@ from . import options
 
 NEXT = """
 Next, in another terminal:
-  submit  curl -X POST {url}/api/orders/execute -H 'Content-Type: application/json' \\
+  submit  curl -X POST {url}{submit_path} -H 'Content-Type: application/json' \\
             -d '{{"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.5}}'
   watch   ./local/run watch ORDER_ID{option}
   both    ./local/run submit SOL USDC 1.5 --watch{option}
@@ -131,7 +132,15 @@ def _greet(engine: Engine | SeparateEngine, state: Path) -> None:
     option = "" if engine.url.endswith(":3000") else f" --url {engine.url}"
     shown = _shown(state)
     state_option = "" if shown == ".local" else f" --state {shown}"
-    _say(NEXT.format(url=engine.url, option=option, state=shown, state_option=state_option))
+    _say(
+        NEXT.format(
+            url=engine.url,
+            submit_path=SUBMIT_PATH,
+            option=option,
+            state=shown,
+            state_option=state_option,
+        )
+    )
 
 
 def _shown(path: Path) -> str:

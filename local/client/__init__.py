@@ -21,10 +21,11 @@ from websockets.asyncio.client import ClientConnection
 
 from ..errors import ClientError, Refused, Unreachable
 
-__all__ = ["ClientError", "EngineClient", "Refused", "Unreachable", "Wire"]
+__all__ = ["SUBMIT_PATH", "ClientError", "EngineClient", "Refused", "Unreachable", "Wire"]
 
 Wire = dict[str, Any]
 
+SUBMIT_PATH = "/api/orders/execute"
 SILENT_FOR_S = 10.0  # then the engine is sent a ping
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -54,7 +55,7 @@ class EngineClient:
         order: Wire = {"tokenIn": token_in, "tokenOut": token_out, "amount": amount}
         if slippage_bps is not None:
             order["slippageBps"] = slippage_bps
-        return await self._ask("POST", "/api/orders/execute", json=order)
+        return await self._ask("POST", SUBMIT_PATH, json=order)
 
     async def order(self, order_id: str) -> Wire:
         """An order with its `events`."""
@@ -131,7 +132,7 @@ class EngineClient:
 
     @asynccontextmanager
     async def socket(
-        self, address: str = "/api/orders/execute", **parameters: object
+        self, address: str = SUBMIT_PATH, **parameters: object
     ) -> AsyncIterator[ClientConnection]:
         """A WebSocket to the engine, at an address that it gave or at its own, with further parameters."""
         try:

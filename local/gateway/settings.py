@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chalicelib.api.wire.requests import MAX_BODY_BYTES
+from chalicelib.api.wire.schemas import SUBMIT_PATH
+
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
@@ -14,9 +17,9 @@ class GatewaySettings:
     handlers: int = 64  # functions running at once
     waiting: int = 1_000  # requests that may wait for a function; more get 503
     handler_timeout_s: float = 29.0
-    max_body_bytes: int = 131_072
-    max_message_bytes: int = 131_072
-    websocket_path: str = "/api/orders/execute"
+    max_body_bytes: int = MAX_BODY_BYTES
+    max_message_bytes: int = MAX_BODY_BYTES
+    websocket_path: str = SUBMIT_PATH
     socket_idle_s: float = 600.0  # nothing in either direction for so long: closed
     socket_queue_messages: int = 1_000  # pushed and not yet written; more, and the client is cut off
     socket_queue_bytes: int = 1_048_576

@@ -31,7 +31,7 @@ Held = dict[str, DeadLetter]
 class Tally:
     """The result so far, by the orders that the letters name."""
 
-    met: int = 0  # letters read
+    read: int = 0  # letters read
     redriven: list[str] = field(default_factory=list)
     dropped: dict[str, Status] = field(
         default_factory=dict
@@ -80,7 +80,7 @@ class Redrive:
         tally, unmet = Tally(), set(only)
         async with self._reading() as (pages, held):
             async for page in pages:
-                tally.met += len(page)
+                tally.read += len(page)
                 await self._work(
                     [letter for letter in page if not only or letter.order_id in only], held, tally
                 )

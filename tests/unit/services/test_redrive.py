@@ -47,7 +47,7 @@ async def test_a_failed_order_gets_a_new_set_of_attempts_and_its_letter_is_gone(
     world = World()
     await world.order("one", Status.FAILED)
     tally = await world.redrive().run(LOCAL)
-    assert (tally.redriven, tally.is_clean, tally.met) == (["one"], True, 1)
+    assert (tally.redriven, tally.is_clean, tally.read) == (["one"], True, 1)
     *_, failed, pending = world.store.log["one"]
     assert (failed.status, pending.status) == (Status.FAILED, Status.PENDING)
     assert (pending.seq, pending.attempt, pending.detail) == (failed.seq + 1, 1, {"redriven": 1})
@@ -117,14 +117,14 @@ async def test_an_order_that_fails_again_at_once_is_redriven_once_and_its_letter
     await world.order("one", Status.FAILED)
 
     def fail_again(tally: Tally) -> None:
-        if tally.met < 5:
+        if tally.read < 5:
             world.store.append("one", Status.FAILED)
             world.letters.put('{"orderId": "one"}', "one")
 
     tally = await world.redrive().run(LOCAL, on_page=fail_again)
     assert (tally.redriven, tally.again, tally.is_clean) == (["one"], {"one"}, False)
     assert (world.redriven("one"), world.queue.sent) == ([1], ["one"])
-    assert len(world.letters.letters) == tally.met - 1
+    assert len(world.letters.letters) == tally.read - 1
     again = await world.redrive().run(LOCAL)
     assert (again.redriven, world.redriven("one")) == (["one"], [1, 2])
 
@@ -217,5 +217,5 @@ async def test_a_tally_is_told_as_it_grows() -> None:
     for number in range(7):
         await world.order(f"order-{number}", Status.FAILED)
     met: list[int] = []
-    await world.redrive().run(LOCAL, on_page=lambda tally: met.append(tally.met))
+    await world.redrive().run(LOCAL, on_page=lambda tally: met.append(tally.read))
     assert met == [3, 6, 7]

@@ -40,7 +40,7 @@ def test_a_body_is_shown_on_one_line_and_a_terminal_obeys_nothing_in_it() -> Non
 
 def test_a_summary_says_what_was_redriven_dropped_and_left() -> None:
     tally = Tally(
-        met=6,
+        read=6,
         redriven=["a", "b"],
         dropped={"c": Status.CONFIRMED},
         again={"d"},
