@@ -55,7 +55,7 @@ def check_port(
     command: Sequence[str], environ: Mapping[str, str] = os.environ, dotenv: Path = DOTENV
 ) -> None:
     """Raise InstallError if COMMAND is `up` and its port is taken; other mistakes are `up`'s to report."""
-    if [*command[:1]] != ["up"]:
+    if not command or command[0] != "up":
         return
     host = _option(command, "--host") or environ.get("ENGINE_HOST") or "127.0.0.1"
     port = _option(command, "--port") or environ.get("PORT") or _dotenv_port(dotenv) or "3000"
