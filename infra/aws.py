@@ -25,8 +25,8 @@ from types_boto3_s3 import S3Client
 
 from local.endpoints import local_credentials
 
-from .archive import content_hash
 from .errors import AwsError
+from .package import content_hash
 
 LAMBDA_TIMEOUT_S = 900
 

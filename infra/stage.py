@@ -3,17 +3,31 @@
 stages/NAME.json holds a block of parameters for each template; a template without a block is left out. A team
 with a database of its own writes a file with an `engine` block alone. A value of null must be given with
 --set when the stage is first deployed.
+
+A parameter's value is the first of these that exists:
+
+    --set Name=Value, the stage's file, an output of that name of an earlier stack, the value set by an
+    earlier deployment, the template's default
+
+A value set by an earlier deployment is one that differs from the default of the template deployed then, so an
+address given once with --set stays in later deployments.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
-from .errors import StageError
+from cfnlint.decode import decode
+from types_boto3_cloudformation.type_defs import ParameterTypeDef
+
+from .errors import StageError, ValidationError
+from .package import TEMPLATES, functions
 
 STAGES = Path(__file__).parent / "stages"
 PARTS = ("network", "data", "engine")  # each may use the outputs of those before it
@@ -43,7 +57,7 @@ class Stage:
         return {"Project": "order-engine", "Stage": self.name}
 
 
-def load(name: str, folder: Path = STAGES) -> Stage:
+def load_stage(name: str, folder: Path = STAGES) -> Stage:
     """The stage of that name. Raises StageError."""
     check_name(name)
     path = folder / f"{name}.json"
@@ -99,3 +113,119 @@ def parameter_text(value: object) -> str:
     if isinstance(value, list):
         return ",".join(parameter_text(each) for each in value)
     return str(value)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a template; without a default it needs a value."""
+
+    default: str | None
+    description: str
+
+
+@dataclass(frozen=True)
+class Template:
+    """One template of a stage."""
+
+    part: str
+    path: Path
+    text: str  # as it is sent to CloudFormation
+    parameters: Mapping[str, Parameter]
+    outputs: frozenset[str]
+
+    def with_code(self, location: str) -> Template:
+        """A copy with its functions' code at `location`, an `s3://BUCKET/KEY`; the template must be JSON."""
+        body = json.loads(self.text)
+        for function in functions(body):
+            function["CodeUri"] = location
+        return replace(self, text=json.dumps(body, indent=1))
+
+
+@dataclass(frozen=True)
+class Values:
+    """The values of one template's parameters; those named in `previous` stay as they are in the stack."""
+
+    given: Mapping[str, str]
+    previous: tuple[str, ...]
+
+    def request(self) -> list[ParameterTypeDef]:
+        """The values as a CloudFormation request."""
+        given: list[ParameterTypeDef] = [
+            {"ParameterKey": name, "ParameterValue": value} for name, value in self.given.items()
+        ]
+        return given + [{"ParameterKey": name, "UsePreviousValue": True} for name in self.previous]
+
+
+def read_template(part: str, path: Path | None = None) -> Template:
+    """The template of a part, from `path` or from templates/. Raises ValidationError if it is malformed."""
+    path = path or TEMPLATES / f"{part}.yaml"
+    body, faults = decode(str(path))
+    if body is None or faults:
+        raise ValidationError(f"{path.name} can't be read: {'; '.join(fault.message for fault in faults)}")
+    outputs = frozenset(str(name) for name in body.get("Outputs", {}))
+    return Template(part, path, path.read_text(), _parameters(body), outputs)
+
+
+def _parameters(body: Mapping[str, Any]) -> dict[str, Parameter]:
+    return {
+        name: Parameter(
+            str(found["Default"]) if "Default" in found else None, str(found.get("Description", ""))
+        )
+        for name, found in body.get("Parameters", {}).items()
+    }
+
+
+def choose_values(
+    template: Template,
+    chosen: Mapping[str, str],
+    outputs: Mapping[str, str],
+    set_earlier: Iterable[str] = (),
+    required: Collection[str] = (),
+) -> Values:
+    """The values of a template's parameters. Raises StageError if a necessary one is missing.
+
+    `chosen` comes from --set and the stage's file, `outputs` from earlier stacks. `set_earlier` names the
+    parameters set by an earlier deployment, `required` those that need a value in spite of their default.
+    """
+    known = template.parameters
+    given = {name: value for name, value in {**outputs, **chosen}.items() if name in known}
+    previous = tuple(name for name in set_earlier if name in known and name not in given)
+    missing = [
+        name
+        for name in known
+        if (known[name].default is None or name in required) and name not in (*given, *previous)
+    ]
+    if missing:
+        lines = [f"  --set {name}=…   {known[name].description}" for name in missing]
+        raise StageError(
+            "\n".join([f"The {template.part} needs values that the stage's file does not give:", *lines])
+        )
+    return Values(given, previous)
+
+
+def parse_settings(settings: Iterable[str], templates: Iterable[Template]) -> dict[str, str]:
+    """`Name=Value` texts as a mapping. Raises StageError for a name that no template has."""
+    known = {name: parameter for template in templates for name, parameter in template.parameters.items()}
+    found: dict[str, str] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise StageError(f"--set takes Name=Value; {setting!r} has no `=`.")
+        if name not in known:
+            near = get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise StageError(
+                f"No template of this stage has a parameter {name!r}.{hint} "
+                f"They are: {', '.join(sorted(known))}."
+            )
+        found[name] = value
+    return found
+
+
+def check_names(template: Template, names: Iterable[str]) -> None:
+    """Raises StageError if the stage's file gives the template an unknown parameter."""
+    if unknown := [name for name in names if name not in template.parameters]:
+        raise StageError(
+            f'The stage\'s file gives "{template.part}" {", ".join(unknown)}, which {template.path.name} '
+            f"does not take. It takes: {', '.join(sorted(template.parameters))}."
+        )

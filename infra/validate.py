@@ -18,6 +18,7 @@ from samtranslator.translator.translator import Translator
 from samtranslator.utils.py27hash_fix import to_py27_compatible_template
 
 from .errors import StageError, ValidationError
+from .package import functions
 
 logging.getLogger("samtranslator").addHandler(logging.NullHandler())  # it logs metrics of its own
 
@@ -59,10 +60,8 @@ def sam_errors(template: dict[str, Any], region: str) -> list[str]:
     """The errors of the SAM transform, as CloudFormation applies it. Changes `template`."""
     if template.get("Transform") != SAM_TRANSFORM:
         return []
-    for resource in template["Resources"].values():
-        properties = resource.get("Properties", {})
-        if resource["Type"] == "AWS::Serverless::Function" and "CodeUri" in properties:
-            properties["CodeUri"] = "s3://bucket/key"  # it is a local file until it is uploaded
+    for function in functions(template):
+        function["CodeUri"] = "s3://bucket/key"  # it is a local file until it is uploaded
     values: dict[str, Any] = {}
     to_py27_compatible_template(template, values)  # SAM names resources by hashes of Python 2.7's strings
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=region))

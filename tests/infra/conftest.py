@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from samtranslator.translator.transform import transform
 
-from infra.package import Package, build
+from infra.package import Package, build, functions
 from tests.infra.resolved import Resolved
 
 ON_AWS = {
@@ -64,9 +64,8 @@ def emulated(deployed: Deployed) -> Resolved:
 def transformed(merged: dict[str, Any]) -> dict[str, Any]:
     """The template that CloudFormation works on: SAM's resources are replaced by what they stand for."""
     template = deepcopy(merged)
-    for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = "s3://artifacts/deployment.zip"
+    for function in functions(template):
+        function["CodeUri"] = "s3://artifacts/deployment.zip"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         found: dict[str, Any] = transform(template, {}, NoManagedPolicies())

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 import infra.package as packaging
-from infra.archive import content_hash
 from infra.errors import PackageError
-from infra.package import Package, build
+from infra.package import Package, build, content_hash
 
 APP = """
 from chalice import Chalice

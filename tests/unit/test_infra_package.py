@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from infra.archive import check_runnable, content_hash, incompatibility, rewrite
 from infra.errors import PackageError
-from infra.package import name_after_routes
+from infra.package import check_runnable, content_hash, incompatibility, name_after_routes, rewrite
 
 X86_64, AARCH64 = 62, 183
 

@@ -7,10 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from infra.changes import Version
+from infra.change_set import Version
 from infra.errors import StageError, ValidationError
-from infra.stage import STAGES, load, stack_name
-from infra.template import Parameter, Template, Values, check_names, choose_values, parse_settings, read
+from infra.stage import (
+    STAGES,
+    Parameter,
+    Template,
+    Values,
+    check_names,
+    choose_values,
+    load_stage,
+    parse_settings,
+    read_template,
+    stack_name,
+)
 
 TEMPLATE = Template(
     "engine",
@@ -94,13 +104,13 @@ def test_only_values_that_differ_from_the_deployed_templates_default_were_set_ea
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in STAGES.glob("*.json")))
 def test_each_stage_names_only_parameters_that_its_templates_have(name: str) -> None:
-    stage = load(name)
+    stage = load_stage(name)
     for part in stage.parts:
-        check_names(read(part), (*stage.parameters[part], *stage.required[part]))
+        check_names(read_template(part), (*stage.parameters[part], *stage.required[part]))
 
 
 def test_stages_differ_in_their_values_alone_and_hold_no_account_region_or_secret() -> None:
-    dev, prod = load("dev"), load("prod")
+    dev, prod = load_stage("dev"), load_stage("prod")
     assert dev.parts == prod.parts == ("network", "data", "engine")
     assert prod.protected and not dev.protected
     for path in STAGES.glob("*.json"):
@@ -110,7 +120,7 @@ def test_stages_differ_in_their_values_alone_and_hold_no_account_region_or_secre
 def test_values_are_written_as_cloudformation_takes_them(tmp_path: Path) -> None:
     content = {"engine": {"SubnetIds": ["a", "b"], "RelayShards": 2, "SimLatency": 0.5, "AlarmEmail": None}}
     (tmp_path / "mine.json").write_text(json.dumps(content))
-    stage = load("mine", tmp_path)
+    stage = load_stage("mine", tmp_path)
     assert stage.parameters["engine"] == {"SubnetIds": "a,b", "RelayShards": "2", "SimLatency": "0.5"}
     assert stage.required["engine"] == {"AlarmEmail"}
     assert not stage.protected
@@ -130,7 +140,7 @@ def test_values_are_written_as_cloudformation_takes_them(tmp_path: Path) -> None
 def test_a_malformed_stage_is_an_error(name: str, content: str | None, message: str, tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text(content or "{}")
     with pytest.raises(StageError, match=message):
-        load(name, tmp_path)
+        load_stage(name, tmp_path)
 
 
 def test_the_engines_stack_has_the_stages_name_and_the_others_their_parts() -> None:
@@ -143,7 +153,7 @@ def test_the_engines_stack_has_the_stages_name_and_the_others_their_parts() -> N
 def test_a_template_that_is_not_yaml_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "data.yaml").write_text("Resources: [")
     with pytest.raises(ValidationError, match=r"data\.yaml can't be read"):
-        read("data", tmp_path / "data.yaml")
+        read_template("data", tmp_path / "data.yaml")
 
 
 def test_only_functions_of_the_package_get_its_location() -> None:

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from infra.aws import Bucket, connect
-from infra.changes import Change, read_changes
+from infra.change_set import Change, read_changes
 from infra.console import ResourceProgress, Screen, running_operations
 from infra.deploy import save
 from infra.errors import AwsError, PackageError, StackError, StageError, ValidationError

@@ -18,12 +18,12 @@ import infra.deploy
 from infra import smoke
 from infra.__main__ import cli
 from infra.aws import Aws, connect
-from infra.changes import Target, create_or_update
+from infra.change_set import Target, create_or_update
 from infra.console import Screen
 from infra.errors import Refused, StackError
 from infra.package import Package
 from infra.stacks import Stack, Stacks
-from infra.template import Values
+from infra.stage import Values
 from local.emulator import Cloud
 
 STACK = "order-engine-local"

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from .console import ResourceProgress, Step
 from .errors import Refused, StackError
 from .stacks import FAILED_CREATE, Stack, Stacks
-from .template import Values
+from .stage import Values
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")  # there is no error code for it
