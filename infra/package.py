@@ -48,6 +48,13 @@ CHALICE_STAGE = "deployed"  # one for every stage; they differ in the parameters
 CHALICE_TIMEOUT_S = 600.0
 IGNORED = ("__pycache__", "deployments")
 
+# Chalice asks pip for this machine's wheels, and then once for each that is not Lambda's. These options make
+# pip choose Lambda's at once: with a glibc of at most the runtime's, which differs by the version of Python.
+NEWEST_GLIBC = 26 if sys.version_info < (3, 12) else 34
+PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(17, NEWEST_GLIBC + 1)]
+PIP = {"PIP_PLATFORM": " ".join([*PLATFORMS, "manylinux2014_x86_64"]), "PIP_ONLY_BINARY": ":all:"}
+NO_WHEEL = r"Could not (satisfy the requirement|install dependencies):"  # Chalice has no exit code for it
+
 WEBSOCKET_DEPLOYMENT = "WebsocketAPIDeployment"
 WEBSOCKET_ROUTES = ("AWS::ApiGatewayV2::Route", "AWS::ApiGatewayV2::Integration")
 
@@ -158,7 +165,7 @@ def _run_chalice(project: Path, output: Path, merge: Path | None) -> None:
         done = subprocess.run(
             [sys.executable, "-P", "-c", CHALICE, "package", "--stage", CHALICE_STAGE, *options, str(output)],
             cwd=project,
-            env=environ | {"AWS_DEFAULT_REGION": "us-east-1", "PYTHONDONTWRITEBYTECODE": "1"},
+            env=environ | PIP | {"AWS_DEFAULT_REGION": "us-east-1", "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
             text=True,
             timeout=CHALICE_TIMEOUT_S,
@@ -168,13 +175,13 @@ def _run_chalice(project: Path, output: Path, merge: Path | None) -> None:
             f"pip has not fetched the wheels in {CHALICE_TIMEOUT_S:.0f} s: is its package index reachable?"
         ) from None
     printed = f"{done.stdout}{done.stderr}".strip()
-    if done.returncode:
-        raise PackageError(f"`chalice package` failed:\n{printed}")
-    if "Could not install dependencies" in printed:
+    if found := re.search(NO_WHEEL, printed):
         raise PackageError(
-            f"There is no wheel of some requirement for Lambda, and it could not be built here:\n{printed}\n"
+            f"There is no wheel for Lambda of some requirement:\n{printed[found.start() :]}\n"
             "Pin a version in functions/requirements.txt that has one (manylinux2014, x86_64)."
         )
+    if done.returncode:
+        raise PackageError(f"`chalice package` failed:\n{printed}")
 
 
 def _load_template(output: Path) -> dict[str, Any]:

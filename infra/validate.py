@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import boto3
-from cfnlint.api import ManualArgs, lint_file
+from cfnlint.api import ManualArgs, lint_by_config
 from cfnlint.decode import decode
 from cfnlint.exceptions import InvalidRegionException
 from cfnlint.rules import Match
@@ -25,14 +25,14 @@ logging.getLogger("samtranslator").addHandler(logging.NullHandler())  # it logs 
 SAM_TRANSFORM = "AWS::Serverless-2016-10-31"
 
 
-def validate(paths: Iterable[Path], regions: Sequence[str]) -> list[str]:
+def validate(paths: Sequence[Path], regions: Sequence[str]) -> list[str]:
     """Warnings about the templates. Raises ValidationError for errors, StageError for an unknown region."""
     errors: list[str] = []
     warnings: list[str] = []
-    for path in paths:
-        for match in _lint(path, regions):
-            (errors if match.rule.severity == "error" else warnings).append(_line(match))
-        if not errors:
+    for match in _lint(paths, regions):
+        (errors if match.rule.severity == "error" else warnings).append(_line(match))
+    if not errors:
+        for path in paths:
             template, _ = decode(str(path))
             errors += [f"  {path.name}: {message} [SAM]" for message in sam_errors(template, regions[0])]
     if errors:
@@ -42,9 +42,12 @@ def validate(paths: Iterable[Path], regions: Sequence[str]) -> list[str]:
     return warnings
 
 
-def _lint(path: Path, regions: Sequence[str]) -> list[Match]:
+def _lint(paths: Sequence[Path], regions: Sequence[str]) -> list[Match]:
+    """The findings of cfn-lint; one run for all templates, because it loads its rules for each run."""
     try:
-        found: list[Match] = lint_file(path, ManualArgs(regions=list(regions)))
+        found: list[Match] = lint_by_config(
+            ManualArgs(templates=[str(path) for path in paths], regions=list(regions))
+        )
         return found
     except InvalidRegionException as error:
         raise StageError(f"AWS has no such region: {', '.join(regions)}.") from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,15 +75,3 @@ def transformed(merged: dict[str, Any]) -> dict[str, Any]:
 def expanded(transformed: dict[str, Any]) -> Resolved:
     """The same, with all that AWS offers."""
     return Resolved(transformed, **ON_AWS)
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Callable[[str, str], Path]:
-    """`write(name, text)`: the path of a new file."""
-
-    def to_file(name: str, text: str) -> Path:
-        path = tmp_path / name
-        path.write_text(text)
-        return path
-
-    return to_file

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-TEMPLATES = Path(__file__).parents[2] / "infra" / "templates"
+from infra.package import ENGINE, TEMPLATES
+
+SEPARATE = [path for path in TEMPLATES.iterdir() if path != ENGINE]  # those that Chalice does not merge
 GONE = object()  # AWS::NoValue
 PSEUDO = {
     "AWS::NoValue": GONE,

@@ -1,14 +1,16 @@
 """Every template against checkov's policies; no check is left out but those that a resource skips by itself.
 
-Checkov knows how severe a finding is only where it is connected to its makers' platform, so here every check
+Checkov says how severe a finding is only where it is connected to its makers' platform, so here every check
 counts. What is skipped is said in the template, beside what it is about, with the reason.
 
 Its pins contradict ours, so it lives in an environment of its own, which is made when it is first needed:
-`python -m local.environments checkov`. `CHECKOV` names another one.
+`python -m local.environments checkov`. `CHECKOV` names another one. A report of the same templates by the
+same checkov is read from pytest's cache; `--cache-clear` empties that.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -17,18 +19,18 @@ from typing import Any
 
 import pytest
 
-from infra.package import ENGINE, Package
-from local.environments import environment
-from tests.infra.resolved import TEMPLATES, load
+from infra.package import Package
+from local.environments import REQUIREMENTS, environment
+from tests.infra.resolved import SEPARATE, load
 
-SEPARATE = [path for path in TEMPLATES.iterdir() if path != ENGINE]
+OPTIONS = ["--framework", "cloudformation", "--skip-download", "--compact", "--output", "json"]
+CACHED = "order-engine/checkov"  # the newest report, with the hash of what it is about
 
 Finding = tuple[str, str]
 
 
-@pytest.fixture(scope="module")
-def checkov() -> Path:
-    """The program. Raises ServiceError, which says how to install it."""
+def program() -> Path:
+    """Checkov. Raises ServiceError, which says how to install it."""
     given = os.environ.get("CHECKOV")
     return Path(given) if given else environment("checkov") / "checkov"
 
@@ -40,10 +42,10 @@ def templates(merged: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def report(
-    checkov: Path,
     package: Package,
     templates: dict[str, dict[str, Any]],
     tmp_path_factory: pytest.TempPathFactory,
+    pytestconfig: pytest.Config,
 ) -> dict[str, Any]:
     """What checkov finds in all templates, as they are and without their skips.
 
@@ -54,13 +56,27 @@ def report(
     for name, template in templates.items():
         paths.append(folder / f"{name}-without-skips.json")
         paths[-1].write_text(json.dumps(without_skips(template)))
-    arguments = ["--framework", "cloudformation", "--skip-download", "--compact", "--output", "json"]
+    key = hash_of(REQUIREMENTS["checkov"], Path(__file__), *paths)
+    cache = pytestconfig.cache
+    assert cache is not None
+    cached = cache.get(CACHED, {})
+    if cached.get("key") == key:
+        return dict(cached["report"])
     done = subprocess.run(
-        [checkov, *arguments, "--file", *map(str, paths)], capture_output=True, text=True, timeout=110
+        [program(), *OPTIONS, "--file", *map(str, paths)], capture_output=True, text=True, timeout=110
     )
     found: dict[str, Any] = json.loads(done.stdout)
     assert found["summary"]["parsing_errors"] == 0
+    cache.set(CACHED, {"key": key, "report": found})
     return found
+
+
+def hash_of(*paths: Path) -> str:
+    """A hash of these files, and of which checkov reads them."""
+    digest = hashlib.sha256(os.environ.get("CHECKOV", "").encode())
+    for path in paths:
+        digest.update(f"\n{path.name} {path.stat().st_size}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def without_skips(template: dict[str, Any]) -> dict[str, Any]:

@@ -1,15 +1,19 @@
-"""`chalice package` on the project as it stands: what would be deployed, and whether all of it is there."""
+"""What would be deployed, whether all of it is there, and that every machine packages the same."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.package import FUNCTIONS, Package
+import infra.package as packaging
+from infra.errors import PackageError
+from infra.package import FUNCTIONS, Package, build, content_hash
 from tests.infra.resolved import Resolved
 
 FUNCTION_NAMES = {
@@ -23,6 +27,17 @@ FUNCTION_NAMES = {
     "Sweep": ("app.sweep", "stack-sweep"),
     "Migrate": ("app.migrate", "stack-migrate"),
 }
+APP = """
+from chalice import Chalice
+app = Chalice(app_name="x")
+@app.lambda_function()
+def relay(event, context):
+    pass
+"""
+IS_ARM = """
+from pip._vendor.packaging.tags import platform_tags
+assert all("aarch64" in tag for tag in platform_tags())
+"""
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +150,63 @@ def test_what_the_functions_import_is_in_the_package_and_what_lambda_brings_is_n
 
 def test_the_package_stays_far_below_lambdas_limit(package: Package) -> None:
     assert package.unpacked < 100 * 2**20  # Lambda takes 250 MB
+
+
+# --- Other machines, and the cache ---
+
+
+def test_a_builder_of_another_processor_makes_the_same_package_to_the_byte(
+    package: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_PYTHON_HOST_PLATFORM", "linux-aarch64")  # whose wheels pip then prefers
+    subprocess.run([sys.executable, "-c", IS_ARM], check=True)
+    monkeypatch.setattr(packaging, "CACHE", tmp_path / "cache")
+    assert content_hash(build(tmp_path / "package").zip) == content_hash(package.zip)
+
+
+def test_a_package_is_reused_for_the_same_source_and_rebuilt_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, built = tmp_path / "app.py", tmp_path / "built"
+    source.write_text("1")
+    built.mkdir()
+    (built / "deployment.zip").write_text("of 1")
+    monkeypatch.setattr(packaging, "CACHE", tmp_path / "cache")
+    name = packaging.cache_key([source])
+    assert not packaging.load_cached(name, tmp_path / "one")
+    packaging.save_cached(name, built)
+    assert packaging.load_cached(packaging.cache_key([source]), tmp_path / "two")
+    assert (tmp_path / "two" / "deployment.zip").read_text() == "of 1"
+    source.write_text("2")
+    assert not packaging.load_cached(packaging.cache_key([source]), tmp_path / "three")
+
+
+def test_only_the_newest_packages_stay_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packaging, "CACHE", tmp_path / "cache")
+    (tmp_path / "built").mkdir()
+    for number in range(packaging.MAX_CACHED + 2):
+        packaging.save_cached(f"package-{number}", tmp_path / "built")
+    assert len([*packaging.CACHE.iterdir()]) == packaging.MAX_CACHED
+    assert (packaging.CACHE / f"package-{packaging.MAX_CACHED + 1}").exists()
+
+
+def test_building_leaves_the_project_as_it_was(package: Package) -> None:
+    """`package` has been built by now."""
+    status = ["git", "status", "--porcelain", "--ignored", "functions/.chalice"]
+    done = subprocess.run(status, cwd=packaging.ROOT, capture_output=True, text=True)
+    assert done.returncode or not done.stdout  # outside of git there is nothing to compare with
+
+
+def test_a_requirement_that_does_not_exist_is_named_in_the_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "project"
+    (project / ".chalice").mkdir(parents=True)
+    (project / ".chalice" / "config.json").write_text(
+        '{"version": "2.0", "app_name": "x", "stages": {"dev": {}}}'
+    )
+    (project / "app.py").write_text(APP)
+    (project / "requirements.txt").write_text("psycopg==0.0.0.404\n")
+    monkeypatch.setattr(packaging, "FUNCTIONS", project)
+    with pytest.raises(PackageError, match=r"no wheel for Lambda [\s\S]*psycopg==0\.0\.0\.404\nPin"):
+        build(tmp_path / "out", merge=None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from infra.package import ENGINE, Package
 from infra.validate import validate
 from tests.e2e import readme
 from tests.infra.conftest import ON_AWS, Deployed
-from tests.infra.resolved import TEMPLATES, Resolved, load
+from tests.infra.resolved import SEPARATE, Resolved, load
 
 REGIONS = ["us-east-1", "eu-central-1"]
 NAMESPACE = "OrderEngine/stack"
@@ -24,22 +23,14 @@ NAMESPACE = "OrderEngine/stack"
 # --- Accepted by CloudFormation ---
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in TEMPLATES.iterdir() if path != ENGINE], ids=lambda p: p.stem
-)
-def test_a_template_is_clean_in_either_region(path: Path) -> None:
-    assert validate([path], REGIONS) == []
-
-
-def test_the_engines_template_as_merged_is_clean_in_either_region(package: Package) -> None:
-    assert validate([package.template], REGIONS) == []
-
-
-def test_so_it_is_when_sams_resources_are_replaced_by_what_they_stand_for(
-    transformed: dict[str, Any], write: Callable[[str, str], Path]
+def test_every_template_is_clean_in_either_region(
+    package: Package, transformed: dict[str, Any], tmp_path: Path
 ) -> None:
+    """The engine's as merged, and again with SAM's resources replaced by what they stand for."""
     assert not any(item["Type"].startswith("AWS::Serverless") for item in transformed["Resources"].values())
-    assert validate([write("transformed.json", json.dumps(transformed))], REGIONS) == []
+    replaced = tmp_path / "transformed.json"
+    replaced.write_text(json.dumps(transformed))
+    assert validate([*SEPARATE, package.template, replaced], REGIONS) == []
 
 
 def test_every_parameter_says_what_it_is_and_what_it_may_be() -> None:
