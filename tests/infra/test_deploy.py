@@ -44,8 +44,8 @@ def aws(cloud: Cloud) -> Aws:
     return connect(None, None, cloud.emulator.url)
 
 
-@pytest.fixture
-def deploy(cloud: Cloud, package: Package, monkeypatch: pytest.MonkeyPatch) -> Deploy:
+@pytest.fixture(scope="module")
+def deploy(cloud: Cloud, package: Package) -> Deploy:
     """`deploy("--set=…", files={name: text})`: with files of the package replaced by others.
 
     Other tests cover the package's content and the templates' validity.
@@ -61,11 +61,19 @@ def deploy(cloud: Cloud, package: Package, monkeypatch: pytest.MonkeyPatch) -> D
                 shutil.copy(package.zip, archive)
             return replace(package, zip=archive, template=template)
 
-        monkeypatch.setattr(infra.deploy, "build", build)
-        monkeypatch.setattr(infra.deploy, "validate", lambda paths, regions: [])
-        return CliRunner().invoke(cli, ["deploy", *cloud.deployment, "--set=SimLatency=0", *arguments])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(infra.deploy, "build", build)
+            patch.setattr(infra.deploy, "validate", lambda paths, regions: [])
+            return CliRunner().invoke(cli, ["deploy", *cloud.deployment, "--set=SimLatency=0", *arguments])
 
     return run
+
+
+@pytest.fixture(scope="module")
+def deployed(deploy: Deploy) -> None:
+    """The engine is deployed; each test leaves it as it was."""
+    done = deploy("--no-smoke")
+    assert done.exit_code == 0, done.output
 
 
 def destroy(cloud: Cloud, *arguments: str, typed: str = "") -> Result:
@@ -80,7 +88,7 @@ def change(source: Path, target: Path, files: dict[str, str]) -> None:
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         for entry in old.infolist():
             if entry.filename not in files and Path(entry.filename).name not in compiled:
-                new.writestr(entry, old.read(entry))
+                new.writestr(entry, old.read(entry), compresslevel=1)
         for name, text in files.items():
             new.writestr(zipfile.ZipInfo(name), text)
 
@@ -109,8 +117,8 @@ def test_one_command_deploys_an_engine_that_confirms_an_order(deploy: Deploy, aw
     assert {"Key": "Stage", "Value": "local"} in stack["Tags"]
 
 
+@pytest.mark.usefixtures("deployed")
 def test_deploying_the_same_again_uploads_and_changes_nothing(deploy: Deploy) -> None:
-    deploy()
     done = deploy()
     assert done.exit_code == 0, done.output
     assert "✓ upload     the package is there already" in done.output
@@ -118,6 +126,7 @@ def test_deploying_the_same_again_uploads_and_changes_nothing(deploy: Deploy) ->
     assert "✓ migrate    the schema is up to date" in done.output
 
 
+@pytest.mark.usefixtures("deployed")
 def test_a_value_that_was_set_stays_until_it_is_set_again(deploy: Deploy, aws: Aws) -> None:
     deploy("--set=SimSeed=mine", "--no-smoke")
     done = deploy("--no-smoke")
@@ -127,8 +136,8 @@ def test_a_value_that_was_set_stays_until_it_is_set_again(deploy: Deploy, aws: A
     assert environment(aws)["SIM_SEED"] == "solana"
 
 
+@pytest.mark.usefixtures("deployed")
 def test_a_failed_migration_ends_the_deployment_and_rolls_the_engine_back(deploy: Deploy, aws: Aws) -> None:
-    deploy("--no-smoke")
     before = code(aws)
     done = deploy("--set=SimSeed=other", files=BROKEN)
     assert done.exit_code == 1
@@ -143,10 +152,10 @@ def test_a_failed_migration_ends_the_deployment_and_rolls_the_engine_back(deploy
     assert deploy("--no-smoke").exit_code == 0
 
 
+@pytest.mark.usefixtures("deployed")
 def test_an_order_that_is_not_confirmed_rolls_the_engine_back(
     deploy: Deploy, aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deploy("--no-smoke")
     before = code(aws)
     with monkeypatch.context() as patch:
         patch.setattr(smoke, "TIMEOUT_S", 3.0)
@@ -157,8 +166,8 @@ def test_an_order_that_is_not_confirmed_rolls_the_engine_back(
     assert code(aws) == before
 
 
+@pytest.mark.usefixtures("deployed")
 def test_a_wrong_parameter_changes_nothing(deploy: Deploy, aws: Aws) -> None:
-    deploy("--no-smoke")
     before = aws.cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["LastUpdatedTime"]
     done = deploy("--set=SimLatncy=0")
     assert done.exit_code == 2
@@ -203,10 +212,8 @@ def test_a_queue_with_orders_in_it_is_not_deleted_unless_that_is_confirmed(aws: 
     Stacks(aws).delete("small")
 
 
-def test_a_protected_stage_is_not_destroyed_and_the_error_has_the_commands(
-    deploy: Deploy, cloud: Cloud, aws: Aws
-) -> None:
-    deploy("--no-smoke")
+@pytest.mark.usefixtures("deployed")
+def test_a_protected_stage_is_not_destroyed_and_the_error_has_the_commands(cloud: Cloud, aws: Aws) -> None:
     Stacks(aws).protect(STACK)
     done = destroy(cloud, "--yes")
     assert done.exit_code == 2
@@ -227,10 +234,8 @@ def test_a_stage_with_a_protected_database_is_not_destroyed(cloud: Cloud, aws: A
     Stacks(aws).delete("order-engine-mine-data")
 
 
-def test_a_stage_is_destroyed_once_its_name_is_typed_and_nothing_remains(
-    deploy: Deploy, cloud: Cloud, aws: Aws
-) -> None:
-    deploy("--no-smoke")
+@pytest.mark.usefixtures("deployed")
+def test_a_stage_is_destroyed_once_its_name_is_typed_and_nothing_remains(cloud: Cloud, aws: Aws) -> None:
     done = destroy(cloud, typed="dev\n")
     assert (done.exit_code, "Nothing was deleted." in done.output) == (2, True)
     done = destroy(cloud, typed="local\n")
