@@ -25,7 +25,7 @@ from infra.package import MEGABYTE, build
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = ROOT / "functions"
-STARTED = Path(__file__).with_name("started.py")
+PROCESS = Path(__file__).with_name("cold_start_process.py")
 
 POSTGRES, REDIS, AWS = ("psycopg", "psycopg_pool"), ("redis",), ("boto3",)
 QUOTES, SIGNATURES = ("meteora_dlmm",), ("nacl", "base58")
@@ -71,7 +71,7 @@ NOWHERE = {  # a deployed function's environment; a start sends no request
 
 @dataclass(frozen=True)
 class Start:
-    """How a function's process began, and what its calls made of it."""
+    """A function's start, and its calls."""
 
     ms: float
     imported: Sequence[str]
@@ -87,7 +87,7 @@ class Start:
 
     @property
     def late_packages(self) -> set[str]:
-        """Of which packages, but Python's own, a call imported something that the start had not."""
+        """The packages, without Python's own, of which a call imported something that the start had not."""
         return roots(self.late) - sys.stdlib_module_names
 
 
@@ -99,7 +99,7 @@ def start(
 ) -> Start:
     """Start the function in a process of its own, and call it for each event."""
     done = subprocess.run(
-        [sys.executable, *options, STARTED, function],
+        [sys.executable, *options, PROCESS, function],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(FUNCTIONS), **NOWHERE, **environ},
         input="".join(f"{json.dumps(event)}\n" for event in events),
         capture_output=True,
@@ -117,7 +117,7 @@ def roots(modules: Sequence[str]) -> set[str]:
 
 
 def alone_ms(packages: Sequence[str]) -> float:
-    """How long it takes to import Chalice and these, in a process of their own."""
+    """The duration of importing Chalice and these, in a process of their own."""
     names = ["chalice.app", *(IMPORTS.get(package, package) for package in packages)]
     done = subprocess.run(
         [sys.executable, "-c", ALONE, *names], capture_output=True, text=True, timeout=60, check=True
@@ -144,13 +144,13 @@ def main(times: int, package: bool) -> None:
 
 
 def bare_ms(function: str) -> float:
-    """How long the start takes that has to compile all that it imports."""
+    """The duration of a start that has to compile all that it imports."""
     with tempfile.TemporaryDirectory() as nothing:
         return start(function, options=["-B", "-X", f"pycache_prefix={nothing}"]).ms
 
 
 def size() -> str:
-    """How large the package is that all functions share."""
+    """The size of the package that all functions share."""
     with tempfile.TemporaryDirectory() as folder:
         package = build(Path(folder))
     packed, unpacked = package.size / MEGABYTE, package.unpacked / MEGABYTE

@@ -1,4 +1,4 @@
-"""The engine as it would be deployed: packaged once a run; its template as AWS or an emulator reads it."""
+"""The engine as it would be deployed: packaged once; its template as AWS and an emulator resolve it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Deployed = Callable[..., Resolved]
 
 
 class NoManagedPolicies:
-    """What SAM asks for managed policies by their names; the template names none."""
+    """SAM's source of managed policies by name; the template names none."""
 
     def load(self) -> dict[str, str]:
         return {}
@@ -45,7 +45,7 @@ def merged(package: Package) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def deployed(merged: dict[str, Any]) -> Deployed:
-    """`deployed(Name=value, …)`: the engine with all that AWS offers, but for what is given."""
+    """`deployed(Name=value, …)`: the engine on AWS, with these parameters."""
     return lambda **given: Resolved(merged, **ON_AWS | given)
 
 
@@ -61,7 +61,7 @@ def emulated(deployed: Deployed) -> Resolved:
 
 @pytest.fixture(scope="session")
 def transformed(merged: dict[str, Any]) -> dict[str, Any]:
-    """The template that CloudFormation works on: SAM's resources are replaced by what they stand for."""
+    """The template that CloudFormation works on: after the SAM transform."""
     template = deepcopy(merged)
     for function in functions(template):
         function["CodeUri"] = "s3://artifacts/deployment.zip"
@@ -73,5 +73,5 @@ def transformed(merged: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def expanded(transformed: dict[str, Any]) -> Resolved:
-    """The same, with all that AWS offers."""
+    """The same, on AWS."""
     return Resolved(transformed, **ON_AWS)

@@ -1,4 +1,4 @@
-"""What the functions ask of AWS, as permissions: every call is noted before it is sent, boto3's and our own.
+"""The permissions that the functions' calls of AWS need: each is recorded before it is sent.
 
 SQS is a real one. Lambda, Secrets Manager and @connections are answered here, without a network.
 """
@@ -17,7 +17,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.model import OperationModel
 from chalicelib.adapters.aws.signed_http import Answer, SignedHttp
 
-OTHERWISE_NAMED = {  # operation → action, where IAM's name for it is not the operation's own
+ACTIONS = {  # operation → action, where IAM's name for it is not the operation's own
     "SendMessageBatch": "SendMessage",
     "DeleteMessageBatch": "DeleteMessage",
     "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
@@ -32,7 +32,7 @@ class Permission(NamedTuple):
 
 
 class Recorder:
-    """Notes calls while `listening`; `queues` are the real queues' ARNs in the template, by URL."""
+    """Records calls while `recording`; `queues` are the real queues' ARNs in the template, by URL."""
 
     def __init__(self, queues: Mapping[str, str], secrets: Mapping[str, Mapping[str, str]]) -> None:
         self.operations: set[str] = set()
@@ -41,11 +41,11 @@ class Recorder:
         self._noted: set[Permission] = set()
 
     @contextmanager
-    def listening(self, keys: Mapping[str, str]) -> Iterator[None]:
+    def recording(self, keys: Mapping[str, str]) -> Iterator[None]:
         """Record the calls of every client made within the block."""
         session = boto3.Session(**keys)
         session.events.register("before-parameter-build", self._note)
-        session.events.register("before-send.secrets-manager", self._tell_secret)
+        session.events.register("before-send.secrets-manager", self._send_secret)
         session.events.register("before-send.lambda", lambda request, **_: _answer(request, 202))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(boto3, "DEFAULT_SESSION", session)
@@ -61,8 +61,8 @@ class Recorder:
         return Answer(200, b"")
 
     @contextmanager
-    def noting(self) -> Iterator[set[Permission]]:
-        """What is needed for the calls that are made meanwhile."""
+    def recorded(self) -> Iterator[set[Permission]]:
+        """The permissions that the calls within the block need."""
         self._noted = set()
         try:
             yield self._noted
@@ -71,7 +71,7 @@ class Recorder:
 
     def _note(self, params: Mapping[str, Any], model: OperationModel, **_: Any) -> None:
         operation, service = model.name, model.service_model.service_name
-        action = f"{service}:{OTHERWISE_NAMED.get(operation, operation)}"
+        action = f"{service}:{ACTIONS.get(operation, operation)}"
         self.operations.add(operation)
         self._noted.add(Permission(action, self._resource(params, model)))
 
@@ -83,15 +83,15 @@ class Recorder:
                 return f"arn:aws:lambda:{ACCOUNT}:function:{name}"
             case {"SecretId": arn}:
                 return str(arn)
-        raise AssertionError(f"{model.name} of {params} is on nothing that is known")
+        raise AssertionError(f"{model.name} of {params} is on an unknown resource")
 
-    def _tell_secret(self, request: Any, **_: Any) -> AWSResponse:
+    def _send_secret(self, request: Any, **_: Any) -> AWSResponse:
         arn = json.loads(request.body)["SecretId"]
         return _answer(request, 200, {"ARN": arn, "SecretString": json.dumps(self._secrets[arn])})
 
 
 class _Body(io.BytesIO):
-    """A body as urllib3 gives it."""
+    """A response body with urllib3's interface."""
 
     def stream(self, **_: Any) -> Iterator[bytes]:
         yield self.read()

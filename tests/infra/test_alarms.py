@@ -1,4 +1,4 @@
-"""What is watched: alarms for what an operator must know, and a dashboard that shows the rest."""
+"""The alarms, and the dashboard."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def our_metrics(capsys: pytest.CaptureFixture[str]) -> set[str]:
         ("OrdersOldestMessageAlarm", "AWS/SQS ApproximateAgeOfOldestMessage", 120, "notBreaching"),
         ("DeadLettersAlarm", "AWS/SQS ApproximateNumberOfMessagesVisible", 0, "notBreaching"),
         ("ConfirmP99Alarm", f"{NAMESPACE} TimeToConfirm", 15000, "notBreaching"),
-        ("RelayGoneAlarm", f"{NAMESPACE} ShardsWithoutRelay", 0, "breaching"),  # silence is as bad
+        ("RelayGoneAlarm", f"{NAMESPACE} ShardsWithoutRelay", 0, "breaching"),  # no data is as bad
         ("ApiErrorsAlarm", "AWS/ApiGateway 5XXError", 0.01, "notBreaching"),
         ("ProcessOrderErrorsAlarm", "AWS/Lambda Errors", 0, "notBreaching"),
         ("ProcessOrderThrottlesAlarm", "AWS/Lambda Throttles", 0, "notBreaching"),
@@ -57,7 +57,7 @@ def test_a_slow_order_raises_the_alarm_even_with_few_orders(engine: Resolved) ->
     assert engine["ConfirmP99Alarm"]["EvaluateLowSampleCountPercentile"] == "evaluate"
 
 
-def test_the_relay_is_missed_after_three_minutes(engine: Resolved) -> None:
+def test_the_relay_alarm_is_raised_after_three_minutes_without_a_relay(engine: Resolved) -> None:
     alarm = engine["RelayGoneAlarm"]
     assert alarm["Period"] * alarm["EvaluationPeriods"] == 180
 
@@ -70,14 +70,14 @@ def test_every_function_has_its_alarms_for_errors_and_throttles(engine: Resolved
             assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": function["FunctionName"]}]
 
 
-def test_every_alarm_notifies_when_it_is_raised_and_when_it_is_over(engine: Resolved) -> None:
+def test_every_alarm_notifies_when_it_is_raised_and_when_it_ends(engine: Resolved) -> None:
     alarms = engine.of_type("CloudWatch::Alarm").values()
     assert len(alarms) == 5 + 2 * len(engine.of_type("Serverless::Function"))
     assert all(alarm["AlarmActions"] == alarm["OKActions"] == ["AlarmTopic"] for alarm in alarms)
     assert all(alarm["AlarmDescription"] for alarm in alarms)
 
 
-def test_an_alarm_reaches_its_reader(deployed: Deployed) -> None:
+def test_an_alarm_is_published_and_sent_by_mail(deployed: Deployed) -> None:
     """CloudWatch may publish under the topic's key, which it never may under the one of SNS itself."""
     engine = deployed()
     assert engine["AlarmSubscription"]["Endpoint"] == "someone@example.com"

@@ -1,7 +1,7 @@
 """Every template against checkov's policies; no check is left out but those that a resource skips by itself.
 
-Checkov says how severe a finding is only where it is connected to its makers' platform, so here every check
-counts. What is skipped is said in the template, beside what it is about, with the reason.
+Checkov rates a finding's severity only where it is connected to its vendor's platform, so here every check
+counts. A resource's skipped checks are in its metadata, with the reason.
 
 Its pins contradict ours, so it lives in an environment of its own, which is made when it is first needed:
 `python -m local.environments checkov`. `CHECKOV` names another one. A report of the same templates by the
@@ -30,7 +30,7 @@ Finding = tuple[str, str]
 
 
 def program() -> Path:
-    """Checkov. Raises ServiceError, which says how to install it."""
+    """The path of checkov. Raises ServiceError with how to install it."""
     given = os.environ.get("CHECKOV")
     return Path(given) if given else environment("checkov") / "checkov"
 
@@ -106,13 +106,13 @@ def test_every_template_was_checked(report: dict[str, Any], package: Package) ->
     assert checked >= {path.name for path in (package.template, *SEPARATE)}
 
 
-def test_every_skip_says_why(report: dict[str, Any]) -> None:
+def test_every_skipped_check_has_a_reason(report: dict[str, Any]) -> None:
     for skipped, reason in findings(report, "skipped_checks").items():
         assert len(reason.split()) > 3, skipped
 
 
-def test_what_is_skipped_is_what_would_fail(report: dict[str, Any]) -> None:
-    """A skip of a check that passes has outlived its reason."""
+def test_only_checks_that_would_fail_are_skipped(report: dict[str, Any]) -> None:
+    """A skip of a check that would pass is no longer needed."""
     failing = findings(report, "failed_checks", without_skips=True).keys()
     assert failing
     assert findings(report, "skipped_checks").keys() == failing

@@ -1,4 +1,4 @@
-"""Each function imports what it uses while it starts, and nothing else: seen in processes of their own."""
+"""Each function imports what it uses while it starts, and nothing else; each starts in its own process."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SOCKET = {
 
 
 class Aws(BaseHTTPRequestHandler):
-    """As much of AWS as the functions call: SQS, Lambda, Secrets Manager and @connections, all content."""
+    """As much of AWS as the functions call: SQS, Lambda, Secrets Manager, @connections. All calls succeed."""
 
     secrets: dict[str, str] = {}  # noqa: RUF012  (set by the fixture)
     protocol_version = "HTTP/1.1"
@@ -70,7 +70,7 @@ class Aws(BaseHTTPRequestHandler):
         self.wfile.write(text)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Write no log."""
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def rest(method: str, route: str, body: object = None, **query: str) -> dict[str
 
 
 def events(order_id: str) -> dict[str, list[dict[str, Any]]]:
-    """What each function is called with: all that it does when all is well."""
+    """The events that each function is called with: all its valid calls."""
     order: dict[str, object] = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1}
     message = {"messageId": "message", "receiptHandle": "receipt", "body": json.dumps({"orderId": order_id})}
     subscribe = {"action": "subscribe", "orderId": order_id}
@@ -163,7 +163,7 @@ def events(order_id: str) -> dict[str, list[dict[str, Any]]]:
         "process_order": [{"Records": [message]}],
         "on_ws_connect": [{"requestContext": SOCKET, "queryStringParameters": {"orderId": order_id}}],
         "on_ws_message": [
-            {"requestContext": SOCKET, "body": json.dumps(said)} for said in (order, subscribe, {"amount": 0})
+            {"requestContext": SOCKET, "body": json.dumps(sent)} for sent in (order, subscribe, {"amount": 0})
         ],
         "on_ws_disconnect": [{"requestContext": SOCKET}],
         "relay": [{"shard": 0}],
@@ -180,7 +180,7 @@ def function(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def found(function: str, environ: dict[str, str], database_url: str, services: Endpoints) -> Start:
-    """The function's start and its calls, among servers that answer."""
+    """The function's start and its calls, with real servers."""
 
     async def call() -> Start:
         async with subscribed_order(database_url, services.redis_url) as order_id:
@@ -197,7 +197,7 @@ def deployed(app: Chalice) -> set[str]:
     return {"app.app", *pure, *triggered, *sockets}
 
 
-def test_it_is_said_of_every_function_what_it_uses() -> None:
+def test_the_packages_of_every_function_are_listed() -> None:
     assert set(FUNCTIONS) == deployed(functions.app) == {f"app.{function}" for function in NEEDS}
 
 
@@ -221,22 +221,22 @@ def test_a_call_finds_everything_imported(found: Start) -> None:
     assert found.late_packages == set()
 
 
-def test_the_calls_were_real_ones_and_went_well(found: Start) -> None:
+def test_every_call_returns_its_functions_result(found: Start) -> None:
     for answer in filter(None, found.answers):
         assert answer.get("statusCode", 200) < 300
         assert not answer.get("batchItemFailures")
 
 
-def test_each_call_says_one_line(found: Start, function: str) -> None:
+def test_each_call_writes_one_line(found: Start, function: str) -> None:
     assert len(found.log) == len(events("")[function])
     assert all(line.startswith("INFO:chalicelib.api.") for line in found.log)
 
 
-def test_no_line_says_a_password_or_what_a_client_said(found: Start) -> None:
-    said = "\n".join([*found.log, *found.out])
-    assert "tokenIn" not in said
-    assert not any(password in said for password in passwords())
+def test_no_line_has_a_password_or_a_clients_message(found: Start) -> None:
+    lines = "\n".join([*found.log, *found.out])
+    assert "tokenIn" not in lines
+    assert not any(password in lines for password in passwords())
 
 
-def test_where_lambda_does_not_say_which_function_it_is_nothing_is_imported_yet() -> None:
+def test_without_a_handler_in_the_environment_nothing_is_imported_at_the_start() -> None:
     assert start("").packages == set()

@@ -1,4 +1,4 @@
-"""The sums of infra/README.md, done again."""
+"""The cost sums of infra/README.md, calculated again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def rows(heading: str) -> list[list[str]]:
     return [[cell.strip(" *") for cell in line.split("|")[1:-1]] for line in table[0].splitlines()[2:]]
 
 
-def test_a_million_orders_cost_what_their_parts_do() -> None:
+def test_the_cost_of_a_million_orders_is_the_sum_of_its_parts() -> None:
     *parts, total = rows("A million orders")
     for service, per_order, _, price, cost in parts:
         assert float(cost) == pytest.approx(float(per_order.split()[0]) * float(price), abs=0.0051), service
@@ -34,7 +34,7 @@ def test_a_million_orders_cost_what_their_parts_do() -> None:
 
 
 @pytest.mark.parametrize("column", [1, 2], ids=["dev", "prod"])
-def test_a_month_costs_what_its_parts_do(column: int) -> None:
+def test_the_cost_of_a_month_is_the_sum_of_its_parts(column: int) -> None:
     *parts, total = rows("A month, whether orders come or not")
     assert float(total[column]) == pytest.approx(sum(float(part[column]) for part in parts))
 
@@ -50,7 +50,7 @@ def test_the_front_readme_shows_the_same_sums() -> None:
 
 
 @pytest.mark.parametrize(("column", "name"), [(1, "dev"), (2, "prod")])
-def test_a_month_is_counted_for_what_the_stage_creates(column: int, name: str) -> None:
+def test_the_cost_of_a_month_counts_what_the_stage_creates(column: int, name: str) -> None:
     stage = json.loads((STAGES / f"{name}.json").read_text())
     network = Resolved("network.yaml", **stage["network"])
     tier = Resolved("data.yaml", **FROM_NETWORK, **stage["data"])
@@ -67,7 +67,7 @@ def test_a_month_is_counted_for_what_the_stage_creates(column: int, name: str) -
         "Interface endpoints": 0.01 * len(interfaces),
         "Relays": 0.03 * stage["engine"]["RelayShards"],  # half a GB for 3600 s
     }
-    said = {row[0]: float(row[column]) for row in rows("A month, whether orders come or not")}
+    costs = {row[0]: float(row[column]) for row in rows("A month, whether orders come or not")}
     for what, price in hourly.items():
-        [cost] = [cost for row, cost in said.items() if row.startswith(what)]
+        [cost] = [cost for row, cost in costs.items() if row.startswith(what)]
         assert cost == pytest.approx(HOURS * price, abs=0.01), what

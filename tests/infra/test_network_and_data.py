@@ -1,4 +1,4 @@
-"""What the network and data templates would make: who reaches whom, what is encrypted, what may be lost."""
+"""The network and data templates: routes and security groups, encryption, retention."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def rules(template: Resolved, direction: str) -> list[tuple[str, str, Any]]:
 
 
 @pytest.mark.parametrize("name", TEMPLATE_NAMES)
-def test_every_parameter_says_what_it_is_and_what_it_may_be(name: str) -> None:
+def test_every_parameter_has_a_description_and_a_constraint(name: str) -> None:
     for key, parameter in load(name)["Parameters"].items():
         assert parameter["Description"], key
         constrained = parameter.keys() & {"AllowedValues", "AllowedPattern", "MinValue"}
@@ -51,7 +51,7 @@ def test_every_parameter_says_what_it_is_and_what_it_may_be(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TEMPLATE_NAMES)
-def test_every_parameter_has_its_place_in_the_console(name: str) -> None:
+def test_every_parameter_is_in_a_group_of_the_console(name: str) -> None:
     template = load(name)
     groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     placed = [key for group in groups for key in group["Parameters"]]
@@ -59,27 +59,27 @@ def test_every_parameter_has_its_place_in_the_console(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TEMPLATE_NAMES)
-def test_no_account_region_or_zone_is_written_in(name: str) -> None:
+def test_the_template_names_no_account_region_or_zone(name: str) -> None:
     text = (TEMPLATES / name).read_text()
     assert not re.search(r"\b\d{12}\b", text)
     assert not re.search(r"\b(af|ap|ca|eu|il|me|mx|sa|us|use)-?[a-z]*-?[a-z]+-\d[a-z]?\b", text)
 
 
 @pytest.mark.parametrize("template", [Resolved("network.yaml", **FULL_NETWORK), data()])
-def test_logs_are_kept_for_as_long_as_is_said_and_no_longer(template: Resolved) -> None:
+def test_every_log_group_has_a_retention(template: Resolved) -> None:
     groups = template.of_type("Logs::LogGroup")
     assert groups
     assert all(group["RetentionInDays"] for group in groups.values())
 
 
 @pytest.mark.parametrize("name", TEMPLATE_NAMES)
-def test_every_check_that_is_skipped_says_why(name: str) -> None:
+def test_every_check_that_is_skipped_has_a_reason(name: str) -> None:
     for resource in load(name)["Resources"].values():
         for skip in resource.get("Metadata", {}).get("checkov", {}).get("skip", []):
             assert len(skip["comment"].split()) > 5, skip
 
 
-def test_each_template_gives_what_the_next_one_takes() -> None:
+def test_the_outputs_of_each_template_are_parameters_of_the_next() -> None:
     network, tier, engine = Resolved("network.yaml"), load("data.yaml"), load("engine.yaml")
     required = {key for key, item in tier["Parameters"].items() if "Default" not in item}
     assert required == FROM_NETWORK.keys() <= network.outputs.keys()
@@ -88,7 +88,7 @@ def test_each_template_gives_what_the_next_one_takes() -> None:
 
 
 @pytest.mark.parametrize("template", [Resolved("network.yaml", **FULL_NETWORK), data(DatabaseInstances=2)])
-def test_nothing_is_let_in_but_by_the_security_group_it_comes_from(template: Resolved) -> None:
+def test_security_groups_allow_ingress_only_from_security_groups(template: Resolved) -> None:
     ingress = rules(template, "Ingress")
     assert ingress
     assert not [source for _, source, _ in ingress if "/" in source or source.startswith("pl-")]
@@ -99,7 +99,7 @@ def test_nothing_is_let_in_but_by_the_security_group_it_comes_from(template: Res
 
 @pytest.mark.parametrize("nat", ["one", "per-az"])
 @pytest.mark.parametrize("zones", [2, 3])
-def test_private_subnets_go_out_through_nat_gateways_and_by_no_other_way(zones: int, nat: str) -> None:
+def test_private_subnets_reach_the_internet_only_through_nat_gateways(zones: int, nat: str) -> None:
     network = Resolved("network.yaml", Zones=zones, Nat=nat)
     subnets = network.outputs["SubnetIds"].split(",")
     assert len(subnets) == zones
@@ -115,7 +115,7 @@ def test_private_subnets_go_out_through_nat_gateways_and_by_no_other_way(zones: 
 
 
 @pytest.mark.parametrize("block", ["10.42.0.0/16", "192.168.8.0/21"])
-def test_subnets_lie_within_the_vpc_and_apart(block: str) -> None:
+def test_subnets_are_within_the_vpc_and_do_not_overlap(block: str) -> None:
     network = Resolved("network.yaml", VpcCidr=block, **FULL_NETWORK)
     subnets = [ipaddress.ip_network(item["CidrBlock"]) for item in network.of_type("EC2::Subnet").values()]
     assert len(subnets) == 6
@@ -143,11 +143,11 @@ def test_functions_reach_https_everywhere_and_postgres_and_redis_in_the_vpc_only
     assert not [rule for rule in rules(network, "Ingress") if rule[0] == "FunctionSecurityGroup"]
 
 
-def test_endpoints_cost_nothing_unless_asked_for() -> None:
+def test_there_are_no_endpoints_by_default() -> None:
     assert [*Resolved("network.yaml").of_type("EC2::VPCEndpoint")] == []
 
 
-def test_endpoints_serve_the_functions_and_this_account_alone() -> None:
+def test_endpoints_serve_only_the_functions_and_this_account() -> None:
     network = Resolved("network.yaml", **FULL_NETWORK)
     assert rules(network, "Ingress") == [("EndpointSecurityGroup", "FunctionSecurityGroup.GroupId", 443)]
     endpoints = network.of_type("EC2::VPCEndpoint")
@@ -162,7 +162,7 @@ def test_endpoints_serve_the_functions_and_this_account_alone() -> None:
         assert ",".join(endpoint["SubnetIds"]) == network.outputs["SubnetIds"]
 
 
-def test_flow_logs_write_to_their_own_log_group_or_are_not_there() -> None:
+def test_flow_logs_are_off_or_have_their_own_log_group() -> None:
     network = Resolved("network.yaml", FlowLogs="ALL")
     [policy] = network["FlowLogRole"]["Policies"]
     [statement] = policy["PolicyDocument"]["Statement"]
@@ -189,7 +189,7 @@ def test_postgres_is_reached_through_the_proxy_and_the_proxy_by_the_functions() 
     assert data()["Redis"]["SecurityGroupIds"] == ["RedisSecurityGroup.GroupId"]
 
 
-def test_postgres_is_encrypted_at_rest_and_on_every_leg_of_the_way() -> None:
+def test_postgres_is_encrypted_at_rest_and_on_every_connection() -> None:
     template = data()
     assert template["DatabaseCluster"]["StorageEncrypted"] is True
     assert template["DatabaseCluster"]["DBClusterParameterGroupName"] == "DatabaseParameters"
@@ -206,7 +206,7 @@ def test_no_instance_is_public() -> None:
     assert [instance["PubliclyAccessible"] for instance in instances.values()] == [False, False]
 
 
-def test_the_password_of_postgres_is_made_by_rds_and_the_proxy_may_read_it_and_nothing_else() -> None:
+def test_rds_makes_the_password_of_postgres_and_the_proxy_may_read_only_that() -> None:
     template = data()
     secret = "DatabaseCluster.MasterUserSecret.SecretArn"
     assert template["DatabaseCluster"]["ManageMasterUserPassword"] is True
@@ -220,7 +220,7 @@ def test_the_password_of_postgres_is_made_by_rds_and_the_proxy_may_read_it_and_n
     ]
 
 
-def test_whatever_becomes_of_the_stack_the_orders_are_kept() -> None:
+def test_a_deleted_or_replaced_stack_leaves_a_snapshot_of_the_orders() -> None:
     cluster = data().resources["DatabaseCluster"]
     assert (cluster["DeletionPolicy"], cluster["UpdateReplacePolicy"]) == ("Snapshot", "Snapshot")
     assert cluster["Properties"]["DBClusterIdentifier"] == "stack"  # a name that is taken can't be replaced
@@ -236,7 +236,7 @@ def test_whatever_becomes_of_the_stack_the_orders_are_kept() -> None:
         ("DatabaseProxy", "ProxyLog", "/aws/rds/proxy/stack"),
     ],
 )
-def test_logs_have_their_retention_before_rds_writes_the_first_line(
+def test_log_groups_with_retention_exist_before_rds_writes_to_them(
     resource: str, log: str, name: str
 ) -> None:
     assert data()[log]["LogGroupName"] == name
@@ -246,7 +246,7 @@ def test_logs_have_their_retention_before_rds_writes_the_first_line(
 @pytest.mark.parametrize(
     ("version", "family"), [("16.8", "aurora-postgresql16"), ("17.7", "aurora-postgresql17")]
 )
-def test_parameters_of_postgres_are_those_of_its_version(version: str, family: str) -> None:
+def test_the_parameter_group_of_postgres_matches_its_version(version: str, family: str) -> None:
     template = data(DatabaseVersion=version)
     assert template["DatabaseParameters"]["Family"] == family
     assert template["DatabaseCluster"]["EngineVersion"] == version
@@ -255,7 +255,7 @@ def test_parameters_of_postgres_are_those_of_its_version(version: str, family: s
 # --- Redis ---
 
 
-def test_redis_is_encrypted_and_asks_for_a_password_that_no_template_holds() -> None:
+def test_redis_is_encrypted_and_requires_a_password_that_no_template_holds() -> None:
     template = data()
     redis = template["Redis"]
     assert redis["AtRestEncryptionEnabled"] is redis["TransitEncryptionEnabled"] is True
@@ -274,14 +274,14 @@ def test_redis_is_encrypted_and_asks_for_a_password_that_no_template_holds() -> 
 
 
 @pytest.mark.parametrize(("nodes", "fails_over"), [(1, False), (2, True), (3, True)])
-def test_redis_fails_over_once_it_has_a_replica(nodes: int, fails_over: bool) -> None:
+def test_redis_fails_over_automatically_if_it_has_a_replica(nodes: int, fails_over: bool) -> None:
     redis = data(RedisNodes=nodes)["Redis"]
     assert redis["NumCacheClusters"] == nodes
     assert redis["AutomaticFailoverEnabled"] is redis["MultiAZEnabled"] is fails_over
 
 
 @pytest.mark.parametrize(("version", "family"), [("7.2", "valkey7"), ("8.1", "valkey8")])
-def test_redis_keeps_every_connection_whatever_its_version(version: str, family: str) -> None:
+def test_redis_evicts_nothing_in_any_version(version: str, family: str) -> None:
     parameters = data(RedisVersion=version)["RedisParameters"]
     assert parameters["CacheParameterGroupFamily"] == family
     assert parameters["Properties"] == {"maxmemory-policy": "noeviction"}

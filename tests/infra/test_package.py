@@ -1,4 +1,4 @@
-"""What would be deployed, whether all of it is there, and that every machine packages the same."""
+"""The package: its functions and files, the same on every machine, cached by its sources."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def test_every_function_is_in_the_template_and_no_other(functions: dict[str, dic
     assert found == FUNCTION_NAMES
 
 
-def test_what_the_template_adds_to_is_what_chalice_wrote(merged: dict[str, Any]) -> None:
-    """A resource without a type is one that Chalice names otherwise, so that nothing comes of it."""
+def test_every_resource_that_the_template_adds_to_is_one_of_chalices(merged: dict[str, Any]) -> None:
+    """A resource without a type has another name than Chalice's, so it would add to nothing."""
     assert all("Type" in resource for resource in merged["Resources"].values())
 
 
-def test_where_chalice_wrote_an_intrinsic_there_is_one_still(merged: dict[str, Any]) -> None:
+def test_the_merge_leaves_one_intrinsic_where_chalice_wrote_one(merged: dict[str, Any]) -> None:
     """The merge is deep: `Fn::GetAtt` merged over `Fn::Sub` leaves both, which is neither."""
 
     def check(value: Any) -> None:
@@ -74,7 +74,7 @@ def test_where_chalice_wrote_an_intrinsic_there_is_one_still(merged: dict[str, A
     check(merged)
 
 
-def test_ten_orders_are_processed_at_once_and_each_message_alone(
+def test_ten_orders_are_processed_at_once_in_batches_of_one(
     functions: dict[str, dict[str, Any]],
 ) -> None:
     [event] = functions["ProcessOrder"]["Events"].values()
@@ -88,7 +88,7 @@ def test_ten_orders_are_processed_at_once_and_each_message_alone(
     }
 
 
-def test_the_schedules_come_every_minute(functions: dict[str, dict[str, Any]]) -> None:
+def test_the_schedules_run_every_minute(functions: dict[str, dict[str, Any]]) -> None:
     for name in ("KeepRelays", "Sweep"):
         [event] = functions[name]["Events"].values()
         assert event["Properties"]["Schedule"] == "rate(1 minute)"
@@ -105,7 +105,7 @@ def test_the_schedules_come_every_minute(functions: dict[str, dict[str, Any]]) -
         ("Migrate", 300),
     ],
 )
-def test_the_settings_of_the_stage_reach_their_functions(
+def test_each_function_has_the_timeout_of_its_settings(
     functions: dict[str, dict[str, Any]], function: str, seconds: int
 ) -> None:
     assert functions[function]["Timeout"] == seconds
@@ -132,7 +132,7 @@ def test_every_route_is_in_the_api(merged: dict[str, Any]) -> None:
     }
 
 
-def test_our_own_code_its_sql_and_its_document_are_in_the_package_whole(entries: set[str]) -> None:
+def test_all_of_our_code_and_sql_is_in_the_package(entries: set[str]) -> None:
     ours = {
         str(path.relative_to(FUNCTIONS))
         for path in FUNCTIONS.rglob("*")
@@ -142,7 +142,7 @@ def test_our_own_code_its_sql_and_its_document_are_in_the_package_whole(entries:
     assert ours <= entries
 
 
-def test_what_the_functions_import_is_in_the_package_and_what_lambda_brings_is_not(entries: set[str]) -> None:
+def test_the_package_has_what_the_functions_import_except_what_lambda_provides(entries: set[str]) -> None:
     roots = {Path(entry).parts[0] for entry in entries}
     assert roots >= {"chalice", "psycopg", "psycopg_binary", "psycopg_pool", "redis", "nacl", "base58"}
     assert not roots & {"boto3", "botocore", "tests", "local", "infra", ".env", ".local", "README.md"}
@@ -152,7 +152,7 @@ def test_the_package_stays_far_below_lambdas_limit(package: Package) -> None:
     assert package.unpacked < 100 * 2**20  # Lambda takes 250 MB
 
 
-# --- Other machines, and the cache ---
+# --- Other build machines, the cache, and errors ---
 
 
 def test_a_builder_of_another_processor_makes_the_same_package_to_the_byte(

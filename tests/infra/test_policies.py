@@ -20,8 +20,8 @@ from psycopg.conninfo import conninfo_to_dict
 from infra.package import FUNCTIONS
 from local.endpoints import local_credentials
 from local.services import Endpoints
-from tests.infra.conduct import Conduct
 from tests.infra.conftest import Deployed
+from tests.infra.function_calls import FunctionCalls
 from tests.infra.recorder import Permission, Recorder
 from tests.infra.resolved import Resolved
 
@@ -49,7 +49,7 @@ INTERFACES = (  # to attach it to its subnets
     "ec2:UnassignPrivateIpAddresses",
 )
 
-# What the adapters can do and no function does: `dlq` does it, for a person who has leave of their own.
+# What the adapters can do and no function does: `dlq` does it, with the permissions of its user.
 OPERATORS = {"ChangeMessageVisibilityBatch", "DeleteMessageBatch"}
 
 
@@ -141,9 +141,9 @@ def recorder(config: Config, database_url: str) -> Recorder:
 @pytest.fixture(scope="module")
 def needed(config: Config, recorder: Recorder) -> dict[str, set[Permission]]:
     """What each function needs for what it calls, by having it call it."""
-    own = boto3.client("sqs", endpoint_url=config.aws_endpoint_url, **keys())  # its calls go unheard
-    with recorder.listening(keys()):
-        return asyncio.run(Conduct(config, recorder, own).all())
+    own = boto3.client("sqs", endpoint_url=config.aws_endpoint_url, **keys())  # its calls are not recorded
+    with recorder.recording(keys()):
+        return asyncio.run(FunctionCalls(config, recorder, own).all())
 
 
 @pytest.mark.parametrize("function", NAMES)
@@ -156,7 +156,7 @@ def test_a_role_allows_what_its_function_calls_and_nothing_more(
 
 
 def test_every_call_in_the_code_was_recorded(needed: dict[str, set[Permission]], recorder: Recorder) -> None:
-    """By name: whatever is called like an operation of a service that the code has a client of."""
+    """By name: every attribute with the name of an operation of a service that the code has a client of."""
     trees = [ast.parse(path.read_text()) for path in FUNCTIONS.rglob("*.py")]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     clients = {
@@ -177,7 +177,7 @@ def test_every_call_in_the_code_was_recorded(needed: dict[str, set[Permission]],
     assert not recorder.operations & OPERATORS
 
 
-def test_there_is_no_way_to_aws_but_clients(recorder: Recorder) -> None:
+def test_the_code_calls_aws_only_through_clients(recorder: Recorder) -> None:
     """No resource, session, waiter or paginator, whose calls the recorder could not name."""
     used = []
     for path in FUNCTIONS.rglob("*.py"):
@@ -191,7 +191,7 @@ def test_there_is_no_way_to_aws_but_clients(recorder: Recorder) -> None:
 # --- The roles ---
 
 
-def test_every_function_is_looked_at(engine: Resolved, needed: dict[str, set[Permission]]) -> None:
+def test_every_function_is_checked(engine: Resolved, needed: dict[str, set[Permission]]) -> None:
     assert sorted(engine.of_type("Serverless::Function")) == sorted(NAMES) == sorted(needed)
 
 
@@ -226,7 +226,7 @@ def test_without_secrets_no_role_may_read_one(deployed: Deployed) -> None:
     assert not any(action.startswith("secretsmanager:") for action in actions)
 
 
-def test_a_key_of_ones_own_decrypts_secrets_and_nothing_else(deployed: Deployed) -> None:
+def test_a_customer_key_decrypts_secrets_and_nothing_else(deployed: Deployed) -> None:
     key = "arn:aws:kms:us-east-1:000000000000:key/mine"
     engine = deployed(SecretsKeyArn=key)
     roles = engine.of_type("IAM::Role").values()
@@ -238,7 +238,7 @@ def test_a_key_of_ones_own_decrypts_secrets_and_nothing_else(deployed: Deployed)
     }
 
 
-def test_a_functions_interfaces_are_lambdas_to_make_and_not_its_own(engine: Resolved) -> None:
+def test_lambda_may_create_a_functions_interfaces_and_the_function_may_not(engine: Resolved) -> None:
     """EC2 takes these actions on all resources or on none; the functions' own code is denied them."""
     assert all(role["ManagedPolicyArns"] == ["InVpcPolicy"] for role in engine.of_type("IAM::Role").values())
     allow, deny = engine["InVpcPolicy"]["PolicyDocument"]["Statement"]

@@ -89,7 +89,7 @@ async def do_all_that_the_adapters_do(client: Redis) -> None:
     await relay.release()
 
 
-async def test_the_user_is_given_the_commands_that_the_adapters_use_and_no_other(
+async def test_the_user_may_run_exactly_the_commands_that_the_adapters_use(
     operator: redis.Redis, engine: Redis
 ) -> None:
     operator.config_resetstat()

@@ -26,14 +26,14 @@ NAMESPACE = "OrderEngine/stack"
 def test_every_template_is_clean_in_either_region(
     package: Package, transformed: dict[str, Any], tmp_path: Path
 ) -> None:
-    """The engine's as merged, and again with SAM's resources replaced by what they stand for."""
+    """The engine's as merged, and again after the SAM transform."""
     assert not any(item["Type"].startswith("AWS::Serverless") for item in transformed["Resources"].values())
     replaced = tmp_path / "transformed.json"
     replaced.write_text(json.dumps(transformed))
     assert validate([*SEPARATE, package.template, replaced], REGIONS) == []
 
 
-def test_every_parameter_says_what_it_is_and_what_it_may_be() -> None:
+def test_every_parameter_has_a_description_and_a_constraint() -> None:
     for name, parameter in load(ENGINE.name)["Parameters"].items():
         assert parameter["Description"], name
         constrained = parameter.keys() & {"AllowedValues", "AllowedPattern", "MinValue", "MinLength"}
@@ -45,14 +45,14 @@ def test_every_parameter_says_what_it_is_and_what_it_may_be() -> None:
             )
 
 
-def test_every_parameter_has_its_place_in_the_console() -> None:
+def test_every_parameter_is_in_a_group_of_the_console() -> None:
     template = load(ENGINE.name)
     groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     placed = [name for group in groups for name in group["Parameters"]]
     assert sorted(placed) == sorted(template["Parameters"])
 
 
-def test_no_account_or_region_is_written_in() -> None:
+def test_the_engines_template_names_no_account_or_region() -> None:
     text = ENGINE.read_text()
     assert not re.search(r"\b\d{12}\b", text)
     assert not re.search(r"\b(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-\d\b", text)
@@ -62,11 +62,11 @@ def test_no_account_or_region_is_written_in() -> None:
 # --- The queue ---
 
 
-def test_a_message_stays_hidden_for_six_times_as_long_as_an_attempt_may_take(engine: Resolved) -> None:
+def test_the_visibility_timeout_is_six_times_the_functions_timeout(engine: Resolved) -> None:
     assert engine["OrdersQueue"]["VisibilityTimeout"] >= 6 * engine["ProcessOrder"]["Timeout"]
 
 
-def test_the_third_attempt_is_the_last_and_then_comes_the_dead_letter_queue(engine: Resolved) -> None:
+def test_a_message_goes_to_the_dead_letter_queue_after_three_attempts(engine: Resolved) -> None:
     assert engine["OrdersQueue"]["RedrivePolicy"] == {
         "deadLetterTargetArn": "OrdersDlq.Arn",
         "maxReceiveCount": Config().max_attempts,
@@ -78,13 +78,13 @@ def test_the_third_attempt_is_the_last_and_then_comes_the_dead_letter_queue(engi
     }
 
 
-def test_dead_letters_outlive_the_queue_that_they_came_from(engine: Resolved) -> None:
-    """A letter's age counts from when its message was first sent."""
-    kept = [engine[queue]["MessageRetentionPeriod"] for queue in ("OrdersQueue", "OrdersDlq")]
-    assert kept == [4 * 86400, 14 * 86400]
+def test_dead_letters_are_retained_for_longer_than_messages(engine: Resolved) -> None:
+    """The age of a dead letter counts from when its message was first sent."""
+    retention = [engine[queue]["MessageRetentionPeriod"] for queue in ("OrdersQueue", "OrdersDlq")]
+    assert retention == [4 * 86400, 14 * 86400]
 
 
-def test_a_batch_fails_message_by_message_and_ten_are_in_flight(expanded: Resolved) -> None:
+def test_the_queue_reports_partial_failures_and_has_ten_in_flight(expanded: Resolved) -> None:
     [mapping] = expanded.of_type("Lambda::EventSourceMapping").values()
     assert mapping["EventSourceArn"] == "OrdersQueue.Arn"
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -106,7 +106,7 @@ def test_every_function_has_a_role_and_a_log_of_its_own(engine: Resolved) -> Non
         assert engine[f"{name}Log"]["LogGroupName"] == f"/aws/lambda/{function['FunctionName']}"
 
 
-def test_what_comes_every_minute_or_is_asked_for_again_is_not_tried_again_by_lambda(
+def test_lambda_does_not_retry_scheduled_functions_and_relays(
     expanded: Resolved,
 ) -> None:
     found = {
@@ -116,7 +116,7 @@ def test_what_comes_every_minute_or_is_asked_for_again_is_not_tried_again_by_lam
     assert found == {"Relay": 0, "KeepRelays": 0, "Sweep": 0}
 
 
-def test_the_relay_that_is_asked_for_is_the_one_that_is_there(engine: Resolved) -> None:
+def test_relay_function_names_the_relay(engine: Resolved) -> None:
     environment = engine.template["Globals"]["Function"]["Environment"]["Variables"]
     assert environment["RELAY_FUNCTION"] == {"Fn::Sub": "${AWS::StackName}-relay"}
     assert engine["Relay"]["FunctionName"] == "stack-relay"
@@ -129,13 +129,13 @@ def variables(resolved: Resolved) -> dict[str, str]:
     return {name: str(value) for name, value in resolved.shared["Environment"]["Variables"].items()}
 
 
-def test_relays_may_start_one_another_for_ever_and_no_other_function_may(engine: Resolved) -> None:
+def test_only_relays_may_invoke_themselves_without_limit(engine: Resolved) -> None:
     functions = engine.of_type("Serverless::Function")
     assert [name for name, function in functions.items() if function.get("RecursiveLoop")] == ["Relay"]
     assert functions["Relay"]["RecursiveLoop"] == "Allow"
 
 
-def test_the_functions_understand_their_environment(engine: Resolved) -> None:
+def test_the_environment_sets_the_functions_config(engine: Resolved) -> None:
     given = variables(engine)
     unknown = {name.lower() for name in given} - set(Config.__dataclass_fields__)
     assert unknown == {"ssl_cert_file"}  # OpenSSL's own
@@ -154,13 +154,13 @@ def test_the_functions_understand_their_environment(engine: Resolved) -> None:
     )
 
 
-def test_the_functions_are_in_a_vpc_exactly_if_there_is_one(deployed: Deployed) -> None:
+def test_the_functions_are_in_a_vpc_if_subnets_are_given(deployed: Deployed) -> None:
     within = deployed().shared["VpcConfig"]
     assert within == {"SubnetIds": ["subnet-a", "subnet-b"], "SecurityGroupIds": ["functions"]}
     assert "VpcConfig" not in deployed(SubnetIds="", SecurityGroupIds="").shared
 
 
-def test_what_all_functions_share_reaches_each(engine: Resolved, expanded: Resolved) -> None:
+def test_every_function_has_the_shared_settings(engine: Resolved, expanded: Resolved) -> None:
     found = expanded.of_type("Lambda::Function")
     assert found.keys() == engine.of_type("Serverless::Function").keys()
     for name, function in found.items():
@@ -169,7 +169,7 @@ def test_what_all_functions_share_reaches_each(engine: Resolved, expanded: Resol
         assert function["LoggingConfig"] == engine.shared["LoggingConfig"] | {"LogGroup": f"{name}Log"}, name
 
 
-def test_lambda_keeps_logs_as_json_and_leaves_out_what_only_helps_to_debug(engine: Resolved) -> None:
+def test_lambda_writes_logs_as_json_from_level_info(engine: Resolved) -> None:
     logging = engine.shared["LoggingConfig"]
     assert logging["LogFormat"] == "JSON"
     assert logging["ApplicationLogLevel"] == logging["SystemLogLevel"] == "INFO"
@@ -203,14 +203,14 @@ def test_no_secret_is_read_while_the_stack_is_deployed(package: Package) -> None
     assert "resolve:" not in package.template.read_text()
 
 
-def test_all_that_is_kept_is_encrypted(engine: Resolved) -> None:
+def test_everything_at_rest_is_encrypted(engine: Resolved) -> None:
     assert all(queue["SqsManagedSseEnabled"] is True for queue in engine.of_type("SQS::Queue").values())
     assert all(topic["KmsMasterKeyId"] == "Key" for topic in engine.of_type("SNS::Topic").values())
     assert all(group["KmsKeyId"] == "Key.Arn" for group in engine.of_type("Logs::LogGroup").values())
     assert engine["Key"]["EnableKeyRotation"] is True
 
 
-def test_the_key_may_be_used_for_all_our_logs_and_for_no_others(deployed: Deployed) -> None:
+def test_the_key_may_be_used_only_for_the_stacks_logs(deployed: Deployed) -> None:
     engine = deployed(AccessLogs="account-ready")
     [statement] = [item for item in engine["Key"]["KeyPolicy"]["Statement"] if item["Sid"] == "Logs"]
     allowed = statement["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]
@@ -236,7 +236,7 @@ def test_every_connection_uses_tls(engine: Resolved) -> None:
     assert engine.outputs["WebSocketUrl"] == "wss://WebsocketAPI.execute-api.REGION.amazonaws.com/api"
 
 
-def test_libpq_finds_the_certificates_that_lambda_keeps(engine: Resolved, emulated: Resolved) -> None:
+def test_libpq_gets_the_path_of_lambdas_certificates(engine: Resolved, emulated: Resolved) -> None:
     assert variables(engine)["SSL_CERT_FILE"] == "/etc/pki/tls/certs/ca-bundle.crt"
     assert "SSL_CERT_FILE" not in variables(emulated)
 
@@ -245,7 +245,7 @@ def test_libpq_finds_the_certificates_that_lambda_keeps(engine: Resolved, emulat
 
 
 @pytest.mark.parametrize("access_logs", ["no", "account-ready", "set-account-role"])
-def test_every_log_is_kept_for_as_long_as_is_said(deployed: Deployed, access_logs: str) -> None:
+def test_every_log_has_the_given_retention(deployed: Deployed, access_logs: str) -> None:
     groups = deployed(LogRetentionDays=7, AccessLogs=access_logs).of_type("Logs::LogGroup")
     assert all(group["RetentionInDays"] == 7 for group in groups.values())
     assert ("AccessLog" in groups) == (access_logs != "no")
@@ -262,7 +262,7 @@ def test_access_logs_are_json_on_one_line(deployed: Deployed) -> None:
         assert json.loads(settings["Format"])["id"] == "$context.requestId"
 
 
-def test_the_accounts_own_setting_is_left_alone_unless_asked_for_and_outlives_the_stack(
+def test_the_accounts_logging_role_is_set_only_on_request_and_is_retained(
     deployed: Deployed,
 ) -> None:
     assert "ApiGatewayAccount" not in deployed(AccessLogs="account-ready").resources
@@ -280,7 +280,7 @@ def test_both_apis_are_throttled(deployed: Deployed) -> None:
     assert engine["WebsocketAPIStage"]["DefaultRouteSettings"] == limits
 
 
-def test_there_is_no_stage_but_the_throttled_one(expanded: Resolved) -> None:
+def test_the_throttled_stage_is_the_only_one(expanded: Resolved) -> None:
     """Left to itself SAM adds one that is named Stage, open to all."""
     [stage] = expanded.of_type("ApiGateway::Stage").values()
     assert stage["StageName"] == "api"
@@ -289,7 +289,7 @@ def test_there_is_no_stage_but_the_throttled_one(expanded: Resolved) -> None:
     assert "StageName" not in deployment
 
 
-def test_the_api_is_regional_and_goes_by_the_stacks_name(engine: Resolved) -> None:
+def test_the_api_is_regional_and_has_the_stacks_name(engine: Resolved) -> None:
     assert engine["RestAPI"]["EndpointConfiguration"] == "REGIONAL"
     assert engine["RestAPI"]["Name"] == engine["RestAPI"]["DefinitionBody"]["info"]["title"] == "stack"
 
@@ -297,30 +297,30 @@ def test_the_api_is_regional_and_goes_by_the_stacks_name(engine: Resolved) -> No
 # --- The emulator ---
 
 
-def test_what_api_gateway_refuses_by_itself_looks_like_every_other_error(engine: Resolved) -> None:
+def test_errors_of_api_gateway_have_the_shape_of_the_engines_errors(engine: Resolved) -> None:
     known = readme.in_tables(readme.section("Errors"), "[A-Z_]{4,}")
     refusals = engine["RestAPI"]["DefinitionBody"]["x-amazon-apigateway-gateway-responses"]
     for name, refusal in refusals.items():
         text = refusal["responseTemplates"]["application/json"]
-        error = json.loads(text.replace("$context.error.messageString", '"said by API Gateway"'))
+        error = json.loads(text.replace("$context.error.messageString", '"a message of API Gateway"'))
         assert set(error) == {"error", "code"}
         assert error["code"] in known or name == "DEFAULT_4XX"
         assert refusal["responseParameters"]["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
 
 
-def test_pages_of_other_origins_are_allowed(engine: Resolved) -> None:
+def test_cross_origin_requests_are_allowed(engine: Resolved) -> None:
     for path, methods in engine["RestAPI"]["DefinitionBody"]["paths"].items():
         answer = methods["options"]["x-amazon-apigateway-integration"]["responses"]["default"]
-        said = {
+        headers = {
             name.removeprefix("method.response.header."): value.strip("'")
             for name, value in answer["responseParameters"].items()
         }
-        assert said["Access-Control-Allow-Origin"] == "*"
-        assert {*said["Access-Control-Allow-Methods"].lower().split(",")} == {*methods}, path
-        assert "Idempotency-Key" in said["Access-Control-Allow-Headers"]
+        assert headers["Access-Control-Allow-Origin"] == "*"
+        assert {*headers["Access-Control-Allow-Methods"].lower().split(",")} == {*methods}, path
+        assert "Idempotency-Key" in headers["Access-Control-Allow-Headers"]
 
 
-def test_on_the_emulator_everything_is_at_its_endpoint(emulated: Resolved) -> None:
+def test_on_the_emulator_every_address_is_its_endpoint(emulated: Resolved) -> None:
     given = variables(emulated)
     assert given["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
     assert given["WEBSOCKET_ENDPOINT"] == "http://127.0.0.1:4566/_aws/execute-api/WebsocketAPI/api"
@@ -329,13 +329,11 @@ def test_on_the_emulator_everything_is_at_its_endpoint(emulated: Resolved) -> No
     assert emulated.outputs["HttpUrl"] == "http://127.0.0.1:4566/_aws/execute-api/RestAPI/api"
 
 
-def test_on_aws_no_function_has_another_endpoint(engine: Resolved) -> None:
+def test_on_aws_no_function_has_an_endpoint_url(engine: Resolved) -> None:
     assert "AWS_ENDPOINT_URL" not in variables(engine)
 
 
-def test_a_stage_is_there_either_way_and_a_deployment_only_where_it_is_known(
-    engine: Resolved, emulated: Resolved
-) -> None:
+def test_the_emulator_gets_a_stage_without_a_deployment(engine: Resolved, emulated: Resolved) -> None:
     """And nothing that is there refers to what is not."""
     assert engine.of_type("ApiGatewayV2::Stage").keys() == {"WebsocketAPIStage"}
     assert emulated.of_type("ApiGatewayV2::Stage").keys() == {"EmulatorSocketStage"}
@@ -349,7 +347,7 @@ def test_a_stage_is_there_either_way_and_a_deployment_only_where_it_is_known(
 # --- Outputs ---
 
 
-def test_what_a_client_and_the_deployment_need_is_said(engine: Resolved) -> None:
+def test_the_outputs_have_what_clients_and_the_deployment_need(engine: Resolved) -> None:
     assert (
         engine.outputs.items()
         >= {

@@ -1,4 +1,4 @@
-"""What a package must be before it is sent: Linux code for Lambda, and the same bytes every time."""
+"""The archive: code that Lambda can load, and the same bytes from the same files."""
 
 from __future__ import annotations
 

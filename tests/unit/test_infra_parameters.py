@@ -1,4 +1,4 @@
-"""Which value a parameter gets, and what a stage's file and --set may say."""
+"""The value that each parameter gets; valid and invalid stages and --set options."""
 
 from __future__ import annotations
 

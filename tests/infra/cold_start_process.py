@@ -1,7 +1,8 @@
-"""One function's process, as Lambda starts it: `python started.py FUNCTION`, with the function's environment.
+"""One function's process, as Lambda starts it: `python cold_start_process.py FUNCTION`.
 
-It imports `app`, then calls the function for each event that comes on stdin as a line of JSON. The last line
-of stdout says how long the start took, what it imported, and what the calls imported on top and answered.
+It has the function's environment. It imports `app`, then calls the function for each event, a line of JSON
+on stdin. The last line of stdout has the duration and imports of the start, and of the calls the further
+imports and the results.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 
 class Context:
-    """As much of Lambda's context as the functions look at."""
+    """As much of Lambda's context as the functions use."""
 
     def __init__(self, remaining_s: float) -> None:
         self._deadline = time.monotonic() + remaining_s

@@ -1,4 +1,4 @@
-"""Every deployed function, led through all that makes it call AWS: what goes well, and what does not."""
+"""Calls every deployed function with events that make it call AWS, valid ones and others."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ SOON_S = 20.0
 
 
 class Context:
-    """What the functions ask Lambda's context for."""
+    """As much of Lambda's context as the functions use."""
 
     def get_remaining_time_in_millis(self) -> int:
         return 10_500  # of which a relay keeps ten seconds to hand over in
 
 
-class Conduct:
-    """Leads one function at a time, in an engine that is as new as a cold start's."""
+class FunctionCalls:
+    """Calls one function after the other, each in a new engine, as after a cold start."""
 
     def __init__(self, config: Config, recorder: Recorder, sqs: Any) -> None:
         self._config = config
@@ -44,7 +44,7 @@ class Conduct:
 
     async def all(self) -> dict[str, set[Permission]]:
         """What each function needs for what it calls."""
-        leads: dict[str, Callable[[set[Permission]], None]] = {
+        calls: dict[str, Callable[[set[Permission]], None]] = {
             "Migrate": self.migrate,
             "APIHandler": self.api_handler,
             "Sweep": self.sweep,  # while the order waits
@@ -58,10 +58,10 @@ class Conduct:
         needed = {}
         async with self._engine():
             await self._place_order()
-        for name, lead in leads.items():
+        for name, call_function in calls.items():
             async with self._engine():
-                with self._recorder.noting() as noted:
-                    await asyncio.to_thread(lead, noted)
+                with self._recorder.recorded() as noted:
+                    await asyncio.to_thread(call_function, noted)
                     needed[name] = {*noted}
         return needed
 
