@@ -17,6 +17,8 @@ from tempfile import TemporaryDirectory
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.client import SUBMIT_PATH
+
 from .aws import Aws, Bucket, connect
 from .change_set import Confirm, Target, Version, create_or_update, deployed_version
 from .console import Screen, Step, ask, aws_options, report_nothing_sent, report_running_operations
@@ -46,7 +48,7 @@ DEPLOYED = """
   WebSocket  {WebSocketUrl}{dashboard}
 
 The first order:
-  curl -X POST {HttpUrl}/api/orders/execute -H 'Content-Type: application/json' \\
+  curl -X POST {HttpUrl}{submit_path} -H 'Content-Type: application/json' \\
     -d '{{"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.5}}'
 or with its events:
   ./local/run submit SOL USDC 1.5 --watch --url {HttpUrl}"""
@@ -128,7 +130,7 @@ def deploy(
             outputs = deployment.run(with_smoke=not no_smoke)
     url = outputs.get("DashboardUrl")
     dashboard = f"\n  Dashboard  {url}" if url else ""
-    screen.print(DEPLOYED.format(**outputs, dashboard=dashboard))
+    screen.print(DEPLOYED.format(**outputs, submit_path=SUBMIT_PATH, dashboard=dashboard))
 
 
 @dataclass(frozen=True)

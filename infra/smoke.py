@@ -9,6 +9,8 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
+from chalicelib.domain.lifecycle import Status
+
 from local.client import EngineClient, Wire
 from local.errors import ClientError, Refused
 
@@ -64,8 +66,8 @@ def find_fault(events: Sequence[Wire]) -> str | None:
     if sequence != list(range(1, len(events) + 1)):
         return f"The smoke order's events have the sequence {sequence}."
     last = events[-1]
-    if last["status"] != "confirmed":
+    if last["status"] != Status.CONFIRMED:
         return f"The smoke order is {last['status']}: {last.get('error', '')} ({last.get('code', '')})"
-    if events[0]["status"] != "pending" or not last.get("txHash"):
+    if events[0]["status"] != Status.PENDING or not last.get("txHash"):
         return f"The smoke order went {' → '.join(event['status'] for event in events)} without a swap."
     return None
