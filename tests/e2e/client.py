@@ -72,7 +72,7 @@ class Client:
     async def execute(
         self, token_in: str, token_out: str, amount: object = None, **more: object
     ) -> list[Wire]:
-        """Submit and follow to the end."""
+        """Submit, and receive all events."""
         return await self.follow(await self.submit(token_in, token_out, amount, **more))
 
     @asynccontextmanager

@@ -4,7 +4,7 @@
     ENGINE_CALLS_AT_ONCE                              how many requests and handshakes it takes at a time
     DATABASE_URL, REDIS_URL, ORDERS_…_URL             what lies behind it, for the tests that count there
 
-Whoever starts one reads all of it from the file that `up` leaves for a second terminal.
+Of an engine that is started here, all of it is read from the file that `up` leaves for a second terminal.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ class LocalEngine:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port that no process listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

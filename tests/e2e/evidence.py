@@ -69,9 +69,9 @@ def dead_letters(engine: Engine) -> list[str | None]:
         queue = SqsDeadLetters(
             engine.dead_letter_url, parse_queue_message, endpoint_url=_origin(engine.dead_letter_url)
         )
-        letters = [letter async for page in queue.pages() for letter in page]
-        await queue.give_back(letters)
-        return [letter.order_id for letter in letters]
+        found = [dead_letter async for page in queue.pages() for dead_letter in page]
+        await queue.give_back(found)
+        return [dead_letter.order_id for dead_letter in found]
 
     return asyncio.run(read())
 

@@ -14,7 +14,7 @@ from tests.e2e.life import Wire
 
 JSON = {"Content-Type": "application/json"}
 INSIDE = ("Traceback", 'File "', ".py", "psycopg", "chalicelib", str(ROOT))
-"""What is nobody's business outside."""
+"""Parts of the engine's inside that no answer may contain."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class Answer:
         return found
 
     def assert_refused(self, status: int, code: str) -> None:
-        """That it is an error in the documented shape, and tells nothing of the engine's inside."""
+        """That it is an error in the documented shape, and shows nothing of the engine's inside."""
         assert (self.status, self.json.get("code")) == (status, code), self.body
         assert self.headers["content-type"] == "application/json"
         assert_discreet(self.json)
 
 
 def assert_discreet(error: Wire) -> None:
-    """That an error is a sentence, and tells nothing of the engine's inside."""
+    """That an error is a sentence, and shows nothing of the engine's inside."""
     assert isinstance(error["error"], str)
     assert error["error"].endswith(".")
     assert not [word for word in INSIDE if word in json.dumps(error)]

@@ -15,13 +15,13 @@ from tests.e2e.engine import Engine
 from tests.e2e.life import TERMINAL, assert_complete
 from tests.e2e.raw import assert_discreet
 
-NOBODYS = str(uuid.UUID(int=1))
+UNKNOWN_ORDER = str(uuid.UUID(int=1))
 TOO_BIG = 1009
 
 
 def subscribe(more: str = "") -> str:
-    """A subscription to nobody's order, with `more` in it."""
-    return f'{{"action": "subscribe", "orderId": "{NOBODYS}"{more}}}'
+    """A subscription to an order that does not exist, with `more` in it."""
+    return f'{{"action": "subscribe", "orderId": "{UNKNOWN_ORDER}"{more}}}'
 
 
 MESSAGES = [
@@ -83,12 +83,12 @@ async def test_a_message_that_is_nested_too_deep_is_refused(client: Client, gate
         await socket.nothing_more()
 
 
-async def test_a_bad_message_does_not_disturb_the_order_that_the_socket_follows(client: Client) -> None:
+async def test_a_bad_message_does_not_disturb_the_sockets_subscription(client: Client) -> None:
     answer = await client.submit("RAY", "USDC")
     async with client.socket(answer["websocket"]) as socket:
         events = await socket.until(lambda event: "retryInMs" in event)
-        await socket.send(action="subscribe", orderId=NOBODYS)
-        *meanwhile, refusal = await socket.until(lambda message: message["orderId"] == NOBODYS)
+        await socket.send(action="subscribe", orderId=UNKNOWN_ORDER)
+        *meanwhile, refusal = await socket.until(lambda message: message["orderId"] == UNKNOWN_ORDER)
         assert refusal["code"] == "ORDER_NOT_FOUND"
         events += meanwhile
         if events[-1]["status"] not in TERMINAL:
@@ -120,12 +120,12 @@ async def test_a_message_of_129_kb_is_refused_and_the_socket_closed(client: Clie
 @pytest.mark.parametrize(
     ("parameters", "status", "code"),
     [
-        ({"orderId": NOBODYS}, 404, "ORDER_NOT_FOUND"),
+        ({"orderId": UNKNOWN_ORDER}, 404, "ORDER_NOT_FOUND"),
         ({"orderId": "me"}, 400, "INVALID_ORDER_ID"),
         ({"orderId": ""}, 400, "INVALID_ORDER_ID"),
         ({"orderId": "\0"}, 400, "INVALID_ORDER_ID"),
-        ({"orderId": NOBODYS, "after": "x"}, 400, "INVALID_PARAMETER"),
-        ({"orderId": NOBODYS, "after": "-1"}, 400, "INVALID_PARAMETER"),
+        ({"orderId": UNKNOWN_ORDER, "after": "x"}, 400, "INVALID_PARAMETER"),
+        ({"orderId": UNKNOWN_ORDER, "after": "-1"}, 400, "INVALID_PARAMETER"),
     ],
     ids=str,
 )

@@ -1,4 +1,4 @@
-"""Attempts that fail: what the client is told, what is tried again, and what lands on the chain.
+"""Failed attempts: the events a client receives, what is retried, and what lands on the chain.
 
 Which token has which fault stands in engine.py.
 """
@@ -35,18 +35,18 @@ def failed(engine: Engine) -> list[Wire]:
 
 
 def retries(events: list[Wire]) -> list[Wire]:
-    """The events that say that an attempt has failed and another follows."""
+    """The events of failed attempts after which there is another."""
     return [event for event in events if "retryInMs" in event]
 
 
 def assert_waited(events: list[Wire]) -> None:
     """That each retry was announced with a doubling, jittered delay, and came no sooner."""
-    for event, following in pairwise(events):
+    for event, after in pairwise(events):
         if "retryInMs" in event:
             base = BACKOFF_MS[event["attempt"] - 1]
             assert base <= event["retryInMs"] <= base * 1.25
-            assert following["status"] == "routing"
-            assert seconds(event, following) * 1000 >= event["retryInMs"] - 1  # instants are cut to 1 ms
+            assert after["status"] == "routing"
+            assert seconds(event, after) * 1000 >= event["retryInMs"] - 1  # instants are cut to 1 ms
 
 
 async def test_venues_that_time_out_twice_and_then_answer_lead_to_a_confirmed_third_attempt(
@@ -80,12 +80,12 @@ async def test_the_message_of_a_failed_order_becomes_a_dead_letter_once(
 ) -> None:
     hopeless = await client.execute("SOL", "USDC", TOO_LARGE)
 
-    async def letters() -> list[str | None]:
+    async def dead_letters() -> list[str | None]:
         return await asyncio.to_thread(evidence.dead_letters, engine)
 
     for events in (failed, hopeless):
         order_id = events[0]["orderId"]
-        found = await eventually(letters, lambda ids, order_id=order_id: order_id in ids)
+        found = await eventually(dead_letters, lambda ids, order_id=order_id: order_id in ids)
         assert found.count(order_id) == 1
         assert (await client.order(order_id))["events"] == events, "said once, however often received"
 

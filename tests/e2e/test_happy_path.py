@@ -1,4 +1,4 @@
-"""An order from submit to settlement, as the README tells it."""
+"""An order from submit to settlement, as the README describes it."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ async def test_an_order_that_names_no_slippage_gets_one_per_cent(client: Client)
 
 
 @pytest.mark.parametrize(
-    ("amount", "told"),
+    ("amount", "shown"),
     [
         (1.5, "1.5"),
         ("1.5", "1.5"),
@@ -95,10 +95,10 @@ async def test_an_order_that_names_no_slippage_gets_one_per_cent(client: Client)
     ],
 )
 async def test_an_amount_is_a_number_or_a_string_and_is_kept_exactly(
-    client: Client, amount: object, told: str
+    client: Client, amount: object, shown: str
 ) -> None:
     order = await client.submit("SOL", "USDT", amount)
-    assert (await client.order(order["orderId"]))["amount"] == told
+    assert (await client.order(order["orderId"]))["amount"] == shown
 
 
 async def test_a_token_is_named_by_symbol_or_mint(client: Client) -> None:

@@ -42,7 +42,7 @@ async def begin(client: Client) -> tuple[list[Wire], list[Wire]]:
 
 
 async def assert_all_end(engine: Engine, orders: list[Wire], begun: list[Wire]) -> None:
-    """That every order is confirmed by one swap, and that who had followed one misses nothing."""
+    """That every order is confirmed by one swap, and that a subscriber that reconnects misses nothing."""
     async with Client(engine) as client:
         async with client.socket(orders[0]["websocket"] + f"&after={begun[-1]['seq']}") as socket:
             first = begun + await socket.life(orders[0]["orderId"])

@@ -1,4 +1,4 @@
-"""A new version comes while orders are under way: nothing is lost, doubled or missed by who follows.
+"""A new version is deployed while orders are in flight: no order is lost or doubled, no event is missed.
 
 Lambda lets a call end on the old version; the emulator kills it, and with it relays and orders half done. So
 this is a crash as well: a submit may get no answer, and is sent again under its key; what goes on is what the
@@ -23,7 +23,7 @@ EVERY_S = 0.5  # a trader submits
 EVERY_SECOND = {name: schedule_event(name) for name in ("keep-relays", "sweep")}
 
 
-async def test_orders_that_are_submitted_while_the_stack_is_updated_end_and_are_told_whole(
+async def test_orders_submitted_while_the_stack_is_updated_end_and_every_event_is_received(
     deployment: Deployment, client: Client, engine: Engine
 ) -> None:
     updating = asyncio.create_task(asyncio.to_thread(deployment.deploy, SimSeed="updated"))
@@ -43,7 +43,7 @@ async def test_orders_that_are_submitted_while_the_stack_is_updated_end_and_are_
     keeping = asyncio.create_task(keep_schedules())
     await asyncio.gather(updating, *(trade() for _ in range(TRADERS)))
     orders.append(await submit_for_sure(client))
-    lives = [told_once(events) for events in await asyncio.gather(*map(client.follow, orders))]
+    lives = [without_repeats(events) for events in await asyncio.gather(*map(client.follow, orders))]
     keeping.cancel()
     for events in lives:
         assert_complete(events)
@@ -74,8 +74,8 @@ async def submit_for_sure(client: Client) -> Wire:
     return answer
 
 
-def told_once(events: list[Wire]) -> list[Wire]:
-    """The events without those that came twice; both times they must say the same."""
+def without_repeats(events: list[Wire]) -> list[Wire]:
+    """The events without repeats, which must be equal to the first."""
     first: dict[int, Wire] = {}
     for event in events:
         assert first.setdefault(event["seq"], event) == event

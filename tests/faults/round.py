@@ -22,7 +22,7 @@ LOOK_EVERY_S = 0.25
 
 @dataclass
 class Progress:
-    """How far a round is, for who looks on."""
+    """How far a round is."""
 
     orders: int
     taken: int = 0
@@ -119,7 +119,7 @@ class Round:
         answer = await submitter.submit(submit.key, submit.token, submit.amount)
         order_id = str(answer["orderId"])
         if self._taken.setdefault(submit.key, order_id) != order_id:
-            self._wrong.append(f"{submit.key} was told two orders")
+            self._wrong.append(f"{submit.key} was answered with two orders")
         self._progress.taken += 1
         self._on_progress(self._progress)
         return order_id
@@ -135,7 +135,7 @@ class Round:
         self._on_progress(self._progress)
 
     async def _recover(self) -> None:
-        """Wait until all have ended, though nobody may have seen it, and the engine says that all is well."""
+        """Wait until all orders have ended, seen by a client or not, and /health is ok."""
         url, keys = self._world.engine.database_url, [*self._taken]
         deadline = time.monotonic() + ENDS_WITHIN_S / 4
         async with httpx.AsyncClient(trust_env=False, timeout=5) as http:

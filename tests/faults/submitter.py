@@ -1,4 +1,4 @@
-"""A client that submits until it is told that its order is taken, always under the same key."""
+"""A client that submits under one idempotency key until its order is accepted."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ AT_ONCE = 50  # httpx takes ever longer over requests that wait for a connection
 
 @dataclass
 class Answers:
-    """What submits were answered: how often with which status, and what no client should ever be told."""
+    """The answers to submits: a count of each status, and answers that the README does not allow."""
 
     statuses: dict[int, int] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
     broken: int = 0  # connections
 
     def take(self, response: httpx.Response) -> None:
-        """Count a response, and look whether it is one that the README knows."""
+        """Count a response, and check that the README allows it."""
         self.statuses[response.status_code] = self.statuses.get(response.status_code, 0) + 1
         if response.status_code not in (*TAKEN, *TRY_AGAIN):
             self.wrong.append(f"a submit was answered {response.status_code} {response.text[:200]}")

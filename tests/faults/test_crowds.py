@@ -73,7 +73,7 @@ async def test_a_thousand_orders_on_one_socket_are_each_seen_whole(quick_world: 
 
 @asynccontextmanager
 async def silent_client(world: World) -> AsyncIterator[ClientConnection]:
-    """A socket with little room, that nobody reads until `recv` is called."""
+    """A socket with a small receive buffer that is not read until `recv` is called."""
     tight = socket.socket()
     tight.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     tight.connect(("127.0.0.1", int(world.engine.http_url.rpartition(":")[2])))
@@ -84,7 +84,7 @@ async def silent_client(world: World) -> AsyncIterator[ClientConnection]:
         yield silent
 
 
-async def test_a_client_that_reads_nothing_is_cut_off_with_a_reason_and_nobody_else_notices(
+async def test_a_client_that_reads_nothing_is_cut_off_with_a_reason_and_others_are_not_affected(
     quick_world: World,
 ) -> None:
     world = quick_world

@@ -35,7 +35,7 @@ async def test_clients_see_everything_though_the_relay_is_killed(world: World) -
     await run(world, with_faults(104, 50, Fault(0.7, "relay", 0)))
 
 
-async def test_of_two_relays_at_once_one_tells_everything_once(world: World) -> None:
+async def test_two_relays_at_once_deliver_every_event_once(world: World) -> None:
     with world.another_relay():
         outcome = await run(world, with_faults(105, 50))
     assert outcome.twice == 0

@@ -1,4 +1,4 @@
-"""Each server away for a while, with orders in flight: what clients are told, and what is left of it."""
+"""Each server is unavailable for a while with orders in flight: the answers, and the recovery."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.faults.plan import Fault, with_faults
 from tests.faults.round import Progress, Round
 from tests.faults.world import World
 
-HEALTH_TELLS_WITHIN_S = 2.0
+HEALTH_CHANGES_WITHIN_S = 2.0
 BACK_WITHIN_S = 5.0
 PATIENCE_S = 15.0
 
@@ -35,7 +35,7 @@ async def wait_for_health(
 
 
 async def refused_submit(http: httpx.AsyncClient, key: str) -> None:
-    """A submit that is told to come back later."""
+    """Submit an order; the answer must be 503 with Retry-After."""
     order = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1", "clientOrderId": key}
     answer = await http.post("/api/orders/execute", json=order)
     assert (answer.status_code, answer.json()["code"]) == (503, "TEMPORARILY_UNAVAILABLE"), answer.text
@@ -50,12 +50,12 @@ def orders_of(world: World, keys: list[str]) -> int:
     return int(count)
 
 
-def letters_of_unknown_orders(world: World) -> list[str | None]:
-    """The dead letters that no order belongs to."""
-    letters = evidence.dead_letters(world.engine)
+def dead_letters_of_unknown_orders(world: World) -> list[str | None]:
+    """The dead letters whose order does not exist."""
+    dead_letters = evidence.dead_letters(world.engine)
     with psycopg.connect(world.engine.database_url) as connection:
         known = {order_id for (order_id,) in connection.execute("SELECT id::text FROM orders")}
-    return [order_id for order_id in letters if order_id not in known]
+    return [order_id for order_id in dead_letters if order_id not in known]
 
 
 def client(world: World) -> httpx.AsyncClient:
@@ -76,7 +76,7 @@ async def test_while_postgres_is_away_submits_are_refused_and_afterwards_orders_
     await killed.wait()
     async with client(world) as http:
         degraded = await wait_for_health(
-            http, lambda answer: answer.status_code == 503, HEALTH_TELLS_WITHIN_S
+            http, lambda answer: answer.status_code == 503, HEALTH_CHANGES_WITHIN_S
         )
         assert (degraded.json()["status"], degraded.json()["database"]) == ("degraded", "unavailable")
         await asyncio.gather(*(refused_submit(http, key) for key in keys))
@@ -105,7 +105,7 @@ async def test_while_sqs_is_away_submits_are_refused_and_leave_nothing(world: Wo
         await asyncio.to_thread(world.kill, "sqs")
         try:
             degraded = await wait_for_health(
-                http, lambda answer: answer.status_code == 503, HEALTH_TELLS_WITHIN_S
+                http, lambda answer: answer.status_code == 503, HEALTH_CHANGES_WITHIN_S
             )
             assert degraded.json()["queue"] == "unavailable"
             await asyncio.gather(*(refused_submit(http, key) for key in keys))
@@ -121,7 +121,7 @@ async def test_while_sqs_answers_nothing_submits_are_refused_and_leave_nothing(w
     async with client(world) as http:
         with world.stalled("sqs"):
             degraded = await wait_for_health(
-                http, lambda answer: answer.status_code == 503, HEALTH_TELLS_WITHIN_S
+                http, lambda answer: answer.status_code == 503, HEALTH_CHANGES_WITHIN_S
             )
             assert degraded.json()["queue"] == "unavailable"
             await asyncio.gather(*(refused_submit(http, key) for key in keys))
@@ -134,7 +134,7 @@ async def test_while_sqs_answers_nothing_submits_are_refused_and_leave_nothing(w
         lambda count: not count,
         within_s=120,
     )
-    assert await asyncio.to_thread(letters_of_unknown_orders, world) == []
+    assert await asyncio.to_thread(dead_letters_of_unknown_orders, world) == []
 
 
 @pytest.mark.parametrize("server", ["postgres", "sqs"])

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 # Every order of these keys with its landed swaps, and those of them that are what the order says.
 ORDERS = """
 SELECT orders.id::text, client_order_id AS key, status::text, seq, count(swaps.signature) AS landed,
-    count(*) FILTER (WHERE swaps.signature = tx_hash AND swaps.amount_out = orders.amount_out) AS as_told
+    count(*) FILTER (WHERE swaps.signature = tx_hash AND swaps.amount_out = orders.amount_out) AS as_confirmed
 FROM orders LEFT JOIN sim.swaps ON swaps.memo = orders.id::text
 WHERE client_order_id = ANY(%s)
 GROUP BY orders.id
@@ -56,7 +56,7 @@ def unfinished(database_url: str, keys: Collection[str]) -> int:
 
 
 def judge(database_url: str, taken: Mapping[str, str]) -> Verdict:
-    """`taken`: for each key the order that its client was told."""
+    """Compare the database with `taken`: for each key the order that its client was answered."""
     with psycopg.connect(database_url, connect_timeout=5, row_factory=dict_row) as connection:
         orders = connection.execute(ORDERS, [list(taken)]).fetchall()
         events = connection.execute(EVENTS, [[order["id"] for order in orders]]).fetchall()
@@ -73,13 +73,13 @@ def judge(database_url: str, taken: Mapping[str, str]) -> Verdict:
 
 
 def _judge_swaps(order: Row, verdict: Verdict) -> None:
-    """One landed swap for a confirmed order, as told; none for a failed one; never two."""
+    """One landed swap for a confirmed order, with its amount; none for a failed one; never two."""
     order_id, landed = order["id"], order["landed"]
     verdict.doubled += landed > 1
     match order["status"]:
         case "confirmed":
             verdict.confirmed += 1
-            if (landed, order["as_told"]) != (1, 1):
+            if (landed, order["as_confirmed"]) != (1, 1):
                 verdict.wrong.append(f"{order_id} is confirmed with {landed} swaps")
         case "failed":
             verdict.failed += 1
@@ -91,7 +91,7 @@ def _judge_swaps(order: Row, verdict: Verdict) -> None:
 
 
 def _judge_lives(orders: Sequence[Row], events: Iterable[Row], verdict: Verdict) -> None:
-    """No life's numbers have a hole, its steps are in the lifecycle's table, and nothing follows its end."""
+    """No gap in an order's events, every step allowed by the lifecycle, and none after its end."""
     lives: dict[str, list[Row]] = {order["id"]: [] for order in orders}
     for event in events:
         lives[event["order_id"]].append(event)

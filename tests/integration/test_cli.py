@@ -140,7 +140,7 @@ def test_the_curl_line_that_up_prints_submits_an_order(engine: Up):
     assert json.loads(done.stdout)["status"] == "pending", done.stderr
 
 
-def test_submit_and_watch_follows_an_order_to_its_end(engine: Up):
+def test_submit_with_watch_shows_an_order_to_its_end(engine: Up):
     done = local("submit", "SOL", "USDC", "1.5", "--watch", "--url", engine.url)
     assert done.returncode == 0, done.stderr
     steps = ("pending", "routing", "building", "submitted", "confirmed")
@@ -148,13 +148,13 @@ def test_submit_and_watch_follows_an_order_to_its_end(engine: Up):
     assert "\x1b" not in done.stdout
 
 
-def test_submit_says_how_to_follow_the_order(engine: Up):
+def test_submit_prints_the_command_that_watches_the_order(engine: Up):
     done = local("submit", "RAY", "USDT", "40", ENGINE_URL=engine.url)
     assert done.returncode == 0, done.stderr
     assert re.search(rf"\./local/run watch [0-9a-f-]{{36}} --url {engine.url}", done.stdout)
 
 
-def test_watch_tells_a_life_that_is_over_from_its_first_event(engine: Up):
+def test_watch_shows_an_ended_order_from_its_first_event(engine: Up):
     done = local("watch", confirmed(engine), "--json", "--url", engine.url)
     assert done.returncode == 0, done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]
@@ -175,10 +175,10 @@ def test_a_failed_order_exits_1_and_is_in_the_dead_letter_queue_with_its_reason(
         done = local("dlq", "list", "--json", "--state", str(engine.state))
         assert done.returncode == 0, done.stderr
         found = json.loads(done.stdout)
-        return found if {letter["orderId"] for letter in found} == orders else []
+        return found if {one["orderId"] for one in found} == orders else []
 
-    letters = until(listed, "all of them in the dead-letter queue")
-    assert {(letter["status"], letter["code"], letter["attempts"]) for letter in letters} == {
+    dead_letters = until(listed, "all of them in the dead-letter queue")
+    assert {(one["status"], one["code"], one["attempts"]) for one in dead_letters} == {
         ("failed", "QUOTE_TIMEOUT", 3)
     }
     again = local("dlq", "list", "--state", str(engine.state))  # nothing was consumed
@@ -243,7 +243,7 @@ def test_without_an_engine_dlq_says_how_to_start_one(tmp_path: Path):
 
 
 @pytest.mark.parametrize("command", ["up", "emulator"])
-def test_a_port_that_is_taken_is_said_in_one_line_before_anything_starts(tmp_path: Path, command: str):
+def test_a_taken_port_is_an_error_of_one_line_before_anything_starts(tmp_path: Path, command: str):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = local(command, "--port", str(port), "--state", str(tmp_path / "state"))
@@ -258,7 +258,9 @@ def test_a_port_that_is_taken_is_said_in_one_line_before_anything_starts(tmp_pat
     ("name", "value"),
     [("SIM_LATENCY", "quick"), ("MAX_ATTEMPTS", "0"), ("SIM_FAULTS", "meteor"), ("LOG_LEVEL", "LOUD")],
 )
-def test_a_wrong_setting_is_said_by_its_name_before_anything_starts(tmp_path: Path, name: str, value: str):
+def test_a_wrong_setting_is_an_error_with_its_name_before_anything_starts(
+    tmp_path: Path, name: str, value: str
+):
     done = local("up", "--port", "0", "--state", str(tmp_path / "state"), **{name: value})
     assert done.returncode == 2
     assert name in done.stderr or "--log-level" in done.stderr
@@ -266,13 +268,13 @@ def test_a_wrong_setting_is_said_by_its_name_before_anything_starts(tmp_path: Pa
     assert not (tmp_path / "state").exists()
 
 
-def test_a_wrong_fault_is_said_before_a_demo_starts():
+def test_a_wrong_fault_is_an_error_before_a_demo_starts():
     done = local("demo", "--faults", "meteor")
     assert (done.returncode, done.stdout) == (2, "")
     assert "SIM_FAULTS" in done.stderr
 
 
-def test_a_database_that_does_not_answer_is_said_without_its_password(tmp_path: Path):
+def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path: Path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"postgresql://me:s3cr3t@127.0.0.1:{taken.getsockname()[1]}/orders"
@@ -283,7 +285,7 @@ def test_a_database_that_does_not_answer_is_said_without_its_password(tmp_path: 
     assert not processes_that_name(str(tmp_path))
 
 
-def test_a_second_engine_on_the_same_folder_is_told_of_the_first(engine: Up):
+def test_a_second_engine_on_the_same_folder_exits_with_the_firsts_pid(engine: Up):
     done = local("up", "--port", "0", "--state", str(engine.state))
     assert done.returncode == 1
     assert str(engine.process.pid) in done.stderr

@@ -1,6 +1,6 @@
 """What the engine's image holds is enough: its packages are all that `up` may import here, and it serves.
 
-Its health check says what the engine says, and how it listens is told to whoever asks.
+Its health check repeats the engine's /health, and `up --help` documents the address it listens on.
 """
 
 from __future__ import annotations

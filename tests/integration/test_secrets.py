@@ -1,4 +1,4 @@
-"""Credentials in Secrets Manager: read for new connections, rotated under them, and told to nobody."""
+"""Credentials in Secrets Manager: read for new connections, rotated under open ones, never logged."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Account:
         self.arn = self._manager.create_secret(Name=self.name, SecretString="{}")["ARN"]
 
     def rotate(self) -> str:
-        """A new password, in the secret; the server is told by whoever asked."""
+        """A new password in the secret; the caller changes it on the server."""
         self.passwords.append(secrets.token_urlsafe())
         self.write(json.dumps({"username": self.name, "password": self.passwords[-1]}))
         return self.passwords[-1]
@@ -80,7 +80,7 @@ def role(account: Account, services: Endpoints) -> Iterator[str]:
 
 
 async def rotate_role(account: Account, services: Endpoints) -> None:
-    """A new password, and nobody stays who came with the old one."""
+    """A new password for the role; connections with the old one are ended."""
     server = await psycopg.AsyncConnection.connect(services.database_url, autocommit=True)
     async with server:
         await server.execute(f"ALTER ROLE {account.name} PASSWORD '{account.rotate()}'".encode())
@@ -186,8 +186,8 @@ async def test_a_rotation_is_noticed_before_the_minute_is_over_when_the_old_pass
 
 
 async def test_while_the_secret_can_not_be_read_the_database_is_away(role: str, account: Account) -> None:
-    nobody = Secret(f"{account.arn}-gone")
-    database = Database(role, secret=nobody, timeout=0.5)
+    missing = Secret(f"{account.arn}-gone")
+    database = Database(role, secret=missing, timeout=0.5)
     try:
         with pytest.raises(TemporarilyUnavailable, match="database is not available"):
             await user_of(database)
@@ -223,7 +223,7 @@ async def valkey(account: Account, services: Endpoints) -> AsyncIterator[Redis]:
 
 
 async def let_in(valkey: Redis, account: Account) -> None:
-    """The account with a new password, and nobody stays who came with an old one."""
+    """The account with a new password; connections with an old one are ended."""
     rules = ["reset", "on", f">{account.rotate()}", "allkeys", "allchannels", "+@all"]
     await valkey.execute_command("ACL", "SETUSER", account.name, *rules)
     await valkey.execute_command("CLIENT", "KILL", "USER", account.name)
@@ -246,13 +246,13 @@ async def test_redis_is_entered_as_the_secrets_user_before_and_after_a_rotation(
 
 
 async def test_while_the_secret_can_not_be_read_redis_is_away(account: Account, services: Endpoints) -> None:
-    nobody = Secret(f"{account.arn}-gone")
-    async with redis_pool.connect(bare(services), secret=nobody) as redis:
+    missing = Secret(f"{account.arn}-gone")
+    async with redis_pool.connect(bare(services), secret=missing) as redis:
         with pytest.raises(TemporarilyUnavailable, match="Redis is not available"):
             await RedisEvents(redis, event_message).check()
 
 
-# What is told
+# What is logged and shown
 
 
 async def attempt(call: Any) -> str:
@@ -264,24 +264,24 @@ async def attempt(call: Any) -> str:
     return ""
 
 
-async def test_no_password_is_logged_or_told_at_any_level_whether_it_is_right_or_wrong(
+async def test_no_password_is_logged_or_shown_at_any_level_whether_it_is_right_or_wrong(
     valkey: Redis, role: str, account: Account, services: Endpoints, caplog: pytest.LogCaptureFixture
 ) -> None:
     await let_in(valkey, account)
     with psycopg.connect(services.database_url, autocommit=True) as server:
         server.execute(f"ALTER ROLE {account.name} PASSWORD '{account.passwords[-1]}'".encode())
-    told = ""
+    shown = ""
     for _ in ("right", "wrong"):
         database = Database(role, secret=account.secret(), timeout=0.5)
         async with redis_pool.connect(bare(services), secret=account.secret()) as redis:
             with caplog.at_level(logging.DEBUG):
-                told += await attempt(user_of(database)) + await attempt(
+                shown += await attempt(user_of(database)) + await attempt(
                     RedisEvents(redis, event_message).check()
                 )
-                told += await attempt(asyncio.to_thread(migrate, role, secret=account.secret()))
+                shown += await attempt(asyncio.to_thread(migrate, role, secret=account.secret()))
                 await database.close()
-        account.rotate()  # and no server hears of it
+        account.rotate()  # in the secret only
     assert "botocore.endpoint" in caplog.text
-    assert "password authentication failed" in told
-    assert "Redis is not available" in told
-    assert not [word for word in account.passwords if word in told + caplog.text]
+    assert "password authentication failed" in shown
+    assert "Redis is not available" in shown
+    assert not [word for word in account.passwords if word in shown + caplog.text]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import signal
 import socket
 import subprocess
@@ -23,6 +22,7 @@ from local.servers import Postgres, Server, Sqs, Valkey
 from local.services import Endpoints, ServiceError, Services, erase, find_running
 
 AS_ROOT = os.geteuid() == 0
+UNPRIVILEGED = 65534  # the user and group of Linux without any files
 BARE: dict[str, str] = {}  # an environment that gives no servers
 
 
@@ -255,7 +255,7 @@ def test_a_temporary_folder_goes_with_its_servers() -> None:
 # One engine per folder
 
 
-def test_a_second_engine_on_a_folder_is_told_who_has_it(state: Path, engine) -> None:
+def test_a_second_engine_on_a_folder_gets_an_error_with_the_firsts_pid(state: Path, engine) -> None:
     first = engine(str(state))
     said_by(first)
     with pytest.raises(ServiceError, match=rf"in use by another engine \(pid {first.pid}\)"):
@@ -354,7 +354,7 @@ def test_a_given_server_that_does_not_answer_is_named_by_its_variable(
 ) -> None:
     given = running.endpoints
     with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))  # taken, and nobody listens
+        closed.bind(("127.0.0.1", 0))  # taken, but not listened on
         environ = {
             "DATABASE_URL": given.database_url,
             "REDIS_URL": given.redis_url,
@@ -446,7 +446,9 @@ def test_root_puts_postgres_where_its_user_can_reach_it(
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root can become another user")
-def test_another_user_is_told_whose_folder_it_is(state: Path, postgres_only: dict[str, str]) -> None:
+def test_another_user_gets_an_error_with_the_folders_owner(
+    state: Path, postgres_only: dict[str, str]
+) -> None:
     with Services(state, environ=postgres_only):
         pass
     program = """
@@ -459,8 +461,7 @@ try:
 except ServiceError as error:
     print(error)
 """
-    nobody = pwd.getpwnam("nobody")
-    arguments = [str(state), str(nobody.pw_gid), str(nobody.pw_uid)]
+    arguments = [str(state), str(UNPRIVILEGED), str(UNPRIVILEGED)]
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments], capture_output=True, text=True, cwd=ROOT
     )

@@ -1,4 +1,4 @@
-"""A Postgres that keeps its connections and answers nothing: nobody waits for it without end."""
+"""A Postgres that keeps its connections and answers nothing: every call ends in a timeout."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def backend(connection: Connection) -> int:
 
 
 async def answers(database: Database) -> int:
-    """The backend of whoever comes next; the first to come may find the connection still being made."""
+    """The backend of the next connection; the first tries may find it still being made."""
     async with asyncio.timeout(10):
         while True:
             try:
@@ -61,7 +61,7 @@ async def test_a_statement_that_gets_no_answer_is_given_up_and_its_connection_no
     assert await answers(database) != used
 
 
-async def test_whoever_asks_while_it_is_silent_is_told_so_and_served_when_it_talks_again(
+async def test_statements_fail_while_it_is_silent_and_succeed_when_it_answers_again(
     server: Postgres, database: Database
 ) -> None:
     await answers(database)

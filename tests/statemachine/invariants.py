@@ -1,4 +1,4 @@
-"""What holds of every order at any time, whatever has happened and whoever is in the middle of what."""
+"""Invariants of every order, which hold after every step of any process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_ATTEMPTS = 3
 
 
 class Invariants:
-    """Remembers what was said of each order, so that nothing of it is unsaid."""
+    """Checks the invariants; keeps each order's events, because none may change later."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -46,7 +46,7 @@ class Invariants:
         assert len(landed) + len(may_land) <= 1, "an order is swapped twice, or may yet be"
         if order.status is Status.CONFIRMED:
             assert landed == [order.signature], "an order is confirmed, and its swap has not landed"
-        if order.status in (Status.FAILED, Status.PENDING):  # ended, or to be signed for anew
+        if order.status in (Status.FAILED, Status.PENDING):  # ended, or to be signed again
             assert not landed, f"an order is {order.status}, and its swap has landed"
             assert not may_land, f"an order is {order.status}, and its swap may yet land"
 

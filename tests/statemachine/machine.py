@@ -1,7 +1,7 @@
-"""Everything that can happen to orders, in any sequence: hypothesis picks it, and looks for the worst.
+"""The rules of the state machine: what can happen to orders, in sequences that hypothesis chooses.
 
-A rule that begins something lets it go `far` steps, or to its end (None); whoever is left in the middle goes
-on, crashes, or stands still while time passes and others take its work over.
+A rule that starts a process runs it for `far` steps, or to its end (None). A process that is stopped in the
+middle is later continued or crashed, or stays stopped while time passes and others take its work over.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ MOST_ALIVE, MOST_RUNNING, ROUNDS = 3, 6, 40
 
 
 class OrderMachine(RuleBasedStateMachine):
-    """The world, and what may be done to it."""
+    """A world, and the rules that change it."""
 
     execution: ClassVar[type[Execution]] = Execution
     store: ClassVar[type[MemoryStore]] = MemoryStore
@@ -67,7 +67,7 @@ class OrderMachine(RuleBasedStateMachine):
         process.crash()
 
     def one_running(self, data: st.DataObject) -> Process:
-        """A worker, if there is one: what they do is what matters most."""
+        """A running worker if there is one, else any running process."""
         return _pick(data, list(self.world.at_work) or self.world.running)
 
     def room(self) -> bool:
@@ -75,7 +75,7 @@ class OrderMachine(RuleBasedStateMachine):
 
     @initialize(key=KEYS, fate=FATES, times=TIMES, far=FAR)
     def begin(self, key: str | None, fate: Any, times: int, far: int | None) -> None:
-        """An order, a troubled chain, and somebody who works on it."""
+        """An order, a fault of the chain, and a worker that has the order."""
         self.trouble_on_the_chain(fate, times)
         self.go(self.world.submit(TERMS["small"], key), None)
         self.go(self.world.deliver(self.world.queue.messages[0]), far)
@@ -88,7 +88,7 @@ class OrderMachine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.world.alive) < MOST_ALIVE and self.room())
     @rule(far=st.sampled_from([1, 2]), fate=st.sampled_from([None, *Fate]))
     def submit_badly(self, far: int, fate: Fate | None) -> None:
-        """It ends between commit and send, or before it notes that it has sent; or that call breaks."""
+        """A submit that crashes or fails between commit and send, or before it records the send."""
         process = self.world.submit(TERMS["small"], None)
         self.go(process, far)
         if fate is None:
@@ -105,7 +105,7 @@ class OrderMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.queue.delivered and self.room())
     @rule(data=st.data(), far=FAR)
     def deliver_again(self, data: st.DataObject, far: int | None) -> None:
-        """A message that was deleted, or is being worked on, comes all the same."""
+        """A message that was deleted, or that a worker has, is delivered again."""
         messages, alive = self.world.queue.delivered, self.world.alive
         of_living = [message for message in messages if message.order_id in alive]
         self.go(self.world.work(_pick(data, of_living or messages)), far)
@@ -113,7 +113,7 @@ class OrderMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.at_work and self.room())
     @rule(data=st.data(), far=FAR)
     def take_over(self, data: st.DataObject, far: int | None) -> None:
-        """A worker stands still for longer than its lease, and another gets its order."""
+        """A worker is stopped for longer than its lease, and another gets its order."""
         message = _pick(data, list(self.world.at_work.values()))
         self.world.loop.sleep(LEASE_S + 1)
         self.go(self.world.work(message), far)
@@ -121,7 +121,7 @@ class OrderMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.room())
     @rule(sweeps=st.integers(1, 2), far=NOT_FAR)
     def sweep(self, sweeps: int, far: int | None) -> None:
-        """One, or two at once that take turns."""
+        """One sweep, or two at once that take turns."""
         sweeping = [self.world.sweep() for _ in range(sweeps)]
         for _ in range(ROUNDS if far is None else far):
             for sweep in sweeping:
@@ -130,7 +130,7 @@ class OrderMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.queue.remaining and self.room())
     @rule(times=st.integers(2, 4))
     def sweep_a_backlog(self, times: int) -> None:
-        """Nothing is taken from the queue for long, and it is swept again and again."""
+        """Several sweeps while no message is received for a long time."""
         for _ in range(times):
             self.world.loop.sleep(SWEEP_AFTER_S + 1)
             self.world.sweep().finish()
@@ -138,21 +138,21 @@ class OrderMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.queue.remaining)
     @rule()
     def lose_the_messages(self) -> None:
-        """The queue comes back empty."""
+        """The queue loses its messages."""
         self.world.met["messages lost"] += 1
         self.world.queue.lose()
 
     @precondition(lambda self: self.world.with_status(Status.FAILED, Status.CONFIRMED) and self.room())
     @rule(data=st.data(), far=NOT_FAR)
     def redrive(self, data: st.DataObject, far: int | None) -> None:
-        """Of an order that has failed; where none has, of another by mistake."""
+        """Redrive a failed order; if there is none, another by mistake."""
         failed = self.world.with_status(Status.FAILED)
         self.go(self.world.redrive(_pick(data, failed or [*self.world.store.rows])), far)
 
     @precondition(lambda self: self.world.running)
     @rule(data=st.data(), far=FAR)
     def go_on(self, data: st.DataObject, far: int | None) -> None:
-        """Whoever stood still, for however long, goes on as if nothing had been."""
+        """Continue a stopped process, however long it was stopped."""
         self.go(self.one_running(data), far)
 
     @precondition(lambda self: self.world.running)
@@ -169,14 +169,14 @@ class OrderMachine(RuleBasedStateMachine):
 
     @rule(fate=FATES, times=TIMES)
     def trouble_on_the_chain(self, fate: Any, times: int) -> None:
-        """What becomes of the next sends: after many, those who wait give up; 0: all is well again."""
+        """The fate of the next `times` sends; with 50, workers give up before the last; 0 ends the faults."""
         self.world.chain.script.clear()
         self.world.chain.script.extend([fate] * times)
 
     @precondition(lambda self: self.world.chain.hanging)
     @rule(seconds=st.sampled_from([0.0, 13.0, 21.0]))
     def what_hangs_lands(self, seconds: float) -> None:
-        """What can still land does; who is in the middle of something hears of it later."""
+        """Hanging transactions land, then time passes before any process continues."""
         if any(map(self.world.landable, self.world.store.rows)):
             self.world.met["landed late"] += 1
         self.world.chain.settle()
@@ -192,7 +192,7 @@ class OrderMachine(RuleBasedStateMachine):
         self.world.loop.sleep(seconds)
 
     @invariant()
-    def all_is_well(self) -> None:
+    def invariants_hold(self) -> None:
         self.promises.check()
 
     def teardown(self) -> None:
@@ -204,7 +204,7 @@ class OrderMachine(RuleBasedStateMachine):
             self.world.close()
 
     def drain(self) -> None:
-        """The troubles are over: everyone goes on, and every order and every message comes to its end."""
+        """End all faults and run every process: each order and each message must come to its end."""
         world = self.world
         world.chain.script.clear()
         for venue in world.venues.values():

@@ -1,4 +1,4 @@
-"""Engines that are broken in one way each: the state machine is worth what it finds in them."""
+"""Engines with one defect each, which the state machine must find."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def broken_settlement(mutant: type[Settlement]) -> type[Execution]:
     return Broken
 
 
-class SignsAnewWithoutAsking(Execution):
-    """What a lost worker has signed is forgotten, and not asked about."""
+class SignsAgainWithoutAsking(Execution):
+    """A resumed order is signed again without a look at the status of its first transaction."""
 
     async def _resume(self, attempt: Attempt) -> Event:
         raise WorkerLost
@@ -42,7 +42,7 @@ class SignsAnewWithoutAsking(Execution):
 
 @broken_settlement
 class GivesUpOnALostReply(Settlement):
-    """A send without an answer counts as one that failed."""
+    """A send without an answer fails the attempt."""
 
     async def _send(self, transaction: SignedTransaction) -> bool:
         try:
@@ -56,7 +56,7 @@ class GivesUpOnALostReply(Settlement):
 
 @broken_settlement
 class FailsWithALiveTransaction(Settlement):
-    """An attempt that waited long enough is over, whatever its transaction does."""
+    """An attempt fails after `confirm_timeout`, though its transaction may still land."""
 
     async def settle(self, *arguments: Any, **named: Any) -> Event:
         try:
@@ -67,7 +67,7 @@ class FailsWithALiveTransaction(Settlement):
 
 @broken_settlement
 class AsksInTheWrongOrder(Settlement):
-    """The status is read before the height: what lands in between is declared dead."""
+    """The status is read before the height: a transaction that lands in between counts as expired."""
 
     async def _decided(self, transaction: SignedTransaction) -> TransactionStatus:
         try:
@@ -81,7 +81,7 @@ class AsksInTheWrongOrder(Settlement):
 
 
 class SendsBeforeItKeeps(Execution):
-    """The transaction is on its way before anybody could know of it."""
+    """The transaction is sent before it is stored."""
 
     async def _trade(self, attempt: Attempt) -> Event:
         record, chain = self._store.record, self._settlement._chain
@@ -97,14 +97,14 @@ class SendsBeforeItKeeps(Execution):
 
 
 class AcknowledgesBeforeItKnows(Execution):
-    """The message of an order that is still undecided is done with."""
+    """The message of an order that is still undecided is deleted."""
 
     async def _work(self, attempt: Attempt) -> Outcome:
         return replace(await super()._work(attempt), done=True)
 
 
 class LosesARetry(Execution):
-    """The message of an order that is to be tried again is done with."""
+    """The message of an order that waits for a retry is deleted."""
 
     async def _fail_or_retry(self, attempt: Attempt, error: AttemptFailed) -> Outcome:
         return replace(await super()._fail_or_retry(attempt, error), done=True)
@@ -126,7 +126,7 @@ class KeepsNoTransaction(MemoryStore):
 
 
 class HasNoFence(MemoryStore):
-    """Whoever once held an order may move it."""
+    """A worker whose claim was lost may still move the order."""
 
     async def record(self, transition: Transition) -> Event:
         row = self.rows[transition.order_id]
@@ -134,7 +134,7 @@ class HasNoFence(MemoryStore):
 
 
 class HasNoLease(MemoryStore):
-    """An order is given to whoever asks."""
+    """A claim succeeds while another worker holds the lease."""
 
     async def claim(self, order_id: str) -> Any:
         if order_id in self.rows:
@@ -143,7 +143,7 @@ class HasNoLease(MemoryStore):
 
 
 class KnowsNoLifecycle(MemoryStore):
-    """An order moves wherever it is asked to."""
+    """Any transition is stored, whether the lifecycle allows it or not."""
 
     async def record(self, transition: Transition) -> Event:
         order = self.rows[transition.order_id].order
@@ -153,7 +153,7 @@ class KnowsNoLifecycle(MemoryStore):
 
 
 class WithdrawsWhatIsAtWork(MemoryStore):
-    """An order that a worker has is taken away all the same."""
+    """An order is withdrawn although a worker has claimed it."""
 
     async def withdraw(self, order_id: str) -> bool:
         self.rows[order_id].fence = 0
@@ -162,7 +162,7 @@ class WithdrawsWhatIsAtWork(MemoryStore):
 
 
 class WithdrawsWhatWasReplayed(MemoryStore):
-    """An order that a second submit was told of is taken away all the same."""
+    """An order is withdrawn although a second submit was answered with it."""
 
     async def withdraw(self, order_id: str) -> bool:
         for key in self.keys.values():
@@ -171,7 +171,7 @@ class WithdrawsWhatWasReplayed(MemoryStore):
 
 
 class GivesOverdueOrdersOutTwice(MemoryStore):
-    """A sweep does not keep the next one from taking the same orders."""
+    """Two sweeps in a row may take the same orders."""
 
     async def take_overdue(self, limit: int, *, drained_for_ms: int | None) -> list[Overdue]:
         due = {order_id: row.due_at for order_id, row in self.rows.items()}
@@ -182,21 +182,21 @@ class GivesOverdueOrdersOutTwice(MemoryStore):
 
 
 class TakesWaitingForLost(MemoryStore):
-    """A sweep gives out whatever has been due for long, acknowledged or not."""
+    """A sweep queues every overdue order, although its message waits in the queue."""
 
     def lost_messages(self, drained_for_ms: int | None) -> list[Overdue]:
         return super().lost_messages(drained_for_ms=0)
 
 
 class NeverLooksForLostMessages(MemoryStore):
-    """What the queue has acknowledged counts as queued for ever."""
+    """An order whose message was acknowledged is never queued again."""
 
     def lost_messages(self, drained_for_ms: int | None) -> list[Overdue]:
         return []
 
 
 class TakesReleasedForLost(MemoryStore):
-    """A worker that let go of an undecided order counts as lost."""
+    """An undecided order that its worker released counts as lost."""
 
     async def release(self, claim: Claim, due_in_ms: int) -> None:
         queued_at = self.rows[claim.order.id].queued_at
@@ -214,14 +214,14 @@ class RedrivesWhatIsAlive(MemoryStore):
 
 
 class ForgetsKeys(MemoryStore):
-    """A key is good for one minute."""
+    """An idempotency key is forgotten too early."""
 
     async def forget_expired_keys(self) -> None:
         self.keys.clear()
 
 
 class _Instead:
-    """`port`, with some of its calls replaced."""
+    """`port` with some of its calls replaced."""
 
     def __init__(self, port: Any, **calls: Any) -> None:
         self._port = port

@@ -1,4 +1,4 @@
-"""Processes that stop before each call that leaves them, on a loop whose time passes only while all sleep.
+"""Processes that stop before each call of a port, on a loop whose time passes only while all sleep.
 
 A test holds every process by its gate: lets the call through, breaks it, loses its reply, or ends the process
 there. What stands still stands still for as long as the test likes, as a paused machine or a slow network do.
@@ -19,7 +19,7 @@ TASKS: ContextVar[list[asyncio.Task[Any]]] = ContextVar("TASKS")  # of the proce
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Where nothing is left to do but to wait, the wait is over at once; `on_time` hears how long it was."""
+    """Event loop with virtual time: a wait ends at once and advances the clock; `on_time` gets its length."""
 
     def __init__(self, on_time: Callable[[float], None]) -> None:
         self._virtual = 0.0
@@ -31,18 +31,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._virtual
 
     def create_task(self, work: Any, *, context: Context | None = None, **named: Any) -> asyncio.Task[Any]:
-        """As ever; whoever ends the process ends the task as well."""
+        """Create a task that ends with its process."""
         task = super().create_task(work, context=context, **named)
         (context or copy_context())[TASKS].append(task)
         return task
 
     def run(self, until: Callable[[], bool]) -> None:
-        """Let everybody run who can; while it is not `until` then, those who sleep wake up."""
+        """Run what is ready; then, unless `until` is met, let time pass until the next sleeper wakes."""
         self._until = until
         self.run_forever()
 
     def sleep(self, seconds: float) -> None:
-        """Let the time pass, and those who wake up meanwhile run."""
+        """Let time pass, and run what wakes up in it."""
         woken: list[bool] = []
         self.call_later(seconds, woken.append, True)
         self.run(lambda: bool(woken))
@@ -71,7 +71,7 @@ class Fate(Enum):
 
     DONE = "done"
     BROKEN = "broken"  # it never arrives
-    REPLY_LOST = "reply lost"  # it is done, and the caller is told that it failed
+    REPLY_LOST = "reply lost"  # it is done, and fails for the caller
 
 
 class Process:

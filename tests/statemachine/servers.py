@@ -1,4 +1,4 @@
-"""What lies around the engine, in memory: SQS with its redrive policy, and the table as its users see it."""
+"""Stand-ins in memory: SQS with its redrive policy, and the store as sweeps and workers see it, checked."""
 
 from __future__ import annotations
 
@@ -54,22 +54,22 @@ class Sqs(MemoryQueue):
 
     @property
     def next(self) -> list[Message]:
-        """Those that may be delivered now: SQS is first in, first out, within some seconds."""
+        """Messages that may be delivered now: SQS is first in, first out, within some seconds."""
         first = min((found.visible_at for found in self.visible), default=NEVER)
         return [found for found in self.visible if found.visible_at <= first + DISORDER_S]
 
     @property
     def delivered(self) -> list[Message]:
-        """Those that somebody has received, deleted or not."""
+        """Messages that were received at least once, deleted or not."""
         return [found for found in self.messages if found.receives]
 
     @property
     def remaining(self) -> list[Message]:
-        """Those that come some time."""
+        """Messages that are not deleted and no dead letters."""
         return [found for found in self.messages if found.visible_at < NEVER]
 
     def lose(self) -> None:
-        """Come back empty."""
+        """Lose every message, as a queue that comes back empty."""
         for message in self.remaining:
             message.visible_at = NEVER
 
@@ -84,22 +84,22 @@ class Sqs(MemoryQueue):
         return True
 
     def settle(self, message: Message, outcome: Outcome) -> None:
-        """Delete it, or have it come back."""
+        """Delete the message, or make it visible again after its delay."""
         if message.visible_at < NEVER:
             message.visible_at = NEVER if outcome.done else self._now() + outcome.retry_in_ms / 1000
 
 
-class NoLetters:
-    """`ports.queue.DeadLetters`: an operator who names the orders needs none."""
+class NoDeadLetters:
+    """`ports.queue.DeadLetters` without any: a redrive of named orders reads none."""
 
     async def pages(self) -> AsyncIterator[list[DeadLetter]]:
         return
         yield []
 
-    async def give_back(self, letters: Sequence[DeadLetter]) -> None:
+    async def give_back(self, dead_letters: Sequence[DeadLetter]) -> None:
         pass
 
-    async def delete(self, letters: Sequence[DeadLetter]) -> None:
+    async def delete(self, dead_letters: Sequence[DeadLetter]) -> None:
         pass
 
 

@@ -1,4 +1,4 @@
-"""The state machine against the engine as it is: nothing may break. Then against broken ones: each is caught.
+"""The state machine against the engine, where every invariant must hold, and mutants, which it must catch.
 
 pytest tests/statemachine                          the same examples every time
 MACHINE_EXAMPLES=20000 pytest tests/statemachine   that many new ones, and the mutants that are hard to catch
@@ -21,7 +21,7 @@ from tests.statemachine.machine import OrderMachine
 
 LONG = int(os.environ.get("MACHINE_EXAMPLES", "0"))
 MOST_SEEDS = 5
-SEED = 2  # one that meets all of MET
+SEED = 2  # one that reaches all of MET
 SETTINGS = settings(
     max_examples=LONG or 250,
     stateful_step_count=50,
@@ -32,7 +32,7 @@ SETTINGS = settings(
 )
 UNTIL_CAUGHT = settings(SETTINGS, max_examples=LONG or 1500, phases=[Phase.generate])
 
-MET = {  # or else the machine does not go where it is meant to
+MET = {  # what the examples must reach
     "accepted",
     "replayed",
     "conflict",
@@ -64,7 +64,7 @@ MET = {  # or else the machine does not go where it is meant to
 Mutant = type[Execution] | type[MemoryStore]
 
 MUTANTS: dict[Mutant, int] = {  # and a seed from which each is caught soon
-    mutants.SignsAnewWithoutAsking: 3,
+    mutants.SignsAgainWithoutAsking: 3,
     mutants.GivesUpOnALostReply: 1,
     mutants.FailsWithALiveTransaction: 5,
     mutants.SendsBeforeItKeeps: 14,
@@ -91,7 +91,7 @@ HARD_TO_CATCH: list[Mutant] = [
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
-    """What the engine says of the troubles it is put to would fill pages."""
+    """Without logs: they would fill pages with the faults that are injected."""
     logging.disable()
     yield
     logging.disable(logging.NOTSET)
@@ -102,7 +102,7 @@ def run(machine: type[OrderMachine], first: int, settings: settings) -> None:
 
 
 @pytest.mark.timeout(0)
-def test_whatever_happens_no_order_is_lost_stuck_or_swapped_twice() -> None:
+def test_no_sequence_of_faults_loses_an_order_or_swaps_it_twice() -> None:
     OrderMachine.met.clear()
     for first in range(SEED, SEED + MOST_SEEDS):  # the rarest of MET is met twice in a run, or not at all
         run(OrderMachine, first, SETTINGS)
@@ -115,6 +115,6 @@ def test_whatever_happens_no_order_is_lost_stuck_or_swapped_twice() -> None:
 
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("mutant", [*MUTANTS, *HARD_TO_CATCH * bool(LONG)], ids=lambda found: found.__name__)
-def test_an_engine_that_is_broken_is_caught(mutant: Mutant) -> None:
+def test_a_mutant_is_caught(mutant: Mutant) -> None:
     with pytest.raises((AssertionError, KeyError)):  # KeyError: an order that is worked on is gone
         run(mutants.machine_of(mutant), MUTANTS.get(mutant, SEED), UNTIL_CAUGHT)

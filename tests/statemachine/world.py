@@ -27,7 +27,7 @@ from chalicelib.services.sweep import Sweep
 from tests.fakes import MemoryChain, MemoryEvents, MemoryMetrics, MemorySigner, MemoryStore, MemoryVenue
 from tests.samples import SOL, USDC
 from tests.statemachine.processes import Gated, Process, VirtualLoop
-from tests.statemachine.servers import SWEEP_AFTER_S, Leases, Message, NoLetters, Overdue, Sqs
+from tests.statemachine.servers import SWEEP_AFTER_S, Leases, Message, NoDeadLetters, Overdue, Sqs
 
 TERMS = {"small": Terms(SOL, USDC, 10**9, 100), "large": Terms(SOL, USDC, 10**11, 100)}
 LEASE_S, KEY_TTL_S, CONFIRM_S, SLOT_S = 20, 300, 4.0, 0.4
@@ -35,7 +35,7 @@ UNAVAILABLE_S = 5.0
 
 
 class World:
-    """Processes are begun here and stand before their first call then; `met` counts what came about."""
+    """Starts processes, each of which stops before its first call; `met` counts what happened."""
 
     def __init__(
         self, *, execution: type[Execution] = Execution, store: type[MemoryStore] = MemoryStore
@@ -92,7 +92,7 @@ class World:
     def redrive(self, order_id: str) -> Process:
         process = self._process("redrive")
         store, queue = self._to(process, self.store), self._to(process, self.queue)
-        redrive = Redrive(store, queue, self.events, NoLetters())  # type: ignore[arg-type]
+        redrive = Redrive(store, queue, self.events, NoDeadLetters())  # type: ignore[arg-type]
         return self._start(process, self._redrive(redrive, order_id))
 
     @property
@@ -166,8 +166,8 @@ class World:
         elif row.fence != claim.fence:
             self.met["taken over"] += 1
         elif row.order.status is Status.PENDING:
-            told = self.store.log[claim.order.id][-1].detail.get("retryInMs", outcome.retry_in_ms)
-            assert outcome.retry_in_ms in (told, UNAVAILABLE_S * 1000), "a retry is due at another time"
+            announced = self.store.log[claim.order.id][-1].detail.get("retryInMs", outcome.retry_in_ms)
+            assert outcome.retry_in_ms in (announced, UNAVAILABLE_S * 1000), "a retry is due at another time"
 
     async def _sweep(self, process: Process, sweep: Sweep) -> None:
         try:
