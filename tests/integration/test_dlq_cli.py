@@ -23,7 +23,7 @@ from tests.integration.test_dead_letters import SETTINGS, put_on_sqs
 
 LONGEST_S = 60
 SERVERS = ("DATABASE_URL", "REDIS_URL", "AWS_ENDPOINT_URL", "ORDERS_QUEUE_URL", "ORDERS_DLQ_URL")
-NOBODYS = str(uuid.UUID(int=9))
+UNKNOWN_ORDER = str(uuid.UUID(int=9))
 CLEAR_SCREEN = "\x9b2J"  # in eight bits, which SQS lets through
 
 
@@ -80,15 +80,16 @@ async def client(engine: Engine) -> AsyncIterator[Client]:
         yield client
 
 
+async def dead_letters(engine: Engine) -> list[str | None]:
+    """The order of each dead letter, None for poison; sooner read than `listed`."""
+    return await asyncio.to_thread(evidence.dead_letters, engine)
+
+
 async def failed(client: Client, engine: Engine, token: str = "COPE") -> str:
-    """An order that failed, with its letter where it belongs."""
+    """An order that failed, once it is a dead letter."""
     answer = await client.submit(token, "USDC")
     order_id = str(answer["orderId"])
-
-    async def letters() -> list[str | None]:
-        return await asyncio.to_thread(evidence.dead_letters, engine)
-
-    await eventually(letters, lambda found: order_id in found)
+    await eventually(lambda: dead_letters(engine), lambda found: order_id in found)
     return order_id
 
 
@@ -102,22 +103,22 @@ async def test_an_empty_queue_says_so(engine: Engine) -> None:
 
 async def test_poison_is_listed_as_such_and_harms_no_terminal(client: Client, engine: Engine) -> None:
     order_id = await failed(client, engine)
-    unknown = json.dumps({"orderId": NOBODYS})
+    unknown = json.dumps({"orderId": UNKNOWN_ORDER})
     put(engine, f"not JSON {CLEAR_SCREEN}", "[]", unknown)
-    found = {letter["body"]: letter for letter in await listed(engine)}
-    assert [letter["orderId"] for letter in found.values() if not letter["poison"]] == [order_id]
+    found = {one["body"]: one for one in await listed(engine)}
+    assert [one["orderId"] for one in found.values() if not one["poison"]] == [order_id]
     assert found[f"not JSON {CLEAR_SCREEN}"]["poison"] == "it is not JSON"
     assert found["[]"]["poison"] == "it names no order"
-    assert found[unknown]["poison"] == f"there is no order {NOBODYS}"
+    assert found[unknown]["poison"] == f"there is no order {UNKNOWN_ORDER}"
     shown = (await dlq(engine, "list")).stdout
     assert "orders: 1\n" in shown
     assert "messages without an order: 3\n" in shown
     assert CLEAR_SCREEN not in shown
-    assert all(letter["messageId"] in shown for letter in found.values() if letter["poison"])
+    assert all(one["messageId"] in shown for one in found.values() if one["poison"])
     assert "QUOTE_TIMEOUT" in shown
 
 
-async def test_show_tells_the_whole_life_by_order_and_by_message(client: Client, engine: Engine) -> None:
+async def test_show_lists_all_events_by_order_and_by_message(client: Client, engine: Engine) -> None:
     order_id = await failed(client, engine)
     by_order = await dlq(engine, "show", order_id, "--json")
     found = json.loads(by_order.stdout)
@@ -128,22 +129,22 @@ async def test_show_tells_the_whole_life_by_order_and_by_message(client: Client,
     assert f"order {order_id} is failed" in shown
     assert shown.count("routing") == 3
     assert "attempts: 3" in shown
-    assert len(await listed(engine)) == 1
+    assert await dead_letters(engine) == [order_id]
 
 
 async def test_show_gives_poison_in_full(engine: Engine) -> None:
     put(engine, "x" * 1000)
-    [letter] = await listed(engine)
-    assert len(letter["body"]) == 200
-    shown = (await dlq(engine, "show", letter["messageId"])).stdout
+    [poison] = await listed(engine)
+    assert len(poison["body"]) == 200
+    shown = (await dlq(engine, "show", poison["messageId"])).stdout
     assert "x" * 1000 in shown
     assert "no order: it is not JSON" in shown
 
 
 async def test_show_of_what_is_not_there_exits_2(engine: Engine) -> None:
-    done = await dlq(engine, "show", NOBODYS)
+    done = await dlq(engine, "show", UNKNOWN_ORDER)
     assert (done.returncode, done.stdout) == (2, "")
-    assert NOBODYS in done.stderr
+    assert UNKNOWN_ORDER in done.stderr
 
 
 async def test_an_order_that_is_named_is_redriven_and_no_other(client: Client, engine: Engine) -> None:
@@ -152,7 +153,7 @@ async def test_an_order_that_is_named_is_redriven_and_no_other(client: Client, e
     assert (done.returncode, done.stdout) == (0, "redriven: 1 order\n"), done.stderr
     await eventually(lambda: client.order(wanted), lambda order: order["status"] == "confirmed")
     assert (await client.order(other))["status"] == "failed"
-    assert [letter["orderId"] for letter in await listed(engine)] == [other]
+    assert await dead_letters(engine) == [other]
 
 
 async def test_watch_goes_on_behind_the_failure_of_a_redriven_order(client: Client, engine: Engine) -> None:
@@ -174,14 +175,14 @@ async def test_all_of_them_are_redriven_and_what_is_left_makes_it_exit_1(
     orders = sorted(await asyncio.gather(*(failed(client, engine) for _ in range(3))))
     confirmed = (await client.execute("SOL", "USDC"))[0]["orderId"]
     put(engine, "not JSON", json.dumps({"orderId": confirmed}))
-    [poison] = [letter["messageId"] for letter in await listed(engine) if letter["poison"]]
+    [poison] = [one["messageId"] for one in await listed(engine) if one["poison"]]
     done = await dlq(engine, "redrive", "--all", "--json")
     assert done.returncode == 1
     tally = json.loads(done.stdout)
     assert sorted(tally["redriven"]) == orders
     assert tally["dropped"] == [{"orderId": confirmed, "status": "confirmed"}]
     assert tally["left"] == [{"messageId": poison, "reason": "poison"}]
-    assert [letter["messageId"] for letter in await listed(engine)] == [poison]
+    assert [one["messageId"] for one in await listed(engine)] == [poison]
     shown = (await dlq(engine, "redrive", "--yes")).stdout
     left = "left:     1 message without an order; see `dlq list`, and `dlq delete MESSAGE`\n"
     assert shown == f"redriven: 0 orders\n{left}"
@@ -189,11 +190,11 @@ async def test_all_of_them_are_redriven_and_what_is_left_makes_it_exit_1(
 
 async def test_poison_is_deleted_by_its_own_id(engine: Engine) -> None:
     put(engine, "one", "two")
-    one, two = sorted(await listed(engine), key=lambda letter: str(letter["body"]))
-    done = await dlq(engine, "delete", one["messageId"], NOBODYS)
+    one, two = sorted(await listed(engine), key=lambda poison: str(poison["body"]))
+    done = await dlq(engine, "delete", one["messageId"], UNKNOWN_ORDER)
     assert done.returncode == 1
-    assert done.stdout == f"deleted {one['messageId']}: one\nthere is no dead letter {NOBODYS}\n"
-    assert [letter["messageId"] for letter in await listed(engine)] == [two["messageId"]]
+    assert done.stdout == f"deleted {one['messageId']}: one\nthere is no dead letter {UNKNOWN_ORDER}\n"
+    assert [each["messageId"] for each in await listed(engine)] == [two["messageId"]]
     done = await dlq(engine, "delete", two["messageId"], "--json")
     assert (done.returncode, json.loads(done.stdout)) == (0, {"deleted": [two["messageId"]], "missing": []})
 
@@ -201,9 +202,9 @@ async def test_poison_is_deleted_by_its_own_id(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("redrive",), "say --all, or name the orders"),  # nobody is there to be asked
+        (("redrive",), "say --all, or name the orders"),  # no terminal to confirm at
         (("redrive", "nonsense"), "UUID"),
-        (("redrive", NOBODYS, "--all"), "Name orders, or say --all"),
+        (("redrive", UNKNOWN_ORDER, "--all"), "Name orders, or say --all"),
         (("delete",), "Missing argument"),
         (("show",), "Missing argument"),
     ],
@@ -215,7 +216,7 @@ async def test_wrong_usage_exits_2_and_does_nothing(
     done = await dlq(engine, *arguments)
     assert done.returncode == 2
     assert reason in " ".join(done.stderr.split())
-    assert len(await listed(engine)) == 1
+    assert len(await dead_letters(engine)) == 1
 
 
 @pytest.mark.parametrize(("answer", "code", "left"), [("y", 0, 0), ("n", 2, 1)])
@@ -232,7 +233,7 @@ async def test_a_terminal_is_asked_first(
         os.close(terminal)
     assert "Redrive all 1 dead letters?" in done.stderr
     assert done.returncode == code
-    assert len([letter for letter in await listed(engine) if letter["orderId"] == order_id]) == left
+    assert (await dead_letters(engine)).count(order_id) == left
 
 
 async def test_the_environment_names_the_servers_of_an_engine_elsewhere(
@@ -242,7 +243,7 @@ async def test_the_environment_names_the_servers_of_an_engine_elsewhere(
     elsewhere = Engine("", "", state=tmp_path)
     given = {
         "DATABASE_URL": engine.database_url,
-        "REDIS_URL": "redis://127.0.0.1:1",  # a silent doorbell keeps nobody from a redrive
+        "REDIS_URL": "redis://127.0.0.1:1",  # a redrive needs no Redis
         "ORDERS_QUEUE_URL": engine.queue_url,
         "ORDERS_DLQ_URL": engine.dead_letter_url,
     }
