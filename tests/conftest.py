@@ -26,38 +26,57 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-# What takes longest, first: with `-n`, nobody is to wait at the end for one that came late.
-LONGEST = ("deployed", "test_cli", "test_dlq_cli", "test_crowds", "test_rounds", "test_health")
+# The groups of tests that take longest, longest first: at the end of a run with `-n` no worker then waits
+# for one that was begun late. The other groups take seconds and come in the order of collection.
+LONGEST_FIRST = (
+    "deployed",
+    "load and outages",
+    "test_dlq_cli",
+    "test_cli",
+    "test_deploying",
+    "test_rounds",
+    "test_services",
+    "test_readme_commands",
+    "test_sqs_contract",
+    "test_builder",
+    "test_processes",
+    "test_backlog",
+    "test_restart",
+    "test_socket_fuzz",
+    "test_templates",
+    "test_cold_start",
+)
+RANKS = {name: rank for rank, name in enumerate(LONGEST_FIRST)}
 
-# A thousand clients would keep those waiting who have a server taken away and want it back in time.
-ONE_AFTER_THE_OTHER = {"test_crowds": "crowds and servers", "test_servers": "crowds and servers"}
+# A thousand clients at once would delay what an outage's test expects within two seconds.
+GROUPS = dict.fromkeys(("test_crowds", "test_servers", "test_health"), "load and outages")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest."""
-    items.sort(key=lambda item: LONGEST.index(name) if (name := group_of(item.nodeid)) in LONGEST else 99)
+    """Sort the tests: those of the longest groups first."""
+    items.sort(key=lambda item: RANKS.get(group_of(item.nodeid), len(RANKS)))
 
 
 class Groups(LoadScopeScheduling):
-    """Keeps in one process of `-n` what shares servers.
+    """Scheduler of `-n` that runs the tests of a group in one worker, one after the other.
 
-    By a scheduler of our own, for xdist's marks are lost on pytest 9.2:
+    A scheduler of our own, because xdist loses its marks on pytest 9.2:
     https://github.com/pytest-dev/pytest-xdist/issues/1386
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        name = group_of(nodeid)
-        return ONE_AFTER_THE_OTHER.get(name, name)
+        return group_of(nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
-    """Who gets which test with `-n`, whatever `--dist` says."""
+    """Use `Groups`, whatever `--dist` says."""
     return Groups(config, log)
 
 
 def group_of(nodeid: str) -> str:
-    """What a test shares its servers with: its file, or all that looks at the deployed stack."""
-    return "deployed" if "[deployed" in nodeid else Path(nodeid.partition("::")[0]).stem
+    """The group of a test: all tests of the deployed stack are one, otherwise each file is."""
+    name = "deployed" if "[deployed" in nodeid else Path(nodeid.partition("::")[0]).stem
+    return GROUPS.get(name, name)
 
 
 @pytest.fixture(scope="session")
