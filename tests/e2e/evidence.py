@@ -35,7 +35,7 @@ SELECT orders.id::text AS order_id, orders.status::text, count(swaps.signature) 
           AND swaps.amount_out = orders.amount_out
           AND swaps.amount_in = orders.amount_in
           AND swaps.amount_out >= orders.minimum_out
-    ) AS as_told
+    ) AS as_confirmed
 FROM orders LEFT JOIN sim.swaps ON swaps.memo = orders.id::text
 GROUP BY orders.id
 """

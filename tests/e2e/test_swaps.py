@@ -20,10 +20,10 @@ async def test_every_confirmed_order_has_exactly_one_landed_swap_and_a_failed_on
         assert_complete(events)
     orders = evidence.landed_swaps(engine)
     assert len(orders) >= len(lives)
-    for order_id, status, landed, as_told in orders:
+    for order_id, status, landed, as_confirmed in orders:
         match status:
             case "confirmed":
-                assert (landed, as_told) == (1, 1), order_id
+                assert (landed, as_confirmed) == (1, 1), order_id
             case "failed":
                 assert landed == 0, order_id
             case _:  # of a test that did not wait for it
