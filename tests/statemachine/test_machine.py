@@ -67,6 +67,7 @@ MUTANTS: dict[Mutant, int] = {  # and a seed from which each is caught soon
     mutants.SignsAgainWithoutAsking: 3,
     mutants.GivesUpOnALostReply: 1,
     mutants.FailsWithALiveTransaction: 5,
+    mutants.AsksInTheWrongOrder: 1,
     mutants.SendsBeforeItKeeps: 14,
     mutants.AcknowledgesBeforeItKnows: 1,
     mutants.LosesARetry: 1,
@@ -83,7 +84,6 @@ MUTANTS: dict[Mutant, int] = {  # and a seed from which each is caught soon
     mutants.ForgetsKeys: 1,
 }
 HARD_TO_CATCH: list[Mutant] = [
-    mutants.AsksInTheWrongOrder,
     mutants.WithdrawsWhatIsAtWork,
     mutants.WithdrawsWhatWasReplayed,
 ]
