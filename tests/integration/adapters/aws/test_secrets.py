@@ -32,7 +32,7 @@ from redis.asyncio import Redis
 from local.services import Endpoints
 from tests.fakes import eventually
 
-FUNCTIONS = Path(__file__).parents[2] / "functions"
+FUNCTIONS = Path(__file__).parents[4] / "functions"
 
 
 class Account:

@@ -17,7 +17,7 @@ from local.servers.queues import QueueSettings, declare_queues
 from local.servers.sqs.broker import Broker
 from local.servers.sqs.server import LONGEST_REQUEST, listen, serving
 from tests.fakes import eventually
-from tests.integration.sqs.conftest import CREDENTIALS, connect
+from tests.integration.local.servers.sqs.conftest import CREDENTIALS, connect
 
 SIGNED = {
     "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sqs/aws4_request, …".replace(

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.integration.store.shop import MemoryShop, PostgresShop, Shop
+from tests.integration.adapters.postgres.shop import MemoryShop, PostgresShop, Shop
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from chalicelib.ports.store import Claim, Held, NewOrder, Reason, Store
 from chalicelib.services.sweep import Sweep
 
 from tests.fakes import MemoryQueue
-from tests.integration.store.shop import SIGNED, SOL, TERMS, Shop
+from tests.integration.adapters.postgres.shop import SIGNED, SOL, TERMS, Shop
 from tests.samples import event_of, step
 
 

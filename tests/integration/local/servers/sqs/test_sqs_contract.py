@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.integration.sqs.conftest import Box
+from tests.integration.local.servers.sqs.conftest import Box
 
 QUERY = "AWS.SimpleQueueService."
 TAKEN_BY_MINISTACK = pytest.mark.deviates("ministack", "does not refuse it")

@@ -18,7 +18,7 @@ from chalicelib.ports.store import Claim, NewOrder
 from psycopg.conninfo import make_conninfo
 
 from local.services import Endpoints
-from tests.integration.store.shop import TERMS, PostgresShop
+from tests.integration.adapters.postgres.shop import TERMS, PostgresShop
 from tests.samples import step
 
 CLIENTS = ("one", "other", "third")

@@ -20,7 +20,7 @@ from chalicelib.ports.store import Claim, Held, NewOrder, Store
 
 from local.servers import Postgres
 from tests.fakes import eventually
-from tests.integration.store.shop import LIMITS, SETTINGS, TERMS, PostgresShop, Shop
+from tests.integration.adapters.postgres.shop import LIMITS, SETTINGS, TERMS, PostgresShop, Shop
 from tests.samples import step
 
 Step = Callable[[Store, Claim], Awaitable[object]]

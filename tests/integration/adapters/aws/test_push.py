@@ -16,8 +16,8 @@ from chalicelib.ports.live import ConnectionGone
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.integration.adapters.aws.scripted_server import Behaviour, after, answer, raw, scripted
 from tests.integration.gateway_app import Served, serving, until
-from tests.integration.scripted_server import Behaviour, after, answer, raw, scripted
 from tests.tls import HOST, certificate, tls_front
 
 CONNECTION = "L0SM9cOFvHc+Ihw="
