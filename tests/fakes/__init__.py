@@ -2,7 +2,7 @@
 
 They keep the promises of `chalicelib/ports/`; the contract tests in `tests/integration`
 hold the store, the registry and the relay's channel to the same tests as their real counterparts. Failures
-happen on request: a server that is away, a swap that is dropped, a notification that is lost.
+happen on request: a server that is unavailable, a swap that is dropped, a notification that is lost.
 """
 
 from tests.fakes.chain import MemoryChain, MemorySigner

@@ -1,4 +1,4 @@
-"""A chain that does with transactions what a script says, and who signs for it."""
+"""A chain in memory whose sends follow a script, and its signer."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class MemorySigner:
 
 
 class MemoryChain:
-    """`ports.trading.Chain`. A block comes with every look at the height, and a blockhash lives for `lives`.
+    """`ports.trading.Chain`. Each read of the height adds a block; a blockhash lives for `lives` blocks.
 
-    `script` says what becomes of the next sends: `"land"` (as do all after them), `"drop"`, `"lose reply"`
-    (it landed, and the sender is not told), `"refuse"` (a fault that says nothing of its fate), an
+    `script` has the outcomes of the next sends: `"land"` (as do all after them), `"drop"`, `"lose reply"`
+    (it lands, and the send fails), `"refuse"` (an error that leaves its outcome open), an
     AttemptFailed it fails with on chain, or `"hang"`: it lands when `settle()` is called, if it still can.
     While `takes_sends` is cleared, a send waits.
     """
@@ -39,7 +39,7 @@ class MemoryChain:
         self.swaps: defaultdict[str, list[str]] = defaultdict(list)  # memo → signatures that landed
         self.script: deque[str | AttemptFailed] = deque()
         self.hanging: dict[str, SignedTransaction] = {}
-        self.away = False
+        self.unavailable = False
         self.takes_sends = asyncio.Event()
         self.takes_sends.set()
 
@@ -58,17 +58,17 @@ class MemoryChain:
         if self.height > transaction.last_valid_block_height:
             raise BlockhashExpired
         self.sent.append(transaction)
-        fate = self.script.popleft() if self.script else "land"
-        if isinstance(fate, AttemptFailed):
-            self.statuses.setdefault(transaction.signature, ProgramError(self.height, fate))
-        elif fate in ("land", "lose reply"):
+        outcome = self.script.popleft() if self.script else "land"
+        if isinstance(outcome, AttemptFailed):
+            self.statuses.setdefault(transaction.signature, ProgramError(self.height, outcome))
+        elif outcome in ("land", "lose reply"):
             self._land(transaction)
-        elif fate == "hang":
+        elif outcome == "hang":
             self.hanging[transaction.signature] = transaction
-        if fate == "lose reply":
+        if outcome == "lose reply":
             raise TimeoutError
-        if fate == "refuse":
-            raise AttemptFailed("The node does not want it.")
+        if outcome == "refuse":
+            raise AttemptFailed("The node refused it.")
         return transaction.signature
 
     async def status(self, signature: str) -> TransactionStatus:
@@ -76,7 +76,7 @@ class MemoryChain:
         return self.statuses.get(signature)
 
     def settle(self) -> None:
-        """Whatever hangs lands now, unless its blockhash has expired."""
+        """Land every hanging transaction whose blockhash has not expired."""
         for transaction in self.hanging.values():
             if self.height <= transaction.last_valid_block_height:
                 self._land(transaction)
@@ -89,5 +89,5 @@ class MemoryChain:
             self.swaps[message["memo"]].append(transaction.signature)
 
     def _reach(self) -> None:
-        if self.away:
+        if self.unavailable:
             raise OSError("no route to the chain")

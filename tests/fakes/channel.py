@@ -78,8 +78,8 @@ class MemoryChannel:
         self._mine().pop((connection_id, order_id), None)
 
     def _save(self) -> None:
-        """Store the positions, unless Redis is away: then they are stored by a later call."""
-        if self._redis.away:
+        """Store the positions, unless Redis is unavailable: then they are stored by a later call."""
+        if self._redis.unavailable:
             return
         known = self._mine()
         known |= {key: after for key, after in self._unsaved.items() if key in known}

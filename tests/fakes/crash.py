@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Crash(BaseException):
-    """The process dies: nobody catches this."""
+    """The end of the process: no code under test catches it."""
 
 
 class Fuse:

@@ -8,46 +8,46 @@ from datetime import UTC, datetime, timedelta
 
 from chalicelib.ports.queue import DeadLetter, DeadLetterSummary
 
-from tests.fakes.away import Away
+from tests.fakes.unavailable import Unavailable
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class MemoryDeadLetters(Away):
-    """`ports.queue.DeadLetters`, three to a page; what was read stays hidden until it is given back."""
+class MemoryDeadLetters(Unavailable):
+    """`ports.queue.DeadLetters`, three to a page; a message that was read is hidden until `give_back`."""
 
     def __init__(self) -> None:
-        self.letters: dict[str, DeadLetter] = {}
+        self.by_id: dict[str, DeadLetter] = {}
         self.hidden: set[str] = set()
         self._numbers = itertools.count(1)
 
     def put(self, body: str, order_id: str | None = None, *, age_s: float = 0.0) -> DeadLetter:
-        """A new letter, with an id of its own."""
+        """A new dead letter, with its own id."""
         name = f"message-{next(self._numbers)}"
-        letter = DeadLetter(name, f"receipt-{name}", body, order_id, NOW - timedelta(seconds=age_s))
-        self.letters[name] = letter
-        return letter
+        dead_letter = DeadLetter(name, f"receipt-{name}", body, order_id, NOW - timedelta(seconds=age_s))
+        self.by_id[name] = dead_letter
+        return dead_letter
 
     async def pages(self) -> AsyncIterator[list[DeadLetter]]:
         while True:
             self._reach()
-            page = [letter for name, letter in self.letters.items() if name not in self.hidden][:3]
+            page = [dead_letter for name, dead_letter in self.by_id.items() if name not in self.hidden][:3]
             if not page:
                 return
-            self.hidden |= {letter.message_id for letter in page}
+            self.hidden |= {dead_letter.message_id for dead_letter in page}
             yield page
 
-    async def give_back(self, letters: Sequence[DeadLetter]) -> None:
+    async def give_back(self, dead_letters: Sequence[DeadLetter]) -> None:
         self._reach()
-        self.hidden -= {letter.message_id for letter in letters}
+        self.hidden -= {dead_letter.message_id for dead_letter in dead_letters}
 
-    async def delete(self, letters: Sequence[DeadLetter]) -> None:
+    async def delete(self, dead_letters: Sequence[DeadLetter]) -> None:
         self._reach()
-        for letter in letters:
-            self.letters.pop(letter.message_id, None)
-            self.hidden.discard(letter.message_id)
+        for dead_letter in dead_letters:
+            self.by_id.pop(dead_letter.message_id, None)
+            self.hidden.discard(dead_letter.message_id)
 
     async def summary(self) -> DeadLetterSummary:
         self._reach()
-        ages = [(NOW - letter.sent_at).total_seconds() for letter in self.letters.values()]
+        ages = [(NOW - dead_letter.sent_at).total_seconds() for dead_letter in self.by_id.values()]
         return DeadLetterSummary(len(ages), max(ages, default=None))

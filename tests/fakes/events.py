@@ -6,11 +6,11 @@ from chalicelib.api.wire.events import event_message
 from chalicelib.domain.events import Event
 from chalicelib.ports.live import Notification
 
-from tests.fakes.away import Away
 from tests.fakes.redis import Redis
+from tests.fakes.unavailable import Unavailable
 
 
-class MemoryEvents(Away):
+class MemoryEvents(Unavailable):
     """`ports.live.Events`: keeps what was published, and passes it to the channels that listen."""
 
     def __init__(self, redis: Redis | None = None) -> None:
@@ -19,7 +19,7 @@ class MemoryEvents(Away):
 
     def publish(self, event: Event) -> None:
         self.published.append(event)
-        if self.away or self.redis.away:
+        if self.unavailable or self.redis.unavailable:
             return
         for channel in self.redis.channels:
             if event.order_id in channel.listening:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tests.fakes.away import Away
+from tests.fakes.unavailable import Unavailable
 
 
-class MemoryQueue(Away):
-    """`ports.queue.Queue`: what was sent, and what is to come again when.
+class MemoryQueue(Unavailable):
+    """`ports.queue.Queue`: records the sends and the retry delays; delivers nothing.
 
-    Nobody takes anything from it; without `waiting`, it says that it is drained.
+    It is drained when `waiting` is false.
     """
 
     def __init__(self) -> None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from chalicelib.domain.events import Event
 from chalicelib.ports.live import Notification
 
-from tests.fakes.away import Away
+from tests.fakes.unavailable import Unavailable
 
 if TYPE_CHECKING:
     from tests.fakes.channel import MemoryChannel
 
 
-class Redis(Away):
+class Redis(Unavailable):
     """State shared by the live events, the registry and the relays' channels.
 
     `copies` is how many notifications an event becomes: 1, or 0 (lost), or 2. `cut()` breaks every channel.

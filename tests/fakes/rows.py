@@ -1,4 +1,4 @@
-"""What the store in memory keeps, as the tables do."""
+"""Rows of the store in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chalicelib.ports.trading import SignedTransaction
 
 @dataclass
 class Row:
-    """What the table `orders` holds of an order."""
+    """An order's row in the table `orders`."""
 
     order: Order
     due_at: datetime
@@ -26,7 +26,7 @@ class Row:
 
 @dataclass
 class Key:
-    """What the table `idempotency_keys` holds of a key."""
+    """A key's row in the table `idempotency_keys`."""
 
     order_id: str
     terms: Terms

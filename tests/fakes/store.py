@@ -14,14 +14,14 @@ from chalicelib.domain.lifecycle import TERMINAL, Actor, Status, sources
 from chalicelib.domain.order import Order
 from chalicelib.ports.store import Claim, Held, NewOrder, Overdue, Reason, Transition
 
-from tests.fakes.away import Away
 from tests.fakes.rows import Key, Row
+from tests.fakes.unavailable import Unavailable
 
 UNQUEUED = {Status.PENDING: Reason.UNACKNOWLEDGED}
 KEPT = ("venue", "quoted_out", "minimum_out", "amount_out", "signature")
 
 
-class MemoryStore(Away):
+class MemoryStore(Unavailable):
     """`ports.store.Store`; time goes on only by `pass_time`, and each change takes a microsecond."""
 
     def __init__(
@@ -73,8 +73,8 @@ class MemoryStore(Away):
     async def withdraw(self, order_id: str) -> bool:
         self._reach()
         row = self.rows.get(order_id)
-        told = any(key.replayed for key in self.keys.values() if key.order_id == order_id)
-        if row is None or row.fence or row.order.status is not Status.PENDING or told:
+        replayed = any(key.replayed for key in self.keys.values() if key.order_id == order_id)
+        if row is None or row.fence or row.order.status is not Status.PENDING or replayed:
             return False
         del self.rows[order_id], self.log[order_id]
         self.withdrawn.add(order_id)
@@ -190,7 +190,7 @@ class MemoryStore(Away):
         return overdue
 
     def lost_messages(self, drained_for_ms: int | None) -> list[Overdue]:
-        """The acknowledged orders whose messages cannot be in the queue any more, longest due first."""
+        """The acknowledged orders whose messages can no longer be in the queue, longest due first."""
         proofs = [
             row.order.created_at for row in self.rows.values() if row.order.status is not Status.PENDING
         ]
@@ -205,7 +205,7 @@ class MemoryStore(Away):
         ]
 
     def append(self, order_id: str, status: Status, **detail: object) -> Event:
-        """The next event of an order, whoever works on it: for tests of those who watch."""
+        """Append an event to an order without a worker, for tests of subscribers."""
         return self._move(self.rows[order_id], status, detail)
 
     def _due_before(self, at: datetime) -> list[tuple[str, Row]]:

@@ -22,10 +22,10 @@ class MemoryVenue:
         self.impact_bps = impact_bps
         self.script: deque[int | Exception | None] = deque()
         self.always: Exception | None = None
-        self.asked = 0
+        self.quotes_asked = 0
 
     async def quote(self, token_in: Token, token_out: Token, amount_in: int) -> Quote:
-        self.asked += 1
+        self.quotes_asked += 1
         answer = self.script.popleft() if self.script else self.always or self.amount_out
         if answer is None:
             await asyncio.Event().wait()

@@ -19,7 +19,7 @@ SOCKET_PATH = "/api/orders/execute"
 
 
 class App(ModuleType):
-    """The functions, which remember every event; `on_connect` and `on_message` say what they answer."""
+    """The functions, which record every event; `on_connect` and `on_message` give their answers."""
 
     def __init__(self) -> None:
         super().__init__("app")
@@ -45,7 +45,7 @@ class App(ModuleType):
         @app.route("/api/orders/{orderId}")
         def echo(**_: str) -> Any:
             request = app.current_request
-            self.wait(asyncio.sleep(0.002))  # let other handlers run: the request must stay our own
+            self.wait(asyncio.sleep(0.002))  # let other handlers run: the request must stay this handler's
             assert request is app.current_request
             return request.to_original_event()
 
@@ -122,5 +122,5 @@ async def until(condition: Callable[[], object], timeout_s: float = 10) -> None:
     """Wait until the condition holds."""
     deadline = time.monotonic() + timeout_s
     while not condition():
-        assert time.monotonic() < deadline, "the condition was never met"
+        assert time.monotonic() < deadline, "the condition did not hold in time"
         await asyncio.sleep(0.005)

@@ -11,17 +11,17 @@ from tests.fakes import eventually
 
 
 class Server:
-    """Doubles numbers, a batch at a time, each when it is let through; refuses what is in `bad`.
+    """Doubles the numbers of a batch once `open` is set; a batch with one of `bad` is an error.
 
-    A batch with one of those in `away` finds nobody there.
+    With a number of `unavailable` in the batch, the server is unavailable.
     """
 
-    def __init__(self, *, bad: Sequence[int] = (), away: Sequence[int] = ()) -> None:
+    def __init__(self, *, bad: Sequence[int] = (), unavailable: Sequence[int] = ()) -> None:
         self.batches: list[list[int]] = []
         self.open = asyncio.Event()
         self.open.set()
         self.bad = bad
-        self.away = away
+        self.unavailable = unavailable
         self.busy = self.most = 0
 
     async def __call__(self, items: Sequence[int]) -> list[int]:
@@ -32,7 +32,7 @@ class Server:
             await self.open.wait()
         finally:
             self.busy -= 1
-        if any(item in self.away for item in items):
+        if any(item in self.unavailable for item in items):
             raise TemporarilyUnavailable
         if any(item in self.bad for item in items):
             raise ValueError(items)
@@ -45,14 +45,14 @@ async def test_a_lone_call_does_not_wait() -> None:
     assert server.batches == [[1]]
 
 
-async def test_calls_that_meet_travel_together_and_each_gets_its_own_answer() -> None:
+async def test_concurrent_calls_share_a_batch_and_each_gets_its_own_answer() -> None:
     server = Server()
     batcher = Batcher(server)
     assert await asyncio.gather(*map(batcher, range(50))) == [2 * number for number in range(50)]
     assert server.batches == [list(range(50))]
 
 
-async def test_what_comes_while_a_batch_is_under_way_is_the_next_batch() -> None:
+async def test_calls_made_while_a_batch_is_under_way_are_the_next_batch() -> None:
     server = Server()
     server.open.clear()
     batcher = Batcher(server)
@@ -71,7 +71,7 @@ async def test_a_batch_has_a_limit() -> None:
     assert [len(batch) for batch in server.batches] == [10, 10, 5]
 
 
-async def test_no_more_lanes_are_used_than_there_are() -> None:
+async def test_no_more_batches_run_at_once_than_there_are_lanes() -> None:
     server = Server()
     server.open.clear()
     batcher = Batcher(server, limit=1, lanes=3)
@@ -88,8 +88,8 @@ async def test_one_bad_item_fails_alone() -> None:
     assert [type(result) for result in results] == [int, int, ValueError, int]
 
 
-async def test_a_server_that_is_away_fails_all_at_once_and_is_not_asked_again_for_each() -> None:
-    server = Server(away=range(4))
+async def test_an_unavailable_server_fails_the_batch_without_a_call_for_each_item() -> None:
+    server = Server(unavailable=range(4))
     batcher = Batcher(server)
     results = await asyncio.gather(*map(batcher, range(4)), return_exceptions=True)
     assert {type(result) for result in results} == {TemporarilyUnavailable}
@@ -97,8 +97,8 @@ async def test_a_server_that_is_away_fails_all_at_once_and_is_not_asked_again_fo
     assert await batcher(5) == 10
 
 
-async def test_who_waits_behind_a_batch_that_finds_the_server_away_gets_a_call_of_its_own() -> None:
-    server = Server(away=[1])
+async def test_calls_behind_a_batch_that_failed_get_a_batch_of_their_own() -> None:
+    server = Server(unavailable=[1])
     server.open.clear()
     batcher = Batcher(server)
     first = batcher(1)
@@ -111,7 +111,7 @@ async def test_who_waits_behind_a_batch_that_finds_the_server_away_gets_a_call_o
     assert server.batches == [[1], [2, 3]]
 
 
-async def test_who_no_longer_waits_is_left_out_and_disturbs_nobody() -> None:
+async def test_a_cancelled_call_is_left_out_of_its_batch() -> None:
     server = Server()
     server.open.clear()
     batcher = Batcher(server)
@@ -122,7 +122,7 @@ async def test_who_no_longer_waits_is_left_out_and_disturbs_nobody() -> None:
     assert server.batches == [[0, 2]]
 
 
-async def test_who_leaves_while_the_batch_is_under_way_disturbs_nobody() -> None:
+async def test_a_call_cancelled_while_its_batch_is_under_way_does_not_affect_the_others() -> None:
     server = Server()
     server.open.clear()
     batcher = Batcher(server)
@@ -133,7 +133,7 @@ async def test_who_leaves_while_the_batch_is_under_way_disturbs_nobody() -> None
     assert await stays == 4
 
 
-async def test_a_wrong_number_of_answers_is_an_error_and_no_silence() -> None:
+async def test_a_wrong_number_of_answers_is_an_error() -> None:
     async def short(items: Sequence[int]) -> list[int]:
         return [0] * (len(items) - 1)
 

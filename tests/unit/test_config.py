@@ -17,11 +17,11 @@ def test_settings_are_read_by_their_names_in_capitals_and_get_their_types() -> N
     assert (config.database_url, config.lease_ms, config.sim_latency) == ("postgresql://h/d", 900, 0.5)
 
 
-def test_an_empty_variable_is_as_good_as_none() -> None:
+def test_an_empty_variable_gives_the_default() -> None:
     assert Config.load({"MAX_ATTEMPTS": "", "SIM_SEED": "  "}) == Config()
 
 
-def test_other_variables_are_nobodys_business() -> None:
+def test_other_variables_are_ignored() -> None:
     assert Config.load({"PATH": "/bin", "LEASE": "x"}) == Config()
 
 
@@ -48,7 +48,7 @@ def test_other_variables_are_nobodys_business() -> None:
         ("SIM_SLOT_MS", "0"),
     ],
 )
-def test_a_wrong_setting_ends_the_start_and_is_named(name: str, text: str) -> None:
+def test_an_invalid_setting_is_an_error_that_names_it(name: str, text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Config.load({name: text})
     assert name in str(caught.value)
@@ -60,11 +60,11 @@ def test_the_bounds_themselves_are_allowed() -> None:
     assert (config.max_attempts, config.sim_latency, config.default_slippage_bps) == (10, 0.0, 1)
 
 
-def test_what_is_needed_and_missing_is_named() -> None:
+def test_a_required_setting_that_is_missing_is_named() -> None:
     with pytest.raises(ConfigError, match="REDIS_URL is not set"):
         Config(database_url="x").require("database_url", "redis_url")
 
 
 @pytest.mark.parametrize("item", fields(Config), ids=lambda item: item.name)
-def test_every_setting_says_what_it_means(item: object) -> None:
+def test_every_setting_has_a_description(item: object) -> None:
     assert item.metadata["doc"]  # type: ignore[attr-defined]

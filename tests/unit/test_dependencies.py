@@ -1,4 +1,4 @@
-"""Which part may know of which: read from the source, so that nobody has to remember it."""
+"""Dependency rules: which part may import which, checked in the source."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FUNCTIONS = Path(__file__).parents[2] / "functions"
 LIBRARY = FUNCTIONS / "chalicelib"
 
 PURE = {"__future__", "collections", "dataclasses", "datetime", "decimal", "enum", "re", "typing", "uuid"}
-ALLOWED = {  # part → the parts of ours that it may import
+ALLOWED = {  # part → the parts that it may import
     "domain": {"domain"},
     "ports": {"domain", "ports"},
     "services": {"domain", "ports", "services"},
@@ -57,25 +57,27 @@ def names(paths: list[Path]) -> list[str]:
     return [str(path.relative_to(FUNCTIONS)) for path in paths]
 
 
-def test_the_rule_is_about_real_files_and_real_imports() -> None:
+def test_the_rules_cover_the_parts_and_find_their_imports() -> None:
     assert {part(path) for path in modules()} >= set(ALLOWED)
     assert "chalicelib.ports.store" in set(imports(LIBRARY / "services" / "execution" / "execution.py"))
     assert "chalicelib.runtime" in set(imports(LIBRARY / "api" / "http.py"))
 
 
 @pytest.mark.parametrize("path", modules(), ids=names(modules()))
-def test_a_part_imports_only_the_parts_it_may_know(path: Path) -> None:
+def test_a_part_imports_only_the_allowed_parts(path: Path) -> None:
     allowed = ALLOWED.get(part(path))
     if allowed is None:
         return  # app.py, runtime.py and their like put everything together
     for name in imports(path):
         if name.startswith("chalicelib"):
-            ours = name.removeprefix("chalicelib").lstrip(".")
-            assert any(ours == known or ours.startswith(f"{known}.") for known in allowed), f"{path} → {name}"
+            imported = name.removeprefix("chalicelib").lstrip(".")
+            assert any(imported == each or imported.startswith(f"{each}.") for each in allowed), (
+                f"{path} → {name}"
+            )
 
 
 @pytest.mark.parametrize("path", modules(), ids=names(modules()))
-def test_the_inner_parts_import_no_library(path: Path) -> None:
+def test_the_inner_parts_import_only_the_allowed_libraries(path: Path) -> None:
     outside = OUTSIDE.get(part(path))
     if outside is None:
         return
@@ -85,5 +87,5 @@ def test_the_inner_parts_import_no_library(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", modules(), ids=names(modules()))
-def test_what_is_deployed_knows_nothing_of_the_developers_machine(path: Path) -> None:
+def test_deployed_code_imports_nothing_of_the_developers_machine(path: Path) -> None:
     assert not {name.partition(".")[0] for name in imports(path)} & {"local", "tests", "pytest"}

@@ -32,5 +32,5 @@ def test_each_key_of_a_line_is_a_field(
     assert fields(message, *values) == expected
 
 
-def test_what_a_record_has_already_is_not_replaced() -> None:
+def test_a_records_own_attributes_are_not_replaced() -> None:
     assert fields("name=%s args=%s", "other", "other") == {}

@@ -1,4 +1,4 @@
-"""The engine's own OpenAPI document: it says what the code does, and the running engine does what it says.
+"""The engine's OpenAPI document: it matches the code, and the running engine matches it.
 
 schemathesis calls every route with what the document allows and with what it forbids, by a fixed seed.
 """
@@ -27,7 +27,7 @@ from tests.e2e.engine import LocalEngine
 
 DOCUMENT: dict[str, Any] = json.loads((FUNCTIONS / "chalicelib" / "openapi.json").read_text())
 SCHEMAS = DOCUMENT["components"]["schemas"]
-# Tokens must differ and be known, a cursor must be one that was given: no schema says so.
+# Tokens must differ and be supported, a cursor must come from an answer: no schema can state that.
 BEYOND_A_SCHEMA = [positive_data_acceptance]
 SOCKET_ONLY = {"UNKNOWN_ACTION", "TOO_MANY_CONNECTIONS", "TOO_MANY_SUBSCRIPTIONS", "MESSAGE_TOO_LARGE"}
 OTHER_PATHS_ONLY = {"METHOD_NOT_ALLOWED"}
@@ -55,40 +55,40 @@ schema = schemathesis.openapi.from_dict(DOCUMENT)
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_the_engine_does_what_its_document_says(case: Any, url: str) -> None:
+def test_the_engine_behaves_as_its_document_describes(case: Any, url: str) -> None:
     response = case.call(base_url=url)
     assert response.status_code < 500, response.text
     assert "Traceback" not in response.text
     case.validate_response(response, excluded_checks=BEYOND_A_SCHEMA)
 
 
-def test_the_document_that_is_served_is_the_one_that_is_packaged(url: str) -> None:
+def test_the_served_document_is_the_packaged_one(url: str) -> None:
     assert httpx.get(f"{url}/openapi.json").json() == DOCUMENT
 
 
-def test_it_has_the_routes_that_the_functions_have() -> None:
+def test_the_document_has_the_routes_of_the_functions() -> None:
     described = {(path, method.upper()) for path, methods in DOCUMENT["paths"].items() for method in methods}
     assert described == {
         (path, method) for path, methods in functions.app.routes.items() for method in methods
     }
 
 
-def test_it_has_the_codes_that_the_readme_has() -> None:
+def test_the_document_has_the_codes_of_the_readme() -> None:
     documented = set(readme.in_tables(readme.section("Errors"), "[A-Z_]{4,}"))
     assert codes(DOCUMENT) == documented - SOCKET_ONLY - OTHER_PATHS_ONLY
 
 
-def test_an_orders_code_is_one_of_those_that_fail_an_attempt() -> None:
+def test_an_orders_code_is_one_of_a_failed_attempt() -> None:
     failures = {error.code for error in errors.AttemptFailed.__subclasses__()}
     assert set(SCHEMAS["Order"]["properties"]["code"]["enum"]) == failures
 
 
-def test_it_knows_the_tokens_and_the_statuses() -> None:
+def test_the_document_lists_the_tokens_and_the_statuses() -> None:
     assert SCHEMAS["Order"]["properties"]["tokenIn"]["enum"] == [token.symbol for token in TOKENS]
     assert SCHEMAS["Status"]["enum"] == list(Status)
 
 
-def test_every_event_is_as_the_schema_of_its_status_says(url: str) -> None:
+def test_every_event_matches_the_schema_of_its_status(url: str) -> None:
     validator = Draft202012Validator(
         {"$ref": "#/components/schemas/Event", "components": DOCUMENT["components"]},
         format_checker=FormatChecker(),

@@ -1,4 +1,4 @@
-"""/health while servers go away and come back: the truth within two seconds, and an answer always."""
+"""/health while servers are killed, frozen and restarted: correct within two seconds, and always answered."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from tests.silence import silenced
 
 SOON_S = 2.0
 NAMES = {"database": "postgres", "redis": "valkey", "queue": "sqs"}
-BARE: dict[str, str] = {}
+NO_ENVIRONMENT: dict[str, str] = {}
 HANDLERS = GatewaySettings().handlers
 ORDER = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1"}
 
 
 @pytest.fixture(scope="module")
 def services() -> Iterator[Services]:
-    with Services(None, environ=BARE, durable=False) as running:
+    with Services(None, environ=NO_ENVIRONMENT, durable=False) as running:
         yield running
 
 
-class Asked:
+class Health:
     """/health of one engine; every answer must come in time."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
@@ -45,10 +45,12 @@ class Asked:
         assert response.status_code == (200 if found["status"] == "ok" else 503)
         return found
 
-    async def says(self, met: Callable[[dict[str, Any]], bool], within_s: float = SOON_S) -> dict[str, Any]:
-        """The first answer that is as awaited, which has to be asked for in time."""
+    async def until(
+        self, holds: Callable[[dict[str, Any]], bool], within_s: float = SOON_S
+    ) -> dict[str, Any]:
+        """The first answer for which the condition holds, which must come in time."""
         deadline = time.monotonic() + within_s
-        while not met(found := await self.answer()):
+        while not holds(found := await self.answer()):
             assert time.monotonic() < deadline, found
         return found
 
@@ -65,28 +67,28 @@ def engine(services: Services) -> Engine:
 
 
 @pytest.mark.parametrize(("name", "server"), [(name, name) for name in NAMES], indirect=["server"], ids=NAMES)
-async def test_a_server_that_was_killed_is_named_until_it_is_back(
+async def test_a_killed_server_is_reported_until_it_is_back(
     services: Services, name: str, server: Server
 ) -> None:
     async with engine(services) as running, httpx.AsyncClient(base_url=running.url, trust_env=False) as http:
-        asked = Asked(http)
-        assert (await asked.answer())["status"] == "ok"
+        health = Health(http)
+        assert (await health.answer())["status"] == "ok"
         server.kill()
-        down = await asked.says(lambda answer: answer[name] == "unavailable")
+        down = await health.until(lambda answer: answer[name] == "unavailable")
         assert down["status"] == "degraded"
         assert {down[other] for other in NAMES if other != name} == {"ok"}
         assert (down["deadLetters"] is None) is (name == "queue")
         began = time.monotonic()
-        while time.monotonic() - began < 4:  # long enough for anyone who waits longer each time
-            assert (await asked.answer())[name] == "unavailable"
+        while time.monotonic() - began < 4:  # long enough for several steps of a growing back-off
+            assert (await health.answer())[name] == "unavailable"
             await asyncio.sleep(0.1)
         await asyncio.to_thread(server.start)
-        up = await asked.says(lambda answer: answer["status"] == "ok")
+        up = await health.until(lambda answer: answer["status"] == "ok")
         assert up["deadLetters"] == {"count": 0, "oldestSeconds": None}
 
 
 @pytest.mark.parametrize(("name", "server"), [(name, name) for name in NAMES], indirect=["server"], ids=NAMES)
-async def test_a_silent_server_is_named_however_many_requests_wait_for_it(
+async def test_an_unresponsive_server_is_reported_however_many_requests_wait_for_it(
     services: Services, name: str, server: Server
 ) -> None:
     limits = httpx.Limits(max_connections=200)
@@ -94,11 +96,11 @@ async def test_a_silent_server_is_named_however_many_requests_wait_for_it(
         engine(services) as running,
         httpx.AsyncClient(base_url=running.url, trust_env=False, limits=limits, timeout=60) as http,
     ):
-        asked = Asked(http)
+        health = Health(http)
         with silenced(server):
             waiting = [asyncio.create_task(http.post("/api/orders/execute", json=ORDER)) for _ in range(100)]
             await eventually(lambda: running.gateway.running >= HANDLERS)
-            await asked.says(lambda answer: answer[name] == "unavailable")
-            assert (await asked.answer())[name] == "unavailable"
-        await asked.says(lambda answer: answer["status"] == "ok")
+            await health.until(lambda answer: answer[name] == "unavailable")
+            assert (await health.answer())[name] == "unavailable"
+        await health.until(lambda answer: answer["status"] == "ok")
         assert {(await answer).status_code for answer in waiting} <= {202, 503}

@@ -1,8 +1,8 @@
-"""Whatever a client says on its socket has exactly one JSON answer, and leaves nothing behind.
+"""Any message on a connection has exactly one JSON answer, and leaves nothing behind.
 
-hypothesis thinks conversations up, the same ones in every run; each is held on a socket of its own with a
-whole engine, real servers behind it. A ping after every message shows that the socket is still usable, and
-that the message was answered once: both answers come in order, nothing but events of orders between them.
+hypothesis generates conversations, the same ones in every run; each runs on its own connection to a whole
+engine with real servers. A ping after every message shows that the connection is still usable, and that the
+message was answered once: both answers come in order, with nothing but events of orders between them.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from tests.e2e.client import eventually
 from tests.e2e.life import TERMINAL, Wire, assert_complete
 from tests.e2e.raw import assert_discreet
 
-PATIENCE_S = 10.0
+ANSWER_WITHIN_S = 10.0
 MORE_TASKS, MORE_THREADS = 4, 24  # as pools fill up: ten workers, as many schedules' and handlers' threads
-BARE: dict[str, str] = {}
+NO_ENVIRONMENT: dict[str, str] = {}
 CONFIG = Config(sim_latency=0.0, sim_slot_ms=20, retry_base_ms=0)
 
 PONG = {"action": "pong"}
 KNOWN, MINE = (
     str(uuid.UUID(int=1)),
     str(uuid.UUID(int=2)),
-)  # stand for an order that is over, and the last one
-NOBODYS = str(uuid.UUID(int=3))
+)  # placeholders: an order that has ended, and the conversation's last one
+UNKNOWN = str(uuid.UUID(int=3))
 
 
 def codes(row: str) -> set[str]:
@@ -53,7 +53,7 @@ DOCUMENTED = codes(r"^\| [45]\d\d[^|]*\|([^|]+)\|") - {"INTERNAL_ERROR"}
 WHY_FAILED = codes(r"^\|([^|]+)\| (?:yes|no) \|")
 
 
-# What is said
+# Messages
 
 
 def spelled(value: object) -> str:
@@ -80,7 +80,7 @@ WORDS = (
     "½",
     "\n",
 )
-IDS = (KNOWN, KNOWN, MINE, MINE, NOBODYS, KNOWN.upper(), KNOWN.replace("-", ""), f"{{{KNOWN}}}", KNOWN + "\n")
+IDS = (KNOWN, KNOWN, MINE, MINE, UNKNOWN, KNOWN.upper(), KNOWN.replace("-", ""), f"{{{KNOWN}}}", KNOWN + "\n")
 STRANGE_IDS = (f"urn:uuid:{KNOWN}", KNOWN[:-1] + "١", KNOWN[:-1] + "\0", "../" + KNOWN, "' OR 1=1 --", "*")
 NUMBERS = (
     *("0", "-0", "-1", "0.5", "1.0", "1e2", "1E-9", "1e-10", "1e400", "-1e400", "1e999999999999999999"),
@@ -137,18 +137,20 @@ ORDERS: list[Shape] = [
 
 @st.composite
 def near_valid(draw: st.DrawFn, shapes: list[Shape]) -> str:
-    """A message of a known shape, its fields in any order; one may be odd, missing, there twice, nobody's."""
+    """A message of a known shape, its fields in any order; one may be odd, missing, repeated, unknown."""
     shape = draw(st.sampled_from(shapes))
     fields = [(name, draw(good)) for name, good in draw(st.permutations([*shape.items()]))]
     at = draw(st.integers(0, len(fields) - 1))
-    match draw(st.sampled_from(("sound", "odd", "odd", "odd", "odd", "odd", "missing", "twice", "nobody's"))):
+    match draw(
+        st.sampled_from(("sound", "odd", "odd", "odd", "odd", "odd", "missing", "repeated", "unknown"))
+    ):
         case "odd":
             fields[at] = (fields[at][0], draw(ODD))
         case "missing":
             del fields[at]
-        case "twice":
+        case "repeated":
             fields.append((fields[at][0], draw(ODD)))
-        case "nobody's":
+        case "unknown":
             fields.insert(at, (draw(NAMES), draw(ODD)))
     return "{" + ", ".join(f"{spelled(name)}: {value}" for name, value in fields) + "}"
 
@@ -161,7 +163,7 @@ MESSAGES = {
     "orders": near_valid(ORDERS),
 }
 EXAMPLES = {"text": 12, "bytes": 12, "JSON": 20, "actions": 60, "orders": 70}
-MEETS = {  # at least, or what is said has become too tame
+EXPECTED_ANSWERS = {  # at least; else the messages have become too tame
     "text": {"EMPTY_BODY", "INVALID_JSON"},
     "bytes": {"INVALID_JSON"},
     "JSON": {"INVALID_JSON", "NOT_AN_OBJECT", "UNKNOWN_FIELD"},
@@ -173,104 +175,104 @@ AT_ONCE = 4
 
 
 def conversations(kind: str) -> list[tuple[list[str | bytes], bool]]:
-    """Messages, and whether the client stays for the events; all thought up before the first is held."""
-    thought: list[tuple[list[str | bytes], bool]] = []
+    """Messages, and whether the client waits for the events; all generated before the first runs."""
+    generated: list[tuple[list[str | bytes], bool]] = []
 
     @settings(
         derandomize=True, deadline=None, max_examples=EXAMPLES[kind], suppress_health_check=[*HealthCheck]
     )
     @given(st.lists(MESSAGES[kind], min_size=1, max_size=MOST_MESSAGES), st.booleans())
-    def think(messages: list[str | bytes], politely: bool) -> None:
-        thought.append((messages, politely))
+    def generate(messages: list[str | bytes], politely: bool) -> None:
+        generated.append((messages, politely))
 
-    think()
-    return thought
+    generate()
+    return generated
 
 
-# What is answered
+# Answers
 
 
 class Conversation:
-    """One socket: says messages, and holds what comes against what is promised."""
+    """One connection: sends messages, and checks what it receives."""
 
     def __init__(self, connection: ClientConnection, known: str) -> None:
         self._connection = connection
         self._known = known
-        self._last = NOBODYS
-        self._asked: defaultdict[str, int] = defaultdict(int)  # by order: how often its events were asked for
+        self._last = UNKNOWN
+        self._subscribed: defaultdict[str, int] = defaultdict(int)  # by order: how often it was subscribed
         self._events: defaultdict[str, list[Wire]] = defaultdict(list)
-        self._awaited: set[str] = set()  # orders that were accepted here, and whose life must be told
+        self._awaited: set[str] = set()  # orders accepted here, whose events must all arrive
 
-    async def say(self, message: str | bytes) -> Wire:
-        """Its one answer."""
+    async def send(self, message: str | bytes) -> Wire:
+        """Send it, and return its one answer."""
         if isinstance(message, str):
             message = message.replace(KNOWN, self._known).replace(MINE, self._last)
         await self._connection.send(message)
         await self._connection.send('{"action": "ping"}')
         answer = await self._answer()
-        self._judge(message, answer)
+        self._check(message, answer)
         assert await self._answer() == PONG, message
         return answer
 
     async def end(self) -> None:
-        """Hear the rest of the lives that are promised, and nothing else."""
+        """Receive the remaining events of the awaited orders, and nothing else."""
         while not all(self._is_over(order_id) for order_id in self._awaited):
             event = await self._receive()
             assert "seq" in event, event
-            self._hear(event)
+            self._record(event)
         for order_id in self._awaited:
             events = self._events[order_id]
-            if self._asked[order_id] == 1:
+            if self._subscribed[order_id] == 1:
                 assert_complete(events)
             assert {event["seq"] for event in events} == {*range(1, max(e["seq"] for e in events) + 1)}
             assert {event["code"] for event in events if "code" in event} <= WHY_FAILED, events
 
-    def _judge(self, message: str | bytes, answer: Wire) -> None:
+    def _check(self, message: str | bytes, answer: Wire) -> None:
         match answer:
             case {"error": _, "code": code}:
                 assert code in DOCUMENTED, (message, answer)
                 assert_discreet(answer)
             case {"action": "subscribed", "orderId": order_id, "after": after}:
                 assert (len(answer), type(after)) == (3, int)
-                self._asked[order_id] += 1
+                self._subscribed[order_id] += 1
             case {"action": "unsubscribed", "orderId": order_id}:
                 assert len(answer) == 2
                 self._awaited.discard(order_id)
             case {"orderId": order_id, "status": _, "websocket": websocket}:
                 assert (len(answer), websocket) == (3, f"/api/orders/execute?orderId={order_id}")
                 self._last = order_id
-                self._asked[order_id] += 1
-                if self._asked[order_id] == 1:  # else it may be followed from the middle on already
+                self._subscribed[order_id] += 1
+                if self._subscribed[order_id] == 1:  # else it may be subscribed with `after` already
                     self._awaited.add(order_id)
             case _:
                 assert answer == PONG, (message, answer)
 
     async def _answer(self) -> Wire:
         while "seq" in (message := await self._receive()):
-            self._hear(message)
+            self._record(message)
         return message
 
-    def _hear(self, event: Wire) -> None:
-        assert event["orderId"] in self._asked, event
+    def _record(self, event: Wire) -> None:
+        assert event["orderId"] in self._subscribed, event
         self._events[event["orderId"]].append(event)
 
     def _is_over(self, order_id: str) -> bool:
         return any(event["status"] in TERMINAL for event in self._events[order_id])
 
     async def _receive(self) -> Wire:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(ANSWER_WITHIN_S):
             found = json.loads(await self._connection.recv())
         assert isinstance(found, dict)
         return found
 
 
-# Where
+# The engine
 
 
 @pytest.fixture(scope="module")
 def services() -> Iterator[Endpoints]:
-    """Servers of its own: nobody else leaves anything in them."""
-    with Services(None, environ=BARE, durable=False) as running:
+    """Servers that no other test uses."""
+    with Services(None, environ=NO_ENVIRONMENT, durable=False) as running:
         yield running.endpoints
 
 
@@ -287,21 +289,23 @@ async def redis(services: Endpoints) -> AsyncIterator[Redis]:
 
 
 async def left(engine: Engine, redis: Redis) -> tuple[int, list[str]]:
-    """Sockets, and what is known of them."""
+    """The number of connections, and the keys in Redis."""
     keys = [key async for key in redis.scan_iter() if not key.endswith(":lease")]
     return engine.gateway.connections, sorted(keys)
 
 
-async def hold(engine: Engine, known: str, messages: list[str | bytes], politely: bool = True) -> list[Wire]:
-    """A conversation on a socket of its own; its answers."""
+async def converse(
+    engine: Engine, known: str, messages: list[str | bytes], politely: bool = True
+) -> list[Wire]:
+    """The answers of a conversation on a connection of its own."""
     url = f"{engine.url.replace('http', 'ws', 1)}/api/orders/execute"
     async with connect(url, proxy=None) as connection:
         conversation = Conversation(connection, known)
-        answers = [await conversation.say(message) for message in messages]
+        answers = [await conversation.send(message) for message in messages]
         if politely:
             await conversation.end()
         else:
-            await conversation.say(SOUND)  # whose events it will not be there for
+            await conversation.send(SOUND)  # and leaves before its events
             connection.transport.abort()
     return answers
 
@@ -310,20 +314,20 @@ async def hold(engine: Engine, known: str, messages: list[str | bytes], politely
 async def test_any_message_has_one_answer_and_leaves_nothing_behind(
     kind: str, engine: Engine, redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
-    known = (await hold(engine, NOBODYS, [SOUND]))[0]["orderId"]
+    known = (await converse(engine, UNKNOWN, [SOUND]))[0]["orderId"]
     await eventually(lambda: left(engine, redis), lambda found: found == (0, []))
     tasks, threads = len(asyncio.all_tasks()), threading.active_count()
 
     room = asyncio.Semaphore(AT_ONCE)
     answers: list[Wire] = []
 
-    async def converse(messages: list[str | bytes], politely: bool) -> None:
+    async def run(messages: list[str | bytes], politely: bool) -> None:
         async with room:
-            answers.extend(await hold(engine, known, messages, politely))
+            answers.extend(await converse(engine, known, messages, politely))
 
     async with asyncio.TaskGroup() as group:
         for conversation in conversations(kind):
-            group.create_task(converse(*conversation))
+            group.create_task(run(*conversation))
     await eventually(lambda: left(engine, redis), lambda found: found == (0, []))
 
     async def grown() -> tuple[int, int]:
@@ -331,6 +335,6 @@ async def test_any_message_has_one_answer_and_leaves_nothing_behind(
 
     await eventually(grown, lambda more: more[0] <= MORE_TASKS and more[1] <= MORE_THREADS)
     assert len(answers) > MORE_THREADS
-    met = {answer.get("code") or answer.get("action") or "order" for answer in answers}
-    assert met >= MEETS[kind]
+    seen = {answer.get("code") or answer.get("action") or "order" for answer in answers}
+    assert seen >= EXPECTED_ANSWERS[kind]
     assert [record for record in caplog.records if record.levelno >= logging.ERROR or record.exc_info] == []

@@ -34,7 +34,7 @@ from tests.samples import COPE, SOL, USDC
 
 
 class Clock:
-    """Stands still where the test began, and moves when the test says so."""
+    """A clock that stands still until a test moves it."""
 
     def __init__(self) -> None:
         self.now = time.time()
@@ -62,7 +62,7 @@ class World:
         self.venues, self.chain, self.wallet = world.venues, world.chain, world.signer
 
     async def sign(self, *, memo: str = "", minimum_out: int = 1, **swap: Any) -> SignedTransaction:
-        """A sale of one SOL on Meteora, or what `swap` says instead, for an order of its own."""
+        """A sale of one SOL on Meteora, changed by `swap`, for an order of its own."""
         instruction = replace(Swap("meteora", SOL, USDC, 10**9, minimum_out), **swap)
         return self.wallet.sign(instruction, memo or str(uuid.uuid4()), *await self.chain.latest_blockhash())
 
@@ -195,12 +195,12 @@ async def test_an_order_the_pool_cannot_fill_fails_on_chain(world: Callable[...,
     assert isinstance(found.error, InsufficientLiquidity)
 
 
-async def test_what_was_never_sent_has_no_status(world: Callable[..., World]) -> None:
+async def test_a_transaction_that_was_never_sent_has_no_status(world: Callable[..., World]) -> None:
     here = world()
     assert await here.chain.status((await here.sign()).signature) is None
 
 
-async def test_many_statuses_are_told_apart(world: Callable[..., World]) -> None:
+async def test_many_statuses_at_once_are_each_their_own(world: Callable[..., World]) -> None:
     here = world()
     signed = [await here.sign(minimum_out=10**15 if number % 3 == 0 else 1) for number in range(30)]
     await asyncio.gather(*(here.chain.send(signed[number]) for number in range(30) if number % 5))
@@ -233,7 +233,7 @@ async def test_an_expired_transaction_is_refused(world: Callable[..., World], cl
 
 
 @pytest.mark.parametrize(("blockhash", "later"), [("11111111", 0), (None, 1)], ids=["made up", "longer"])
-async def test_a_blockhash_that_the_chain_did_not_give_is_refused(
+async def test_an_unknown_blockhash_is_refused(
     world: Callable[..., World], blockhash: str | None, later: int
 ) -> None:
     here = world()
@@ -243,7 +243,7 @@ async def test_a_blockhash_that_the_chain_did_not_give_is_refused(
         await here.chain.send(here.wallet.sign(swap, "order", blockhash or given, last_valid + later))
 
 
-async def test_what_would_land_after_its_expiry_never_lands(
+async def test_a_transaction_due_after_its_expiry_never_lands(
     world: Callable[..., World], clock: Clock
 ) -> None:
     here = world(sim_latency=1.0)
@@ -255,7 +255,7 @@ async def test_what_would_land_after_its_expiry_never_lands(
     assert await here.landed() == {}
 
 
-async def test_a_sender_that_stood_still_until_the_expiry_lands_nothing(
+async def test_a_send_that_was_paused_until_the_expiry_lands_nothing(
     world: Callable[..., World], clock: Clock
 ) -> None:
     here = world()
@@ -319,7 +319,7 @@ async def test_a_fault_is_counted_for_all_processes_together(world: Callable[...
         await third.venues["raydium"].quote(SOL, USDC, 2 * 10**9)
 
 
-async def test_a_fault_that_rested_can_be_tried_again(
+async def test_a_fault_applies_again_after_minutes_without_use(
     world: Callable[..., World], database: Database
 ) -> None:
     here = world(sim_faults="quote-timeout times=1")
@@ -332,13 +332,13 @@ async def test_a_fault_that_rested_can_be_tried_again(
 
 
 async def test_without_faults_quotes_and_blockhashes_need_no_database(clock: Clock) -> None:
-    here = World(Database("postgresql://127.0.0.1:1/nobody"))
+    here = World(Database("postgresql://127.0.0.1:1/none"))
     assert (await here.venues["meteora"].quote(SOL, USDC, 10**9)).amount_out > 0
     assert (await here.sign()).signature
 
 
-async def test_while_the_database_is_away_the_chain_says_so(clock: Clock) -> None:
-    database = Database("postgresql://127.0.0.1:1/nobody", timeout=0.2)
+async def test_while_the_database_is_unavailable_so_is_the_chain(clock: Clock) -> None:
+    database = Database("postgresql://127.0.0.1:1/none", timeout=0.2)
     here = World(database)
     signed = await here.sign()
     try:

@@ -36,7 +36,7 @@ def padded(size: int) -> bytes:
     return ORDER + b" " * (size - len(ORDER))
 
 
-def test_an_order_is_taken(engine: MemoryEngine) -> None:
+def test_an_order_is_accepted(engine: MemoryEngine) -> None:
     answer = submit()
     order_id = answer.body["orderId"]
     assert answer.status == 202
@@ -48,14 +48,14 @@ def test_an_order_is_taken(engine: MemoryEngine) -> None:
     assert engine.queue.sent == list(engine.store.rows) == [order_id]
 
 
-def test_where_sockets_have_a_url_of_their_own_it_is_told() -> None:
+def test_an_answer_has_the_configured_websocket_url() -> None:
     with MemoryEngine(websocket_url="wss://sockets.example/api"):
         answer = submit()
     assert answer.body["websocket"] == f"wss://sockets.example/api?orderId={answer.body['orderId']}"
 
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "APPLICATION/JSON", None])
-def test_json_may_call_itself_json_in_several_ways(engine: MemoryEngine, content_type: str | None) -> None:
+def test_every_content_type_of_json_is_accepted(engine: MemoryEngine, content_type: str | None) -> None:
     assert submit(content_type=content_type).status == 202
 
 
@@ -153,17 +153,17 @@ def test_every_family_of_errors_has_its_status(error: EngineError, status: int) 
     assert status_of(error.code) == status
 
 
-def test_a_store_that_is_away_is_503_with_when_to_come_back(engine: MemoryEngine) -> None:
-    engine.store.away = True
+def test_an_unavailable_store_is_503_with_retry_after(engine: MemoryEngine) -> None:
+    engine.store.unavailable = True
     answer = submit()
     assert (answer.status, answer.body["code"]) == (503, "TEMPORARILY_UNAVAILABLE")
     assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_what_nobody_expected_is_500_and_tells_nothing_of_us(
+def test_an_unexpected_error_is_500_and_reveals_nothing(
     engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(*asked: object) -> None:
+    async def broken(*arguments: object) -> None:
         raise KeyError("secret")
 
     monkeypatch.setattr(engine.store, "create", broken)
@@ -185,9 +185,7 @@ def test_an_order_is_shown_with_its_events(engine: MemoryEngine) -> None:
     ("order_id", "status", "code"),
     [(UNKNOWN, 404, "ORDER_NOT_FOUND"), ("17", 400, "INVALID_ORDER_ID"), ("\0", 400, "INVALID_ORDER_ID")],
 )
-def test_an_order_that_is_not_there_is_not_shown(
-    engine: MemoryEngine, order_id: str, status: int, code: str
-) -> None:
+def test_an_unknown_order_is_not_found(engine: MemoryEngine, order_id: str, status: int, code: str) -> None:
     answer = call("GET", "/api/orders/{order_id}", order_id=order_id)
     assert (answer.status, answer.body["code"]) == (status, code)
 
@@ -247,7 +245,7 @@ def test_a_wrong_parameter_is_named(engine: MemoryEngine, query: dict[str, list[
     assert (answer.status, answer.body["code"]) == (400, code)
 
 
-def test_a_quote_tells_both_venues_and_the_choice(engine: MemoryEngine) -> None:
+def test_a_quote_shows_both_venues_and_the_choice(engine: MemoryEngine) -> None:
     query = {"tokenIn": ["SOL"], "tokenOut": ["USDC"], "amount": ["1"], "slippageBps": ["50"]}
     answer = call("GET", "/api/quote", query=query)
     assert answer.status == 200
@@ -280,15 +278,15 @@ def test_a_quote_is_as_strict_as_an_order(
     assert (answer.status, answer.body["code"]) == (400, code)
 
 
-def test_a_quote_that_no_venue_gives_says_why(engine: MemoryEngine) -> None:
-    engine.raydium.always = engine.meteora.always = VenueUnavailable("Nobody answers.")
+def test_a_quote_that_no_venue_gives_is_422_with_the_reason(engine: MemoryEngine) -> None:
+    engine.raydium.always = engine.meteora.always = VenueUnavailable("No venue answers.")
     answer = call("GET", "/api/quote", query={"tokenIn": ["SOL"], "tokenOut": ["USDC"], "amount": ["1"]})
-    assert (answer.status, answer.body) == (422, {"error": "Nobody answers.", "code": "VENUE_UNAVAILABLE"})
+    assert (answer.status, answer.body) == (422, {"error": "No venue answers.", "code": "VENUE_UNAVAILABLE"})
 
 
-def test_health_names_what_is_away(engine: MemoryEngine) -> None:
+def test_health_names_an_unavailable_server(engine: MemoryEngine) -> None:
     assert call("GET", "/health").body["status"] == "ok"
-    engine.queue.away = True
+    engine.queue.unavailable = True
     answer = call("GET", "/health")
     assert answer.status == 503
     assert {name: answer.body[name] for name in ("status", "database", "redis", "queue")} == {
@@ -299,5 +297,5 @@ def test_health_names_what_is_away(engine: MemoryEngine) -> None:
     }
 
 
-def test_the_front_page_says_where_everything_is(engine: MemoryEngine) -> None:
+def test_the_root_lists_the_endpoints(engine: MemoryEngine) -> None:
     assert "POST /api/orders/execute" in call("GET", "/").body["endpoints"].values()

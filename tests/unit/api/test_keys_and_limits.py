@@ -1,4 +1,4 @@
-"""A key on its way through the functions: the header, the body's field, the socket; and the limits' codes."""
+"""Idempotency keys from header, body and WebSocket message, and the answers at the limits."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def keyed(key: str, **more: object) -> Answer:
     return submit(body(**more), headers={"Idempotency-Key": key})
 
 
-def say(engine: MemoryEngine, **message: object) -> Any:
-    """The answer to a message on a socket that is open."""
+def send(engine: MemoryEngine, **message: object) -> Any:
+    """The answer to a message on an open connection."""
     engine.redis.connections[0].add("socket")
     socket_event("message", json.dumps(message))
     return engine.push.frames["socket"][-1]
@@ -51,7 +51,7 @@ def test_the_same_key_and_body_get_the_first_order_back_marked_as_a_replay(
     assert engine.queue.sent == [first.body["orderId"]]
 
 
-def test_a_key_in_the_body_and_one_in_the_header_are_the_same_thing(engine: MemoryEngine) -> None:
+def test_a_key_in_the_body_and_one_in_the_header_are_the_same_key(engine: MemoryEngine) -> None:
     first = keyed("key")
     assert submit(body(clientOrderId="key")).body == first.body
     assert keyed("key", clientOrderId="key").status == 200
@@ -74,7 +74,7 @@ def test_the_same_key_with_another_body_is_a_conflict(engine: MemoryEngine, othe
 
 
 @pytest.mark.parametrize("key", INVALID_KEYS, ids=ascii)
-def test_what_is_no_key_is_refused_in_header_and_body(engine: MemoryEngine, key: str) -> None:
+def test_an_invalid_key_is_refused_in_header_and_body(engine: MemoryEngine, key: str) -> None:
     for answer in (keyed(key), submit(body(clientOrderId=key))):
         assert (answer.status, answer.body["code"]) == (400, "INVALID_IDEMPOTENCY_KEY")
     assert engine.store.rows == {}
@@ -92,43 +92,43 @@ def test_two_keys_that_differ_are_refused(engine: MemoryEngine) -> None:
     assert engine.store.rows == {}
 
 
-def test_a_refused_body_does_not_use_its_key_up(engine: MemoryEngine) -> None:
+def test_a_refused_body_does_not_use_up_its_key(engine: MemoryEngine) -> None:
     assert keyed("key", amount=-1).status == 400
     assert keyed("key").status == 202
 
 
-def test_while_the_queue_is_away_a_submit_leaves_nothing_behind(engine: MemoryEngine) -> None:
-    engine.queue.away = True
+def test_while_the_queue_is_unavailable_a_submit_leaves_nothing_behind(engine: MemoryEngine) -> None:
+    engine.queue.unavailable = True
     answer = keyed("key")
     assert (answer.status, answer.body["code"]) == (503, "TEMPORARILY_UNAVAILABLE")
     assert int(answer.headers["Retry-After"]) > 0
     assert (engine.store.rows, engine.store.log, engine.store.keys) == ({}, {}, {})
-    engine.queue.away = False
+    engine.queue.unavailable = False
     assert keyed("key").status == 202
 
 
-def test_a_key_on_the_socket_gives_the_order_of_the_same_key_over_http(engine: MemoryEngine) -> None:
+def test_a_key_on_a_connection_gives_the_order_of_the_same_key_over_http(engine: MemoryEngine) -> None:
     first = keyed("key").body
-    assert say(engine, **TERMS, clientOrderId="key") == first
+    assert send(engine, **TERMS, clientOrderId="key") == first
     assert engine.redis.subscriptions[0] == {("socket", first["orderId"]): 0}  # subscribed by the submit
-    assert say(engine, **TERMS | {"amount": 2}, clientOrderId="key")["code"] == "IDEMPOTENCY_CONFLICT"
-    assert say(engine, **TERMS, clientOrderId="")["code"] == "INVALID_IDEMPOTENCY_KEY"
+    assert send(engine, **TERMS | {"amount": 2}, clientOrderId="key")["code"] == "IDEMPOTENCY_CONFLICT"
+    assert send(engine, **TERMS, clientOrderId="")["code"] == "INVALID_IDEMPOTENCY_KEY"
 
 
-def test_too_many_orders_under_way_are_refused_on_http_and_socket_until_one_ends() -> None:
+def test_too_many_outstanding_orders_are_refused_over_http_and_websocket_until_one_ends() -> None:
     with MemoryEngine(max_outstanding_orders=1) as engine:
         engine.redis.leases[0] = "a relay"
         order_id = submit().body["orderId"]
         answer = submit()
         assert (answer.status, answer.body["code"], answer.body["limit"]) == (429, "TOO_MANY_ORDERS", 1)
         assert int(answer.headers["Retry-After"]) > 0
-        assert say(engine, **TERMS)["code"] == "TOO_MANY_ORDERS"
+        assert send(engine, **TERMS)["code"] == "TOO_MANY_ORDERS"
         assert submit(client="192.0.2.1").status == 202  # another client
         engine.store.append(order_id, Status.FAILED)
         assert submit().status == 202
 
 
-def test_too_many_sockets_are_refused_at_the_handshake_until_one_leaves() -> None:
+def test_too_many_connections_are_refused_at_the_handshake_until_one_closes() -> None:
     with MemoryEngine(max_sockets_per_client=2) as engine:
         for connection in ("a", "b"):
             assert socket_event("connect", connection=connection) == {"statusCode": 200}
@@ -140,24 +140,24 @@ def test_too_many_sockets_are_refused_at_the_handshake_until_one_leaves() -> Non
         assert socket_event("connect", connection="c") == {"statusCode": 200}
 
 
-def test_too_many_subscriptions_of_a_socket_are_refused_until_one_is_taken_back() -> None:
+def test_too_many_subscriptions_of_a_connection_are_refused_until_one_is_removed() -> None:
     with MemoryEngine(max_subscriptions=2) as engine:
         engine.redis.leases[0] = "a relay"
         first, second, third = (submit().body["orderId"] for _ in range(3))
         for order_id in (first, second, first):  # the first it has already
-            assert say(engine, action="subscribe", orderId=order_id)["action"] == "subscribed"
-        refused = say(engine, action="subscribe", orderId=third)
+            assert send(engine, action="subscribe", orderId=order_id)["action"] == "subscribed"
+        refused = send(engine, action="subscribe", orderId=third)
         assert (refused["code"], refused["orderId"]) == ("TOO_MANY_SUBSCRIPTIONS", third)
         assert len(engine.push.frames["socket"]) == 4  # it was refused, and not granted before
-        say(engine, action="unsubscribe", orderId=first)
-        assert say(engine, action="subscribe", orderId=third)["action"] == "subscribed"
+        send(engine, action="unsubscribe", orderId=first)
+        assert send(engine, action="subscribe", orderId=third)["action"] == "subscribed"
 
 
-def test_an_order_that_its_socket_has_no_room_to_follow_is_taken_all_the_same_and_that_is_said() -> None:
+def test_an_order_beyond_the_subscription_limit_is_accepted_and_answered_without_a_subscription() -> None:
     with MemoryEngine(max_subscriptions=1) as engine:
         engine.redis.leases[0] = "a relay"
-        say(engine, **TERMS)
-        refused = say(engine, **TERMS)
+        send(engine, **TERMS)
+        refused = send(engine, **TERMS)
         taken = engine.push.frames["socket"][-2]
         assert (refused["code"], refused["orderId"]) == ("TOO_MANY_SUBSCRIPTIONS", taken["orderId"])
         assert engine.queue.sent[-1] == taken["orderId"]

@@ -9,12 +9,11 @@ import app as functions
 import pytest
 from chalicelib.domain.attempt import Attempt, Transition
 from chalicelib.domain.errors import InsufficientLiquidity, VenueUnavailable
-from chalicelib.domain.terms import Terms
 from chalicelib.domain.transaction import SignedTransaction
 from chalicelib.ports.store import NewOrder
 
 from tests.fakes import MemoryEngine
-from tests.samples import SOL, USDC
+from tests.samples import TERMS
 
 ORDER = "11111111-1111-4111-8111-111111111111"
 
@@ -22,7 +21,7 @@ ORDER = "11111111-1111-4111-8111-111111111111"
 @pytest.fixture
 def engine() -> Iterator[MemoryEngine]:
     with MemoryEngine(confirm_timeout_ms=200) as engine:
-        asyncio.run(engine.store.create(NewOrder(ORDER, Terms(SOL, USDC, 10**9, 100))))
+        asyncio.run(engine.store.create(NewOrder(ORDER, TERMS)))
         yield engine
 
 
@@ -43,13 +42,13 @@ def left(*numbers: int) -> dict[str, object]:
     return {"batchItemFailures": [{"itemIdentifier": f"message-{number}"} for number in numbers]}
 
 
-def test_a_message_whose_order_is_filled_is_done_with(engine: MemoryEngine) -> None:
+def test_the_message_of_a_filled_order_is_done(engine: MemoryEngine) -> None:
     assert deliver(message()) == left()
     assert engine.store.log[ORDER][-1].status == "confirmed"
     assert engine.queue.retries == []
 
 
-def test_a_failed_attempt_leaves_the_message_and_says_when_it_is_due(engine: MemoryEngine) -> None:
+def test_a_failed_attempt_leaves_the_message_with_its_retry_delay(engine: MemoryEngine) -> None:
     engine.raydium.always = engine.meteora.always = VenueUnavailable()
     assert deliver(message()) == left(0)
     [(receipt, delay_ms)] = engine.queue.retries
@@ -58,7 +57,7 @@ def test_a_failed_attempt_leaves_the_message_and_says_when_it_is_due(engine: Mem
     assert engine.store.log[ORDER][-1].detail["retryInMs"] == delay_ms
 
 
-def test_the_message_of_a_failed_order_goes_on_to_the_dead_letters_at_once(engine: MemoryEngine) -> None:
+def test_the_message_of_a_failed_order_becomes_a_dead_letter_at_once(engine: MemoryEngine) -> None:
     engine.raydium.always = engine.meteora.always = InsufficientLiquidity()
     assert deliver(message()) == left(0)
     assert deliver(message()) == left(0)
@@ -70,17 +69,17 @@ def test_the_message_of_a_failed_order_goes_on_to_the_dead_letters_at_once(engin
     "body",
     ["", "not json", "{}", "[]", "null", '"x"', '{"orderId": null}', '{"orderId": "17"}', "[" * 100_000],
 )
-def test_a_message_that_names_no_order_is_left_to_the_dead_letters(engine: MemoryEngine, body: str) -> None:
+def test_a_message_without_an_order_is_left_to_the_dead_letter_queue(engine: MemoryEngine, body: str) -> None:
     assert deliver(body) == left(0)
 
 
-def test_while_the_store_is_away_messages_wait(engine: MemoryEngine) -> None:
-    engine.store.away = True
+def test_while_the_store_is_unavailable_messages_wait(engine: MemoryEngine) -> None:
+    engine.store.unavailable = True
     assert deliver(message()) == left(0)
     assert engine.queue.retries == [("receipt-0", 5000)]
 
 
-def test_a_programming_error_is_logged_as_one_and_its_message_comes_back(
+def test_an_illegal_transition_is_logged_as_an_error_and_its_message_retried(
     engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def submit(attempt: Attempt, transaction: SignedTransaction) -> Transition:
@@ -95,14 +94,14 @@ def test_a_programming_error_is_logged_as_one_and_its_message_comes_back(
     assert engine.store.log[ORDER][-1].status == "building"
 
 
-def test_a_queue_that_cannot_be_told_when_leaves_it_to_the_visibility_timeout(engine: MemoryEngine) -> None:
+def test_an_unset_retry_delay_leaves_the_message_to_its_visibility_timeout(engine: MemoryEngine) -> None:
     engine.raydium.always = engine.meteora.always = VenueUnavailable()
-    engine.queue.away = True
+    engine.queue.unavailable = True
     assert deliver(message()) == left(0)
 
 
-def test_of_several_messages_only_those_not_done_with_come_back(engine: MemoryEngine) -> None:
-    assert deliver("poison", message(), "poison") == left(0, 2)
+def test_of_several_messages_only_the_unfinished_are_returned(engine: MemoryEngine) -> None:
+    assert deliver("no order", message(), "no order") == left(0, 2)
     assert engine.store.log[ORDER][-1].status == "confirmed"
 
 

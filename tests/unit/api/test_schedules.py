@@ -6,20 +6,17 @@ import logging
 
 import pytest
 from chalicelib.api.schedules import sweep
-from chalicelib.domain.terms import Terms
 from chalicelib.ports.store import NewOrder
 
 from tests.fakes import MemoryEngine
-from tests.samples import SOL, USDC
-
-TERMS = Terms(SOL, USDC, 10**9, 100)
+from tests.samples import TERMS
 
 
-async def test_the_log_says_how_many_were_queued_again_and_why(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_log_line_has_the_orders_queued_by_reason(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     with MemoryEngine() as engine:
         assert sweep() == 0
-        for name in ("silent", "lost", "mute"):
+        for name in ("first", "lost", "second"):
             await engine.store.create(NewOrder(name, TERMS))
         await engine.store.claim("lost")
         engine.store.advance(1000)

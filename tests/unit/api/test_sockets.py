@@ -1,4 +1,4 @@
-"""The WebSocket functions when they can't answer: the invocation succeeds, and the log says what failed."""
+"""The WebSocket functions when an answer fails: the invocation succeeds, and the failure is logged."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def test_a_bar_is_a_least_or_a_most() -> None:
 @pytest.mark.parametrize(
     ("value", "text"), [(0, "0"), (0.976, "0.98"), (12.34, "12.3"), (1234.5, "1,234"), (math.inf, "∞")]
 )
-def test_a_number_has_the_digits_one_reads(value: float, text: str) -> None:
+def test_a_number_has_a_readable_number_of_digits(value: float, text: str) -> None:
     assert number(value) == text
 
 
@@ -107,7 +107,7 @@ def test_a_program_belongs_to_a_group(command: list[str], group: str) -> None:
     assert group_of(command) == group
 
 
-def test_plots_are_drawn_of_whatever_there_is() -> None:
+def test_plots_are_drawn_of_any_rows() -> None:
     assert dots({"a <b>": [1, 2, 3], "c": [0]}, "s").count("<circle") == 4
     assert "a &lt;b&gt;" in dots({"a <b>": [1]}, "s")
     assert stacks({"a": {"x": 1, "y": 2}, "b": {"x": 0}}, "s").count("<rect") == 4

@@ -27,7 +27,7 @@ def test_a_request_has_what_http_asks_for() -> None:
     )
 
 
-def test_an_answer_is_read_once_it_is_whole() -> None:
+def test_an_answer_is_read_once_it_is_complete() -> None:
     assert all(parse_response(ANSWER[:end]) is None for end in range(len(ANSWER)))
     found = parse_response(ANSWER + b"HTTP/1.1 200 OK")
     assert found is not None
@@ -42,7 +42,7 @@ def test_an_answer_that_cannot_be_read_is_refused(received: bytes) -> None:
 
 
 @pytest.mark.parametrize("length", [0, 1, 125, 126, 65_535, 65_536])
-def test_a_frame_of_any_length_is_read_once_it_is_whole(length: int) -> None:
+def test_a_frame_of_any_length_is_read_once_it_is_complete(length: int) -> None:
     whole = server_frame(b"x" * length)
     assert parse_frame(whole[:-1]) is None
     assert parse_frame(whole + b"more") == (Frame(Opcode.TEXT, b"x" * length), len(whole))
@@ -54,12 +54,12 @@ def test_two_frames_are_read_one_after_the_other() -> None:
     assert parse_frame(both, 3) == (Frame(Opcode.CONTINUATION, b"b"), 6)
 
 
-def test_what_a_client_writes_is_masked() -> None:
+def test_a_clients_frame_is_masked() -> None:
     frame = masked_frame(Opcode.TEXT, b"Hello", b"\x37\xfa\x21\x3d")
     assert frame == bytes.fromhex("818537fa213d7f9f4d5158")  # RFC 6455, 5.7
 
 
-def test_a_sockets_address_may_be_a_path_or_a_url() -> None:
+def test_a_websocket_address_may_be_a_path_or_a_url() -> None:
     target = Target("127.0.0.1", 3000)
     assert target.socket_path("/a?orderId=1") == "/a?orderId=1"
     assert target.socket_path("ws://elsewhere/a?orderId=1") == "/a?orderId=1"
@@ -69,11 +69,11 @@ def test_a_sockets_address_may_be_a_path_or_a_url() -> None:
     ("statuses", "whole"),
     [
         (["pending", "routing", "building", "submitted", "confirmed"], True),
-        (["pending", "routing", "routing", "building", "submitted", "confirmed"], True),  # said twice
+        (["pending", "routing", "routing", "building", "submitted", "confirmed"], True),  # one twice
         (["confirmed"], False),
         (["routing", "pending", "building", "submitted", "confirmed"], False),  # out of order
         ([], False),
     ],
 )
-def test_a_socket_that_missed_a_step_is_noticed(statuses: list[str], whole: bool) -> None:
+def test_a_connection_that_missed_an_event_is_counted(statuses: list[str], whole: bool) -> None:
     assert is_whole(statuses) is whole

@@ -58,7 +58,7 @@ def test_a_step_is_taken_where_the_lifecycle_allows_it_and_is_an_error_elsewhere
         assert attempt.order == attempt.claim.order
 
 
-def test_the_swap_is_built_with_its_route_and_kept_with_its_transaction() -> None:
+def test_the_swap_is_built_with_its_route_and_stored_with_its_transaction() -> None:
     transition = attempt_at().build(ROUTE, SIGNED)
     assert transition.transaction is SIGNED
     order = transition.order
@@ -79,7 +79,7 @@ def test_a_resumed_order_keeps_the_venue_of_the_worker_before() -> None:
     assert attempt_at(Status.BUILDING).submit(SIGNED).event == OrderSubmitted("raydium", "signature")
 
 
-def test_a_retry_says_when_it_is_due_and_why() -> None:
+def test_a_retry_has_its_delay_and_its_reason() -> None:
     transition = attempt_at(attempt=2).fail_or_retry(QuoteTimeout("No answer."), POLICY, 0.5)
     assert (transition.status, transition.retry_in_ms) == (Status.PENDING, 1125)
     assert transition.event == OrderRetrying("No answer.", "QUOTE_TIMEOUT", 1125)

@@ -22,7 +22,7 @@ ALL = list(family(EngineError))
 
 
 @pytest.mark.parametrize("error", ALL, ids=lambda error: error.__name__)
-def test_every_error_says_a_sentence_and_a_code(error: type[EngineError]) -> None:
+def test_every_error_has_a_sentence_and_a_code(error: type[EngineError]) -> None:
     assert str(error()).endswith(".")
     assert error.code.isupper()
 
@@ -37,12 +37,12 @@ def test_the_tree_in_the_docstring_names_every_error() -> None:
     assert all(error.__name__ in drawn for error in ALL)
 
 
-def test_only_what_no_retry_mends_is_not_retryable() -> None:
-    hopeless = {error.__name__ for error in family(AttemptFailed) if not error.retryable}  # type: ignore[attr-defined]
-    assert hopeless == {"InsufficientLiquidity", "PriceImpactTooHigh"}
+def test_only_errors_that_no_retry_can_mend_are_not_retryable() -> None:
+    not_retryable = {error.__name__ for error in family(AttemptFailed) if not error.retryable}  # type: ignore[attr-defined]
+    assert not_retryable == {"InsufficientLiquidity", "PriceImpactTooHigh"}
 
 
-def test_an_error_may_name_its_code_sentence_and_details() -> None:
+def test_an_error_can_be_given_its_code_sentence_and_details() -> None:
     error = InvalidRequest("No.", code="SAME_TOKEN", field="tokenOut")
     assert (str(error), error.code, error.details) == ("No.", "SAME_TOKEN", {"field": "tokenOut"})
     assert InvalidRequest.code == "INVALID_REQUEST"  # of the others

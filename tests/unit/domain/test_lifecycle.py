@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 
-def test_the_way_to_a_fill() -> None:
+def test_the_lifecycle_leads_to_a_fill() -> None:
     check(Status.PENDING, Status.ROUTING, Actor.CLAIM)
     way = [Status.ROUTING, Status.BUILDING, Status.SUBMITTED, Status.CONFIRMED]
     for before, after in pairwise(way):
@@ -22,7 +22,7 @@ def test_every_status_is_reached_and_no_edge_is_listed_twice() -> None:
     assert Counter(LIFECYCLE).most_common(1)[0][1] == 1
 
 
-def test_an_order_begins_where_a_client_submits_it() -> None:
+def test_an_order_begins_as_pending_by_its_client() -> None:
     assert [(target, actor) for source, target, actor in LIFECYCLE if source is None] == [
         (Status.PENDING, Actor.CLIENT)
     ]
@@ -35,15 +35,15 @@ def test_only_an_operator_moves_an_order_that_has_ended_and_only_a_failed_one() 
     ]
 
 
-def test_a_worker_can_fail_an_order_from_wherever_it_holds_it() -> None:
+def test_a_worker_can_fail_an_order_at_every_status_it_holds() -> None:
     assert set(sources(Status.FAILED)) == {Status.ROUTING, Status.BUILDING, Status.SUBMITTED}
 
 
-def test_only_what_was_submitted_can_be_confirmed() -> None:
+def test_only_a_submitted_order_can_be_confirmed() -> None:
     assert sources(Status.CONFIRMED) == (Status.SUBMITTED,)
 
 
-def test_only_what_was_tried_can_be_tried_again() -> None:
+def test_only_an_order_with_an_attempt_can_be_retried() -> None:
     assert set(sources(Status.PENDING, Actor.WORKER)) == {
         Status.ROUTING,
         Status.BUILDING,
@@ -77,11 +77,11 @@ def test_a_move_is_allowed_exactly_where_the_table_lists_it(
 
 
 @given(st.lists(st.sampled_from(Status), max_size=40))
-def test_whatever_is_asked_of_an_order_it_only_takes_steps_of_the_table_and_ends_once(
-    asked: list[Status],
+def test_any_sequence_of_moves_takes_only_steps_of_the_table_and_ends_once(
+    targets: list[Status],
 ) -> None:
     at, steps, ended = Status.PENDING, [Status.PENDING], 0
-    for target in asked:
+    for target in targets:
         if at in sources(target, Actor.CLAIM, Actor.WORKER):
             assert at not in TERMINAL
             at = target
@@ -93,6 +93,6 @@ def test_whatever_is_asked_of_an_order_it_only_takes_steps_of_the_table_and_ends
         assert steps[-4:] == [Status.ROUTING, Status.BUILDING, Status.SUBMITTED, Status.CONFIRMED]
 
 
-def test_a_status_is_the_text_that_travels() -> None:
+def test_a_status_is_its_text_on_the_wire() -> None:
     assert "failed" in TERMINAL
     assert f"{Status.PENDING}" == "pending"

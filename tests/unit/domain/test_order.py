@@ -21,12 +21,12 @@ def order(**known: object) -> Order:
 
 
 @pytest.mark.parametrize("status", Status)
-def test_an_event_and_an_order_know_whether_it_is_the_end(status: Status) -> None:
+def test_an_event_and_an_order_of_a_terminal_status_are_terminal(status: Status) -> None:
     assert Event("id", 1, status, 1, AT).is_terminal == (status in TERMINAL)
     assert Order("id", TERMS, status, 1, 1, AT, AT).is_terminal == (status in TERMINAL)
 
 
-def test_an_order_does_not_change_under_its_reader() -> None:
+def test_an_order_is_immutable() -> None:
     with pytest.raises(FrozenInstanceError):
         order().status = Status.FAILED  # type: ignore[misc]
 

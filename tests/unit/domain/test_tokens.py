@@ -14,9 +14,9 @@ units = st.integers(1, MAX_BASE_UNITS)
 tokens = st.sampled_from(TOKENS)
 
 
-def test_the_tokens_that_must_be_there_are() -> None:
-    wanted = {"SOL", "USDC", "USDT", "RAY", "COPE", "FIDA", "JUP", "BONK", "JTO"}
-    assert wanted <= {token.symbol for token in TOKENS}
+def test_the_required_tokens_are_listed() -> None:
+    required = {"SOL", "USDC", "USDT", "RAY", "COPE", "FIDA", "JUP", "BONK", "JTO"}
+    assert required <= {token.symbol for token in TOKENS}
 
 
 @pytest.mark.parametrize("token", TOKENS, ids=lambda token: token.symbol)
@@ -64,15 +64,15 @@ def test_the_text_of_an_amount_is_the_amount_exactly(token: Token, base_units: i
 
 
 @given(tokens, units, tokens, units)
-def test_a_price_is_cut_and_never_rounded_up(
+def test_a_price_is_truncated_and_never_rounded_up(
     token_out: Token, amount_out: int, token_in: Token, amount_in: int
 ) -> None:
     exact = Fraction(token_out.text(amount_out)) / Fraction(token_in.text(amount_in))
-    told = Fraction(price(token_out, amount_out, token_in, amount_in))
-    assert told <= exact
-    assert exact - told < exact / 10**11  # 12 significant digits
+    shown = Fraction(price(token_out, amount_out, token_in, amount_in))
+    assert shown <= exact
+    assert exact - shown < exact / 10**11  # 12 significant digits
 
 
-def test_a_price_that_does_not_end_is_cut_after_12_digits() -> None:
+def test_a_price_with_endless_digits_is_truncated_after_12() -> None:
     sol, usdc = TOKENS[0], TOKENS[1]
     assert plain(price(usdc, 2 * 10**6, sol, 3 * 10**9)) == "0.666666666666"

@@ -1,4 +1,4 @@
-"""`.env.example` says what there is to set, and what holds where nothing is."""
+"""`.env.example` lists every setting, and the defaults where none is set."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def test_the_example_names_every_setting_with_its_default():
     assert shown == {item.name.upper(): str(item.default) for item in fields(Config)} | LOCAL_ONLY
 
 
-def test_the_example_sets_nothing_as_it_stands():
+def test_the_example_sets_nothing_unless_edited():
     assert dotenv_values(ROOT / ".env.example") == {}
 
 
-def test_one_machine_has_its_own_defaults_until_somebody_sets_them():
+def test_one_machine_has_its_own_defaults_unless_set():
     assert settings({})["SWEEP_AFTER_MS"] == DEFAULTS["SWEEP_AFTER_MS"]
     assert settings({"SWEEP_AFTER_MS": " "})["SWEEP_AFTER_MS"] == DEFAULTS["SWEEP_AFTER_MS"]
     assert settings({"SWEEP_AFTER_MS": "7000"})["SWEEP_AFTER_MS"] == "7000"
 
 
-def test_an_option_goes_before_the_environment_and_one_not_given_does_not():
+def test_an_option_overrides_the_environment_only_if_given():
     environ = {"SIM_LATENCY": "0.5", "SIM_FAULTS": "slippage"}
     chosen = settings(environ, sim_latency=0.0, sim_faults=None)
     assert (chosen["SIM_LATENCY"], chosen["SIM_FAULTS"]) == ("0.0", "slippage")

@@ -14,14 +14,14 @@ from tests.rest import call
 SUMMARY = DeadLetterSummary(3, 12.5)
 
 
-async def well() -> None: ...
+async def available() -> None: ...
 
 
-async def away() -> None:
+async def unavailable() -> None:
     raise TemporarilyUnavailable
 
 
-async def silent() -> None:
+async def unresponsive() -> None:
     await asyncio.Event().wait()
 
 
@@ -30,44 +30,44 @@ async def summary() -> DeadLetterSummary:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "TIMEOUT_S", 0.05)
 
 
-async def test_all_is_well_when_every_server_answers() -> None:
-    found = await check_health({"one": well, "two": well}, summary)
+async def test_health_is_ok_when_every_server_answers() -> None:
+    found = await check_health({"one": available, "two": available}, summary)
     assert found.ok
     assert found.servers == {"one": True, "two": True}
     assert found.dead_letters == SUMMARY
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_a_server_that_is_away_or_silent_is_named() -> None:
-    found = await check_health({"one": well, "two": away, "three": silent}, summary)
+@pytest.mark.usefixtures("short_timeout")
+async def test_an_unavailable_or_unresponsive_server_is_named() -> None:
+    found = await check_health({"one": available, "two": unavailable, "three": unresponsive}, summary)
     assert not found.ok
     assert found.servers == {"one": True, "two": False, "three": False}
     assert found.dead_letters == SUMMARY
 
 
-@pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("counting", [away, silent])
-async def test_dead_letters_that_cannot_be_counted_are_unknown_and_nothing_is_degraded(counting) -> None:
-    found = await check_health({"one": well}, counting)
+@pytest.mark.usefixtures("short_timeout")
+@pytest.mark.parametrize("counting", [unavailable, unresponsive])
+async def test_dead_letters_that_cannot_be_counted_do_not_degrade_health(counting) -> None:
+    found = await check_health({"one": available}, counting)
     assert found.ok
     assert found.dead_letters is None
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_a_driver_that_is_slow_to_give_up_is_not_waited_for() -> None:
+@pytest.mark.usefixtures("short_timeout")
+async def test_a_check_that_is_slow_to_cancel_is_not_waited_for() -> None:
     giving_up, gave_up = asyncio.Event(), asyncio.Event()
 
     async def stubborn() -> None:
         try:
-            await silent()
+            await unresponsive()
         finally:
             await giving_up.wait()
             gave_up.set()
-            raise OSError("nobody asks any more")
+            raise OSError("the check was abandoned")
 
     async with asyncio.timeout(2):
         assert not (await check_health({"one": stubborn})).ok
@@ -76,7 +76,7 @@ async def test_a_driver_that_is_slow_to_give_up_is_not_waited_for() -> None:
     await eventually(lambda: gave_up.is_set() and not health._abandoned)
 
 
-async def test_an_error_that_nobody_knows_is_not_taken_for_an_answer() -> None:
+async def test_an_unexpected_error_of_a_check_is_raised() -> None:
     async def broken() -> None:
         raise ZeroDivisionError
 
@@ -92,6 +92,6 @@ def test_health_counts_dead_letters_and_is_not_degraded_by_them() -> None:
         answer = call("GET", "/health")
         assert (answer.status, answer.body["status"]) == (200, "ok")
         assert answer.body["deadLetters"] == {"count": 2, "oldestSeconds": 61.0}
-        engine.dead_letters.away = True
+        engine.dead_letters.unavailable = True
         answer = call("GET", "/health")
         assert (answer.status, answer.body["deadLetters"]) == (200, None)

@@ -4,14 +4,11 @@ import pytest
 from chalicelib.domain.account import LOCAL
 from chalicelib.domain.errors import NotFound, TemporarilyUnavailable
 from chalicelib.domain.lifecycle import Status
-from chalicelib.domain.terms import Terms
 from chalicelib.ports.store import NewOrder
 from chalicelib.services.orders import Orders
 
 from tests.fakes import MemoryStore
-from tests.samples import SOL, USDC
-
-TERMS = Terms(SOL, USDC, 10**9, 100)
+from tests.samples import TERMS
 
 
 @pytest.fixture
@@ -47,7 +44,7 @@ async def test_a_page_may_be_of_one_status(store: MemoryStore) -> None:
     assert [order.id for order in await Orders(store).page(LOCAL, 9, None, Status.FAILED)] == ["second"]
 
 
-async def test_a_store_that_is_away_is_an_error(store: MemoryStore) -> None:
-    store.away = True
+async def test_an_unavailable_store_is_an_error(store: MemoryStore) -> None:
+    store.unavailable = True
     with pytest.raises(TemporarilyUnavailable):
         await Orders(store).get(LOCAL, "first")

@@ -25,7 +25,7 @@ REPLAYED = replace(NEW, replayed=True)
 
 
 class World:
-    """What submits go to; orders are called order-1, order-2, …"""
+    """A submission over ports in memory; order ids are order-1, order-2, …"""
 
     def __init__(self, **store: Any) -> None:
         self.store, self.queue, self.events = MemoryStore(**store), MemoryQueue(), MemoryEvents()
@@ -47,7 +47,7 @@ class World:
 NOTHING: tuple[object, ...] = ({}, {}, {}, [])
 
 
-async def test_an_order_is_stored_queued_and_told_of() -> None:
+async def test_an_order_is_stored_queued_and_published() -> None:
     world = World()
     assert await world.submit(TERMS) == NEW
     [event] = world.store.log["order-1"]
@@ -61,21 +61,21 @@ async def test_an_order_is_stored_queued_and_told_of() -> None:
     assert world.events.published == [event]
 
 
-async def test_without_a_store_nothing_is_queued_and_nobody_is_told() -> None:
+async def test_without_a_store_nothing_is_queued_or_published() -> None:
     world = World()
-    world.store.away = True
+    world.store.unavailable = True
     with pytest.raises(TemporarilyUnavailable):
         await world.submit(TERMS, key="key")
     assert world.left_behind == NOTHING
     assert world.events.published == []
 
 
-async def test_that_an_order_is_queued_is_noted_without_its_client_waiting_for_it() -> None:
-    world, noted = World(), asyncio.Event()
+async def test_an_order_is_acknowledged_without_its_client_waiting_for_it() -> None:
+    world, acknowledging = World(), asyncio.Event()
     acknowledge = world.store.acknowledge
 
     async def slowly(order_ids: list[str]) -> None:
-        await noted.wait()
+        await acknowledging.wait()
         await acknowledge(order_ids)
 
     world.store.acknowledge = slowly  # type: ignore[assignment, method-assign]
@@ -84,7 +84,7 @@ async def test_that_an_order_is_queued_is_noted_without_its_client_waiting_for_i
     await asyncio.sleep(0)
     assert not settled.done()
     assert world.store.rows["order-1"].queued_at is None
-    noted.set()
+    acknowledging.set()
     await settled
     assert world.store.rows["order-1"].queued_at is not None
     await world.submission.settled()  # nothing is left to wait for
@@ -94,7 +94,7 @@ async def test_an_acknowledgement_that_is_lost_costs_no_more_than_a_second_messa
     world = World()
 
     async def lose(order_ids: list[str]) -> None:
-        raise TemporarilyUnavailable("The store is away.")
+        raise TemporarilyUnavailable("The store is unavailable.")
 
     world.store.acknowledge = lose  # type: ignore[assignment, method-assign]
     assert await world.submit(TERMS) == NEW
@@ -103,9 +103,9 @@ async def test_an_acknowledgement_that_is_lost_costs_no_more_than_a_second_messa
     assert await world.overdue() == {"order-1": Reason.UNACKNOWLEDGED}
 
 
-async def test_an_order_that_could_not_be_queued_is_not_noted_as_queued() -> None:
+async def test_an_order_that_could_not_be_queued_is_not_acknowledged() -> None:
     world = World()
-    world.queue.away = True
+    world.queue.unavailable = True
     with pytest.raises(TemporarilyUnavailable):
         await world.submit(TERMS)
     looks = world.store.looks
@@ -115,15 +115,15 @@ async def test_an_order_that_could_not_be_queued_is_not_noted_as_queued() -> Non
 
 async def test_an_order_that_cannot_be_queued_is_withdrawn_with_its_event_and_its_key() -> None:
     world = World()
-    world.queue.away = True
+    world.queue.unavailable = True
     with pytest.raises(TemporarilyUnavailable):
         await world.submit(TERMS, key="key")
     assert world.left_behind == NOTHING
-    world.queue.away = False
+    world.queue.unavailable = False
     assert await world.submit(TERMS, key="key") == replace(NEW, order_id="order-2")  # the key was free again
 
 
-async def test_an_order_that_a_worker_has_seen_already_stays_whatever_the_queue_said() -> None:
+async def test_an_order_that_was_claimed_stays_though_the_queue_raised() -> None:
     world = World()
     send = world.queue.send
 
@@ -137,7 +137,7 @@ async def test_an_order_that_a_worker_has_seen_already_stays_whatever_the_queue_
     assert world.store.rows["order-1"].order.status is Status.ROUTING
 
 
-async def test_an_order_that_a_second_submit_was_given_meanwhile_is_not_withdrawn() -> None:
+async def test_an_order_that_a_second_submit_received_meanwhile_is_not_withdrawn() -> None:
     world = World()
 
     async def submit_again_and_break(order_id: str) -> None:
@@ -153,33 +153,33 @@ async def test_an_order_that_a_second_submit_was_given_meanwhile_is_not_withdraw
 async def test_an_order_that_can_be_neither_queued_nor_withdrawn_is_found_again_under_its_key() -> None:
     world = World()
 
-    async def take_the_store_along(order_id: str) -> None:
-        world.store.away = True
-        raise TemporarilyUnavailable("Everything is away.")
+    async def break_store_and_queue(order_id: str) -> None:
+        world.store.unavailable = True
+        raise TemporarilyUnavailable("Everything is unavailable.")
 
-    world.queue.send = take_the_store_along  # type: ignore[method-assign]
+    world.queue.send = break_store_and_queue  # type: ignore[method-assign]
     with pytest.raises(TemporarilyUnavailable):
         await world.submit(TERMS, key="key")
-    world.store.away = False
+    world.store.unavailable = False
     assert await world.submit(TERMS, key="key") == REPLAYED
     await world.store.pass_time(61)
     assert await world.overdue() == {"order-1": Reason.UNACKNOWLEDGED}
 
 
-async def test_a_silent_doorbell_takes_no_order_away() -> None:
+async def test_an_order_is_accepted_while_redis_is_unavailable() -> None:
     world = World()
-    world.events.away = True
+    world.events.unavailable = True
     await world.submit(TERMS)
     assert world.queue.sent == ["order-1"]
 
 
-async def test_the_same_key_gives_the_first_order_however_far_it_is() -> None:
+async def test_the_same_key_gives_the_first_order_whatever_its_status() -> None:
     world = World()
     assert await world.submit(TERMS, key="key") == NEW
     assert await world.submit(TERMS, key="key") == REPLAYED
     world.store.append("order-1", Status.FAILED)
     assert await world.submit(TERMS, key="key") == replace(REPLAYED, status=Status.FAILED)
-    assert world.queue.sent == ["order-1"]  # a replay is neither queued nor told of again
+    assert world.queue.sent == ["order-1"]  # a replay is neither queued nor published again
     assert len(world.events.published) == 1
 
 
@@ -215,7 +215,7 @@ async def test_the_same_key_with_other_terms_is_a_conflict_that_names_the_order(
     assert (len(world.store.rows), len(world.queue.sent)) == (1, 1)
 
 
-async def test_a_key_whose_time_is_over_makes_a_new_order_and_holds_that_from_then_on() -> None:
+async def test_an_expired_key_makes_a_new_order_and_gives_that_from_then_on() -> None:
     world = World(key_ttl_s=60)
     await world.submit(TERMS, key="key")
     await world.store.pass_time(59)
@@ -227,7 +227,7 @@ async def test_a_key_whose_time_is_over_makes_a_new_order_and_holds_that_from_th
     assert len(world.store.rows) == 2
 
 
-async def test_a_client_with_too_many_orders_under_way_is_told_and_others_are_served() -> None:
+async def test_a_client_with_too_many_outstanding_orders_is_refused_and_others_are_served() -> None:
     world = World(max_outstanding=2)
     for _ in range(2):
         await world.submit(TERMS, client="one")
@@ -246,7 +246,7 @@ async def test_an_order_that_ends_makes_room_for_another(status: Status) -> None
     assert not (await world.submit(TERMS, client="one")).replayed
 
 
-async def test_who_has_too_many_orders_still_gets_those_back_whose_keys_it_repeats() -> None:
+async def test_a_client_at_the_limit_still_gets_the_order_of_a_repeated_key() -> None:
     world = World(max_outstanding=1)
     await world.submit(TERMS, client="one", key="key")
     assert await world.submit(TERMS, client="one", key="key") == REPLAYED

@@ -6,14 +6,11 @@ from collections import Counter
 import pytest
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.lifecycle import Status
-from chalicelib.domain.terms import Terms
 from chalicelib.ports.store import NewOrder, Reason
 from chalicelib.services.sweep import Sweep
 
 from tests.fakes import MemoryQueue, MemoryStore, eventually
-from tests.samples import SOL, USDC
-
-TERMS = Terms(SOL, USDC, 10**9, 100)
+from tests.samples import TERMS
 
 
 def sweep(store: MemoryStore, queue: MemoryQueue, batch: int = 5000) -> Sweep:
@@ -21,7 +18,7 @@ def sweep(store: MemoryStore, queue: MemoryQueue, batch: int = 5000) -> Sweep:
 
 
 async def overdue(orders: int, *, acknowledged: bool = False) -> tuple[MemoryStore, MemoryQueue]:
-    """Orders that were created a minute ago, and whose messages are not in `sent`."""
+    """A store with orders created a minute ago, and a queue without their messages."""
     store = MemoryStore(lease_ms=20_000, sweep_after_ms=60_000)
     names = [f"order-{number}" for number in range(orders)]
     for name in names:
@@ -42,7 +39,7 @@ async def test_every_order_that_was_never_acknowledged_is_queued_once(orders: in
         assert await sweep(store, queue).run() == Counter()  # they wait in the queue now
 
 
-async def test_a_pass_is_bounded_and_the_next_one_goes_on() -> None:
+async def test_a_pass_is_bounded_and_the_next_one_continues() -> None:
     store, queue = await overdue(5)
     for total in (3, 2, 0):
         assert (await sweep(store, queue, batch=3).run()).total() == total
@@ -57,7 +54,7 @@ async def test_a_backlog_is_no_reason_to_queue_again() -> None:
     assert queue.sent == []
 
 
-async def test_what_an_empty_queue_has_lost_is_queued_again_once() -> None:
+async def test_an_order_lost_by_a_drained_queue_is_queued_again_once() -> None:
     store, queue = await overdue(3, acknowledged=True)
     queue.waiting = False
     sweeps = [sweep(store, queue).run() for _ in range(2)]
@@ -65,17 +62,17 @@ async def test_what_an_empty_queue_has_lost_is_queued_again_once() -> None:
     assert sorted(queue.sent) == sorted(store.rows)
 
 
-async def test_what_a_worker_claims_just_after_it_drained_the_queue_is_left_alone() -> None:
+async def test_an_order_claimed_just_after_the_queue_drained_is_not_queued() -> None:
     store, queue = await overdue(2, acknowledged=True)
     queue.waiting = False
     sweeping = asyncio.create_task(Sweep(store, queue, claimed_within_s=0.05).run())
     await eventually(lambda: queue.looks == 1)
-    await store.claim("order-0")  # the worker that received the other one is gone
+    await store.claim("order-0")  # the worker that received the other one is lost
     assert await sweeping == {Reason.QUEUE_DRAINED: 1}
     assert queue.sent == ["order-1"]
 
 
-async def test_what_was_overtaken_is_queued_again_while_new_orders_come() -> None:
+async def test_an_overtaken_order_is_queued_again_while_new_orders_arrive() -> None:
     store, queue = await overdue(1, acknowledged=True)
     await store.create(NewOrder("later", TERMS))
     await store.acknowledge(["later"])
@@ -85,22 +82,22 @@ async def test_what_was_overtaken_is_queued_again_while_new_orders_come() -> Non
     assert queue.sent == ["order-0"]
 
 
-async def test_the_queue_is_asked_only_when_an_order_waits_for_long() -> None:
+async def test_the_queue_is_read_only_when_an_order_is_overdue() -> None:
     store, queue = await overdue(0)
     await sweep(store, queue).run()
     assert queue.looks == 0
 
 
-async def test_what_is_new_held_or_over_is_left_alone() -> None:
+async def test_an_order_that_is_new_claimed_or_ended_is_not_queued() -> None:
     store, queue = await overdue(3)
-    await store.claim("order-0")  # somebody works on it
+    await store.claim("order-0")  # a worker holds it
     store.append("order-1", Status.FAILED)
     await store.create(NewOrder("order-3", TERMS))
     await sweep(store, queue).run()
     assert queue.sent == ["order-2"]
 
 
-async def test_what_a_lost_worker_left_behind_is_queued_when_its_lease_is_long_over() -> None:
+async def test_a_lost_workers_order_is_queued_long_after_its_lease() -> None:
     store, queue = await overdue(1, acknowledged=True)
     await store.claim("order-0")
     await store.pass_time(79)
@@ -118,17 +115,17 @@ async def test_an_order_whose_message_was_lost_again_is_swept_again() -> None:
     assert queue.sent == ["order-0"] * 2
 
 
-async def test_a_queue_that_is_away_says_so_and_a_later_sweep_makes_up_for_it() -> None:
+async def test_an_unavailable_queue_raises_and_a_later_sweep_queues_the_orders() -> None:
     store, queue = await overdue(2)
-    queue.away = True
+    queue.unavailable = True
     with pytest.raises(TemporarilyUnavailable):
         await sweep(store, queue).run()
-    queue.away = False
+    queue.unavailable = False
     await store.pass_time(61)
     assert (await sweep(store, queue).run()).total() == 2
 
 
-async def test_what_the_queue_has_of_a_pass_that_broke_is_not_queued_again() -> None:
+async def test_orders_queued_by_a_failed_pass_are_not_queued_again() -> None:
     store, queue = await overdue(3)
     send = queue.send
 

@@ -17,7 +17,7 @@ from tests.samples import COPE, SOL, USDC
 
 
 class Counts:
-    """Counts as the table does, and remembers that it was asked."""
+    """Counts as the table does, and records its calls."""
 
     def __init__(self) -> None:
         self.met: Counter[tuple[str, str]] = Counter()
@@ -55,7 +55,7 @@ def test_rules_are_read_in_their_order() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "  ", ";", " ; ;"])
-def test_no_text_is_no_rules(text: str) -> None:
+def test_an_empty_text_has_no_rules(text: str) -> None:
     assert parse(text) == ()
 
 
@@ -80,7 +80,7 @@ def test_a_token_may_be_named_by_its_mint() -> None:
         ("slippage times=1 times=2", "'times' stands there twice"),
     ],
 )
-def test_a_wrong_rule_is_named_with_what_is_allowed(text: str, reason: str) -> None:
+def test_an_invalid_rule_is_named_with_the_allowed_ones(text: str, reason: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse(f"quote-error; {text}")
     message = str(caught.value)
@@ -89,12 +89,12 @@ def test_a_wrong_rule_is_named_with_what_is_allowed(text: str, reason: str) -> N
     assert "raydium, meteora" in message
 
 
-async def test_a_rule_without_times_or_rate_always_strikes() -> None:
+async def test_a_rule_without_times_or_rate_always_applies() -> None:
     always = faults("slippage")
     assert all([await always.strike(Kind.SLIPPAGE, "raydium", SOL, USDC, "order") for _ in range(5)])
 
 
-async def test_a_rule_strikes_its_own_kind_venue_and_token_only() -> None:
+async def test_a_rule_applies_to_its_own_kind_venue_and_token_only() -> None:
     narrow = faults("quote-error venue=meteora token=COPE")
     assert await narrow.strike(Kind.QUOTE_ERROR, "meteora", COPE, USDC, "a")
     assert await narrow.strike(Kind.QUOTE_ERROR, "meteora", USDC, COPE, "a")
@@ -109,13 +109,13 @@ async def test_times_counts_for_each_subject() -> None:
     assert struck == [True, True, True, False, False, True]
 
 
-async def test_an_occasion_that_comes_again_is_counted_once() -> None:
+async def test_a_repeated_occasion_is_counted_once() -> None:
     once = faults("slippage times=1")
     struck = [await once.strike(Kind.SLIPPAGE, "raydium", SOL, USDC, "order", sent) for sent in "aab"]
     assert struck == [True, True, False]
 
 
-async def test_rate_strikes_about_as_often_as_it_says_and_the_same_for_the_same_seed() -> None:
+async def test_a_rate_applies_about_as_often_as_set_and_the_same_for_the_same_seed() -> None:
     async def run() -> list[bool]:
         some = faults("reply-lost rate=0.25")
         return [await some.strike(Kind.REPLY_LOST, "raydium", SOL, USDC, "x") for _ in range(1000)]
@@ -126,7 +126,7 @@ async def test_rate_strikes_about_as_often_as_it_says_and_the_same_for_the_same_
 
 
 @pytest.mark.parametrize("text", ["", "slippage", "slippage rate=0.5", "quote-error times=3"])
-async def test_nothing_is_counted_without_a_rule_that_counts_this(text: str) -> None:
+async def test_nothing_is_counted_without_a_rule_with_times(text: str) -> None:
     counts = Counts()
     await faults(text, counts).strike(Kind.SLIPPAGE, "raydium", SOL, USDC, "x")
     assert not counts.met

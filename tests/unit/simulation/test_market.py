@@ -76,19 +76,19 @@ def test_prices_move() -> None:
     assert len({market.fair_price(x, y, NOW + second * 1000) for second in range(60)}) == 60
 
 
-def test_seeds_name_different_markets() -> None:
+def test_different_seeds_make_different_markets() -> None:
     prices = {Market(seed).fair_price(token("SOL"), token("USDC"), NOW) for seed in "abcdefgh"}
     assert len(prices) == 8
 
 
 @given(markets, st.permutations(TOKENS), instants)
-def test_fair_prices_leave_nothing_to_gain_in_a_circle(market: Market, tokens: list[Token], at: int) -> None:
+def test_fair_prices_leave_no_arbitrage(market: Market, tokens: list[Token], at: int) -> None:
     a, b, c = tokens[:3]
     circle = market.fair_price(a, b, at) * market.fair_price(b, c, at) * market.fair_price(c, a, at)
     assert circle == 1
 
 
-def test_every_process_sees_the_same_market() -> None:
+def test_every_process_has_the_same_market() -> None:
     code = (
         "from chalicelib.domain.tokens import find_token as f\n"
         "from chalicelib.simulation.market import Market\n"

@@ -101,7 +101,7 @@ def test_selling_more_gives_more_and_has_no_less_impact(
 
 
 @given(directions, shares)
-def test_there_and_back_at_one_instant_loses_the_fee(direction: tuple[Token, Token], share: Fraction) -> None:
+def test_a_round_trip_at_one_instant_loses_the_fee(direction: tuple[Token, Token], share: Fraction) -> None:
     there, back = direction
     amount_in = max(10_000, int(capacity(there, back) * share))
     bought = METEORA.quote_at(there, back, amount_in, NOW).amount_out
@@ -109,7 +109,7 @@ def test_there_and_back_at_one_instant_loses_the_fee(direction: tuple[Token, Tok
 
 
 @given(directions)
-def test_what_the_active_bin_fills_has_no_impact(direction: tuple[Token, Token]) -> None:
+def test_a_swap_within_the_active_bin_has_no_impact(direction: tuple[Token, Token]) -> None:
     quote = METEORA.quote_at(*direction, max(10_000, capacity(*direction) // 1000), NOW)
     assert quote.price_impact_bps == 0
 
@@ -129,7 +129,7 @@ def test_the_impact_is_the_distance_from_the_active_bins_price(
 
 
 @pytest.mark.parametrize(("token_in", "token_out"), [("SOL", "USDC"), ("USDC", "SOL"), ("COPE", "FIDA")])
-def test_an_order_larger_than_all_bins_is_refused_for_good(token_in: str, token_out: str) -> None:
+def test_an_order_larger_than_all_bins_is_refused_without_retry(token_in: str, token_out: str) -> None:
     direction = token(token_in), token(token_out)
     total = capacity(*direction)
     METEORA.quote_at(*direction, total * 999 // 1000, NOW)
@@ -138,7 +138,7 @@ def test_an_order_larger_than_all_bins_is_refused_for_good(token_in: str, token_
     assert not caught.value.retryable
 
 
-def test_the_largest_order_is_refused_and_not_miscounted() -> None:
+def test_the_largest_order_is_refused_without_an_overflow() -> None:
     for token_in in TOKENS:
         for token_out in TOKENS:
             if token_in != token_out:
@@ -146,7 +146,7 @@ def test_the_largest_order_is_refused_and_not_miscounted() -> None:
                     METEORA.quote_at(token_in, token_out, 2**63 - 1, NOW)
 
 
-def test_an_order_that_comes_to_nothing_is_refused() -> None:
+def test_an_order_with_no_output_is_refused() -> None:
     with pytest.raises(InsufficientLiquidity, match="less than the smallest unit of USDC"):
         METEORA.quote_at(token("SOL"), token("USDC"), 1, NOW)
 

@@ -34,7 +34,7 @@ def token(symbol: str) -> Token:
         (100, 100, 10**9, 99, 3_000_000, 10_000),  # a pool is never emptied
     ],
 )
-def test_a_swap_worked_out_by_hand(
+def test_a_swap_equals_one_calculated_by_hand(
     reserve_in: int, reserve_out: int, amount_in: int, amount_out: int, fee: int, impact: int
 ) -> None:
     fill = swap(reserve_in, reserve_out, amount_in)
@@ -48,7 +48,7 @@ def test_k_never_falls_even_without_the_fee(x: int, y: int, amount_in: int) -> N
 
 
 @given(reserves, reserves, amounts)
-def test_a_swap_stays_in_64_bits_and_leaves_something_in_the_pool(x: int, y: int, amount_in: int) -> None:
+def test_a_swap_fits_64_bits_and_never_empties_the_pool(x: int, y: int, amount_in: int) -> None:
     fill = swap(x, y, amount_in)
     assert 0 <= fill.amount_out < y
     assert x + amount_in - fill.fee < 2**64
@@ -70,14 +70,14 @@ def test_the_impact_is_rounded_up(x: int, y: int, amount_in: int) -> None:
 
 
 @given(reserves, reserves, amounts)
-def test_selling_back_into_the_changed_pool_loses(x: int, y: int, amount_in: int) -> None:
+def test_selling_back_into_the_changed_pool_loses_money(x: int, y: int, amount_in: int) -> None:
     bought = swap(x, y, amount_in).amount_out
     assume(bought > 0)
     assert swap(y - bought, x + amount_in, bought).amount_out < amount_in
 
 
 @given(directions, st.integers(1, 10**15))
-def test_there_and_back_at_one_instant_loses_the_fee(direction: tuple[Token, Token], amount_in: int) -> None:
+def test_a_round_trip_at_one_instant_loses_the_fee(direction: tuple[Token, Token], amount_in: int) -> None:
     there, back = direction
     try:
         bought = RAYDIUM.quote_at(there, back, amount_in, NOW).amount_out
@@ -115,6 +115,6 @@ def test_the_fee_is_30_bps_of_the_input() -> None:
     assert token("SOL").amount(quote.fee) == Decimal("0.003")
 
 
-def test_an_order_that_comes_to_nothing_is_refused() -> None:
+def test_an_order_with_no_output_is_refused() -> None:
     with pytest.raises(InsufficientLiquidity, match="less than the smallest unit of USDC"):
         RAYDIUM.quote_at(token("SOL"), token("USDC"), 2, NOW)

@@ -29,7 +29,7 @@ def test_the_transaction_carries_its_expiry() -> None:
     assert SIGNED.last_valid_block_height == 200
 
 
-def test_the_signed_message_says_everything_that_was_agreed_to() -> None:
+def test_the_signed_message_has_every_term_of_the_swap() -> None:
     signature, message = verify(SIGNED.raw)
     assert signature == SIGNED.signature
     assert message.payer == Wallet("solana").address
@@ -52,7 +52,7 @@ def test_the_signed_message_says_everything_that_was_agreed_to() -> None:
     ],
     ids=["wallet", "memo", "blockhash", "expiry", "venue", "minimum", "amount", "direction"],
 )
-def test_whatever_differs_changes_the_signature(other: object) -> None:
+def test_any_difference_changes_the_signature(other: object) -> None:
     assert other != SIGNED
     assert other.signature != SIGNED.signature  # type: ignore[attr-defined]
 
@@ -66,6 +66,6 @@ def test_a_transaction_with_one_changed_byte_does_not_verify(at: int, flip: int)
 
 
 @pytest.mark.parametrize("raw", [b"", b"x" * 64, b"x" * 64 + b"{}", b"x" * 64 + b"[1]", SIGNED.raw[:-1]])
-def test_bytes_that_are_no_transaction_do_not_verify(raw: bytes) -> None:
+def test_bytes_that_are_not_a_transaction_do_not_verify(raw: bytes) -> None:
     with pytest.raises(TransactionFailed):
         verify(raw)

@@ -1,4 +1,4 @@
-"""An HTTP server that answers as a test says, and remembers what it was asked."""
+"""An HTTP server whose answers a test scripts, and which records its requests."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 Write = Callable[[bytes], None]
 Behaviour = Callable[[Write], Coroutine[Any, Any, bool]]
-"""What happens on a request: writes the answer, and says whether the connection stays open."""
+"""Handles a request: writes the answer, and returns whether the connection stays open."""
 
 
 def answer(status: int, body: bytes = b"{}", *, last: bool = False) -> Behaviour:
-    """Answer with that status; `last` says that the connection ends with it."""
+    """Answer with that status; `last` closes the connection after it."""
 
     async def behave(write: Write) -> bool:
         closing = "connection: close\r\n" if last else ""
@@ -44,7 +44,7 @@ def after(released: asyncio.Event, behaviour: Behaviour) -> Behaviour:
 
 
 class ScriptedServer:
-    """Does to each request the next of its `script`, and to those after that the last of it."""
+    """Handles each request by the next of its `script`, and those after that by the last."""
 
     def __init__(self, script: Iterable[Behaviour]) -> None:
         self.url = ""

@@ -1,4 +1,4 @@
-"""The dead-letter queue against a real SQS, and what becomes of dead letters in a whole engine.
+"""The dead-letter queue on a real SQS, and redrives in a whole engine.
 
 The fake is held to the same promises as the adapter.
 """
@@ -38,21 +38,29 @@ TERMS = Terms(SOL, USDC, 10**7, 100)
 SQS_BATCH = 10
 FAULTS = "quote-timeout token=COPE times=3; quote-timeout token=FIDA"
 SETTINGS = {"SIM_FAULTS": FAULTS, "SIM_LATENCY": "0", "SIM_SLOT_MS": "20", "RETRY_BASE_MS": "0"}
-NOBODYS = str(uuid.UUID(int=7))
-POISON = ("", "not JSON", "[]", "{}", '{"orderId": 1}', '{"orderId": "x"}', json.dumps({"orderId": NOBODYS}))
+UNKNOWN = str(uuid.UUID(int=7))
+WITHOUT_ORDER = (
+    "",
+    "not JSON",
+    "[]",
+    "{}",
+    '{"orderId": 1}',
+    '{"orderId": "x"}',
+    json.dumps({"orderId": UNKNOWN}),
+)
 
 
 @dataclass
-class Kept:
-    """Dead letters, and a way to put some there."""
+class Queue:
+    """A dead-letter queue, and a way to put messages into it."""
 
-    letters: DeadLetters
+    dead_letters: DeadLetters
     put: Callable[[list[str]], Any]
 
 
-def put_on_memory(letters: MemoryDeadLetters, bodies: list[str]) -> None:
+def put_on_memory(dead_letters: MemoryDeadLetters, bodies: list[str]) -> None:
     for body in bodies:
-        letters.put(body)
+        dead_letters.put(body)
 
 
 def put_on_sqs(sqs: Any, url: str, bodies: list[str]) -> None:
@@ -63,71 +71,71 @@ def put_on_sqs(sqs: Any, url: str, bodies: list[str]) -> None:
 
 
 @pytest.fixture(params=["memory", "SQS"])
-def kept(request: pytest.FixtureRequest, services: Endpoints) -> Iterator[Kept]:
+def queue(request: pytest.FixtureRequest, services: Endpoints) -> Iterator[Queue]:
     """An empty dead-letter queue."""
     if request.param == "memory":
         memory = MemoryDeadLetters()
-        yield Kept(memory, lambda bodies: put_on_memory(memory, bodies))
+        yield Queue(memory, lambda bodies: put_on_memory(memory, bodies))
         return
     os.environ |= local_credentials(os.environ)
     sqs = evidence._sqs(services.queue_url)
     url = sqs.create_queue(QueueName=f"dead-{uuid.uuid4().hex}")["QueueUrl"]
-    letters = SqsDeadLetters(url, parse_queue_message, endpoint_url=services.aws_endpoint_url)
-    yield Kept(letters, lambda bodies: put_on_sqs(sqs, url, bodies))
+    dead_letters = SqsDeadLetters(url, parse_queue_message, endpoint_url=services.aws_endpoint_url)
+    yield Queue(dead_letters, lambda bodies: put_on_sqs(sqs, url, bodies))
     sqs.delete_queue(QueueUrl=url)
 
 
-async def read(letters: DeadLetters) -> list[DeadLetter]:
-    return [letter async for page in letters.pages() for letter in page]
+async def read(dead_letters: DeadLetters) -> list[DeadLetter]:
+    return [dead_letter async for page in dead_letters.pages() for dead_letter in page]
 
 
-def bodies_of(letters: list[DeadLetter]) -> list[str]:
-    return sorted(letter.body for letter in letters)
+def bodies_of(dead_letters: list[DeadLetter]) -> list[str]:
+    return sorted(dead_letter.body for dead_letter in dead_letters)
 
 
-# What is promised of dead letters, by the fake and by SQS
+# The contract of the port, for the fake and for SQS
 
 
 @pytest.mark.parametrize("count", [0, 1, 10, 45, 250])
-async def test_every_letter_is_read_once(kept: Kept, count: int) -> None:
-    bodies = sorted(f"letter {number}" for number in range(count))
-    kept.put(bodies)
-    assert bodies_of(await read(kept.letters)) == bodies
+async def test_every_dead_letter_is_read_once(queue: Queue, count: int) -> None:
+    bodies = sorted(f"message {number}" for number in range(count))
+    queue.put(bodies)
+    assert bodies_of(await read(queue.dead_letters)) == bodies
 
 
-async def test_what_one_reads_is_hidden_from_others_until_it_is_given_back(kept: Kept) -> None:
-    kept.put([f"letter {number}" for number in range(12)])
-    letters = await read(kept.letters)
-    assert await read(kept.letters) == []
-    await kept.letters.give_back(letters)
-    assert bodies_of(await read(kept.letters)) == bodies_of(letters)
+async def test_a_dead_letter_that_was_read_is_hidden_until_it_is_given_back(queue: Queue) -> None:
+    queue.put([f"message {number}" for number in range(12)])
+    dead_letters = await read(queue.dead_letters)
+    assert await read(queue.dead_letters) == []
+    await queue.dead_letters.give_back(dead_letters)
+    assert bodies_of(await read(queue.dead_letters)) == bodies_of(dead_letters)
 
 
-async def test_what_is_deleted_is_gone_and_the_rest_is_not(kept: Kept) -> None:
-    kept.put([f"letter {number:02}" for number in range(25)])
-    letters = sorted(await read(kept.letters), key=lambda letter: letter.body)
-    await kept.letters.delete(letters[:13])
-    await kept.letters.give_back(letters[13:])
-    assert bodies_of(await read(kept.letters)) == bodies_of(letters[13:])
-    assert (await kept.letters.summary()).count == 12
+async def test_deleting_removes_those_dead_letters_and_no_others(queue: Queue) -> None:
+    queue.put([f"message {number:02}" for number in range(25)])
+    dead_letters = sorted(await read(queue.dead_letters), key=lambda dead_letter: dead_letter.body)
+    await queue.dead_letters.delete(dead_letters[:13])
+    await queue.dead_letters.give_back(dead_letters[13:])
+    assert bodies_of(await read(queue.dead_letters)) == bodies_of(dead_letters[13:])
+    assert (await queue.dead_letters.summary()).count == 12
 
 
-async def test_a_summary_counts_all_and_hides_none(kept: Kept) -> None:
-    empty = await kept.letters.summary()
+async def test_a_summary_counts_all_and_hides_none(queue: Queue) -> None:
+    empty = await queue.dead_letters.summary()
     assert (empty.count, empty.oldest_s) == (0, None)
-    kept.put([f"letter {number}" for number in range(30)])
-    summary = await kept.letters.summary()
+    queue.put([f"message {number}" for number in range(30)])
+    summary = await queue.dead_letters.summary()
     assert summary.count == 30
     assert summary.oldest_s is not None
     assert 0 <= summary.oldest_s < 10
-    assert len(await read(kept.letters)) == 30
-    assert (await kept.letters.summary()).count == 30, "those that somebody reads are counted, too"
+    assert len(await read(queue.dead_letters)) == 30
+    assert (await queue.dead_letters.summary()).count == 30, "messages in flight are counted, too"
 
 
-async def test_many_who_ask_for_a_summary_at_once_are_soon_answered(kept: Kept) -> None:
-    kept.put(["letter"] * 200)
+async def test_a_hundred_summaries_at_once_are_answered_in_time(queue: Queue) -> None:
+    queue.put(["message"] * 200)
     async with asyncio.timeout(health.TIMEOUT_S):
-        summaries = await asyncio.gather(*(kept.letters.summary() for _ in range(100)))
+        summaries = await asyncio.gather(*(queue.dead_letters.summary() for _ in range(100)))
     assert {summary.count for summary in summaries} == {200}
 
 
@@ -156,12 +164,14 @@ async def operator(engine: Engine) -> AsyncIterator[Runtime]:
     os.environ |= local_credentials(os.environ)
     runtime = Runtime(endpoints.configure(Config()), asyncio.get_running_loop())
     yield runtime
-    await runtime.redrive.delete(LOCAL, {letter.message_id for letter in await runtime.redrive.read(LOCAL)})
+    await runtime.redrive.delete(
+        LOCAL, {dead_letter.message_id for dead_letter in await runtime.redrive.read(LOCAL)}
+    )
     await runtime.close()
 
 
 async def fail(client: Client, operator: Runtime, token: str, count: int = 1) -> list[str]:
-    """Orders that failed, with their letters where they belong."""
+    """New orders that have failed, with their messages in the dead-letter queue."""
     submitted = await asyncio.gather(*(client.submit(token, "USDC") for _ in range(count)))
     orders = {answer["orderId"] for answer in submitted}
     await eventually(lambda: _dead(operator), lambda dead: orders <= dead)
@@ -169,7 +179,7 @@ async def fail(client: Client, operator: Runtime, token: str, count: int = 1) ->
 
 
 async def _dead(operator: Runtime) -> set[str | None]:
-    return {letter.order_id for letter in await operator.redrive.read(LOCAL)}
+    return {dead_letter.order_id for dead_letter in await operator.redrive.read(LOCAL)}
 
 
 async def test_a_redriven_order_is_executed_in_a_new_set_of_attempts(
@@ -206,21 +216,23 @@ async def test_a_redriven_order_lands_exactly_one_swap(
     assert [swaps[order_id] for order_id in orders] == [("confirmed", 1, 1)] * 5
 
 
-async def test_sockets_see_the_failure_and_then_the_new_set(client: Client, operator: Runtime) -> None:
+async def test_subscribers_receive_the_failure_and_then_the_new_set_of_attempts(
+    client: Client, operator: Runtime
+) -> None:
     [order_id] = await fail(client, operator, "COPE")
     failed = (await client.order(order_id))["events"]
     await operator.redrive.run(LOCAL)
     whole = await eventually(lambda: client.order(order_id), lambda order: order["status"] == "confirmed")
 
-    async def told(after: int) -> list[Wire]:
+    async def received(after: int) -> list[Wire]:
         async with client.socket(orderId=order_id, after=after) as socket:
             return await socket.until(lambda event: event["status"] == "confirmed")
 
-    assert await told(0) == whole["events"]
-    assert await told(len(failed)) == whole["events"][len(failed) :]
+    assert await received(0) == whole["events"]
+    assert await received(len(failed)) == whole["events"][len(failed) :]
 
 
-async def test_a_client_that_subscribes_again_on_its_socket_sees_the_new_set(
+async def test_a_client_that_subscribes_again_on_its_connection_receives_the_new_set_of_attempts(
     client: Client, operator: Runtime
 ) -> None:
     answer = await client.submit("COPE", "USDC")
@@ -230,13 +242,13 @@ async def test_a_client_that_subscribes_again_on_its_socket_sees_the_new_set(
         await eventually(lambda: _dead(operator), lambda dead: answer["orderId"] in dead)
         await operator.redrive.run(LOCAL)
         after = failed[-1]["seq"]
-        asked = await socket.ask(action="subscribe", orderId=answer["orderId"], after=after)
-        assert asked["action"] == "subscribed"
+        answer_to_subscribe = await socket.ask(action="subscribe", orderId=answer["orderId"], after=after)
+        assert answer_to_subscribe["action"] == "subscribed"
         again = await socket.until(lambda event: event["status"] == "confirmed")
     assert [event["seq"] for event in again] == [*range(after + 1, after + 6)]
 
 
-async def test_an_order_that_fails_again_is_dead_again_and_counts_its_redrives(
+async def test_an_order_that_fails_again_is_a_dead_letter_again_and_counts_its_redrives(
     client: Client, operator: Runtime
 ) -> None:
     [order_id] = await fail(client, operator, "FIDA")
@@ -252,7 +264,7 @@ async def test_an_order_that_fails_again_is_dead_again_and_counts_its_redrives(
         await eventually(lambda: _dead(operator), lambda dead: order_id in dead)
 
 
-async def test_letters_of_a_confirmed_order_are_dropped(
+async def test_dead_letters_of_a_confirmed_order_are_dropped(
     client: Client, operator: Runtime, engine: Engine
 ) -> None:
     events = await client.execute("SOL", "USDC")
@@ -265,18 +277,18 @@ async def test_letters_of_a_confirmed_order_are_dropped(
     assert (await client.order(order_id))["events"] == events
 
 
-async def test_hundreds_of_letters_are_redriven_in_seconds(operator: Runtime, engine: Engine) -> None:
+async def test_hundreds_of_dead_letters_are_redriven_in_seconds(operator: Runtime, engine: Engine) -> None:
     orders = sorted(str(uuid.uuid4()) for _ in range(400))
     await asyncio.gather(*(fail_by_hand(operator, order_id) for order_id in orders))
-    letters = [json.dumps({"orderId": order_id}) for order_id in orders]
-    put_on_sqs(evidence._sqs(engine.queue_url), engine.dead_letter_url, letters)
-    met: list[int] = []
+    messages = [json.dumps({"orderId": order_id}) for order_id in orders]
+    put_on_sqs(evidence._sqs(engine.queue_url), engine.dead_letter_url, messages)
+    counts: list[int] = []
     began = time.monotonic()
-    tally = await operator.redrive.run(LOCAL, on_page=lambda tally: met.append(tally.read))
+    tally = await operator.redrive.run(LOCAL, on_page=lambda tally: counts.append(tally.read))
     assert time.monotonic() - began < 10
     assert sorted(tally.redriven) == orders
-    assert met == sorted(met)
-    assert (len(met) >= 10, met[-1]) == (True, 400)
+    assert counts == sorted(counts)
+    assert (len(counts) >= 10, counts[-1]) == (True, 400)
 
     async def confirmed() -> int:
         found = await asyncio.gather(*map(operator.store.order, orders))
@@ -287,35 +299,35 @@ async def test_hundreds_of_letters_are_redriven_in_seconds(operator: Runtime, en
 
 
 async def fail_by_hand(operator: Runtime, order_id: str) -> None:
-    """What a submit and a worker would do, without a queue between them."""
+    """Create and fail an order as a submit and a worker do, without a queue between them."""
     await operator.store.create(NewOrder(order_id, TERMS))
     claim = await operator.store.claim(order_id)
     assert isinstance(claim, Claim)
     await operator.store.record(step(claim, Status.FAILED))
 
 
-async def test_poison_does_not_keep_good_orders_from_their_end_and_becomes_dead_letters(
+async def test_messages_without_an_order_become_dead_letters_and_delay_no_order(
     client: Client, operator: Runtime, engine: Engine
 ) -> None:
-    bodies = [f"{body} " * (number + 1) for number in range(3) for body in POISON][:20]
+    bodies = [f"{body} " * (number + 1) for number in range(3) for body in WITHOUT_ORDER][:20]
     bodies = [body if body.strip() else "?" for body in bodies]  # SQS takes no empty body
     put_on_sqs(evidence._sqs(engine.queue_url), engine.queue_url, bodies)
     submitted = await asyncio.gather(*(client.submit("SOL", "USDC") for _ in range(100)))
-    for life in await asyncio.gather(*map(client.follow, submitted)):
-        assert_complete(life)
-        assert life[-1]["status"] == "confirmed"
+    for events in await asyncio.gather(*map(client.follow, submitted)):
+        assert_complete(events)
+        assert events[-1]["status"] == "confirmed"
 
     async def dead() -> list[DeadLetter]:
         return await operator.redrive.read(LOCAL)
 
-    letters = await eventually(dead, lambda found: len(found) == len(bodies))
-    assert bodies_of(letters) == sorted(bodies)
+    dead_letters = await eventually(dead, lambda found: len(found) == len(bodies))
+    assert bodies_of(dead_letters) == sorted(bodies)
     tally = await operator.redrive.run(LOCAL)
     assert (len(tally.poison), tally.redriven, tally.is_clean) == (20, [], False)
     assert bodies_of(await operator.redrive.read(LOCAL)) == sorted(bodies)
 
 
-async def test_health_counts_the_dead_letters_and_knows_their_age(
+async def test_health_has_the_count_and_the_age_of_the_dead_letters(
     client: Client, operator: Runtime, engine: Engine
 ) -> None:
     assert (await client.get("/health"))["deadLetters"] == {"count": 0, "oldestSeconds": None}

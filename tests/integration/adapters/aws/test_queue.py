@@ -1,4 +1,4 @@
-"""The queue against a real SQS API: batches, delays, dead letters, and an SQS that is away."""
+"""The queue against a real SQS API: batches, delays, dead letters, and an unavailable SQS."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chalicelib.domain.errors import TemporarilyUnavailable
 from local.services import Endpoints
 from tests.fakes import eventually
 
-AWAY = "http://127.0.0.1:1"
+UNREACHABLE = "http://127.0.0.1:1"
 
 
 @pytest.fixture
@@ -102,9 +102,7 @@ async def test_twenty_five_orders_at_once_arrive_each_once(queue: SqsQueue, queu
     assert order_ids(await queues.take(25)) == sent
 
 
-async def test_a_message_that_is_to_come_again_does_so_when_it_is_due(
-    queue: SqsQueue, queues: Queues
-) -> None:
+async def test_a_retried_message_is_received_again_when_it_is_due(queue: SqsQueue, queues: Queues) -> None:
     await queue.send("order")
     [message] = await queues.take(1)
     begin = time.monotonic()
@@ -114,7 +112,7 @@ async def test_a_message_that_is_to_come_again_does_so_when_it_is_due(
     assert again["Attributes"]["ApproximateReceiveCount"] == "2"
 
 
-async def test_a_message_that_is_due_at_once_comes_at_once(queue: SqsQueue, queues: Queues) -> None:
+async def test_a_message_that_is_due_at_once_is_received_at_once(queue: SqsQueue, queues: Queues) -> None:
     await queue.send("order")
     [message] = await queues.take(1)
     begin = time.monotonic()
@@ -123,7 +121,7 @@ async def test_a_message_that_is_due_at_once_comes_at_once(queue: SqsQueue, queu
     assert time.monotonic() - begin < 1
 
 
-async def test_a_queue_is_drained_when_no_message_waits_though_some_are_worked_on(
+async def test_a_queue_is_drained_when_no_message_waits_though_some_are_in_flight(
     queue: SqsQueue, queues: Queues
 ) -> None:
     assert await queue.is_drained()
@@ -135,7 +133,7 @@ async def test_a_queue_is_drained_when_no_message_waits_though_some_are_worked_o
     assert not await queue.is_drained()
 
 
-async def test_what_came_back_three_times_is_a_dead_letter(queue: SqsQueue, queues: Queues) -> None:
+async def test_a_message_received_three_times_becomes_a_dead_letter(queue: SqsQueue, queues: Queues) -> None:
     await queue.send("order")
     for attempt in (1, 2, 3):
         [message] = await queues.take(1)
@@ -152,12 +150,12 @@ async def test_the_engines_own_queue_has_the_redrive_policy(services: Endpoints,
     assert policy["deadLetterTargetArn"].endswith(":orders-dlq")
 
 
-async def test_a_queue_that_answers_is_well(queue: SqsQueue) -> None:
+async def test_a_queue_that_answers_passes_the_check(queue: SqsQueue) -> None:
     await queue.check()
 
 
-async def test_an_sqs_that_is_away_is_said_to_be(credentials: None) -> None:
-    queue = SqsQueue(f"{AWAY}/000000000000/orders", queue_message, endpoint_url=AWAY)
+async def test_an_unavailable_sqs_is_temporarily_unavailable(credentials: None) -> None:
+    queue = SqsQueue(f"{UNREACHABLE}/000000000000/orders", queue_message, endpoint_url=UNREACHABLE)
     calls = (
         queue.send("a"),
         queue.send("b"),
@@ -169,7 +167,7 @@ async def test_an_sqs_that_is_away_is_said_to_be(credentials: None) -> None:
     assert [type(result) for result in results] == [TemporarilyUnavailable] * 5
 
 
-async def test_a_queue_that_is_not_there_is_said_to_be_away(queue: SqsQueue, services: Endpoints) -> None:
+async def test_a_missing_queue_is_temporarily_unavailable(queue: SqsQueue, services: Endpoints) -> None:
     queue = SqsQueue(
         f"{services.aws_endpoint_url}/000000000000/missing",
         queue_message,

@@ -1,4 +1,4 @@
-"""Shops, empty for each test."""
+"""Stores in memory and in Postgres, empty for each test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A store with orders in it, in memory or in Postgres, and what a test does to its world."""
+"""A store with orders, in memory or in Postgres, and what a test changes behind it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SIGNED = SignedTransaction("signature", b"\0\xff raw bytes", 2**40)
 
 
 class Shop:
-    """A store, and what a test does to its world."""
+    """A store, and what a test changes behind it."""
 
     store: Store
 
@@ -35,7 +35,7 @@ class Shop:
         raise NotImplementedError
 
     async def made_at(self, order_ids: Sequence[str], at: datetime) -> None:
-        """Pretend that these were created at that moment."""
+        """Set when these were created."""
         raise NotImplementedError
 
     async def new(self, terms: Terms = TERMS) -> str:
@@ -56,10 +56,10 @@ class Shop:
         await self.move(await self.claim(order_id), status)
 
     async def take_overdue(self, limit: int = 10_000, *, drained: bool = False) -> dict[str, Reason]:
-        """What a sweep is given, and why; `drained`: it has just seen the queue so."""
+        """The overdue orders with their reasons; `drained`: the queue was drained just now."""
         taken = await self.store.take_overdue(limit, drained_for_ms=0 if drained else None)
         found = {order.order_id: order.reason for order in taken}
-        assert len(found) == len(taken), "an order is given out twice"
+        assert len(found) == len(taken), "an order is taken twice"
         return found
 
     async def queued(self) -> str:

@@ -1,4 +1,4 @@
-"""Columns as array literals: Postgres reads what was written."""
+"""Array literals: Postgres reads the values that were written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ TEXTS = ["", "NULL", "null", None, "a,b", "{}", '"', "\\", '\\"', "ü €", " sp
         ("bytea", [b"", b'\x00\xff\\"', None]),
     ],
 )
-def test_values_come_back_as_they_were(database_url: str, kind: str, values: list[Value]) -> None:
+def test_postgres_reads_every_value_as_it_was_written(
+    database_url: str, kind: str, values: list[Value]
+) -> None:
     with psycopg.connect(database_url) as connection:
         cursor = connection.execute(f"SELECT %s::{kind}[]".encode(), [literal(values)])
         assert cursor.fetchone() == (values,)

@@ -1,4 +1,4 @@
-"""Keys, limits, withdrawal and redrive: promises of the store in memory and of Postgres alike, and races."""
+"""Keys, limits, withdrawal and redrive: the contract of the store, in memory and in Postgres, and races."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def new(key: str | None = None, terms: Terms = TERMS, client: str = "") -> NewOr
 
 
 class Shop:
-    """A store, and what a test does to its world."""
+    """A store, and what a test changes behind it."""
 
     store: Store
 
@@ -93,12 +93,12 @@ class PostgresShop(Shop):
             " queued_at = queued_at - passed, created_at = created_at - passed",
             "UPDATE idempotency_keys SET expires_at = expires_at - passed",
         ):
-            await self.ask(f"{statement} FROM (SELECT %s * interval '1 s' AS passed) AS time", seconds)
+            await self.execute(f"{statement} FROM (SELECT %s * interval '1 s' AS passed) AS time", seconds)
 
     async def keys(self) -> set[str]:
-        return {row["key"] for row in await self.ask("SELECT key FROM idempotency_keys")}
+        return {row["key"] for row in await self.execute("SELECT key FROM idempotency_keys")}
 
-    async def ask(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
+    async def execute(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
         async with self.database.connection() as connection:
             cursor = await connection.execute(statement.encode(), parameters)
             return await cursor.fetchall() if cursor.description else []
@@ -116,7 +116,7 @@ async def open_shop(database_url: str) -> AsyncIterator[OpenShop]:
         opened.append(PostgresShop(database_url))
         return opened[-1]
 
-    await open_one().ask("TRUNCATE orders, order_events, idempotency_keys, outstanding_orders")
+    await open_one().execute("TRUNCATE orders, order_events, idempotency_keys, outstanding_orders")
     yield open_one
     for shop in opened:
         await shop.database.close()
@@ -130,7 +130,7 @@ def shop(request: pytest.FixtureRequest) -> Shop:
     return found()
 
 
-async def test_the_same_key_finds_the_first_order_however_far_it_is(shop: Shop) -> None:
+async def test_the_same_key_finds_the_first_order_whatever_its_status(shop: Shop) -> None:
     order_id = await shop.created(new("key"))
     assert await shop.found(new("key")) == order_id
     await shop.end(order_id, Status.CONFIRMED)
@@ -147,7 +147,7 @@ async def test_the_same_key_with_other_terms_is_a_conflict_that_names_the_order(
     assert caught.value.details == {"order_id": order_id}
 
 
-async def test_a_key_whose_time_is_over_is_free_before_and_after_the_sweep_forgets_it(shop: Shop) -> None:
+async def test_an_expired_key_is_free_before_and_after_it_is_deleted(shop: Shop) -> None:
     await shop.created(new("key"))
     await shop.created(new("other"))
     await shop.pass_time(99)
@@ -196,7 +196,7 @@ async def test_racing_submits_of_many_keys_over_two_processes_make_an_order_each
     assert len(await shops[0].store.orders(99, None, None)) == len(keys)
 
 
-async def test_a_client_with_too_many_orders_under_way_is_told_until_one_ends(shop: Shop) -> None:
+async def test_a_client_with_too_many_outstanding_orders_is_refused_until_one_ends(shop: Shop) -> None:
     orders = [await shop.created(new(client="one")) for _ in range(5)]
     with pytest.raises(LimitReached) as caught:
         await shop.store.create(new("key", client="one"))
@@ -228,7 +228,7 @@ async def test_a_withdrawn_order_leaves_neither_row_nor_event_nor_key(shop: Shop
     assert await shop.created(new("key", OTHER_TERMS)) != order_id
 
 
-async def test_what_a_worker_has_seen_is_not_withdrawn(shop: Shop) -> None:
+async def test_an_order_that_was_claimed_is_not_withdrawn(shop: Shop) -> None:
     order_id = await shop.created(new("key"))
     claim = await shop.store.claim(order_id)
     assert isinstance(claim, Claim)
@@ -239,7 +239,7 @@ async def test_what_a_worker_has_seen_is_not_withdrawn(shop: Shop) -> None:
     assert await shop.found(new("key")) == order_id
 
 
-async def test_what_a_second_submit_was_told_of_is_not_withdrawn(shop: Shop) -> None:
+async def test_an_order_that_a_second_submit_received_is_not_withdrawn(shop: Shop) -> None:
     order_id = await shop.created(new("key"))
     await shop.found(new("key"))
     assert not await shop.store.withdraw(order_id)
@@ -252,14 +252,16 @@ async def test_a_withdrawal_that_races_with_a_second_submit_leaves_it_an_order(o
         key = f"key {number}"
         first = await one.created(new(key))
         withdrawn, second = await asyncio.gather(one.store.withdraw(first), other.store.create(new(key)))
-        told = second.id if isinstance(second, Order) else second.order_id
-        assert await one.store.order(told) is not None
-        assert withdrawn == (told != first)
+        answered = second.id if isinstance(second, Order) else second.order_id
+        assert await one.store.order(answered) is not None
+        assert withdrawn == (answered != first)
 
 
-async def test_while_the_queue_is_away_racing_submits_leave_nothing_behind(open_shop: OpenShop) -> None:
+async def test_while_the_queue_is_unavailable_racing_submits_leave_nothing_behind(
+    open_shop: OpenShop,
+) -> None:
     shops, queue = [open_shop(), open_shop()], MemoryQueue()
-    queue.away = True
+    queue.unavailable = True
     submissions = [Submission(shop.store, queue, MemoryEvents(), lambda: str(uuid.uuid4())) for shop in shops]
     answers = await asyncio.gather(
         *(
@@ -270,11 +272,11 @@ async def test_while_the_queue_is_away_racing_submits_leave_nothing_behind(open_
     )
     assert {type(answer) for answer in answers} == {TemporarilyUnavailable}
     assert await shops[0].store.orders(99, None, None) == []
-    assert await shops[0].ask("SELECT FROM order_events") == []
+    assert await shops[0].execute("SELECT FROM order_events") == []
     assert await shops[0].keys() == set()
 
 
-async def test_a_redriven_order_has_a_new_set_of_attempts_and_says_so(shop: Shop) -> None:
+async def test_a_redriven_order_has_a_new_set_of_attempts_and_an_event_with_its_number(shop: Shop) -> None:
     order_id = await shop.created(new("key"))
     claim = await shop.store.claim(order_id)
     assert isinstance(claim, Claim)
@@ -298,7 +300,7 @@ async def test_a_redriven_order_has_a_new_set_of_attempts_and_says_so(shop: Shop
 
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.ROUTING, Status.CONFIRMED])
-async def test_only_what_has_failed_is_redriven(shop: Shop, status: Status) -> None:
+async def test_only_a_failed_order_is_redriven(shop: Shop, status: Status) -> None:
     order_id = await shop.created(new())
     if status is Status.ROUTING:
         await shop.store.claim(order_id)
@@ -317,7 +319,7 @@ async def test_ten_redrives_at_once_are_one(shop: Shop) -> None:
     assert len([event for event in events if event]) == 1
 
 
-async def test_who_failed_an_order_has_no_say_in_it_once_it_is_redriven_and_claimed(shop: Shop) -> None:
+async def test_a_worker_from_before_a_redrive_has_lost_its_claim(shop: Shop) -> None:
     order_id = await shop.created(new())
     before = await shop.end(order_id)
     await shop.store.redrive(order_id)

@@ -1,4 +1,4 @@
-"""The counter of a client's orders under way says how many there are, whatever happened to them."""
+"""The counter of a client's outstanding orders equals their number after any sequence of operations."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ async def numbers(shop: PostgresShop, query: str) -> dict[str, int]:
         return {row["client"]: row["n"] for row in await cursor.fetchall()}
 
 
-async def live(shop: PostgresShop, orders: list[str], chance: random.Random, steps: int) -> None:
-    """Something that may happen to orders, again and again; several do so on the same orders."""
+async def operate(shop: PostgresShop, orders: list[str], chance: random.Random, steps: int) -> None:
+    """Random operations on orders; several run at once on the same ones."""
     for _ in range(steps):
         order_id = chance.choice(orders) if orders and chance.random() < 0.75 else ""
         if not order_id:
@@ -83,10 +83,10 @@ async def test_the_sum_is_the_number_of_orders_that_have_not_ended(
         for round_ in range(4):
             chances = [random.Random(f"{seed} {round_} {n}") for n in range(12)]
             await asyncio.gather(
-                *(live(shops[n % 3], orders, chance, 12) for n, chance in enumerate(chances))
+                *(operate(shops[n % 3], orders, chance, 12) for n, chance in enumerate(chances))
             )
             assert await numbers(postgres, COUNTED) == await numbers(postgres, ROWS)
-            await postgres.pass_time(21)  # whoever held an order has lost it
+            await postgres.pass_time(21)  # every claim is lost
     finally:
         for shop in shops[1:]:
             await shop.database.close()

@@ -93,7 +93,7 @@ AGES = {
 
 @pytest.fixture(scope="module", params=AGES.values(), ids=AGES)
 def tables(request: pytest.FixtureRequest, services: Endpoints) -> Iterator[str]:
-    """A database whose tables are of that age; no statistics but those that are asked for."""
+    """A database whose tables are of that age; no statistics but those a test collects."""
     orders, then = request.param
     name = f"plans_{uuid.uuid4().hex}"
     with psycopg.connect(services.database_url, autocommit=True) as server:
@@ -160,19 +160,19 @@ INDEX_SCANS = ("Index Scan", "Index Only Scan", "Bitmap Index Scan")
 BY_CONSTANTS = re.compile(r"(\(\w+ = '\w+'::\w+\))?")  # the same rows whatever the parameters
 
 
-def test_every_statement_is_looked_at() -> None:
+def test_every_statement_has_a_case() -> None:
     assert set(GIVEN) == set(QUERIES)
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_a_statement_reads_only_the_rows_it_is_about(tables: str, name: str) -> None:
+def test_a_statement_reads_only_the_rows_it_needs(tables: str, name: str) -> None:
     with psycopg.connect(tables, autocommit=True) as connection:
         assert walks(generic(connection, QUERIES[name])) == []
         connection.execute("SET plan_cache_mode = auto")
         assert walks(custom(connection, name)) == []
 
 
-def test_a_walk_is_seen(tables: str) -> None:
+def test_a_sequential_scan_is_detected(tables: str) -> None:
     with psycopg.connect(tables, autocommit=True) as connection:
         for query in (
             "SELECT * FROM orders WHERE attempt = %(n)s::integer",

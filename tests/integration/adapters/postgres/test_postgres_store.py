@@ -1,4 +1,4 @@
-"""What only Postgres can show of the store: processes that meet, batches, and a server that is away."""
+"""The store in Postgres alone: concurrent processes, batches, and an unavailable server."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ STEPS: dict[str, Step] = {
 }
 
 
-async def keeps_waiting(connection: Connection) -> bool:
-    """Whether a session waits for what this one holds."""
+async def blocks_another(connection: Connection) -> bool:
+    """Whether a session waits for a lock of this one."""
     cursor = await connection.execute(
         "SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
     )
@@ -55,7 +55,7 @@ async def test_two_processes_never_claim_the_same_order(postgres: PostgresShop, 
         await other.database.close()
 
 
-async def test_two_sweeps_at_once_give_each_order_out_once(postgres: PostgresShop, database_url: str) -> None:
+async def test_two_sweeps_at_once_take_each_order_once(postgres: PostgresShop, database_url: str) -> None:
     other = PostgresShop(database_url)
     try:
         orders = await asyncio.gather(*(postgres.new() for _ in range(300)))
@@ -74,7 +74,7 @@ async def test_two_sweeps_at_once_give_each_order_out_once(postgres: PostgresSho
 
 
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
-async def test_whoever_waits_for_an_order_of_its_batch_holds_none_with_a_higher_id(
+async def test_a_batch_that_waits_for_a_row_lock_holds_none_with_a_higher_id(
     postgres: PostgresShop, step: Step
 ) -> None:
     lowest, *others = sorted([await postgres.new() for _ in range(9)])
@@ -83,23 +83,23 @@ async def test_whoever_waits_for_an_order_of_its_batch_holds_none_with_a_higher_
     async with postgres.database.connection() as connection, connection.transaction():
         await connection.execute("SELECT FROM orders WHERE id = %s FOR UPDATE", [lowest])
         batch = asyncio.gather(*(step(postgres.store, claim) for claim in claims))
-        await eventually(lambda: keeps_waiting(connection))
+        await eventually(lambda: blocks_another(connection))
         free = await connection.execute(
             "SELECT id FROM orders WHERE id <> %s ORDER BY id FOR UPDATE SKIP LOCKED", [lowest]
         )
-        held_by_nobody = [str(row["id"]) for row in await free.fetchall()]
+        not_held = [str(row["id"]) for row in await free.fetchall()]
     await batch
-    assert held_by_nobody == others
+    assert not_held == others
 
 
-async def test_a_worker_that_waits_while_its_order_is_claimed_anew_has_lost_it(
+async def test_a_worker_that_waits_while_its_order_is_claimed_again_has_lost_it(
     postgres: PostgresShop,
 ) -> None:
     claim = await postgres.claim(await postgres.new())
     async with postgres.database.connection() as connection, connection.transaction():
         await connection.execute("UPDATE orders SET fence = fence + 1 WHERE id = %s", [claim.order.id])
         late = asyncio.ensure_future(postgres.move(claim, Status.BUILDING))
-        await eventually(lambda: keeps_waiting(connection))
+        await eventually(lambda: blocks_another(connection))
     with pytest.raises(ClaimLost):
         await late
     assert len(await postgres.steps(claim.order.id)) == 2
@@ -108,7 +108,7 @@ async def test_a_worker_that_waits_while_its_order_is_claimed_anew_has_lost_it(
 async def test_an_order_and_its_event_are_stored_together_or_not_at_all(postgres: PostgresShop) -> None:
     order_id = await postgres.new()
     claim = await postgres.claim(order_id)
-    await postgres.execute(  # in the way of the next event
+    await postgres.execute(  # takes the next event's seq
         "INSERT INTO order_events (order_id, seq, status, attempt, at, detail)"
         " VALUES (%s, 3, 'failed', 1, now(), '{}')",
         order_id,
@@ -119,7 +119,7 @@ async def test_an_order_and_its_event_are_stored_together_or_not_at_all(postgres
     assert await postgres.store.order(order_id) == before
 
 
-async def test_one_order_that_cannot_be_stored_does_not_take_its_batch_along(postgres: PostgresShop) -> None:
+async def test_one_order_that_cannot_be_stored_does_not_fail_its_batch(postgres: PostgresShop) -> None:
     taken = await postgres.new()
     results = await asyncio.gather(
         postgres.new(), postgres.store.create(NewOrder(taken, TERMS)), postgres.new(), return_exceptions=True
@@ -129,13 +129,13 @@ async def test_one_order_that_cannot_be_stored_does_not_take_its_batch_along(pos
 
 
 @pytest.mark.parametrize("amount", [0, -1, 10**20])
-async def test_the_table_itself_refuses_what_is_no_amount(postgres: PostgresShop, amount: int) -> None:
+async def test_the_table_refuses_an_invalid_amount(postgres: PostgresShop, amount: int) -> None:
     with pytest.raises((psycopg.errors.CheckViolation, psycopg.errors.NumericValueOutOfRange)):
         await postgres.new(replace(TERMS, amount_in=amount))
     assert await postgres.store.orders(1, None, None) == []
 
 
-async def test_a_postgres_that_is_killed_is_said_to_be_away_and_serves_again_when_it_is_back(
+async def test_a_killed_postgres_is_temporarily_unavailable_and_serves_again_after_its_restart(
     tmp_path: Path,
 ) -> None:
     server = Postgres(tmp_path / "postgres", durable=False, temporary=True)
@@ -155,7 +155,7 @@ async def test_a_postgres_that_is_killed_is_said_to_be_away_and_serves_again_whe
 
         await asyncio.to_thread(server.kill)
         while await answers():
-            pass  # its children serve on until they notice
+            pass  # its backends serve on for a moment
         calls = (
             store.check(),
             store.order(order_id),
@@ -172,8 +172,10 @@ async def test_a_postgres_that_is_killed_is_said_to_be_away_and_serves_again_whe
         await asyncio.to_thread(server.stop)
 
 
-async def test_connections_that_broke_while_idle_are_not_noticed(postgres: PostgresShop) -> None:
-    order_id = await postgres.new()  # a moment ago: the connection's own end has to say that it broke
+async def test_connections_that_broke_while_idle_are_replaced_without_an_error(
+    postgres: PostgresShop,
+) -> None:
+    order_id = await postgres.new()  # just now, so the pool does not check the connection before use
     await postgres.execute(
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
         " WHERE pid <> pg_backend_pid() AND datname = current_database()"

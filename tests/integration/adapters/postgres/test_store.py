@@ -1,4 +1,4 @@
-"""The store's promises, kept by Postgres and by the one in memory alike."""
+"""The contract of the store, in memory and in Postgres."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.integration.adapters.postgres.shop import SIGNED, SOL, TERMS, Shop
 from tests.samples import event_of, step
 
 
-async def test_a_new_order_is_there_with_its_first_event(shop: Shop) -> None:
+async def test_a_new_order_is_stored_with_its_first_event(shop: Shop) -> None:
     order_id = str(uuid.uuid4())
     event = await shop.store.create(NewOrder(order_id, TERMS))
     assert (event.order_id, event.seq, event.status, event.attempt) == (order_id, 1, Status.PENDING, 1)
@@ -35,7 +35,7 @@ async def test_a_new_order_is_there_with_its_first_event(shop: Shop) -> None:
     assert await shop.store.events(order_id) == [event]
 
 
-async def test_what_is_not_there_is_none_and_empty(shop: Shop) -> None:
+async def test_an_unknown_order_is_none_and_has_no_events(shop: Shop) -> None:
     unknown = str(uuid.uuid4())
     assert await shop.store.order(unknown) is None
     assert await shop.store.claim(unknown) is None
@@ -54,7 +54,9 @@ async def test_a_claim_moves_a_pending_order_to_routing(shop: Shop) -> None:
     assert (event.seq, event.status, event.at, event.detail) == (2, "routing", claim.order.updated_at, {})
 
 
-async def test_of_ten_claims_at_once_one_is_granted_and_the_others_are_told_how_long(shop: Shop) -> None:
+async def test_of_ten_claims_at_once_one_is_granted_and_the_others_receive_the_remaining_lease(
+    shop: Shop,
+) -> None:
     order_id = await shop.new()
     claims = await asyncio.gather(*(shop.store.claim(order_id) for _ in range(10)))
     assert len([claim for claim in claims if isinstance(claim, Claim)]) == 1
@@ -64,7 +66,7 @@ async def test_of_ten_claims_at_once_one_is_granted_and_the_others_are_told_how_
     assert await shop.steps(order_id) == [(1, "pending", 1), (2, "routing", 1)]
 
 
-async def test_a_lost_workers_order_is_resumed_where_it_was_with_what_was_signed(shop: Shop) -> None:
+async def test_a_lost_workers_order_is_resumed_at_its_status_with_the_signed_transaction(shop: Shop) -> None:
     order_id = await shop.new()
     lost = await shop.claim(order_id)
     await shop.move(lost, Status.BUILDING, venue="meteora", transaction=SIGNED)
@@ -99,7 +101,7 @@ async def test_a_stale_claim_changes_nothing(shop: Shop) -> None:
     assert (await shop.store.order(order_id), await shop.store.events(order_id)) == before
 
 
-async def test_a_stale_and_a_living_claim_that_meet_in_one_batch_are_told_apart(shop: Shop) -> None:
+async def test_of_a_stale_and_a_current_claim_in_one_batch_only_the_stale_one_is_lost(shop: Shop) -> None:
     order_id = await shop.new()
     stale = await shop.claim(order_id)
     await shop.pass_time(21)
@@ -111,7 +113,7 @@ async def test_a_stale_and_a_living_claim_that_meet_in_one_batch_are_told_apart(
     assert len(await shop.steps(order_id)) == 3
 
 
-WAYS: dict[Status, list[Status]] = {  # from `routing`, where a claim has brought the order
+STEPS_TO: dict[Status, list[Status]] = {  # from `routing`, where a claim has brought the order
     Status.PENDING: [Status.PENDING],
     Status.ROUTING: [],
     Status.BUILDING: [Status.BUILDING],
@@ -122,14 +124,14 @@ WAYS: dict[Status, list[Status]] = {  # from `routing`, where a claim has brough
 
 
 async def reach(shop: Shop, status: Status) -> Claim:
-    """The claim of a new order that has come this far."""
+    """The claim of a new order that has this status."""
     claim = await shop.claim(await shop.new())
-    await shop.move(claim, *WAYS[status])
+    await shop.move(claim, *STEPS_TO[status])
     return claim
 
 
 @pytest.mark.parametrize("target", Status)
-@pytest.mark.parametrize("source", WAYS)
+@pytest.mark.parametrize("source", STEPS_TO)
 async def test_a_store_records_a_step_of_a_worker_exactly_where_the_lifecycle_lists_it(
     shop: Shop, source: Status, target: Status
 ) -> None:
@@ -144,7 +146,7 @@ async def test_a_store_records_a_step_of_a_worker_exactly_where_the_lifecycle_li
         assert await shop.steps(claim.order.id) == before
 
 
-@pytest.mark.parametrize("source", WAYS)
+@pytest.mark.parametrize("source", STEPS_TO)
 async def test_a_store_claims_and_redrives_exactly_where_the_lifecycle_lists_it(
     shop: Shop, source: Status
 ) -> None:
@@ -159,7 +161,7 @@ async def test_a_store_claims_and_redrives_exactly_where_the_lifecycle_lists_it(
 
 
 @pytest.mark.parametrize("status", sorted(TERMINAL))
-async def test_an_order_that_has_ended_is_shown_and_not_given_out(shop: Shop, status: Status) -> None:
+async def test_an_order_that_has_ended_is_returned_and_not_claimed(shop: Shop, status: Status) -> None:
     order_id = await shop.new()
     claim = await shop.claim(order_id)
     if status is Status.CONFIRMED:
@@ -172,7 +174,7 @@ async def test_an_order_that_has_ended_is_shown_and_not_given_out(shop: Shop, st
         await shop.store.release(claim, 0)
 
 
-async def test_a_retried_order_is_pending_as_its_next_attempt_and_forgets_what_was_signed(shop: Shop) -> None:
+async def test_a_retried_order_is_pending_in_its_next_attempt_without_a_transaction(shop: Shop) -> None:
     order_id = await shop.new()
     claim = await shop.claim(order_id)
     await shop.move(claim, Status.BUILDING, transaction=SIGNED)
@@ -181,12 +183,12 @@ async def test_a_retried_order_is_pending_as_its_next_attempt_and_forgets_what_w
     order = await shop.store.order(order_id)
     assert order is not None
     assert (order.status, order.attempt, order.error, order.code) == (Status.PENDING, 2, "No.", "X")
-    again = await shop.claim(order_id)  # nobody holds it
+    again = await shop.claim(order_id)  # the lease is over
     assert (again.resumed, again.transaction, again.order.attempt) == (False, None, 2)
     assert (await shop.steps(order_id))[-1] == (5, "routing", 2)
 
 
-async def test_a_released_order_can_be_claimed_at_once_and_is_where_it_was(shop: Shop) -> None:
+async def test_a_released_order_can_be_claimed_at_once_and_keeps_its_status(shop: Shop) -> None:
     order_id = await shop.new()
     claim = await shop.claim(order_id)
     await shop.move(claim, Status.BUILDING, transaction=SIGNED)
@@ -196,7 +198,7 @@ async def test_a_released_order_can_be_claimed_at_once_and_is_where_it_was(shop:
 
 
 @pytest.mark.parametrize("amount", [1, 2**53 + 1, MAX_BASE_UNITS])  # 2^53 + 1: no float holds it
-async def test_money_comes_back_to_the_last_base_unit(shop: Shop, amount: int) -> None:
+async def test_amounts_are_read_back_to_the_last_base_unit(shop: Shop, amount: int) -> None:
     order_id = await shop.new(replace(TERMS, amount_in=amount))
     claim = await shop.claim(order_id)
     assert claim.order.terms.amount_in == amount
@@ -210,7 +212,7 @@ async def test_money_comes_back_to_the_last_base_unit(shop: Shop, amount: int) -
     assert (await shop.store.events(order_id))[0].detail["amount"] == SOL.text(amount)
 
 
-async def test_an_events_detail_comes_back_as_it_was_written(shop: Shop) -> None:
+async def test_an_events_detail_is_read_back_as_it_was_written(shop: Shop) -> None:
     order_id = await shop.new()
     claim = await shop.claim(order_id)
     event = await shop.store.record(step(claim, Status.BUILDING))
@@ -224,16 +226,16 @@ async def test_many_readers_at_once_each_get_their_orders_events_after_their_seq
     orders = [await shop.new() for _ in range(5)]
     for order_id in orders[:3]:
         await shop.end(order_id)
-    asked = [(order_id, after) for order_id in orders for after in (0, 1, 2, 9)]
-    found = await asyncio.gather(*(shop.store.events(*item) for item in asked))
-    for (order_id, after), events in zip(asked, found, strict=True):
+    reads = [(order_id, after) for order_id in orders for after in (0, 1, 2, 9)]
+    found = await asyncio.gather(*(shop.store.events(*item) for item in reads))
+    for (order_id, after), events in zip(reads, found, strict=True):
         total = 3 if order_id in orders[:3] else 1
         assert [event.seq for event in events] == list(range(after + 1, total + 1))
         assert {event.order_id for event in events} <= {order_id}
     assert await shop.store.last_seqs(orders) == dict(zip(orders, (3, 3, 3, 1, 1), strict=True))
 
 
-async def test_two_hundred_orders_at_once_are_all_there(shop: Shop) -> None:
+async def test_two_hundred_orders_at_once_are_all_stored(shop: Shop) -> None:
     orders = await asyncio.gather(*(shop.new() for _ in range(200)))
     found = await asyncio.gather(*map(shop.store.order, orders))
     assert [order and order.id for order in found] == orders
@@ -254,7 +256,7 @@ async def pages(store: Store, limit: int, status: Status | None = None) -> list[
 
 
 @pytest.mark.parametrize("limit", [1, 3, 10, 50])
-async def test_orders_come_newest_first_without_gap_or_duplicate_even_from_one_microsecond(
+async def test_orders_are_listed_newest_first_without_gap_or_duplicate_even_from_one_microsecond(
     shop: Shop, limit: int
 ) -> None:
     orders = [await shop.new() for _ in range(12)]
@@ -264,7 +266,7 @@ async def test_orders_come_newest_first_without_gap_or_duplicate_even_from_one_m
     assert await pages(shop.store, limit) == newest_first + sorted(twins, reverse=True)
 
 
-async def test_an_order_that_comes_while_pages_are_turned_moves_nothing(shop: Shop) -> None:
+async def test_an_order_created_between_two_pages_shifts_neither(shop: Shop) -> None:
     orders = [await shop.new() for _ in range(4)]
     first = await shop.store.orders(2, None, None)
     await shop.new()
@@ -281,10 +283,10 @@ async def test_orders_are_listed_by_status(shop: Shop) -> None:
     assert await pages(shop.store, 2, Status.CONFIRMED) == []
 
 
-# What a sweep is given
+# Overdue orders
 
 
-async def test_what_was_never_acknowledged_is_given_out_once_oldest_first_and_no_more_than_asked(
+async def test_unacknowledged_orders_are_taken_once_oldest_first_and_at_most_the_limit(
     shop: Shop,
 ) -> None:
     orders = [await shop.new() for _ in range(5)]
@@ -299,29 +301,31 @@ async def test_what_was_never_acknowledged_is_given_out_once_oldest_first_and_no
     assert set(await shop.take_overdue()) == set(orders)  # their messages were not acknowledged either
 
 
-async def test_a_backlog_of_any_length_is_left_alone_for_any_time(shop: Shop) -> None:
+async def test_no_order_of_a_backlog_is_overdue_however_long_it_waits(shop: Shop) -> None:
     backlog = [await shop.queued() for _ in range(20)]
     for _ in range(5):
         await shop.pass_time(1000)
         assert await shop.store.any_queued_overdue()
         assert await shop.take_overdue() == {}
-        await shop.end(backlog.pop(0))  # the queue goes on, slowly
+        await shop.end(backlog.pop(0))  # the backlog shrinks, slowly
         await shop.queued()
 
 
-async def test_what_is_queued_again_waits_in_the_backlog_like_the_rest(shop: Shop) -> None:
-    lost, silent = await shop.queued(), await shop.new()
+async def test_an_order_that_was_queued_again_waits_like_any_other(shop: Shop) -> None:
+    lost, unacknowledged = await shop.queued(), await shop.new()
     await shop.claim(lost)
     await shop.pass_time(81)
-    assert await shop.take_overdue() == {lost: Reason.WORKER_GONE, silent: Reason.UNACKNOWLEDGED}
-    await shop.store.acknowledge([lost, silent])
+    assert await shop.take_overdue() == {lost: Reason.WORKER_GONE, unacknowledged: Reason.UNACKNOWLEDGED}
+    await shop.store.acknowledge([lost, unacknowledged])
     for _ in range(5):
         await shop.pass_time(1000)
         assert await shop.take_overdue() == {}
-    assert await shop.take_overdue(drained=True) == dict.fromkeys((lost, silent), Reason.QUEUE_DRAINED)
+    assert await shop.take_overdue(drained=True) == dict.fromkeys(
+        (lost, unacknowledged), Reason.QUEUE_DRAINED
+    )
 
 
-async def test_what_is_not_in_an_empty_queue_is_given_out_if_it_waits_long_enough(shop: Shop) -> None:
+async def test_orders_missing_from_a_drained_queue_are_overdue_after_the_sweep_time(shop: Shop) -> None:
     orders = [await shop.queued() for _ in range(3)]
     assert not await shop.store.any_queued_overdue()
     await shop.pass_time(59)
@@ -337,7 +341,7 @@ async def test_what_is_not_in_an_empty_queue_is_given_out_if_it_waits_long_enoug
     }
 
 
-async def test_what_much_later_orders_have_overtaken_is_not_in_the_queue(shop: Shop) -> None:
+async def test_an_order_overtaken_by_much_later_ones_is_overdue(shop: Shop) -> None:
     missing = await shop.queued()
     await shop.pass_time(59)
     near = await shop.queued()
@@ -353,7 +357,7 @@ async def test_what_much_later_orders_have_overtaken_is_not_in_the_queue(shop: S
     assert later not in found
 
 
-async def test_what_was_claimed_needs_no_acknowledgement(shop: Shop) -> None:
+async def test_an_order_that_was_claimed_needs_no_acknowledgement(shop: Shop) -> None:
     order_id = await shop.new()
     claim = await shop.claim(order_id)
     await shop.store.record(step(claim, Status.PENDING, retry_in_ms=10))
@@ -363,17 +367,17 @@ async def test_what_was_claimed_needs_no_acknowledgement(shop: Shop) -> None:
     assert await shop.take_overdue(drained=True) == {order_id: Reason.QUEUE_DRAINED}
 
 
-async def test_a_redriven_order_is_to_be_acknowledged_anew(shop: Shop) -> None:
-    silent, queued = [await shop.queued() for _ in range(2)]
-    for order_id in (silent, queued):
+async def test_a_redriven_order_has_to_be_acknowledged_again(shop: Shop) -> None:
+    unacknowledged, queued = [await shop.queued() for _ in range(2)]
+    for order_id in (unacknowledged, queued):
         await shop.end(order_id)
         await shop.store.redrive(order_id)
     await shop.store.acknowledge([queued])
     await shop.pass_time(61)
-    assert await shop.take_overdue() == {silent: Reason.UNACKNOWLEDGED}
+    assert await shop.take_overdue() == {unacknowledged: Reason.UNACKNOWLEDGED}
 
 
-async def test_what_is_held_over_or_not_due_yet_is_not_overdue(shop: Shop) -> None:
+async def test_an_order_that_is_claimed_ended_or_not_yet_due_is_not_overdue(shop: Shop) -> None:
     held, ended, lost = [await shop.queued() for _ in range(3)]
     await shop.end(ended)
     await shop.claim(lost)
@@ -383,7 +387,7 @@ async def test_what_is_held_over_or_not_due_yet_is_not_overdue(shop: Shop) -> No
     assert await shop.take_overdue() == {}
     await shop.pass_time(2)
     assert await shop.take_overdue() == {lost: Reason.WORKER_GONE}
-    assert isinstance(await shop.store.claim(lost), Claim)  # nobody holds what was given out
+    assert isinstance(await shop.store.claim(lost), Claim)  # an overdue order has no lease
 
 
 async def test_a_released_order_waits_in_the_queue_like_the_rest(shop: Shop) -> None:
@@ -395,7 +399,7 @@ async def test_a_released_order_waits_in_the_queue_like_the_rest(shop: Shop) -> 
     assert await shop.take_overdue(drained=True) == {order_id: Reason.QUEUE_DRAINED}
 
 
-async def test_a_worker_that_is_lost_with_a_released_order_before_it_was_due_is_missed(shop: Shop) -> None:
+async def test_a_released_order_whose_next_worker_is_lost_is_overdue(shop: Shop) -> None:
     order_id = await shop.queued()
     await shop.store.release(await shop.claim(order_id), 30_000)
     await shop.claim(order_id)  # a duplicate of its message came at once
@@ -405,7 +409,7 @@ async def test_a_worker_that_is_lost_with_a_released_order_before_it_was_due_is_
     assert await shop.take_overdue() == {order_id: Reason.WORKER_GONE}
 
 
-# What a sweep does with it: a queue in memory, and the store of either kind
+# A sweep with this store and a queue in memory
 
 
 def sweep(shop: Shop, queue: MemoryQueue) -> Sweep:
@@ -422,14 +426,14 @@ async def test_a_backlog_of_any_length_makes_no_duplicate_over_many_passes(shop:
     assert queue.sent == []
 
 
-async def test_one_pass_finds_what_was_never_acknowledged(shop: Shop) -> None:
+async def test_one_pass_finds_an_unacknowledged_order(shop: Shop) -> None:
     queue, order_id = MemoryQueue(), await shop.new()
     await shop.pass_time(61)
     assert await sweep(shop, queue).run() == {Reason.UNACKNOWLEDGED: 1}
     assert queue.sent == [order_id]
 
 
-async def test_one_pass_finds_what_an_empty_queue_has_lost(shop: Shop) -> None:
+async def test_one_pass_finds_the_orders_a_drained_queue_has_lost(shop: Shop) -> None:
     queue, orders = MemoryQueue(), [await shop.queued() for _ in range(3)]
     queue.waiting = False
     await shop.pass_time(61)
@@ -437,7 +441,7 @@ async def test_one_pass_finds_what_an_empty_queue_has_lost(shop: Shop) -> None:
     assert sorted(queue.sent) == sorted(orders)
 
 
-async def test_one_pass_finds_what_was_lost_while_new_orders_keep_the_queue_from_being_empty(
+async def test_one_pass_finds_lost_orders_while_new_ones_keep_the_queue_from_draining(
     shop: Shop,
 ) -> None:
     queue, lost = MemoryQueue(), [await shop.queued() for _ in range(3)]
@@ -449,7 +453,7 @@ async def test_one_pass_finds_what_was_lost_while_new_orders_keep_the_queue_from
     assert waiting not in queue.sent
 
 
-async def test_one_pass_finds_the_order_of_a_dead_worker(shop: Shop) -> None:
+async def test_one_pass_finds_the_order_of_a_lost_worker(shop: Shop) -> None:
     queue, order_id = MemoryQueue(), await shop.queued()
     await shop.claim(order_id)
     await shop.pass_time(20 + 61)

@@ -37,7 +37,7 @@ async def redis(services: Endpoints) -> AsyncIterator[Redis]:
         yield redis
 
 
-async def test_events_that_meet_arrive_whole_and_in_order_on_their_orders_channel(redis: Redis) -> None:
+async def test_events_of_one_batch_arrive_in_order_on_their_orders_channels(redis: Redis) -> None:
     async with redis.pubsub() as listener:
         await listener.subscribe(channel(ORDER))
         events = RedisEvents(redis, event_message)
@@ -56,7 +56,7 @@ async def test_events_that_meet_arrive_whole_and_in_order_on_their_orders_channe
     assert received == [event_object(event(seq)) for seq in range(1, 31)]
 
 
-async def test_an_event_without_a_subscriber_is_no_error(redis: Redis) -> None:
+async def test_an_event_without_a_subscriber_is_not_an_error(redis: Redis) -> None:
     events = RedisEvents(redis, event_message)
     events.publish(event(1))
     await events.settled()

@@ -16,7 +16,6 @@ from chalicelib.adapters.redis.relay_channel import RedisRelayChannel
 from chalicelib.api.wire.events import event_message, event_object, parse_event_message
 from chalicelib.domain.events import Event
 from chalicelib.domain.lifecycle import Status
-from chalicelib.domain.terms import Terms
 from chalicelib.ports.live import Notification, Subscription
 from chalicelib.ports.store import NewOrder
 from chalicelib.services.live.relay import Relay
@@ -24,7 +23,7 @@ from redis.asyncio import Redis
 
 from local.servers import Valkey
 from tests.fakes import MemoryPush, MemoryStore, eventually
-from tests.samples import SOL, USDC
+from tests.samples import TERMS
 
 LIMITS = {"shards": 1, "connections_per_client": 100, "subscriptions_per_connection": 100}
 ORDER = "11111111-1111-4111-8111-111111111111"
@@ -87,7 +86,7 @@ async def publish(redis: Redis, seq: int) -> Notification:
     return Notification(event=event_message(event(seq)))
 
 
-async def test_the_first_notification_says_that_messages_may_be_missing(redis: Redis) -> None:
+async def test_the_first_notification_marks_that_messages_may_be_missing(redis: Redis) -> None:
     listener = Listener(redis)
     await eventually(lambda: listener.notifications)
     assert listener.notifications == [Notification(missed=True)]
@@ -164,12 +163,12 @@ async def test_a_redis_that_was_killed_is_listened_to_again_after_its_restart(
 
 
 async def test_a_lease_that_is_not_renewed_ends(redis: Redis) -> None:
-    silent = RedisRelayChannel(redis, 0, "silent", parse_event_message, lease_ms=50)
+    idle = RedisRelayChannel(redis, 0, "idle", parse_event_message, lease_ms=50)
     waiting = RedisRelayChannel(redis, 0, "waiting", parse_event_message, lease_ms=10_000)
-    assert await silent.acquire()
+    assert await idle.acquire()
     await eventually(waiting.acquire)
-    assert await silent.acquire() is False
-    await silent.release()
+    assert await idle.acquire() is False
+    await idle.release()
     assert await waiting.acquire()
 
 
@@ -177,21 +176,21 @@ async def test_positions_saved_together_are_all_stored(redis: Redis) -> None:
     relay = RedisRelayChannel(redis, 0, "relay", parse_event_message, lease_ms=10_000)
     await relay.acquire()
     registry = RedisRegistry(redis, **LIMITS)
-    wanted = [Subscription(f"client-{number}", ORDER, number) for number in range(1, 1201)]
-    await asyncio.gather(*(registry.connect(item.connection_id, item.connection_id) for item in wanted))
-    await asyncio.gather(*(registry.subscribe(Subscription(item.connection_id, ORDER)) for item in wanted))
-    for item in wanted:
+    expected = [Subscription(f"client-{number}", ORDER, number) for number in range(1, 1201)]
+    await asyncio.gather(*(registry.connect(item.connection_id, item.connection_id) for item in expected))
+    await asyncio.gather(*(registry.subscribe(Subscription(item.connection_id, ORDER)) for item in expected))
+    for item in expected:
         relay.save_position(item)
     await relay.settled()
-    assert sorted(await relay.subscriptions(), key=str) == sorted(wanted, key=str)
+    assert sorted(await relay.subscriptions(), key=str) == sorted(expected, key=str)
 
 
-async def test_a_client_receives_every_event_once_though_redis_is_killed_in_the_middle(
+async def test_a_client_receives_every_event_once_though_redis_is_killed_in_between(
     redis: Redis, valkey: Valkey
 ) -> None:
     store, push, registry = MemoryStore(), MemoryPush(), RedisRegistry(redis, **LIMITS)
     events = RedisEvents(redis, event_message)
-    await store.create(NewOrder(ORDER, Terms(SOL, USDC, 10**9, 100)))
+    await store.create(NewOrder(ORDER, TERMS))
     channel_of_relay = RedisRelayChannel(redis, 0, "relay", parse_event_message, lease_ms=600)
     relay = Relay(channel_of_relay, store, push, event_message, lease=0.6, poll=0.05, idle=30)
     serving = asyncio.create_task(relay.run(60))

@@ -54,13 +54,13 @@ async def test_path_parameters_are_decoded(client: httpx.AsyncClient) -> None:
     assert event["body"] is None
 
 
-async def test_a_body_that_is_not_text_comes_in_base64(client: httpx.AsyncClient) -> None:
+async def test_a_body_that_is_not_text_is_base64_in_the_event(client: httpx.AsyncClient) -> None:
     event = (await client.post("/api/orders/execute", content=b"\xff\x00")).json()
     assert event["isBase64Encoded"] is True
     assert base64.b64decode(event["body"]) == b"\xff\x00"
 
 
-async def test_requests_in_parallel_threads_do_not_see_each_other(client: httpx.AsyncClient) -> None:
+async def test_parallel_requests_are_kept_apart(client: httpx.AsyncClient) -> None:
     answers = await asyncio.gather(*(client.get(f"/api/orders/{number}") for number in range(100)))
     assert [answer.json()["pathParameters"]["orderId"] for answer in answers] == [str(n) for n in range(100)]
 
@@ -78,7 +78,7 @@ async def test_an_unknown_path_is_not_found(client: httpx.AsyncClient, served: S
     assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
 
 
-async def test_a_wrong_method_is_told_the_right_ones(client: httpx.AsyncClient) -> None:
+async def test_a_wrong_method_is_refused_with_the_allowed_ones(client: httpx.AsyncClient) -> None:
     answer = await client.get("/api/orders/execute")
     assert (answer.status_code, answer.json()["code"]) == (405, "METHOD_NOT_ALLOWED")
     assert answer.headers["allow"] == "OPTIONS, POST"
@@ -89,12 +89,12 @@ async def test_head_is_get_without_the_body(client: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.content, answer.headers["content-length"]) == (418, b"", "5")
 
 
-async def test_a_page_on_another_port_may_ask_and_call(client: httpx.AsyncClient) -> None:
-    asked = {
+async def test_a_page_of_another_origin_may_call_the_api(client: httpx.AsyncClient) -> None:
+    requested = {
         "Origin": "http://127.0.0.1:5173",
         "Access-Control-Request-Headers": "content-type, idempotency-key",
     }
-    preflight = await client.options("/api/orders/execute", headers=asked)
+    preflight = await client.options("/api/orders/execute", headers=requested)
     assert preflight.status_code == 204
     assert preflight.headers["access-control-allow-origin"] == "*"
     assert preflight.headers["access-control-allow-methods"] == "OPTIONS, POST"
@@ -127,14 +127,14 @@ async def test_a_huge_body_is_refused_without_being_read(served: Served) -> None
     await writer.wait_closed()
 
 
-async def test_a_function_that_raises_gives_no_details_away(client: httpx.AsyncClient) -> None:
+async def test_a_function_that_raises_reveals_no_details(client: httpx.AsyncClient) -> None:
     answer = await client.get("/raise")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/json"
     assert "secret" not in answer.text and "Traceback" not in answer.text
 
 
-async def test_an_answer_that_is_no_response_is_an_internal_error(client: httpx.AsyncClient) -> None:
+async def test_an_invalid_response_is_an_internal_error(client: httpx.AsyncClient) -> None:
     answer = await client.get("/nonsense")
     assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL_ERROR")
 
@@ -153,7 +153,7 @@ async def test_more_requests_than_the_rate_are_throttled() -> None:
         assert answers[2].headers["retry-after"] == "1"
 
 
-async def test_more_requests_than_may_wait_are_turned_away() -> None:
+async def test_more_requests_than_may_wait_are_refused() -> None:
     async with serving(handlers=1, waiting=1) as served, httpx.AsyncClient(base_url=served.url) as client:
         running = asyncio.create_task(client.get("/wait"))
         waiting = asyncio.create_task(client.get("/wait"))
@@ -170,7 +170,7 @@ async def test_a_response_does_not_wait_for_an_acknowledgement(client: httpx.Asy
     assert sorted(took)[7] < 0.03  # with Nagle's algorithm it would be 0.04
 
 
-async def test_a_stop_lets_a_request_under_way_end() -> None:
+async def test_a_stop_completes_a_request_under_way() -> None:
     async with serving() as served, httpx.AsyncClient(base_url=served.url) as client:
         request = asyncio.create_task(client.get("/wait"))
         await until(lambda: served.gateway.running == 1)
@@ -181,7 +181,7 @@ async def test_a_stop_lets_a_request_under_way_end() -> None:
         await asyncio.open_connection("127.0.0.1", served.port)
 
 
-async def test_a_taken_port_is_named() -> None:
+async def test_a_port_in_use_is_named() -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(PortTaken, match=f"127.0.0.1:{port}.*in use.*choose another"):

@@ -38,7 +38,7 @@ def api(served: Served, monkeypatch: pytest.MonkeyPatch) -> Any:
     return boto3.client("apigatewaymanagementapi", endpoint_url=served.url, config=config)
 
 
-async def test_what_is_posted_arrives_in_order(served: Served, api: Any) -> None:
+async def test_posted_messages_arrive_in_order(served: Served, api: Any) -> None:
     async with connect(served.socket_url) as client:
         for number in range(20):
             await asyncio.to_thread(
@@ -48,9 +48,9 @@ async def test_what_is_posted_arrives_in_order(served: Served, api: Any) -> None
 
 
 async def test_a_connection_is_described(served: Served, api: Any) -> None:
-    async with connect(served.socket_url, user_agent_header="somebody/1"):
+    async with connect(served.socket_url, user_agent_header="client/1"):
         found = await asyncio.to_thread(api.get_connection, ConnectionId=served.connection_id())
-    assert found["Identity"] == {"SourceIp": "127.0.0.1", "UserAgent": "somebody/1"}
+    assert found["Identity"] == {"SourceIp": "127.0.0.1", "UserAgent": "client/1"}
     for time in (found["ConnectedAt"], found["LastActiveAt"]):
         assert abs(datetime.now(UTC) - time) < timedelta(seconds=30)
 
@@ -65,7 +65,7 @@ async def test_a_deleted_connection_is_closed(served: Served, api: Any) -> None:
 
 
 @pytest.mark.parametrize("call", ["post_to_connection", "get_connection", "delete_connection"])
-async def test_a_connection_that_is_over_is_gone(served: Served, api: Any, call: str) -> None:
+async def test_a_closed_connection_is_gone(served: Served, api: Any, call: str) -> None:
     async with connect(served.socket_url):
         connection_id = served.connection_id()
     await until(lambda: not served.gateway.connections)
@@ -75,7 +75,9 @@ async def test_a_connection_that_is_over_is_gone(served: Served, api: Any, call:
     assert gone.value.response["ResponseMetadata"]["HTTPStatusCode"] == 410
 
 
-async def test_too_large_a_frame_is_refused_and_the_socket_stays(served: Served, api: Any) -> None:
+async def test_a_frame_that_is_too_large_is_refused_and_the_connection_stays_open(
+    served: Served, api: Any
+) -> None:
     async with connect(served.socket_url) as client:
         connection_id = served.connection_id()
         with pytest.raises(api.exceptions.PayloadTooLargeException):
@@ -86,7 +88,7 @@ async def test_too_large_a_frame_is_refused_and_the_socket_stays(served: Served,
         assert await client.recv() == '"small"'
 
 
-async def test_who_does_not_sign_as_aws_does_is_nobody(served: Served) -> None:
+async def test_an_unsigned_request_is_refused(served: Served) -> None:
     async with connect(served.socket_url) as client, httpx.AsyncClient(trust_env=False) as http:
         answer = await http.post(f"{served.url}/@connections/{served.connection_id()}", content=b"{}")
         assert answer.status_code == 403

@@ -47,7 +47,7 @@ async def closed_with(client: ClientConnection) -> int | None:
     return closed.value.rcvd.code if closed.value.rcvd else None
 
 
-async def test_connect_message_and_disconnect_come_as_api_gateway_sends_them(served: Served) -> None:
+async def test_connect_message_and_disconnect_events_have_api_gateways_form(served: Served) -> None:
     async with connect(served.socket_url + "?orderId=a%20b", additional_headers={"X-Trace": "1"}) as client:
         await client.send('{"action":"ping"}')
         await until(lambda: served.app.of_type("MESSAGE"))
@@ -65,7 +65,7 @@ async def test_connect_message_and_disconnect_come_as_api_gateway_sends_them(ser
     assert len({event["requestContext"]["requestId"] for event in served.app.events}) == 3
 
 
-async def test_a_refused_handshake_carries_status_and_reason(served: Served) -> None:
+async def test_a_refused_handshake_has_status_and_reason(served: Served) -> None:
     error = {"error": "There is no such order.", "code": "ORDER_NOT_FOUND"}
     served.app.on_connect = lambda event: {"statusCode": 404, "body": json.dumps(error)}
     with pytest.raises(InvalidStatus) as refused:
@@ -86,7 +86,7 @@ async def test_a_connect_function_that_raises_refuses_the_client(served: Served)
     assert json.loads(refused.value.response.body or b"")["code"] == "INTERNAL_ERROR"
 
 
-async def test_there_is_no_socket_at_another_path(served: Served) -> None:
+async def test_another_path_has_no_websocket(served: Served) -> None:
     with pytest.raises(InvalidStatus) as refused:
         await connect(f"ws://127.0.0.1:{served.port}/api/orders")
     assert refused.value.response.status_code == 404
@@ -94,7 +94,7 @@ async def test_there_is_no_socket_at_another_path(served: Served) -> None:
     assert not served.app.events
 
 
-async def test_what_is_pushed_while_connecting_arrives_after_the_handshake(served: Served) -> None:
+async def test_messages_pushed_while_connecting_arrive_after_the_handshake(served: Served) -> None:
 
     def push_early(event: dict[str, Any]) -> dict[str, int]:
         for number in range(3):
@@ -106,7 +106,7 @@ async def test_what_is_pushed_while_connecting_arrives_after_the_handshake(serve
         assert [await receive(client) for _ in range(3)] == [0, 1, 2]
 
 
-async def test_messages_are_handled_one_after_the_other(served: Served) -> None:
+async def test_messages_of_a_connection_are_handled_in_order(served: Served) -> None:
     echo_to(served)
     async with connect(served.socket_url) as client:
         for number in range(50):
@@ -121,7 +121,9 @@ async def test_a_long_catch_up_reaches_a_client_that_reads(served: Served) -> No
         assert [await receive(client) for _ in range(5_000)] == list(range(5_000))
 
 
-async def test_a_failed_function_is_answered_with_an_error_and_the_socket_stays(served: Served) -> None:
+async def test_a_failed_function_is_answered_with_an_error_and_the_connection_stays_open(
+    served: Served,
+) -> None:
     async with connect(served.socket_url) as client:
         served.app.on_message = lambda event: {"statusCode": 500}
         await client.send("{}")
@@ -135,7 +137,7 @@ async def test_a_failed_function_is_answered_with_an_error_and_the_socket_stays(
         assert (await receive(client))["echo"] == "still here"
 
 
-async def test_a_binary_frame_is_answered_and_the_socket_stays(served: Served) -> None:
+async def test_a_binary_frame_is_answered_and_the_connection_stays_open(served: Served) -> None:
     async with connect(served.socket_url) as client:
         await client.send(b"\x00\x01")
         assert (await receive(client))["code"] == "INVALID_JSON"
@@ -151,7 +153,7 @@ async def test_a_message_at_the_limit_passes(served: Served) -> None:
 
 
 @pytest.mark.parametrize("text", ["x" * (LIMIT + 1), "é" * (LIMIT // 2 + 1)])
-async def test_a_message_beyond_the_limit_is_answered_with_an_error_and_closes(
+async def test_a_message_beyond_the_limit_is_answered_with_an_error_and_closes_the_connection(
     served: Served, text: str
 ) -> None:
     async with connect(served.socket_url) as client:
@@ -161,7 +163,7 @@ async def test_a_message_beyond_the_limit_is_answered_with_an_error_and_closes(
     assert not served.app.of_type("MESSAGE")
 
 
-async def test_a_huge_message_closes_the_socket(served: Served) -> None:
+async def test_a_huge_message_closes_the_connection(served: Served) -> None:
     async with connect(served.socket_url) as client:
         with pytest.raises(ConnectionClosed):
             await client.send("x" * (9 * LIMIT))
@@ -178,7 +180,7 @@ async def test_too_many_messages_are_throttled() -> None:
         assert len(served.app.of_type("MESSAGE")) == 1
 
 
-async def test_an_idle_socket_is_closed() -> None:
+async def test_an_idle_connection_is_closed() -> None:
     async with serving(socket_idle_s=0.4) as served, connect(served.socket_url) as client:
         opened_at = time.monotonic()
         await until(lambda: time.monotonic() > opened_at + 0.2)
@@ -198,7 +200,7 @@ async def test_a_lost_connection_is_disconnected_once(served: Served) -> None:
     await client.wait_closed()
 
 
-async def test_a_socket_that_a_function_closes_gets_the_reason(served: Served) -> None:
+async def test_a_connection_closed_by_a_function_has_its_reason(served: Served) -> None:
     async with connect(served.socket_url) as client:
         connection_id = served.connection_id()
         await served.gateway.send(connection_id, '"last words"')
@@ -212,7 +214,7 @@ async def test_a_socket_that_a_function_closes_gets_the_reason(served: Served) -
     await served.gateway.close(connection_id, "gone already is fine")
 
 
-async def test_a_stop_closes_every_socket_and_invokes_disconnect() -> None:
+async def test_a_stop_closes_every_connection_and_invokes_disconnect() -> None:
     async with serving() as served:
         clients = [await connect(served.socket_url) for _ in range(5)]
         served.stop.set()
@@ -275,7 +277,7 @@ async def test_a_client_that_reads_again_in_time_receives_the_close_reason() -> 
 
 
 async def _handshake_and_read_nothing(port: int) -> socket.socket:
-    """A socket that was accepted and whose client never reads again."""
+    """A client's socket whose connection was accepted, and which never reads again."""
     stuck = socket.socket()
     stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     stuck.setblocking(False)

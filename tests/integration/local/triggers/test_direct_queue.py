@@ -45,7 +45,9 @@ async def test_each_order_is_handled_once_and_its_message_deleted(broker: Broker
     assert not len(broker.queue(ORDERS).messages)
 
 
-async def test_a_message_that_fails_comes_again_after_its_back_off_and_then_is_dead(broker: Broker) -> None:
+async def test_a_failed_message_is_received_again_after_its_back_off_and_becomes_a_dead_letter(
+    broker: Broker,
+) -> None:
     queue, loop, counts = DirectQueue(broker), asyncio.get_running_loop(), list[str]()
 
     def fail(event: dict[str, Any], _: Any) -> Any:
@@ -61,7 +63,7 @@ async def test_a_message_that_fails_comes_again_after_its_back_off_and_then_is_d
     assert not len(broker.queue(ORDERS).messages)
 
 
-async def test_a_stop_lets_go_of_idle_places_and_waits_for_the_others(broker: Broker) -> None:
+async def test_a_stop_waits_for_running_handlers_only(broker: Broker) -> None:
     queue, loop = DirectQueue(broker), asyncio.get_running_loop()
     begun, release, ended = asyncio.Event(), asyncio.Event(), list[str]()
 
@@ -96,7 +98,7 @@ async def test_other_processes_reach_the_same_queue_over_http(sqs: HostedSqs, br
     assert json.loads(found["Messages"][0]["Body"]) == {"orderId": "an order"}
 
 
-async def test_messages_are_there_again_after_the_process_was_killed(sqs: HostedSqs, tmp_path: Path) -> None:
+async def test_messages_survive_a_kill_of_the_process(sqs: HostedSqs, tmp_path: Path) -> None:
     sqs.start()
     async with sqs.hosting() as broker:
         await DirectQueue(broker).send("an order")

@@ -1,4 +1,4 @@
-"""What invokes functions by the clock and in the background: schedules, relays, and the calls below."""
+"""Schedules and relays that invoke functions, and the calls they are made of."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from local.triggers import LocalRelayLauncher, Schedule
 from tests.integration.gateway_app import until
 
 
-async def test_a_schedule_invokes_again_and_again_and_survives_a_failure() -> None:
+async def test_a_schedule_invokes_repeatedly_and_survives_a_failure() -> None:
     events: list[dict[str, Any]] = []
 
     def fail(event: dict[str, Any], context: Any) -> None:
@@ -46,7 +46,7 @@ async def test_a_schedule_never_overlaps_itself() -> None:
     assert peak == 1
 
 
-async def test_a_schedule_that_is_stopped_waits_for_its_turn() -> None:
+async def test_stopping_a_schedule_waits_for_the_running_invocation() -> None:
     begun, release, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -79,7 +79,7 @@ class Relays(ModuleType):
         wait(self.released.acquire(), self._loop)
 
 
-async def test_a_shard_has_one_relay_and_another_shard_its_own() -> None:
+async def test_each_shard_has_its_own_relay() -> None:
     functions = Relays()
     launcher = LocalRelayLauncher(functions)
     await launcher.launch(0)
@@ -91,7 +91,7 @@ async def test_a_shard_has_one_relay_and_another_shard_its_own() -> None:
     assert sorted(functions.runs) == [0, 1]
 
 
-async def test_a_relay_requested_while_one_runs_is_run_after_it() -> None:
+async def test_a_relay_requested_while_one_runs_is_started_after_it() -> None:
     functions = Relays()
     launcher = LocalRelayLauncher(functions)
     await launcher.launch(0)
@@ -139,11 +139,11 @@ async def test_an_unreachable_lambda_is_temporarily_unavailable(credentials: Non
 
 async def test_an_invocation_that_lambda_refuses_can_be_tried_again(credentials: None) -> None:
     with mock_aws(), pytest.raises(TemporarilyUnavailable, match="relay") as caught:
-        await LambdaRelayLauncher("nobody").launch(0)
+        await LambdaRelayLauncher("missing").launch(0)
     assert "ResourceNotFound" in repr(caught.value.__cause__)
 
 
-async def test_handlers_wait_without_keeping_each_other_from_running() -> None:
+async def test_a_waiting_handler_does_not_block_another() -> None:
     loop, turn, order = asyncio.get_running_loop(), asyncio.Event(), list[str]()
 
     def first() -> str:
@@ -193,6 +193,6 @@ async def test_a_call_that_is_cancelled_ends_where_it_waits() -> None:
     assert ended == ["cleaned up"]
 
 
-async def test_a_thread_can_wait_for_the_loop_as_well() -> None:
+async def test_a_plain_thread_can_wait_for_the_loop() -> None:
     loop = asyncio.get_running_loop()
     assert await asyncio.to_thread(lambda: wait(asyncio.sleep(0, "done"), loop)) == "done"

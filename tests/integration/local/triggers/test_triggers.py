@@ -44,8 +44,8 @@ class TestQueue:
         self.sqs = sqs
         name = f"test-{uuid.uuid4()}"
         self.dead_url = sqs.create_queue(QueueName=f"{name}-dlq")["QueueUrl"]
-        asked = sqs.get_queue_attributes(QueueUrl=self.dead_url, AttributeNames=["QueueArn"])
-        redrive = {"deadLetterTargetArn": asked["Attributes"]["QueueArn"], "maxReceiveCount": "2"}
+        found = sqs.get_queue_attributes(QueueUrl=self.dead_url, AttributeNames=["QueueArn"])
+        redrive = {"deadLetterTargetArn": found["Attributes"]["QueueArn"], "maxReceiveCount": "2"}
         attributes = {"VisibilityTimeout": "60", "RedrivePolicy": json.dumps(redrive)}
         self.url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
 
@@ -64,13 +64,13 @@ class TestQueue:
     def held(self) -> int:
         """Messages in the queue, visible or not."""
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        asked = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)
-        return sum(int(count) for count in asked["Attributes"].values())
+        found = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)
+        return sum(int(count) for count in found["Attributes"].values())
 
     def take(self, url: str | None = None) -> list[str]:
         """Bodies of what is visible now."""
-        asked = self.sqs.receive_message(QueueUrl=url or self.url, MaxNumberOfMessages=10, WaitTimeSeconds=0)
-        return [message["Body"] for message in asked.get("Messages", [])]
+        found = self.sqs.receive_message(QueueUrl=url or self.url, MaxNumberOfMessages=10, WaitTimeSeconds=0)
+        return [message["Body"] for message in found.get("Messages", [])]
 
 
 @pytest.fixture
@@ -90,11 +90,11 @@ def body_of(event: dict[str, Any]) -> str:
 
 
 def keep_bodies(bodies: list[str]) -> Callable[[dict[str, Any], Any], None]:
-    """A handler that notes what it is given."""
+    """A handler that records the bodies."""
     return lambda event, _: bodies.append(body_of(event))
 
 
-async def test_a_message_comes_as_lambda_sends_it(queue: TestQueue) -> None:
+async def test_a_message_has_the_form_of_lambdas_event(queue: TestQueue) -> None:
     calls: list[tuple[dict[str, Any], Any]] = []
     async with EventSourceMapping(queue.source(), lambda *call: calls.append(call), name="process"):
         kind: Any = {"kind": {"DataType": "String", "StringValue": "order"}}
@@ -123,7 +123,9 @@ async def test_every_message_is_handled_once_and_deleted(queue: TestQueue) -> No
 
 
 @pytest.mark.parametrize("failing", ["reports", "raises"])
-async def test_a_message_that_fails_comes_again_and_then_is_dead(queue: TestQueue, failing: str) -> None:
+async def test_a_failed_message_is_received_again_and_becomes_a_dead_letter(
+    queue: TestQueue, failing: str
+) -> None:
     counts: list[str] = []
 
     def fail(event: dict[str, Any], _: Any) -> Any:
@@ -166,16 +168,16 @@ async def test_never_more_than_the_concurrency_run_at_once(queue: TestQueue) -> 
         await until(lambda: mapping.in_flight == 0)
 
 
-async def test_a_message_that_is_sent_during_a_long_poll_comes_at_once(queue: TestQueue) -> None:
+async def test_a_message_sent_during_a_long_poll_is_handled_at_once(queue: TestQueue) -> None:
     handled: list[str] = []
     async with EventSourceMapping(queue.source(), keep_bodies(handled)):
-        for number in range(20):  # with a poll that looks now and then, each would wait for the next look
+        for number in range(20):  # with polls at intervals, each would wait for the next poll
             queue.put(str(number))
             await until(lambda number=number: str(number) in handled)
     assert handled == [str(number) for number in range(20)]
 
 
-async def test_a_stop_gives_back_what_was_not_begun(queue: TestQueue) -> None:
+async def test_a_stop_returns_messages_that_were_not_begun(queue: TestQueue) -> None:
     begun: list[str] = []
     release, loop = asyncio.Event(), asyncio.get_running_loop()
 
@@ -196,7 +198,7 @@ async def test_a_stop_gives_back_what_was_not_begun(queue: TestQueue) -> None:
     assert len(begun) == 2
 
 
-async def test_a_queue_that_is_away_is_said_once_and_found_again(
+async def test_an_unavailable_queue_is_logged_once_and_polled_again(
     queue: TestQueue, services: Endpoints, caplog: pytest.LogCaptureFixture
 ) -> None:
     handled: list[str] = []
@@ -214,9 +216,9 @@ async def test_a_queue_that_is_away_is_said_once_and_found_again(
             await line.mend()
             queue.put("after")
             await until(lambda: "after" in handled)
-    said = [record.getMessage() for record in caplog.records]
-    assert sum(text.startswith("the queue is away") for text in said) == 1
-    assert said.count("the queue is back") == 1
+    lines = [record.getMessage() for record in caplog.records]
+    assert sum(text.startswith("the queue is away") for text in lines) == 1
+    assert lines.count("the queue is back") == 1
 
 
 class _Line:

@@ -1,4 +1,4 @@
-"""What the functions write for CloudWatch, as whoever reads their stdout finds it."""
+"""Metrics that the functions write to stdout for CloudWatch."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ import app as functions
 import pytest
 from chalicelib.adapters.aws.metrics import CloudWatchMetrics
 from chalicelib.domain.errors import InsufficientLiquidity, VenueUnavailable
-from chalicelib.domain.terms import Terms
 from chalicelib.ports.metrics import Metrics
 from chalicelib.ports.store import NewOrder
 
 from local.triggers.schedule import schedule_event
 from tests.fakes import MemoryEngine
-from tests.samples import SOL, USDC
+from tests.samples import TERMS
 
 ORDER = "11111111-1111-4111-8111-111111111111"
 NAMESPACE = "order-engine-test"
@@ -33,7 +32,7 @@ def engine() -> Iterator[MemoryEngine]:
 
 
 def submit(engine: MemoryEngine) -> None:
-    asyncio.run(engine.store.create(NewOrder(ORDER, Terms(SOL, USDC, 10**9, 100))))
+    asyncio.run(engine.store.create(NewOrder(ORDER, TERMS)))
 
 
 def deliver() -> None:
@@ -58,7 +57,7 @@ def values(capsys: pytest.CaptureFixture[str]) -> list[dict[str, int]]:
     ]
 
 
-def test_a_line_has_the_embedded_metric_formats_shape(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_has_the_embedded_metric_format(capsys: pytest.CaptureFixture[str]) -> None:
     metrics: Metrics = CloudWatchMetrics(NAMESPACE, clock=lambda: 1_785_000_000.1234)
     metrics.confirmed(2345.6)
     assert written(capsys) == [
@@ -103,7 +102,7 @@ def test_an_order_that_failed_is_counted_once_however_often_its_message_comes(
     assert values(capsys) == [{"OrdersFailed": 1}]
 
 
-def test_shards_without_a_relay_are_counted_each_time_also_when_there_are_none(
+def test_shards_without_a_relay_are_counted_each_time_even_when_there_are_none(
     engine: MemoryEngine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     keep_relays()

@@ -37,7 +37,7 @@ def rendered(of: Order) -> dict[str, Any]:
     return found
 
 
-def test_what_is_not_known_yet_is_absent_and_not_null() -> None:
+def test_unknown_values_are_absent_and_not_null() -> None:
     assert rendered(order()) == {
         "orderId": "id",
         "status": "pending",
@@ -51,7 +51,7 @@ def test_what_is_not_known_yet_is_absent_and_not_null() -> None:
     }
 
 
-def test_a_filled_order_tells_its_amounts_as_decimal_strings() -> None:
+def test_a_filled_order_has_its_amounts_as_decimal_strings() -> None:
     filled = rendered(
         order(
             venue="meteora",
@@ -134,7 +134,7 @@ def test_an_event_of_each_status_has_its_fields(status: Status, detail: dict[str
     assert event_detail(event_of(status)) == detail
 
 
-def test_the_first_event_has_the_terms_and_a_redriven_one_how_often() -> None:
+def test_the_first_event_has_the_terms_and_a_redriven_one_its_number() -> None:
     assert event_detail(OrderAccepted(TERMS)) == {
         "tokenIn": "SOL",
         "tokenOut": "USDC",
@@ -153,7 +153,7 @@ def test_a_published_event_is_read_back(status: Status) -> None:
 @pytest.mark.parametrize(
     "text", ["", "[]", "nonsense", "{}", '{"orderId": "id", "seq": "1"}', "[" * 100_000, '{"follow": []}']
 )
-def test_a_message_that_is_no_event_is_not_read(text: str) -> None:
+def test_an_invalid_event_message_is_ignored(text: str) -> None:
     assert parse_event_message(text) is None
 
 

@@ -13,7 +13,7 @@ from chalicelib.domain.tokens import TOKENS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.samples import SOL, USDC
+from tests.samples import SOL, TERMS, USDC
 
 
 def terms(text: str) -> Terms:
@@ -51,7 +51,7 @@ def test_an_amount_is_taken_exactly(amount: str, base_units: int) -> None:
 
 def test_a_symbol_or_a_mint_names_a_token() -> None:
     by_mint = terms(body(tokenIn=f'"{SOL.mint}"', tokenOut=f'"{USDC.mint}"'))
-    assert by_mint == terms(body()) == Terms(SOL, USDC, 10**9, 100)
+    assert by_mint == terms(body()) == TERMS
 
 
 @pytest.mark.parametrize(("text", "bps"), [("", 100), ("1", 1), ("5000", 5000), ("100.0", 100), ("1e2", 100)])
@@ -130,7 +130,7 @@ def test_the_slippage_limit_is_the_clients_or_the_default(text: str, bps: int) -
         (body(slippageBps="null"), "INVALID_TYPE", "slippageBps"),
     ],
 )
-def test_what_is_wrong_is_named_with_its_code_and_field(text: str, code: str, field: str) -> None:
+def test_an_invalid_request_has_its_code_and_field(text: str, code: str, field: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         terms(text)
     assert (caught.value.code, caught.value.details["field"]) == (code, field)
@@ -138,13 +138,13 @@ def test_what_is_wrong_is_named_with_its_code_and_field(text: str, code: str, fi
     answers.text(answers.error(caught.value)).encode()
 
 
-def test_an_unknown_token_is_told_the_known_ones() -> None:
+def test_an_unknown_token_is_answered_with_the_supported_ones() -> None:
     with pytest.raises(InvalidRequest) as caught:
         terms(body(tokenIn='"DOGE"'))
     assert caught.value.details["supported"] == [token.symbol for token in TOKENS]
 
 
-def test_a_long_name_is_not_sent_back_whole() -> None:
+def test_a_long_field_name_is_shortened_in_the_error() -> None:
     with pytest.raises(InvalidRequest) as caught:
         terms('{"' + "x" * 10_000 + '": 1}')
     assert len(answers.text(answers.error(caught.value))) < 300
@@ -160,7 +160,7 @@ def test_every_amount_comes_through_unchanged_as_text_and_as_number(token: objec
 
 
 @given(st.text(max_size=20) | st.decimals(allow_nan=True, allow_infinity=True))
-def test_whatever_stands_for_an_amount_gives_terms_or_a_reason(amount: object) -> None:
+def test_any_amount_gives_terms_or_an_error(amount: object) -> None:
     try:
         found = parse_terms({"tokenIn": "SOL", "tokenOut": "USDC", "amount": amount}, 100)
     except InvalidRequest as error:
@@ -191,7 +191,7 @@ def test_an_order_id_is_brought_into_its_canonical_form() -> None:
         "1111111111-11-4111-8111-111111111111",  # hyphens at the wrong places
     ],
 )
-def test_what_is_no_order_id_is_refused(text: object) -> None:
+def test_an_invalid_order_id_is_refused(text: object) -> None:
     with pytest.raises(InvalidRequest) as caught:
         parse_order_id(text)
     assert caught.value.code == "INVALID_ORDER_ID"

@@ -11,21 +11,21 @@ from local.cli.dlq_view import no_order_table, printable, row, summary, tally_ro
 from tests.unit.local.cli.test_view import drawn
 
 
-def letter(body: str, order_id: str | None = None) -> DeadLetter:
+def dead_letter(body: str, order_id: str | None = None) -> DeadLetter:
     return DeadLetter("message-1", "receipt", body, order_id, datetime.now(UTC) - timedelta(hours=2))
 
 
 @pytest.mark.parametrize(
     ("dead", "reason"),
     [
-        (letter("x"), "it is not JSON"),
-        (letter("[" * 100_000), "it is not JSON"),  # deeper than anybody reads
-        (letter("{}"), "it names no order"),
-        (letter('{"orderId": "a"}', "a"), "there is no order a"),
+        (dead_letter("x"), "it is not JSON"),
+        (dead_letter("[" * 100_000), "it is not JSON"),  # deeper than a parser reads
+        (dead_letter("{}"), "it names no order"),
+        (dead_letter('{"orderId": "a"}', "a"), "there is no order a"),
     ],
     ids=["text", "deep", "object", "unknown"],
 )
-def test_poison_says_what_is_wrong_with_it(dead: DeadLetter, reason: str) -> None:
+def test_a_message_without_an_order_is_shown_with_its_reason(dead: DeadLetter, reason: str) -> None:
     found = row(dead, None)
     assert found["poison"] == reason
     text = drawn(no_order_table([found]))
@@ -34,18 +34,18 @@ def test_poison_says_what_is_wrong_with_it(dead: DeadLetter, reason: str) -> Non
     assert "2 h" in text
 
 
-def test_a_body_is_shown_on_one_line_and_a_terminal_obeys_nothing_in_it() -> None:
+def test_a_body_is_shown_on_one_line_without_control_characters() -> None:
     assert printable("a\nb\x1b[2J\x9b2Jü") == "a\\nb\\x1b[2J\\x9b2Jü"
 
 
-def test_a_summary_says_what_was_redriven_dropped_and_left() -> None:
+def test_a_summary_counts_what_was_redriven_dropped_and_left() -> None:
     tally = Tally(
         read=6,
         redriven=["a", "b"],
         dropped={"c": Status.CONFIRMED},
         again={"d"},
         unknown={"e", "f"},
-        poison=[letter('{"orderId": "e"}', "e")],
+        poison=[dead_letter('{"orderId": "e"}', "e")],
     )
     assert summary(tally).splitlines() == [
         "redriven: 2 orders",

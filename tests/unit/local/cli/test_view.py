@@ -85,7 +85,7 @@ def drawn(renderable: RenderableType, width: int = 200) -> str:
     return out.getvalue()
 
 
-def test_a_life_tells_where_its_order_is_and_how_it_came_there():
+def test_a_life_has_its_orders_status_attempts_and_pair():
     life = life_of(CONFIRMED)
     assert (life.status, life.attempts, life.pair, str(life)) == (
         "confirmed",
@@ -97,7 +97,7 @@ def test_a_life_tells_where_its_order_is_and_how_it_came_there():
     assert life.is_whole
 
 
-def test_time_in_a_step_is_added_up_over_attempts():
+def test_time_in_a_status_is_added_up_over_attempts():
     life = life_of(CONFIRMED)
     assert life.seconds_in("pending") == pytest.approx(0.1 + 0.7)
     assert life.seconds_in("routing") == pytest.approx(1.0 + 0.2)
@@ -118,12 +118,12 @@ def test_time_in_a_step_is_added_up_over_attempts():
         ([], False),
     ],
 )
-def test_a_life_is_whole_if_each_event_came_once_and_in_order(seqs: list[int], whole: bool):
+def test_a_life_is_complete_if_each_event_came_once_and_in_order(seqs: list[int], whole: bool):
     assert life_of([CONFIRMED[seq - 1] for seq in seqs]).is_whole is whole
 
 
 @pytest.mark.parametrize(
-    ("seq", "said"),
+    ("seq", "text"),
     [
         (1, "1.5 SOL → USDC, slippage up to 1.00 %"),
         (2, "asking both venues"),
@@ -134,18 +134,18 @@ def test_a_life_is_whole_if_each_event_came_once_and_in_order(seqs: list[int], w
         (7, "received 223.8 USDC at 149.2, slot 7"),
     ],
 )
-def test_each_event_is_told_in_a_few_words(seq: int, said: str):
-    assert describe(CONFIRMED[seq - 1], life_of(CONFIRMED)) == said
+def test_each_event_has_a_short_text(seq: int, text: str):
+    assert describe(CONFIRMED[seq - 1], life_of(CONFIRMED)) == text
 
 
-def test_a_failure_is_told_with_its_reason_code_and_attempts():
+def test_a_failure_is_shown_with_its_reason_code_and_attempts():
     assert (
         describe(FAILED[-1], life_of(FAILED))
         == "The pool is too small. (INSUFFICIENT_LIQUIDITY, attempts: 1)"
     )
 
 
-def test_an_event_line_says_when_and_of_which_order():
+def test_an_event_line_has_its_time_and_its_order():
     line = event_line(CONFIRMED[1], life_of(CONFIRMED[:2]), name=ID[:8])
     assert line.plain == "12:00:00.100  7f0c2f8e  routing    asking both venues"
 
@@ -158,7 +158,7 @@ def test_lives_are_drawn_at_every_step_within_a_narrow_terminal(position: int):
     assert "failed" in text
 
 
-def test_what_came_of_orders_shows_route_both_quotes_amounts_impact_attempts_and_times():
+def test_the_outcome_shows_route_both_quotes_amounts_impact_attempts_and_times():
     (table,) = outcome_tables([life_of(CONFIRMED), life_of(FAILED)], WIDE)
     text = drawn(table)
     for part in (
@@ -197,7 +197,7 @@ def test_orders_are_listed_with_whole_ids_however_narrow_the_terminal():
     assert "17 min" in text
 
 
-def test_a_quote_marks_the_venue_chosen_and_says_why_another_gave_none():
+def test_a_quote_marks_the_chosen_venue_and_shows_why_another_gave_none():
     text = drawn(quote_table({"chosen": "raydium", "quotes": QUOTES, **TERMS}))
     assert "▸ raydium" in text
     assert "223.65 USDC" in text
@@ -228,7 +228,7 @@ def test_basis_points_are_shown_as_per_cent():
     ("seconds", "shown"),
     [(0.4, "0 s"), (-2, "0 s"), (59, "59 s"), (61, "1 min"), (7200, "2 h"), (200_000, "2 d")],
 )
-def test_ages_are_rough(seconds: float, shown: str):
+def test_ages_are_rounded_to_one_unit(seconds: float, shown: str):
     assert age(seconds) == shown
 
 
@@ -237,7 +237,7 @@ def test_ages_are_rough(seconds: float, shown: str):
     [
         ("at postgresql://me:s3cr3t@db/orders", "at postgresql://me:***@db/orders"),
         ("redis://:s3cr3t@cache:6379/0", "redis://:***@cache:6379/0"),
-        ("postgresql://me:a/b@c@db", "postgresql://me:***@db"),  # badly quoted, and still no one's to read
+        ("postgresql://me:a/b@c@db", "postgresql://me:***@db"),  # badly quoted, and still masked
         ("host=db password=s3cr3t user=me", "host=db password=*** user=me"),
         ("http://127.0.0.1:3000/orders", "http://127.0.0.1:3000/orders"),  # a port is no password
         ("postgresql://me@db/orders", "postgresql://me@db/orders"),
@@ -253,6 +253,6 @@ def test_an_exception_is_logged_on_one_line_and_without_a_password():
     except OSError as error:
         found = (type(error), error, error.__traceback__)
     record = logging.LogRecord("local", logging.ERROR, __file__, 1, "%s raised", ("sweep",), found)
-    said = OneLine("%(message)s").format(record)
-    assert said.startswith("sweep raised: OSError: no answer from redis://:***@cache (test_an_exception")
-    assert "\n" not in said
+    line = OneLine("%(message)s").format(record)
+    assert line.startswith("sweep raised: OSError: no answer from redis://:***@cache (test_an_exception")
+    assert "\n" not in line

@@ -1,4 +1,4 @@
-"""The client against a server that does to it what servers and networks do."""
+"""The client against a server that closes connections, refuses and falls silent."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def send(socket: ServerConnection, *events: dict[str, object]) -> None:
         await socket.send(json.dumps(event))
 
 
-async def test_a_connection_that_breaks_is_made_again_after_the_last_event():
+async def test_a_broken_connection_is_made_again_after_the_last_event():
     begun = []
 
     async def two_events_each(socket: ServerConnection, after: int) -> None:
@@ -69,7 +69,7 @@ async def test_a_connection_that_breaks_is_made_again_after_the_last_event():
     assert begun == [0, 2, 4]
 
 
-async def test_a_connection_that_the_engine_closes_is_made_again():
+async def test_a_connection_closed_by_the_engine_is_made_again():
     async def one_event_each(socket: ServerConnection, after: int) -> None:
         await send(socket, EVENTS[after])
 
@@ -77,7 +77,7 @@ async def test_a_connection_that_the_engine_closes_is_made_again():
         assert [event async for event in client.follow("x", after=3, websocket=ADDRESS)] == EVENTS[3:]
 
 
-async def test_what_the_engine_sends_is_neither_left_out_nor_put_in_order():
+async def test_events_are_neither_dropped_nor_reordered():
     sent = [EVENTS[0], EVENTS[0], EVENTS[2], EVENTS[1], EVENTS[4]]
 
     async def disorderly(socket: ServerConnection, after: int) -> None:
@@ -91,7 +91,7 @@ async def everything(socket: ServerConnection, after: int) -> None:
     await send(socket, *EVENTS[after:])
 
 
-async def test_an_engine_that_is_busy_is_asked_again():
+async def test_a_busy_engine_is_tried_again():
     refusals = [HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS]
 
     def busy(socket: ServerConnection, request: Request) -> Response | None:
@@ -102,7 +102,7 @@ async def test_an_engine_that_is_busy_is_asked_again():
     assert not refusals
 
 
-async def test_a_handshake_that_is_refused_says_why():
+async def test_a_refused_handshake_raises_its_reason():
     def refuse(socket: ServerConnection, request: Request) -> Response:
         body = {"error": "There is no such order.", "code": "ORDER_NOT_FOUND"}
         return socket.respond(HTTPStatus.NOT_FOUND, json.dumps(body))
@@ -113,36 +113,36 @@ async def test_a_handshake_that_is_refused_says_why():
     assert (refused.value.status, refused.value.code) == (404, "ORDER_NOT_FOUND")
 
 
-async def test_an_error_on_the_socket_is_raised():
-    async def complain(socket: ServerConnection, after: int) -> None:
+async def test_an_error_message_is_raised():
+    async def fail(socket: ServerConnection, after: int) -> None:
         await send(socket, {"error": "Something went wrong inside the engine.", "code": "INTERNAL_ERROR"})
 
-    async with engine(complain) as client:
+    async with engine(fail) as client:
         with pytest.raises(Refused, match="went wrong"):
             await anext(client.follow("x", websocket=ADDRESS))
 
 
-async def test_an_engine_that_is_silent_is_asked_and_one_that_has_lost_the_socket_is_followed_again(
+async def test_a_silent_connection_is_pinged_and_made_again_once_it_is_lost(
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr("local.client.SILENT_FOR_S", 0.01)
-    asked = []
+    received = []
 
     async def lose_the_first_socket(socket: ServerConnection, after: int) -> None:
         if after:
             await send(socket, *EVENTS[after:])
             return
         await send(socket, *EVENTS[:2])
-        asked.append(json.loads(await socket.recv()))
+        received.append(json.loads(await socket.recv()))
         await send(socket, {"action": "pong"})
-        asked.append(json.loads(await socket.recv()))  # and is closed
+        received.append(json.loads(await socket.recv()))  # and is closed
 
     async with engine(lose_the_first_socket) as client:
         assert [event async for event in client.follow("x", websocket=ADDRESS)] == EVENTS
-    assert asked == [{"action": "ping"}] * 2
+    assert received == [{"action": "ping"}] * 2
 
 
-async def test_an_engine_that_can_not_tell_whether_it_knows_the_socket_is_followed_again():
+async def test_a_connection_with_a_temporary_error_is_made_again():
     async def fail_the_first_socket(socket: ServerConnection, after: int) -> None:
         if after:
             await send(socket, *EVENTS[after:])
@@ -173,7 +173,7 @@ async def test_a_client_gives_up_when_the_engine_does_not_come_back():
         await anext(follow)
 
 
-async def test_a_server_that_is_no_engine_is_told_from_one():
+async def test_a_server_that_is_not_an_engine_is_unreachable():
     def page(socket: ServerConnection, request: Request) -> Response:
         return socket.respond(HTTPStatus.OK, "<html>hello</html>")
 
@@ -185,7 +185,7 @@ async def test_a_server_that_is_no_engine_is_told_from_one():
 @pytest.mark.parametrize(
     "url", ["nonsense", "http://", "ftp://127.0.0.1/", "http://[::", "http://127.0.0.1:99999"]
 )
-async def test_a_url_that_is_none_is_unreachable(url: str):
+async def test_an_invalid_url_is_unreachable(url: str):
     with pytest.raises(Unreachable):
         async with EngineClient(url) as client:
             await client.health()

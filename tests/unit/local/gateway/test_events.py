@@ -1,4 +1,4 @@
-"""What the gateway and the triggers make of the world before a function sees it, and the limits they keep."""
+"""Events that the gateway and the triggers build for functions, and the limits they apply."""
 
 from __future__ import annotations
 
@@ -72,12 +72,12 @@ def test_a_rest_event_has_every_field_of_a_proxy_event() -> None:
     assert context["domainName"] == "127.0.0.1:3000"
 
 
-def test_headers_are_written_as_clients_write_them() -> None:
+def test_header_names_are_capitalised() -> None:
     headers = event_of()["headers"]
     assert {"Host", "Sec-WebSocket-Key", "User-Agent", "X-Forwarded-For"} == set(headers)
 
 
-def test_what_is_not_there_is_null_as_on_aws() -> None:
+def test_missing_parts_are_null_as_on_aws() -> None:
     event = event_of(query_string=b"")
     assert event["queryStringParameters"] is None
     assert event["multiValueQueryStringParameters"] is None
@@ -85,13 +85,13 @@ def test_what_is_not_there_is_null_as_on_aws() -> None:
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"\xc3", b"ok \x80"])
-def test_a_body_that_is_no_utf8_comes_in_base64(body: bytes) -> None:
+def test_a_body_that_is_not_utf8_is_base64(body: bytes) -> None:
     event = event_of(body)
     assert event["isBase64Encoded"] is True
     assert base64.b64decode(event["body"]) == body
 
 
-def test_socket_events_say_their_type_and_route() -> None:
+def test_websocket_events_have_their_type_and_route() -> None:
     connected = connect_event(scope(), "id=", 1700, "local")
     message = message_event(scope(), "id=", 1700, "local", "text")
     closed = disconnect_event(scope(), "id=", 1700, "local", 1001, "bye")
@@ -104,7 +104,7 @@ def test_socket_events_say_their_type_and_route() -> None:
     assert (contexts[2]["disconnectStatusCode"], contexts[2]["disconnectReason"]) == (1001, "bye")
 
 
-def test_connection_ids_look_like_api_gateways_and_differ() -> None:
+def test_connection_ids_have_api_gateways_form_and_differ() -> None:
     ids = {new_connection_id() for _ in range(100)}
     assert len(ids) == 100
     assert all(len(each) == 16 and each.endswith("=") for each in ids)
@@ -114,9 +114,9 @@ def test_a_bucket_lets_the_burst_through_and_then_the_rate() -> None:
     now = 0.0
     bucket = TokenBucket(10, 3, clock=lambda: now)
     assert [bucket.take() for _ in range(4)] == [True, True, True, False]
-    now = 0.1  # one more has dropped in
+    now = 0.1  # one token more
     assert [bucket.take() for _ in range(2)] == [True, False]
-    now = 100.0  # and never more than the burst
+    now = 100.0  # at most the burst
     assert [bucket.take() for _ in range(4)] == [True, True, True, False]
 
 
@@ -144,12 +144,12 @@ def test_a_functions_answer_becomes_a_response() -> None:
     "answer",
     [None, "text", {}, {"statusCode": "many"}, {"statusCode": 200, "body": {"not": "text"}}],
 )
-def test_an_answer_that_is_none_is_a_failure(answer: Any) -> None:
+def test_an_invalid_answer_is_a_failure(answer: Any) -> None:
     with pytest.raises(FunctionFailed):
         Response.from_lambda(answer)
 
 
-def test_refusals_say_what_to_do() -> None:
+def test_refusals_have_the_headers_for_a_retry() -> None:
     refused = Response.refusing(MethodNotAllowed("PUT", "GET, POST"))
     assert (refused.status_code, dict(refused.headers)["allow"]) == (405, "GET, POST")
     assert dict(Response.refusing(TooManyRequests()).headers)["retry-after"] == "1"
@@ -173,7 +173,7 @@ def test_an_sqs_event_names_its_queue() -> None:
     assert (record["eventSourceARN"], record["awsRegion"]) == (arn, "eu-west-1")
 
 
-def test_a_schedule_event_is_eventbridges() -> None:
+def test_a_schedule_event_has_eventbridges_form() -> None:
     event = schedule_event("sweep")
     assert event["detail-type"] == "Scheduled Event"
     assert event["resources"] == ["arn:aws:events:us-east-1:000000000000:rule/sweep"]
@@ -185,20 +185,20 @@ def test_a_contexts_time_runs_out() -> None:
     assert LambdaContext("f", 1).aws_request_id != LambdaContext("f", 1).aws_request_id
 
 
-async def test_a_buffer_has_room_for_what_is_waited_for_and_not_on_its_way() -> None:
+async def test_a_buffer_has_room_for_waiting_takes_without_a_reserved_item() -> None:
     buffer: Buffer[int] = Buffer()
     takes = [asyncio.create_task(buffer.take()) for _ in range(12)]
     await asyncio.sleep(0)
     assert await buffer.reserve(10) == 10
     assert await buffer.reserve(10) == 2
     third = asyncio.create_task(buffer.reserve(10))
-    buffer.put([1, 2, 3], reserved=10)  # seven of those who wait have nothing on its way
+    buffer.put([1, 2, 3], reserved=10)  # seven waiting takes have no reserved item
     assert await third == 7
     buffer.close()
     assert sorted(item for item in await asyncio.gather(*takes) if item) == [1, 2, 3]
 
 
-async def test_a_buffer_that_nothing_is_taken_from_has_no_room() -> None:
+async def test_a_buffer_without_waiting_takes_has_no_room() -> None:
     buffer: Buffer[int] = Buffer()
     reserving = asyncio.create_task(buffer.reserve(10))
     await asyncio.sleep(0)
@@ -209,7 +209,7 @@ async def test_a_buffer_that_nothing_is_taken_from_has_no_room() -> None:
     assert await take == 1
 
 
-async def test_a_closed_buffer_gives_nothing_out() -> None:
+async def test_a_closed_buffer_returns_nothing() -> None:
     buffer: Buffer[int] = Buffer()
     waiting = asyncio.create_task(buffer.take())
     assert await buffer.reserve(2) == 1

@@ -1,4 +1,4 @@
-"""A world for each test, at whose end its relays have ended too."""
+"""A world for each test, whose relays end with it."""
 
 from __future__ import annotations
 

@@ -30,13 +30,13 @@ async def test_a_registry_that_lost_its_data_is_restored_by_the_relay(world: Wor
 async def test_an_unavailable_store_delays_delivery_and_loses_nothing(world: World) -> None:
     world.relay()
     order_id = await world.order()
-    world.store.away = True
+    world.store.unavailable = True
     await world.subscribe("client", order_id)
     world.redis.copies = lambda event: 0
     await world.move(order_id, *LIFE)
     await eventually(lambda: world.store.refused > 2)
     assert world.push.seqs("client") == []
-    world.store.away = False
+    world.store.unavailable = False
     await world.sees("client", WHOLE)
 
 
@@ -45,12 +45,12 @@ async def test_an_unavailable_redis_delays_delivery_and_loses_nothing(world: Wor
     order_id = await world.order()
     await world.subscribe("client", order_id)
     await world.sees("client", [1])
-    world.redis.away = True
+    world.redis.unavailable = True
     await world.move(order_id, *LIFE[:2])
     await world.sees("client", [1, 2, 3])  # by the poll
     await asyncio.wait([relay], timeout=0.1)
     assert not relay.done()
-    world.redis.away = False
+    world.redis.unavailable = False
     await world.move(order_id, *LIFE[2:])
     await world.sees("client", WHOLE)
     await eventually(lambda: not world.redis.subscriptions[0])
@@ -63,11 +63,11 @@ async def test_a_redis_that_is_unavailable_as_a_relay_starts_is_retried(world: W
 
     class Flaky(MemoryChannel):
         async def subscriptions(self) -> list[Subscription]:
-            self._redis.away = not next(answers, True)
+            self._redis.unavailable = not next(answers, True)
             try:
                 return await subscriptions(self)
             finally:
-                self._redis.away = False
+                self._redis.unavailable = False
 
     relay = Relay(
         Flaky(world.redis, 0, "flaky"), world.store, world.push, event_message, lease=0.03, poll=0.02, idle=30
@@ -81,9 +81,9 @@ async def test_a_published_subscription_is_served_without_reading_the_registry(w
     order_id = await world.order()
     await eventually(lambda: world.redis.channels)
     await world.subscribe("client", order_id)
-    world.redis.away = True  # before the relay has run
+    world.redis.unavailable = True  # before the relay has run
     await world.sees("client", [1])
-    world.redis.away = False
+    world.redis.unavailable = False
 
 
 async def test_an_unexpected_error_of_the_store_does_not_stop_a_feed(world: World) -> None:
@@ -114,7 +114,7 @@ async def test_an_invalid_notification_does_not_stop_the_relay(world: World, gar
 
 
 FAILED_LIFE = (Status.ROUTING, Status.FAILED)
-REDRIVEN = [*range(1, 9)]  # pending, routing, failed; and then a whole life
+REDRIVEN = [*range(1, 9)]  # pending, routing, failed; and then the new attempts
 
 
 async def test_a_redriven_order_is_delivered_from_its_first_event_and_from_after_its_failure(

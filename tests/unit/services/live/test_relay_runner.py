@@ -94,7 +94,7 @@ async def test_caught_up_repeats_a_delivery_that_has_failed(
         nonlocal failures
         if failures:
             failures -= 1
-            raise TemporarilyUnavailable("It is away.")
+            raise TemporarilyUnavailable("It is unavailable.")
         await send(connection_id, text)
 
     monkeypatch.setattr(world.push, "send", fail_twice)

@@ -11,7 +11,6 @@ import pytest
 from chalicelib.api.wire import answers, requests
 from chalicelib.domain.account import LOCAL
 from chalicelib.domain.errors import EngineError, NotFound, TemporarilyUnavailable
-from chalicelib.domain.terms import Terms
 from chalicelib.ports.live import ConnectionGone
 from chalicelib.ports.store import NewOrder
 from chalicelib.services.live.messages import Request, Subscribe
@@ -28,7 +27,7 @@ from tests.fakes import (
     MemoryStore,
     Redis,
 )
-from tests.samples import SOL, USDC
+from tests.samples import TERMS
 
 ORDER = "11111111-1111-4111-8111-111111111111"
 UNKNOWN = "22222222-2222-4222-8222-222222222222"
@@ -83,7 +82,7 @@ def parsed(message: dict[str, object]) -> Request | EngineError:
 @pytest.fixture
 async def world() -> World:
     world = World()
-    await world.store.create(NewOrder(ORDER, Terms(SOL, USDC, 10**9, 100)))
+    await world.store.create(NewOrder(ORDER, TERMS))
     return world
 
 
@@ -210,12 +209,12 @@ async def test_an_invalid_message_is_answered_with_its_error(
 
 
 async def test_an_unavailable_store_is_answered_with_an_error(world: World) -> None:
-    world.store.away = True
+    world.store.unavailable = True
     assert (await world.request(action="subscribe", orderId=ORDER))["code"] == "TEMPORARILY_UNAVAILABLE"
 
 
 async def test_an_unavailable_registry_refuses_the_connection(world: World) -> None:
-    world.redis.away = True
+    world.redis.unavailable = True
     with pytest.raises(TemporarilyUnavailable):
         await world.connect()
 

@@ -8,7 +8,6 @@ import itertools
 from chalicelib.api.wire.events import event_message
 from chalicelib.domain.events import Event
 from chalicelib.domain.lifecycle import Status
-from chalicelib.domain.terms import Terms
 from chalicelib.ports.live import Subscription
 from chalicelib.ports.store import NewOrder
 from chalicelib.services.live.relay import Relay
@@ -22,9 +21,8 @@ from tests.fakes import (
     Redis,
     eventually,
 )
-from tests.samples import SOL, USDC
+from tests.samples import TERMS
 
-TERMS = Terms(SOL, USDC, 10**9, slippage_bps=100)
 LIFE = (Status.ROUTING, Status.BUILDING, Status.SUBMITTED, Status.CONFIRMED)
 WHOLE = [1, 2, 3, 4, 5]
 CLIENT = "127.0.0.1"

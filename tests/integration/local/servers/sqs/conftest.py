@@ -1,4 +1,4 @@
-"""The SQS servers that the contract is tested against: ours, ministack, and LocalStack where it is given."""
+"""The SQS servers that the contract is tested on: our own, ministack, and LocalStack where there is one."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         yield request.getfixturevalue("ours").url
     elif request.param == "ministack":
         if not EMULATOR.exists():
-            pytest.skip("no ministack here: python -m local.environments emulator")
+            pytest.skip("ministack is not installed: python -m local.environments emulator")
         server = MinistackSqs(tmp_path_factory.mktemp("ministack"))
         server.start()
         yield server.url
@@ -72,7 +72,7 @@ def endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         host = os.environ.get("LOCALSTACK_HOST", "")
         found = find_emulator({"LOCALSTACK_HOST": host})
         if found is None:
-            pytest.skip("no LocalStack here: LOCALSTACK_HOST says where one is")
+            pytest.skip("no LocalStack: LOCALSTACK_HOST is not set")
         yield found[0]
 
 
@@ -95,8 +95,8 @@ class Box:
     name: str
 
     def arn(self, url: str) -> str:
-        asked = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-        return str(asked["Attributes"]["QueueArn"])
+        found = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        return str(found["Attributes"]["QueueArn"])
 
     def send(self, body: str, **given: Any) -> Any:
         return self.sqs.send_message(QueueUrl=self.url, MessageBody=body, **given)
@@ -108,9 +108,9 @@ class Box:
 
     def counts(self, url: str = "") -> tuple[int, int, int]:
         """Visible, in flight, delayed."""
-        asked = self.sqs.get_queue_attributes(QueueUrl=url or self.url, AttributeNames=["All"])["Attributes"]
+        found = self.sqs.get_queue_attributes(QueueUrl=url or self.url, AttributeNames=["All"])["Attributes"]
         which = ("", "NotVisible", "Delayed")
-        return tuple(int(asked[f"ApproximateNumberOfMessages{each}"]) for each in which)  # type: ignore
+        return tuple(int(found[f"ApproximateNumberOfMessages{each}"]) for each in which)  # type: ignore
 
 
 @pytest.fixture

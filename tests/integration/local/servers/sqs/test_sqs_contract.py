@@ -1,4 +1,4 @@
-"""What SQS promises, through boto3, on every server that stands in for it."""
+"""The contract of SQS, through boto3, on every server that implements it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def later(box: Box, **given: Any) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_message_comes_with_its_checksum_and_its_attributes(box: Box) -> None:
+def test_a_message_has_its_checksum_and_its_attributes(box: Box) -> None:
     before_ms = time.time() * 1000 - 1000
     sent = box.send("grüß dich")
     assert sent["MD5OfMessageBody"] == hashlib.md5("grüß dich".encode()).hexdigest()
@@ -52,7 +52,7 @@ def test_a_message_comes_with_its_checksum_and_its_attributes(box: Box) -> None:
     assert attributes["SenderId"]
 
 
-def test_message_attributes_come_as_they_were_sent(box: Box) -> None:
+def test_message_attributes_are_received_as_they_were_sent(box: Box) -> None:
     given = {
         "text": {"DataType": "String", "StringValue": "ü"},
         "number": {"DataType": "Number.int", "StringValue": "1"},
@@ -65,7 +65,7 @@ def test_message_attributes_come_as_they_were_sent(box: Box) -> None:
     assert sent["MD5OfMessageAttributes"] == "e862e1db18cd39c1553458c54215276f"
 
 
-def test_only_the_attributes_that_are_asked_for_come(box: Box) -> None:
+def test_only_the_requested_attributes_are_returned(box: Box) -> None:
     attribute = {"DataType": "String", "StringValue": "x"}
     box.send("x", MessageAttributes={"a.b": attribute, "a.c": attribute, "d": attribute})
     [message] = box.receive(VisibilityTimeout=0, AttributeNames=[], MessageAttributeNames=["a.*"])
@@ -75,7 +75,7 @@ def test_only_the_attributes_that_are_asked_for_come(box: Box) -> None:
     assert "MessageAttributes" not in message
 
 
-def test_a_received_message_is_hidden_until_it_is_shown(box: Box) -> None:
+def test_a_received_message_is_hidden_until_its_timeout_is_set_to_zero(box: Box) -> None:
     box.send("x")
     [message] = box.receive()
     assert box.receive() == []
@@ -89,7 +89,7 @@ def test_a_received_message_is_hidden_until_it_is_shown(box: Box) -> None:
     assert again["Attributes"][first] == message["Attributes"][first]
 
 
-def test_a_deleted_message_does_not_come_again(box: Box) -> None:
+def test_a_deleted_message_is_not_received_again(box: Box) -> None:
     box.send("x")
     [message] = box.receive(VisibilityTimeout=1)
     box.sqs.delete_message(QueueUrl=box.url, ReceiptHandle=message["ReceiptHandle"])
@@ -97,7 +97,7 @@ def test_a_deleted_message_does_not_come_again(box: Box) -> None:
     assert box.counts() == (0, 0, 0)
 
 
-def test_a_delayed_message_waits(box: Box) -> None:
+def test_a_delayed_message_is_received_after_its_delay(box: Box) -> None:
     begin = time.monotonic()
     box.send("x", DelaySeconds=1)
     assert box.receive() == []
@@ -106,29 +106,29 @@ def test_a_delayed_message_waits(box: Box) -> None:
     assert time.monotonic() - begin > 0.9
 
 
-def test_a_message_that_was_received_too_often_is_a_dead_letter(box: Box) -> None:
+def test_a_message_received_too_often_becomes_a_dead_letter(box: Box) -> None:
     sent = box.send("x", MessageAttributes={"a": {"DataType": "String", "StringValue": "b"}})
     for _ in range(2):
         [message] = box.receive(VisibilityTimeout=0)
     assert box.receive() == []
-    [letter] = later(box, url=box.dead)
-    assert letter["MessageId"] == sent["MessageId"]
-    assert letter["Attributes"]["SentTimestamp"] == message["Attributes"]["SentTimestamp"]
-    assert letter["MessageAttributes"]["a"]["StringValue"] == "b"
+    [dead_letter] = later(box, url=box.dead)
+    assert dead_letter["MessageId"] == sent["MessageId"]
+    assert dead_letter["Attributes"]["SentTimestamp"] == message["Attributes"]["SentTimestamp"]
+    assert dead_letter["MessageAttributes"]["a"]["StringValue"] == "b"
     assert box.counts() == (0, 0, 0)
 
 
-def test_the_receive_count_is_over_all_queues(box: Box) -> None:
+def test_the_receive_count_continues_in_the_dead_letter_queue(box: Box) -> None:
     box.send("x")
     for _ in range(2):
         box.receive(VisibilityTimeout=0)
     assert box.receive() == []
-    [letter] = later(box, url=box.dead)
-    assert letter["Attributes"]["ApproximateReceiveCount"] == "3"
-    assert letter["Attributes"]["DeadLetterQueueSourceArn"] == box.arn(box.url)
+    [dead_letter] = later(box, url=box.dead)
+    assert dead_letter["Attributes"]["ApproximateReceiveCount"] == "3"
+    assert dead_letter["Attributes"]["DeadLetterQueueSourceArn"] == box.arn(box.url)
 
 
-def test_a_batch_says_of_each_entry_what_became_of_it(box: Box) -> None:
+def test_a_batch_has_a_result_for_each_entry(box: Box) -> None:
     entries = [{"Id": str(number), "MessageBody": str(number)} for number in range(10)]
     sent = box.sqs.send_message_batch(QueueUrl=box.url, Entries=entries)
     assert [each["Id"] for each in sent["Successful"]] == [each["Id"] for each in entries]
@@ -178,7 +178,7 @@ def test_a_wrong_batch_is_refused(box: Box, entries: list[tuple[str, str]], expe
     assert box.counts() == (0, 0, 0)
 
 
-def test_a_queue_that_is_not_there_is_said_to_be(box: Box) -> None:
+def test_a_missing_queue_is_an_error(box: Box) -> None:
     nowhere = box.url + "-none"
     for call in (
         lambda: box.sqs.get_queue_url(QueueName=f"{box.name}-none"),
@@ -240,7 +240,7 @@ def test_a_message_that_is_not_in_flight_cannot_be_hidden(box: Box) -> None:
 
 
 @pytest.mark.parametrize("wakes", ["a send", "a message that shows again"])
-def test_a_long_poll_is_woken_at_once(box: Box, wakes: str) -> None:
+def test_a_long_poll_returns_at_once_when_a_message_arrives(box: Box, wakes: str) -> None:
     receipt = ""
     if wakes != "a send":
         box.send("x")
@@ -258,7 +258,7 @@ def test_a_long_poll_is_woken_at_once(box: Box, wakes: str) -> None:
         assert time.monotonic() - begin < 2
 
 
-def test_a_long_poll_of_an_empty_queue_takes_its_time(box: Box) -> None:
+def test_a_long_poll_of_an_empty_queue_waits_its_full_time(box: Box) -> None:
     begin = time.monotonic()
     assert box.receive(WaitTimeSeconds=1) == []
     assert time.monotonic() - begin > 0.9
@@ -276,7 +276,7 @@ def test_a_queue_has_its_attributes(box: Box) -> None:
     assert chosen["Attributes"] == {"DelaySeconds": "5"}
 
 
-def test_to_make_a_queue_again_is_fine_and_with_other_attributes_it_is_not(box: Box) -> None:
+def test_creating_a_queue_again_succeeds_and_with_other_attributes_fails(box: Box) -> None:
     again = box.sqs.create_queue(QueueName=box.name, Attributes={"VisibilityTimeout": "30"})
     assert again["QueueUrl"] == box.url
     with pytest.raises(ClientError) as error:
@@ -295,7 +295,7 @@ def test_queues_are_listed_by_their_dead_letter_queue(box: Box) -> None:
     assert sources["queueUrls"] == [box.url]
 
 
-def test_a_purge_takes_all_messages(box: Box) -> None:
+def test_a_purge_deletes_all_messages(box: Box) -> None:
     for number in range(3):
         box.send("x", DelaySeconds=number and 900)
     box.receive()
@@ -303,7 +303,7 @@ def test_a_purge_takes_all_messages(box: Box) -> None:
     wait_for(lambda: box.counts() == (0, 0, 0))
 
 
-def test_tags_are_kept(box: Box) -> None:
+def test_tags_are_stored(box: Box) -> None:
     box.sqs.tag_queue(QueueUrl=box.url, Tags={"a": "1", "b": "2"})
     box.sqs.untag_queue(QueueUrl=box.url, TagKeys=["a"])
     assert box.sqs.list_queue_tags(QueueUrl=box.url)["Tags"] == {"b": "2"}
@@ -322,7 +322,7 @@ def dead_letters(box: Box, number: int) -> None:
 
 
 @pytest.mark.deviates("ministack", "has no StartMessageMoveTask")
-def test_dead_letters_move_back_where_they_came_from(box: Box) -> None:
+def test_dead_letters_are_moved_back_to_their_source_queue(box: Box) -> None:
     dead_letters(box, 10)
     box.sqs.start_message_move_task(SourceArn=box.arn(box.dead))
     wait_for(lambda: box.counts(box.url)[0] == 10)

@@ -1,4 +1,4 @@
-"""Our SQS server: who may come in, and what a kill leaves."""
+"""Our SQS server: access, long polls, and what survives a kill."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SIGNED = {
         {"Host": ""},
     ],
 )
-def test_a_web_page_is_refused(ours: Sqs, headers: dict[str, str]) -> None:
+def test_a_request_of_a_web_page_is_refused(ours: Sqs, headers: dict[str, str]) -> None:
     for path in ("/", "/health"):
         answer = httpx.post(ours.url + path, headers=SIGNED | headers, content=b"{}")
         assert answer.status_code == 403
@@ -46,20 +46,20 @@ def test_a_web_page_is_refused(ours: Sqs, headers: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:{}", "localhost:{}", "[::1]:{}", "sqs.localhost:{}"])
-def test_this_machine_comes_in_under_each_of_its_names(ours: Sqs, host: str) -> None:
+def test_every_name_of_this_machine_is_accepted(ours: Sqs, host: str) -> None:
     given = SIGNED | {"Host": host.format(ours.port)}
     assert httpx.post(ours.url, headers=given, content=b"{}").status_code == 200
 
 
 @pytest.mark.parametrize("value", ["", "Bearer x", "Basic dGVzdDp0ZXN0"])
-def test_a_request_that_is_not_signed_is_refused_as_sqs_does(ours: Sqs, value: str) -> None:
+def test_an_unsigned_request_gets_sqss_error(ours: Sqs, value: str) -> None:
     answer = httpx.post(ours.url, headers=SIGNED | {"Authorization": value}, content=b"{}")
     assert answer.status_code == 403
     assert answer.json()["__type"] == "com.amazonaws.sqs#MissingAuthenticationToken"
     assert answer.headers["x-amzn-query-error"] == "MissingAuthenticationToken;Sender"
 
 
-def test_an_error_has_sqss_form(ours: Sqs) -> None:
+def test_an_error_has_the_form_of_sqs(ours: Sqs) -> None:
     given = SIGNED | {"X-Amz-Target": "AmazonSQS.GetQueueUrl"}
     answer = httpx.post(ours.url, headers=given, json={"QueueName": "none"})
     assert answer.status_code == 400
@@ -72,7 +72,7 @@ def test_an_error_has_sqss_form(ours: Sqs) -> None:
     "content",
     [b"", b"Action=ListQueues&Version=2012-11-05", b"[]", b"[" * 100_000, b'{"QueueNamePrefix": 7}', b"\xff"],
 )
-def test_nonsense_is_an_answer_too(ours: Sqs, content: bytes) -> None:
+def test_an_invalid_request_is_answered(ours: Sqs, content: bytes) -> None:
     answer = httpx.post(ours.url, headers=SIGNED, content=content)
     assert answer.status_code == (400 if content else 200)
     answer = httpx.post(ours.url, headers=SIGNED | {"X-Amz-Target": "AmazonSQS.Nonsense"}, content=b"{}")
@@ -84,14 +84,14 @@ def test_a_request_that_is_too_long_is_refused(ours: Sqs) -> None:
     assert answer.status_code == 413
 
 
-def test_a_url_of_an_earlier_run_still_works(ours: Sqs) -> None:
+def test_a_queue_url_of_an_earlier_run_still_works(ours: Sqs) -> None:
     sqs = connect(ours.url)
     old = ours.queue_url.replace(str(ours.port), "1")
     assert sqs.get_queue_attributes(QueueUrl=old, AttributeNames=["All"])["Attributes"]["VisibilityTimeout"]
     sqs.close()
 
 
-async def test_one_process_holds_the_queue_and_answers_boto3() -> None:
+async def test_a_message_sent_with_boto3_is_received_in_the_servers_process() -> None:
     broker = Broker()
     declare_queues(broker, QueueSettings())
     async with serving(broker, listen()) as url:
@@ -105,14 +105,14 @@ async def test_one_process_holds_the_queue_and_answers_boto3() -> None:
         sqs.close()
 
 
-async def test_a_client_that_leaves_its_long_poll_takes_no_message() -> None:
+async def test_an_abandoned_long_poll_takes_no_message() -> None:
     broker = Broker()
     declare_queues(broker, QueueSettings())
     orders = broker.queue("orders")
     async with serving(broker, listen()) as url, httpx.AsyncClient() as client:
         given = SIGNED | {"X-Amz-Target": "AmazonSQS.ReceiveMessage"}
-        asked = {"QueueUrl": f"{url}/000000000000/orders", "WaitTimeSeconds": 20}
-        poll = asyncio.create_task(client.post(url, headers=given, json=asked))
+        body = {"QueueUrl": f"{url}/000000000000/orders", "WaitTimeSeconds": 20}
+        poll = asyncio.create_task(client.post(url, headers=given, json=body))
         await eventually(lambda: len(orders.polls) == 1)
         poll.cancel()
         await eventually(lambda: len(orders.polls) == 0)
@@ -120,14 +120,14 @@ async def test_a_client_that_leaves_its_long_poll_takes_no_message() -> None:
         assert orders.messages.visible == 1
 
 
-async def test_a_stop_ends_the_long_polls_with_an_answer() -> None:
+async def test_a_stop_answers_the_open_long_polls() -> None:
     broker = Broker()
     declare_queues(broker, QueueSettings())
     async with httpx.AsyncClient() as client:
         async with serving(broker, listen()) as url:
             given = SIGNED | {"X-Amz-Target": "AmazonSQS.ReceiveMessage"}
-            asked = {"QueueUrl": f"{url}/000000000000/orders", "WaitTimeSeconds": 20}
-            poll = asyncio.create_task(client.post(url, headers=given, json=asked))
+            body = {"QueueUrl": f"{url}/000000000000/orders", "WaitTimeSeconds": 20}
+            poll = asyncio.create_task(client.post(url, headers=given, json=body))
             await eventually(lambda: len(broker.queue("orders").polls) == 1)
         async with asyncio.timeout(5):
             assert (await poll).json() == {}
@@ -156,7 +156,7 @@ def drain(server: Sqs) -> dict[str, int]:
     return found
 
 
-def test_a_kill_amid_sends_loses_nothing_that_was_answered(server: Sqs) -> None:
+def test_a_kill_during_sends_loses_no_acknowledged_message(server: Sqs) -> None:
     answered: list[str] = []
     enough = threading.Event()
 
@@ -180,10 +180,10 @@ def test_a_kill_amid_sends_loses_nothing_that_was_answered(server: Sqs) -> None:
     server.start()
     found = drain(server)
     assert set(answered) <= set(found)
-    assert len(found) <= len(answered) + 3  # an answer or so was on its way
+    assert len(found) <= len(answered) + 3  # some answers were under way
 
 
-def test_a_kill_leaves_in_flight_what_was_and_deleted_what_was(server: Sqs) -> None:
+def test_in_flight_and_deleted_messages_survive_a_kill(server: Sqs) -> None:
     sqs = connect(server.url)
     for body in ("deleted", "in flight", "shown", "waits"):
         sqs.send_message(QueueUrl=server.queue_url, MessageBody=body)
@@ -206,7 +206,7 @@ def test_a_kill_leaves_in_flight_what_was_and_deleted_what_was(server: Sqs) -> N
     sqs.close()
 
 
-def test_queues_that_were_deleted_are_there_after_a_restart(server: Sqs) -> None:
+def test_deleted_queues_are_declared_again_at_a_restart(server: Sqs) -> None:
     sqs = connect(server.url)
     for url in (server.queue_url, server.dead_letter_url):
         sqs.delete_queue(QueueUrl=url)
@@ -216,7 +216,7 @@ def test_queues_that_were_deleted_are_there_after_a_restart(server: Sqs) -> None
     sqs.close()
 
 
-def test_a_second_server_on_a_journal_says_so(server: Sqs) -> None:
+def test_a_second_server_on_a_journal_exits_with_an_error(server: Sqs) -> None:
     command = server.command(0)
     done = subprocess.run(command, capture_output=True, text=True, timeout=20, **server.options(0))
     assert done.returncode == 1

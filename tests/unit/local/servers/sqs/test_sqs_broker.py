@@ -1,4 +1,4 @@
-"""Queues in process: long polls, dead letters, and what a journal brings back."""
+"""Queues in process: long polls, dead letters, and what a journal restores."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def length(path: Path) -> int:
     return path.stat().st_size
 
 
-def seen(broker: Broker) -> dict[str, Any]:
-    """All that a client could know of the queues."""
+def state(broker: Broker) -> dict[str, Any]:
+    """The queues' state as a client can read it."""
     return {
         name: (
             broker.queue(name).settings.render(),
@@ -144,7 +144,7 @@ async def test_a_poll_that_is_cancelled_while_it_is_woken_takes_no_message() -> 
         assert bodies(await second) == ["a"]
 
 
-async def test_a_poll_that_is_over_in_time_has_nothing() -> None:
+async def test_a_poll_of_an_empty_queue_ends_after_its_time() -> None:
     assert await engines(Broker()).receive("orders", 1, 0.01) == []
 
 
@@ -157,7 +157,7 @@ async def test_a_poll_ends_with_its_queue() -> None:
         await poll
 
 
-# What it refuses, and what not
+# Receipts and attributes
 
 
 async def test_the_last_receipt_counts(clock: Clock) -> None:
@@ -175,7 +175,7 @@ async def test_the_last_receipt_counts(clock: Clock) -> None:
         broker.change_visibility("orders", last.receipt, 0)
 
 
-async def test_only_what_is_in_flight_can_be_hidden_for_longer(clock: Clock) -> None:
+async def test_only_a_message_in_flight_can_be_hidden_for_longer(clock: Clock) -> None:
     broker = engines(Broker(clock=clock))
     await broker.send("orders", ["a"])
     [message] = await broker.receive("orders", visibility_s=0)
@@ -183,7 +183,7 @@ async def test_only_what_is_in_flight_can_be_hidden_for_longer(clock: Clock) -> 
         broker.change_visibility("orders", message.receipt, 5)
 
 
-async def test_a_queue_is_made_once_with_its_attributes() -> None:
+async def test_a_queue_is_created_once_with_its_attributes() -> None:
     broker = Broker()
     broker.create("q", {"DelaySeconds": "5"})
     broker.create("q", {"DelaySeconds": "5"})
@@ -202,12 +202,12 @@ async def test_a_dead_letter_keeps_its_id_its_time_and_its_count(clock: Clock) -
         await broker.receive("orders")
         clock.ms += 90_000
     assert await broker.receive("orders") == []
-    [letter] = await broker.receive("orders-dlq")
-    assert (letter.message_id, letter.sent_ms, letter.receive_count) == (sent, sent_at, 3)
-    assert letter.source_arn == broker.arn("orders")
+    [dead_letter] = await broker.receive("orders-dlq")
+    assert (dead_letter.message_id, dead_letter.sent_ms, dead_letter.receive_count) == (sent, sent_at, 3)
+    assert dead_letter.source_arn == broker.arn("orders")
 
 
-async def test_without_its_dead_letter_queue_a_message_is_received_on_and_on() -> None:
+async def test_without_its_dead_letter_queue_a_message_is_received_without_limit() -> None:
     broker = engines(Broker())
     broker.delete_queue("orders-dlq")
     await broker.send("orders", ["a"])
@@ -227,8 +227,8 @@ async def test_a_message_in_boto3s_shape_has_bytes_where_boto3_has_them() -> Non
 # The journal
 
 
-async def story(broker: Broker, clock: Clock) -> None:
-    """A bit of everything."""
+async def every_operation(broker: Broker, clock: Clock) -> None:
+    """Write every kind of record."""
     engines(broker)
     broker.create("other", {"DelaySeconds": "7"})
     broker.set_tags("other", {"team": "orders"})
@@ -253,27 +253,27 @@ async def story(broker: Broker, clock: Clock) -> None:
     await broker.written()
 
 
-async def test_a_killed_process_leaves_everything(path: Path, clock: Clock) -> None:
+async def test_a_kill_loses_nothing(path: Path, clock: Clock) -> None:
     broker = Broker(Journal(path), clock=clock)
-    await story(broker, clock)
-    before = seen(broker)
+    await every_operation(broker, clock)
+    before = state(broker)
     assert len(before["orders-dlq"][2]) >= 1
     broker = again(broker, path, clock)
-    assert seen(broker) == before
+    assert state(broker) == before
     clock.ms += 30_000
     assert bodies(await broker.receive("orders", 10)) != []
 
 
-async def test_a_rewritten_journal_says_the_same(path: Path, clock: Clock) -> None:
+async def test_a_rewritten_journal_has_the_same_content(path: Path, clock: Clock) -> None:
     broker = Broker(Journal(path), clock=clock)
-    await story(broker, clock)
-    before, whole = seen(broker), length(path)
+    await every_operation(broker, clock)
+    before, whole = state(broker), length(path)
     broker.close()
     assert length(path) < whole
-    assert seen(Broker(Journal(path), clock=clock)) == before
+    assert state(Broker(Journal(path), clock=clock)) == before
 
 
-async def test_a_line_that_was_cut_off_is_dropped_and_the_next_is_whole(path: Path, clock: Clock) -> None:
+async def test_a_truncated_line_is_dropped_and_the_next_is_complete(path: Path, clock: Clock) -> None:
     broker = engines(Broker(Journal(path), clock=clock))
     await broker.send("orders", ["a"])
     with path.open("ab") as file:
@@ -284,7 +284,7 @@ async def test_a_line_that_was_cut_off_is_dropped_and_the_next_is_whole(path: Pa
 
 
 @pytest.mark.parametrize("cut", range(1, 40, 3))
-async def test_wherever_a_write_ends_what_came_before_it_is_there(path: Path, clock: Clock, cut: int) -> None:
+async def test_an_interrupted_write_loses_nothing_before_it(path: Path, clock: Clock, cut: int) -> None:
     broker = engines(Broker(Journal(path), clock=clock))
     await broker.send("orders", ["a"])
     whole = length(path)
@@ -295,7 +295,7 @@ async def test_wherever_a_write_ends_what_came_before_it_is_there(path: Path, cl
     assert bodies(await broker.receive("orders", 10)) == ["a"]
 
 
-def test_a_damaged_journal_is_named_and_left_alone(path: Path) -> None:
+def test_a_damaged_journal_is_named_and_left_unchanged(path: Path) -> None:
     path.write_text("nonsense\n[]\n")
     with pytest.raises(JournalError, match=r"Line 1 of .*journal is damaged"):
         Broker(Journal(path))
@@ -309,7 +309,7 @@ async def test_a_journal_belongs_to_one_process(path: Path) -> None:
     held.abandon()
 
 
-async def test_the_journal_stays_in_proportion_to_what_is_there(path: Path, clock: Clock) -> None:
+async def test_the_journals_size_stays_in_proportion_to_its_messages(path: Path, clock: Clock) -> None:
     broker = engines(Broker(Journal(path, keeps_bytes=20_000), clock=clock))
     longest = 0
     for number in range(500):
@@ -322,7 +322,7 @@ async def test_the_journal_stays_in_proportion_to_what_is_there(path: Path, cloc
     assert bodies(await again(broker, path, clock).receive("orders", 10)) == ["last"]
 
 
-async def test_what_meets_is_written_together(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_concurrent_sends_are_written_together(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broker = engines(Broker(Journal(path)))
     await broker.written()
     writes = []
@@ -352,7 +352,7 @@ async def test_a_full_disk_fails_the_send_and_harms_no_line(
     assert bodies(await again(broker, path, clock).receive("orders", 10)) == ["a", "b"]
 
 
-async def test_the_engines_queues_are_made_again_when_they_are_missing(path: Path, clock: Clock) -> None:
+async def test_missing_queues_are_declared_again(path: Path, clock: Clock) -> None:
     broker = engines(Broker(Journal(path), clock=clock))
     for name in ("orders", "orders-dlq"):
         broker.delete_queue(name)

@@ -31,7 +31,7 @@ def counts(queue: Queue, now: int) -> tuple[int, int, int]:
     return queue.visible, queue.in_flight, queue.delayed
 
 
-def test_messages_come_in_the_order_in_which_they_became_visible() -> None:
+def test_messages_are_received_in_the_order_in_which_they_became_visible() -> None:
     queue = Queue(DAY)
     put(queue, "late", 0, delay=50)
     put(queue, "first", 1)
@@ -39,7 +39,7 @@ def test_messages_come_in_the_order_in_which_they_became_visible() -> None:
     assert take(queue, 70) == ["first", "late", "second"]
 
 
-def test_a_received_message_is_hidden_and_comes_again_counted() -> None:
+def test_a_received_message_is_hidden_and_then_received_again_with_its_count() -> None:
     queue = Queue(DAY)
     put(queue, "a")
     assert take(queue, 5) == ["a"]
@@ -50,7 +50,7 @@ def test_a_received_message_is_hidden_and_comes_again_counted() -> None:
     assert (message.receive_count, message.first_received_ms) == (2, 5)
 
 
-def test_a_timeout_of_nothing_gives_a_message_once_in_a_call() -> None:
+def test_a_visibility_timeout_of_zero_returns_a_message_once_in_a_call() -> None:
     queue = Queue(DAY)
     put(queue, "a")
     put(queue, "b")
@@ -58,7 +58,7 @@ def test_a_timeout_of_nothing_gives_a_message_once_in_a_call() -> None:
     assert counts(queue, 1) == (2, 0, 0)
 
 
-def test_what_was_received_too_often_is_not_received_again() -> None:
+def test_a_message_received_too_often_is_not_received_again() -> None:
     queue = Queue(DAY)
     put(queue, "a")
     put(queue, "b", 1)
@@ -69,7 +69,7 @@ def test_what_was_received_too_often_is_not_received_again() -> None:
     assert len(queue) == 1
 
 
-def test_a_message_past_its_retention_is_gone_wherever_it_is() -> None:
+def test_a_message_past_its_retention_is_gone_in_every_state() -> None:
     queue = Queue(1000)
     put(queue, "in flight")
     assert take(queue, 0, hidden=5000) == ["in flight"]
@@ -81,7 +81,7 @@ def test_a_message_past_its_retention_is_gone_wherever_it_is() -> None:
     assert queue.bytes == 0
 
 
-def test_a_purge_leaves_nothing_that_could_come_back() -> None:
+def test_a_purge_removes_messages_in_every_state() -> None:
     queue = Queue(DAY)
     for number in range(3):
         put(queue, str(number), delay=number)
@@ -118,7 +118,7 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-def test_it_does_what_a_plain_list_would(steps: list[tuple[str, int, int]]) -> None:
+def test_a_queue_behaves_like_a_plain_list(steps: list[tuple[str, int, int]]) -> None:
     queue, model = Queue(DAY), Model()
     for number, (step, which, amount) in enumerate(steps):
         names = sorted(model.hidden_until)
@@ -165,7 +165,7 @@ class Counted(Timeline):
 
 
 @pytest.mark.parametrize("backlog", [0, 50_000])
-def test_a_call_looks_at_as_few_messages_in_a_backlog_as_in_an_empty_queue(
+def test_a_call_examines_as_few_messages_in_a_backlog_as_in_an_empty_queue(
     backlog: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queues, "Timeline", Counted)
@@ -182,7 +182,7 @@ def test_a_call_looks_at_as_few_messages_in_a_backlog_as_in_an_empty_queue(
     assert Counted.looked_at < 16 * 1000
 
 
-def test_entries_that_are_stale_do_not_pile_up() -> None:
+def test_stale_entries_do_not_accumulate() -> None:
     queue = Queue(DAY)
     for number in range(10_000):
         put(queue, str(number), number)
