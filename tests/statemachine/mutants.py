@@ -129,7 +129,7 @@ class HasNoFence(MemoryStore):
     """A worker whose claim was lost may still move the order."""
 
     async def record(self, transition: Transition) -> Event:
-        row = self.rows[transition.order_id]
+        row = self.rows[transition.order.id]
         return await super().record(replace(transition, fence=row.fence))
 
 
@@ -146,7 +146,7 @@ class KnowsNoLifecycle(MemoryStore):
     """Any transition is stored, whether the lifecycle allows it or not."""
 
     async def record(self, transition: Transition) -> Event:
-        order = self.rows[transition.order_id].order
+        order = self.rows[transition.order.id].order
         if order.status not in sources(transition.status, Actor.WORKER):
             return self.append(order.id, transition.status)
         return await super().record(transition)

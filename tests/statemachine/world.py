@@ -133,7 +133,7 @@ class World:
             self.met["submit refused"] += 1
             return
         except IdempotencyConflict as conflict:
-            first = self.store.rows[str(conflict.details["orderId"])].order
+            first = self.store.rows[str(conflict.details["order_id"])].order
             assert (first.client_order_id, first.terms != terms) == (key, True)
             self.met["conflict"] += 1
             return
