@@ -41,7 +41,7 @@ def test_other_variables_are_ignored() -> None:
         ("MAX_PRICE_IMPACT_BPS", "10001"),
         ("RELAY_SHARDS", "257"),
         ("RELAY_POLL_MS", "0"),
-        ("SWEEP_AFTER_MS", "0"),  # a sweep would find the orders it has just queued, for ever
+        ("SWEEP_AFTER_MS", "0"),  # a sweep would find the orders it has just queued, without end
         ("SIM_LATENCY", "nan"),  # compares with nothing
         ("SIM_LATENCY", "inf"),
         ("SIM_LATENCY", "-0.1"),

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
-import uuid
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
-import psycopg
 import pytest
 from chalicelib.adapters.postgres.database import Database
-from chalicelib.config import Config
 from chalicelib.domain.errors import (
     BlockhashExpired,
     InsufficientLiquidity,
@@ -21,83 +16,12 @@ from chalicelib.domain.errors import (
     TemporarilyUnavailable,
     TransactionFailed,
 )
-from chalicelib.ports.trading import Chain, Landed, ProgramError, SignedTransaction, Signer, Swap, Venue
-from chalicelib.simulation import world as simulations
-from chalicelib.simulation.database import SQL
+from chalicelib.ports.trading import Landed, ProgramError, Swap
 from chalicelib.simulation.market import Market
 from chalicelib.simulation.meteora import Meteora
-from chalicelib.simulation.world import Simulation
-from psycopg.conninfo import make_conninfo
 
-from local.services import Endpoints
+from tests.integration.simulation.world import Clock, World
 from tests.samples import COPE, SOL, USDC
-
-
-class Clock:
-    """A clock that stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = time.time()
-
-    def time(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += seconds
-
-
-@dataclass
-class World:
-    """One process's simulated world; several on one database are several processes."""
-
-    database: Database
-    settings: dict[str, Any] = field(default_factory=dict)
-    venues: dict[str, Venue] = field(init=False)
-    chain: Chain = field(init=False)
-    wallet: Signer = field(init=False)
-
-    def __post_init__(self) -> None:
-        config = replace(Config(sim_latency=0.0), **self.settings)
-        world = Simulation(config, self.database)
-        self.venues, self.chain, self.wallet = world.venues, world.chain, world.signer
-
-    async def sign(self, *, memo: str = "", minimum_out: int = 1, **swap: Any) -> SignedTransaction:
-        """A sale of one SOL on Meteora, changed by `swap`, for an order of its own."""
-        instruction = replace(Swap("meteora", SOL, USDC, 10**9, minimum_out), **swap)
-        return self.wallet.sign(instruction, memo or str(uuid.uuid4()), *await self.chain.latest_blockhash())
-
-    async def landed(self) -> dict[str, int]:
-        """How many swaps landed for each memo, as anyone can count them."""
-        async with self.database.connection() as connection:
-            cursor = await connection.execute("SELECT memo, count(*) AS swaps FROM sim.swaps GROUP BY memo")
-            return {row["memo"]: row["swaps"] async for row in cursor}
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(simulations, "time", clock)
-    return clock
-
-
-@pytest.fixture
-async def database(services: Endpoints) -> AsyncIterator[Database]:
-    """An empty `sim` schema in a database of its own."""
-    name = f"chain_{uuid.uuid4().hex}"
-    async with await psycopg.AsyncConnection.connect(services.database_url, autocommit=True) as server:
-        await server.execute(f"CREATE DATABASE {name}".encode())
-        url = make_conninfo(services.database_url, dbname=name)
-        async with await psycopg.AsyncConnection.connect(url) as connection:
-            await connection.execute((SQL / "002_sim.sql").read_bytes())
-        database = Database(url)
-        yield database
-        await database.close()
-        await server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-
-
-@pytest.fixture
-def world(database: Database, clock: Clock) -> Callable[..., World]:
-    return lambda **settings: World(database, settings)
 
 
 async def test_a_swap_lands_at_once_without_latency(world: Callable[..., World]) -> None:

@@ -4,11 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from chalicelib.domain import errors
-from chalicelib.domain.errors import (
-    AttemptFailed,
-    EngineError,
-    InvalidRequest,
-)
+from chalicelib.domain.errors import AttemptFailed, EngineError, InvalidRequest
 
 
 def family(root: type[EngineError]) -> Iterator[type[EngineError]]:

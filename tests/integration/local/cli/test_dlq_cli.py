@@ -19,7 +19,7 @@ from local import ROOT
 from tests.e2e import evidence
 from tests.e2e.client import Client, eventually
 from tests.e2e.engine import Engine, LocalEngine
-from tests.integration.adapters.aws.test_dead_letters import SETTINGS, put_on_sqs
+from tests.integration.adapters.aws.dead_letter_queue import SETTINGS, put_on_sqs
 
 LONGEST_S = 60
 SERVERS = ("DATABASE_URL", "REDIS_URL", "AWS_ENDPOINT_URL", "ORDERS_QUEUE_URL", "ORDERS_DLQ_URL")

@@ -1,4 +1,4 @@
-"""What the terminal shows of an order's life, from its events alone."""
+"""What the terminal shows of orders, from their events."""
 
 from __future__ import annotations
 
