@@ -34,9 +34,9 @@ def after_of(path: str) -> int:
 async def engine(handler: Handler, gate: Gate | None = None) -> AsyncIterator[EngineClient]:
     """A server that gives each connection, with its `after`, to `handler`; and a client of it."""
 
-    async def handle(socket: ServerConnection) -> None:
-        assert socket.request
-        await handler(socket, after_of(socket.request.path))  # type: ignore[misc]
+    async def handle(connection: ServerConnection) -> None:
+        assert connection.request
+        await handler(connection, after_of(connection.request.path))  # type: ignore[misc]
 
     async with (
         serve(handle, "127.0.0.1", 0, process_request=gate) as server,
@@ -49,20 +49,20 @@ def url_of(server: Server) -> str:
     return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-async def send(socket: ServerConnection, *events: dict[str, object]) -> None:
+async def send(connection: ServerConnection, *events: dict[str, object]) -> None:
     for event in events:
-        await socket.send(json.dumps(event))
+        await connection.send(json.dumps(event))
 
 
 async def test_a_broken_connection_is_made_again_after_the_last_event():
     begun = []
 
-    async def two_events_each(socket: ServerConnection, after: int) -> None:
+    async def two_events_each(connection: ServerConnection, after: int) -> None:
         begun.append(after)
-        await send(socket, *EVENTS[after : after + 2])
+        await send(connection, *EVENTS[after : after + 2])
         if after + 2 < len(EVENTS):
             await asyncio.sleep(0)
-            socket.transport.close()  # no close frame: the wire is cut
+            connection.transport.close()  # no close frame: the wire is cut
 
     async with engine(two_events_each) as client:
         assert [event async for event in client.follow("x", websocket=ADDRESS)] == EVENTS
@@ -70,8 +70,8 @@ async def test_a_broken_connection_is_made_again_after_the_last_event():
 
 
 async def test_a_connection_closed_by_the_engine_is_made_again():
-    async def one_event_each(socket: ServerConnection, after: int) -> None:
-        await send(socket, EVENTS[after])
+    async def one_event_each(connection: ServerConnection, after: int) -> None:
+        await send(connection, EVENTS[after])
 
     async with engine(one_event_each) as client:
         assert [event async for event in client.follow("x", after=3, websocket=ADDRESS)] == EVENTS[3:]
@@ -80,22 +80,22 @@ async def test_a_connection_closed_by_the_engine_is_made_again():
 async def test_events_are_neither_dropped_nor_reordered():
     sent = [EVENTS[0], EVENTS[0], EVENTS[2], EVENTS[1], EVENTS[4]]
 
-    async def disorderly(socket: ServerConnection, after: int) -> None:
-        await send(socket, *sent)
+    async def disorderly(connection: ServerConnection, after: int) -> None:
+        await send(connection, *sent)
 
     async with engine(disorderly) as client:
         assert [event async for event in client.follow("x", websocket=ADDRESS)] == sent
 
 
-async def everything(socket: ServerConnection, after: int) -> None:
-    await send(socket, *EVENTS[after:])
+async def everything(connection: ServerConnection, after: int) -> None:
+    await send(connection, *EVENTS[after:])
 
 
 async def test_a_busy_engine_is_tried_again():
     refusals = [HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS]
 
-    def busy(socket: ServerConnection, request: Request) -> Response | None:
-        return socket.respond(refusals.pop(), json.dumps({"error": "Busy."})) if refusals else None
+    def busy(connection: ServerConnection, request: Request) -> Response | None:
+        return connection.respond(refusals.pop(), json.dumps({"error": "Busy."})) if refusals else None
 
     async with engine(everything, busy) as client:
         assert [event async for event in client.follow("x", websocket=ADDRESS)] == EVENTS
@@ -103,9 +103,9 @@ async def test_a_busy_engine_is_tried_again():
 
 
 async def test_a_refused_handshake_raises_its_reason():
-    def refuse(socket: ServerConnection, request: Request) -> Response:
+    def refuse(connection: ServerConnection, request: Request) -> Response:
         body = {"error": "There is no such order.", "code": "ORDER_NOT_FOUND"}
-        return socket.respond(HTTPStatus.NOT_FOUND, json.dumps(body))
+        return connection.respond(HTTPStatus.NOT_FOUND, json.dumps(body))
 
     async with engine(everything, refuse) as client:
         with pytest.raises(Refused, match="no such order") as refused:
@@ -114,8 +114,8 @@ async def test_a_refused_handshake_raises_its_reason():
 
 
 async def test_an_error_message_is_raised():
-    async def fail(socket: ServerConnection, after: int) -> None:
-        await send(socket, {"error": "Something went wrong inside the engine.", "code": "INTERNAL_ERROR"})
+    async def fail(connection: ServerConnection, after: int) -> None:
+        await send(connection, {"error": "Something went wrong inside the engine.", "code": "INTERNAL_ERROR"})
 
     async with engine(fail) as client:
         with pytest.raises(Refused, match="went wrong"):
@@ -128,34 +128,34 @@ async def test_a_silent_connection_is_pinged_and_made_again_once_it_is_lost(
     monkeypatch.setattr("local.client.SILENT_FOR_S", 0.01)
     received = []
 
-    async def lose_the_first_socket(socket: ServerConnection, after: int) -> None:
+    async def lose_the_first_connection(connection: ServerConnection, after: int) -> None:
         if after:
-            await send(socket, *EVENTS[after:])
+            await send(connection, *EVENTS[after:])
             return
-        await send(socket, *EVENTS[:2])
-        received.append(json.loads(await socket.recv()))
-        await send(socket, {"action": "pong"})
-        received.append(json.loads(await socket.recv()))  # and is closed
+        await send(connection, *EVENTS[:2])
+        received.append(json.loads(await connection.recv()))
+        await send(connection, {"action": "pong"})
+        received.append(json.loads(await connection.recv()))  # and is closed
 
-    async with engine(lose_the_first_socket) as client:
+    async with engine(lose_the_first_connection) as client:
         assert [event async for event in client.follow("x", websocket=ADDRESS)] == EVENTS
     assert received == [{"action": "ping"}] * 2
 
 
 async def test_a_connection_with_a_temporary_error_is_made_again():
-    async def fail_the_first_socket(socket: ServerConnection, after: int) -> None:
+    async def fail_the_first_connection(connection: ServerConnection, after: int) -> None:
         if after:
-            await send(socket, *EVENTS[after:])
+            await send(connection, *EVENTS[after:])
         else:
-            await send(socket, EVENTS[0], {"error": "Not now.", "code": "TEMPORARILY_UNAVAILABLE"})
+            await send(connection, EVENTS[0], {"error": "Not now.", "code": "TEMPORARILY_UNAVAILABLE"})
 
-    async with engine(fail_the_first_socket) as client:
+    async with engine(fail_the_first_connection) as client:
         assert [event async for event in client.follow("x", websocket=ADDRESS)] == EVENTS
 
 
 async def test_an_address_on_another_host_is_used_as_it_is():
     async with (
-        serve(lambda socket: everything(socket, 0), "127.0.0.1", 0) as other,
+        serve(lambda connection: everything(connection, 0), "127.0.0.1", 0) as other,
         EngineClient("http://127.0.0.1:9") as client,
     ):
         address = url_of(other).replace("http", "ws") + "/live?orderId=x"
@@ -163,8 +163,8 @@ async def test_an_address_on_another_host_is_used_as_it_is():
 
 
 async def test_a_client_gives_up_when_the_engine_does_not_come_back():
-    async def once(socket: ServerConnection, after: int) -> None:
-        await send(socket, EVENTS[0])
+    async def once(connection: ServerConnection, after: int) -> None:
+        await send(connection, EVENTS[0])
 
     async with engine(once) as client:
         follow = client.follow("x", websocket=ADDRESS, patience_s=0)
@@ -174,8 +174,8 @@ async def test_a_client_gives_up_when_the_engine_does_not_come_back():
 
 
 async def test_a_server_that_is_not_an_engine_is_unreachable():
-    def page(socket: ServerConnection, request: Request) -> Response:
-        return socket.respond(HTTPStatus.OK, "<html>hello</html>")
+    def page(connection: ServerConnection, request: Request) -> Response:
+        return connection.respond(HTTPStatus.OK, "<html>hello</html>")
 
     async with engine(everything, page) as client:
         with pytest.raises(Unreachable, match="not an order engine"):
