@@ -21,7 +21,7 @@ POSTGRES_ASKS_FOR_TLS = bytes.fromhex("0000000804d2162f")
 
 
 def certificate(path: Path, address: str = HOST) -> Path:
-    """A file with a certificate for `address`, for which nobody but itself vouches, and its key."""
+    """A file with a certificate for `address`, signed by itself, and its key."""
     key = generate_private_key(SECP256R1())
     name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, path.stem)]), datetime.now(UTC)
     signed = (

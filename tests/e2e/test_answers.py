@@ -88,7 +88,7 @@ def test_what_is_not_http_is_hung_up_on_without_a_word_about_the_inside(
 
 
 def test_every_answer_is_json_and_may_be_read_by_pages_elsewhere(engine: Engine) -> None:
-    for path in ("/", "/health", "/api/orders", "/api/orders/nobodys"):
+    for path in ("/", "/health", "/api/orders", "/api/orders/unknown"):
         answer = ask(engine, "GET", path, headers={})
         assert json.loads(answer.body)
         assert answer.headers["access-control-allow-origin"] == "*"

@@ -108,7 +108,7 @@ async def test_a_token_is_named_by_symbol_or_mint(client: Client) -> None:
     assert (mixed["tokenIn"], mixed["tokenOut"]) == ("USDC", "SOL")
 
 
-async def test_the_order_shows_what_the_stream_told(client: Client) -> None:
+async def test_the_order_shows_the_events_of_the_stream(client: Client) -> None:
     answer = await client.submit("SOL", "USDC", "1.25")
     events = await client.follow(answer)
     order = await client.order(answer["orderId"])

@@ -4,7 +4,7 @@ CREATE TABLE idempotency_keys (
     key         text PRIMARY KEY,
     order_id    uuid NOT NULL REFERENCES orders (id) ON DELETE CASCADE,
     fingerprint text NOT NULL,             -- of the terms: the same key with others is a conflict
-    replayed    boolean NOT NULL DEFAULT false,  -- a second submit was told of the order, which so has to stay
+    replayed    boolean NOT NULL DEFAULT false,  -- a second submit was given the order, which so has to stay
     expires_at  timestamptz NOT NULL
 );
 
