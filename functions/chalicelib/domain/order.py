@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from .events import Event, OrderBuilding, OrderConfirmed, OrderEvent, OrderFailed, OrderRetrying
 from .lifecycle import TERMINAL, Actor, Status, check
@@ -56,22 +57,20 @@ class Order:
     def apply(self, event: OrderEvent) -> Order:
         """The order after a move of its worker; the store stamps the time. Raises IllegalTransition."""
         check(self.status, event.status, Actor.WORKER)
-        moved = replace(self, status=event.status, seq=self.seq + 1, error=None, code=None)
+        changes: dict[str, Any] = {"status": event.status, "seq": self.seq + 1, "error": None, "code": None}
         match event:
             case OrderBuilding(route):
-                return replace(
-                    moved,
-                    venue=route.quote.venue,
-                    quoted_out=route.quote.amount_out,
-                    minimum_out=route.minimum_out,
-                )
+                changes["venue"] = route.quote.venue
+                changes["quoted_out"] = route.quote.amount_out
+                changes["minimum_out"] = route.minimum_out
             case OrderConfirmed():
-                return replace(moved, amount_out=event.amount_out, signature=event.signature)
+                changes["amount_out"] = event.amount_out
+                changes["signature"] = event.signature
             case OrderRetrying():
-                return replace(moved, attempt=self.attempt + 1, error=event.error, code=event.code)
+                changes |= {"attempt": self.attempt + 1, "error": event.error, "code": event.code}
             case OrderFailed():
-                return replace(moved, error=event.error, code=event.code)
-        return moved
+                changes |= {"error": event.error, "code": event.code}
+        return replace(self, **changes)
 
     def last_event(self) -> Event:
         """The event of the move that brought the order here, without its content."""
