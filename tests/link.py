@@ -81,6 +81,7 @@ class Link:
         self._target = host, port
         self._target_url = url
         self._writers: set[asyncio.StreamWriter] = set()
+        self._lost: set[asyncio.StreamWriter] = set()  # of connections that are black-holed for good
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
@@ -130,6 +131,13 @@ class Link:
         self.up.black_hole()
         self.down.black_hole()
 
+    def lose(self) -> None:
+        """Black-hole for good the connections that are open now, and pass new ones.
+
+        As a firewall does that has forgotten idle connections.
+        """
+        self._lost |= self._writers
+
     def heal(self) -> None:
         """Pass everything from now on."""
         self.up.heal()
@@ -137,17 +145,26 @@ class Link:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        task, ends = asyncio.current_task(), {writer}
+        assert task is not None
+        self._tasks.add(task)
         try:
             far_reader, far_writer = await asyncio.open_connection(*self._target)
-        except OSError:
-            _reset(writer)
-            return
-        ends = {writer, far_writer}
-        self._writers |= ends
-        pumps = [
-            asyncio.create_task(self._pump(reader, far_writer, self.up)),
-            asyncio.create_task(self._pump(far_reader, writer, self.down)),
-        ]
+            ends.add(far_writer)
+            self._writers |= ends
+            await self._pump_both((reader, far_writer, self.up), (far_reader, writer, self.down))
+        except (OSError, asyncio.CancelledError):
+            pass  # the target is away, or the link is closed
+        finally:
+            self._writers -= ends
+            self._lost -= ends
+            self._tasks.discard(task)
+            for end in ends:
+                if not end.is_closing():
+                    _reset(end)
+
+    async def _pump_both(self, *ways: tuple[asyncio.StreamReader, asyncio.StreamWriter, Direction]) -> None:
+        pumps = [asyncio.create_task(self._pump(*way)) for way in ways]
         self._tasks.update(pumps)
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
@@ -155,17 +172,15 @@ class Link:
             for pump in pumps:
                 pump.cancel()
             self._tasks.difference_update(pumps)
-            self._writers -= ends
-            for end in ends:
-                if not end.is_closing():
-                    _reset(end)
 
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, direction: Direction
     ) -> None:
         with suppress(OSError):
             while data := await reader.read(CHUNK):
-                if not await direction.forward(data, writer):
+                if writer in self._lost:
+                    direction.faults += 1
+                elif not await direction.forward(data, writer):
                     return
 
 

@@ -34,7 +34,12 @@ class MemoryChannel:
 
     async def subscriptions(self) -> list[Subscription]:
         self._redis._reach()
+        self._redis.subscription_reads += 1
         return [Subscription(*key, after) for key, after in self._redis.subscriptions[self.shard].items()]
+
+    async def changes(self) -> int:
+        self._redis._reach()
+        return self._redis.changes[self.shard]
 
     async def connections(self) -> int:
         self._redis._reach()

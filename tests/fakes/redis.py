@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,8 @@ class Redis(Unavailable):
         self.connections: defaultdict[int, set[str]] = defaultdict(set)
         self.clients: defaultdict[str, set[str]] = defaultdict(set)
         self.subscriptions: defaultdict[int, dict[tuple[str, str], int]] = defaultdict(dict)
+        self.changes: Counter[int] = Counter()
+        self.subscription_reads = 0  # how often a shard's subscriptions were read
         self.leases: dict[int, str] = {}
         self.channels: set[MemoryChannel] = set()
         self.copies: Callable[[Event], int] = lambda event: 1
@@ -51,5 +53,6 @@ class Redis(Unavailable):
         self.connections.clear()
         self.clients.clear()
         self.subscriptions.clear()
+        self.changes.clear()
         self.leases.clear()
         self.cut()

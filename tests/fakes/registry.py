@@ -48,7 +48,9 @@ class MemoryRegistry:
         shard = self.shard(subscription.connection_id)
         key = (subscription.connection_id, subscription.order_id)
         after = self._redis.subscriptions[shard][key]
-        self._redis.notify(shard, Notification(subscribe=Subscription(*key, after)))
+        self._redis.changes[shard] += 1
+        subscription = Subscription(*key, after)
+        self._redis.notify(shard, Notification(subscribe=subscription, change=self._redis.changes[shard]))
 
     async def unsubscribe(self, connection_id: str, order_id: str) -> None:
         self._redis._reach()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 import redis
+from chalicelib.adapters.redis import relay_channel
 from chalicelib.adapters.redis.events import RedisEvents
 from chalicelib.adapters.redis.pool import connect
 from chalicelib.adapters.redis.registry import RedisRegistry
@@ -20,6 +21,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
 from local.servers import Valkey
+from tests.fakes import eventually
 from tests.infra.resolved import load
 
 ORDER = "11111111-1111-4111-8111-111111111111"
@@ -49,7 +51,7 @@ async def engine(operator: redis.Redis) -> AsyncIterator[Redis]:
         yield client
 
 
-async def do_all_that_the_adapters_do(client: Redis) -> None:
+async def do_all_that_the_adapters_do(client: Redis, operator: redis.Redis) -> None:
     events = RedisEvents(client, event_message)
     registry = RedisRegistry(client, shards=1, connections_per_client=10, subscriptions_per_connection=10)
     relay = RedisRelayChannel(client, 0, "fence", parse_event_message, lease_ms=10_000)
@@ -66,6 +68,7 @@ async def do_all_that_the_adapters_do(client: Redis) -> None:
     assert (await anext(notifications)).missed
 
     change = asyncio.ensure_future(anext(notifications))
+    await eventually(lambda: "cmdstat_ping" in operator.info("commandstats"))
     await registry.subscribe(subscription)
     assert await change == Notification(subscribe=subscription)
     event = asyncio.ensure_future(anext(notifications))
@@ -85,15 +88,17 @@ async def do_all_that_the_adapters_do(client: Redis) -> None:
     await registry.unsubscribe("connection", ORDER)
     await relay.remove_connection("connection")
     assert await relay.connections() == 0
+    assert await relay.changes() == 1
     await registry.disconnect("connection", "client")
     await relay.release()
 
 
 async def test_the_user_may_run_exactly_the_commands_that_the_adapters_use(
-    operator: redis.Redis, engine: Redis
+    operator: redis.Redis, engine: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(relay_channel, "PING_AFTER_S", 0.1)
     operator.config_resetstat()
-    await do_all_that_the_adapters_do(engine)
+    await do_all_that_the_adapters_do(engine, operator)
     assert operator.acl_log() == []  # no command was refused
     used = {name.removeprefix("cmdstat_") for name in operator.info("commandstats")}
     allowed = {word[1:] for word in ACCESS if word.startswith("+")}

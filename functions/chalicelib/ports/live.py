@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..domain.events import Event
@@ -16,10 +16,13 @@ class Events(Protocol):
         """Publish the event in the background, after those before it. Never raises."""
 
     async def settled(self) -> None:
-        """Return once every event given to `publish` has been sent or given up."""
+        """Return once every event given to `publish` has been sent or dropped, or after some 100 ms.
+
+        Nothing that matters may wait for live events longer than that.
+        """
 
     async def check(self) -> None:
-        """Return if the events' server answers. Raises TemporarilyUnavailable."""
+        """Return if the events' server takes a write. Raises TemporarilyUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ class Notification:
 
     event: EventMessage | None = None
     subscribe: Subscription | None = None
+    change: int | None = field(default=None, compare=False)  # the number of `subscribe` in `Channel.changes`
     unsubscribe: tuple[str, str] | None = None  # connection, order
     disconnect: str | None = None  # connection
     missed: bool = False  # what was published before this may not have been received
@@ -125,6 +129,12 @@ class Channel(Protocol):
 
     async def subscriptions(self) -> list[Subscription]:
         """Every stored subscription of the shard, each with its delivered seq."""
+
+    async def changes(self) -> int:
+        """How many subscriptions the shard's relay was notified of, whether or not it received them.
+
+        Fewer than before after the registry has lost its data.
+        """
 
     async def connections(self) -> int:
         """The number of connections of the shard."""

@@ -1,6 +1,7 @@
 """Live events on Redis pub/sub: one channel an order, published in the background and in order.
 
-Events published while a batch is being sent go into the next one, so no transition waits for Redis.
+Events published while a batch is being sent go into the next one, so no transition waits for Redis. While
+Redis is unavailable they are dropped: subscribers read them from the store.
 """
 
 from __future__ import annotations
@@ -8,17 +9,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from redis.asyncio import Redis
 
 from ...domain.errors import TemporarilyUnavailable
 from ...domain.events import Event
 from ...ports.live import EventMessage
-from .pool import available, calls
+from .pool import calls
 
 log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 500  # events in a pipeline
+MOST_WAITING = 10_000  # events that wait for a batch under way; those after them are dropped
+SETTLE_S = 0.1  # how long an invocation waits for Redis at its end
 
 
 def channel(order_id: str) -> str:
@@ -31,22 +35,28 @@ class RedisEvents:
 
     def __init__(self, redis: Redis, render: Callable[[Event], EventMessage]) -> None:
         self._render = render
-        self._redis = redis
         self._call = calls(redis)
         self._waiting: list[Event] = []
         self._publishing: asyncio.Task[None] | None = None
+        self._is_unavailable = False
+        self._dropped = 0  # events while it is
 
     def publish(self, event: Event) -> None:
-        self._waiting.append(event)
+        if len(self._waiting) < MOST_WAITING:
+            self._waiting.append(event)
+        else:
+            self._dropped += 1
         if self._publishing is None:
             self._publishing = asyncio.create_task(self._publish_waiting(), name="publish")
 
     async def settled(self) -> None:
-        while self._publishing is not None:
-            await asyncio.shield(self._publishing)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_S):
+                while self._publishing is not None:
+                    await asyncio.shield(self._publishing)
 
     async def check(self) -> None:
-        await available(self._redis.ping)
+        await self._call.check()
 
     async def _publish_waiting(self) -> None:
         try:
@@ -55,8 +65,15 @@ class RedisEvents:
                 events, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
                 try:
                     await self._send(events)
-                except TemporarilyUnavailable as error:  # subscribers read these from the store
-                    log.warning("events: cannot publish count=%d error=%r", len(events), error)
+                except TemporarilyUnavailable as error:
+                    self._dropped += len(events)
+                    if not self._is_unavailable:
+                        log.warning("events: cannot publish, subscribers read the store error=%r", error)
+                    self._is_unavailable = True
+                else:
+                    if self._is_unavailable:
+                        log.warning("events: publishing again dropped=%d", self._dropped)
+                    self._is_unavailable, self._dropped = False, 0
         finally:
             self._publishing = None
 

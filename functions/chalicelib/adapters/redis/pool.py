@@ -1,9 +1,16 @@
-"""Redis for one process: calls wait for a free connection rather than fail, and one that hangs is away."""
+"""Redis for one process: calls that meet share a connection, and a silent server delays each of them once.
+
+commands ─▶ batch ─▶ the connection ── no reply within REPLY_S ─▶ a new connection: the batch once more
+                                                                    └─ no reply there either
+calls fail at once ◀──────────────────────────────────────────────────┘  until a probe gets a reply
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import logging
+import math
+from collections.abc import Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -12,16 +19,23 @@ from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.credentials import CredentialProvider
-from redis.exceptions import ConnectionError, RedisError, ResponseError
+from redis.exceptions import ConnectionError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 from ...batcher import Batcher
 from ...domain.errors import TemporarilyUnavailable
 from ..aws.secrets import Secret
 
+log = logging.getLogger(__name__)
+
 CONNECTIONS = 20
-CALL_TIMEOUT_S = 5.0
+CONNECT_S = 2.0  # for a connection: its secret, TLS and the login
+REPLY_S = 1.0  # for the next replies of a batch
+REPLIES_AT_A_TIME = 64  # replies for which REPLY_S holds
+PROBE_EVERY_S = 0.2
 MOST_AT_ONCE = 500  # commands in a round trip
 UNAVAILABLE = "Redis is not available right now."
+PROBE = ("SET", "relay:probe", "1", "PX", "1000")  # a write: a replica or a full server answers a PING
 
 
 def connect(url: str, *, secret: Secret | None = None, listeners: int = 1) -> Redis:
@@ -30,24 +44,25 @@ def connect(url: str, *, secret: Secret | None = None, listeners: int = 1) -> Re
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=CONNECTIONS + listeners,
-        timeout=CALL_TIMEOUT_S,
+        timeout=CONNECT_S,
         decode_responses=True,
         protocol=3,
-        socket_connect_timeout=2,
+        socket_connect_timeout=CONNECT_S,
+        socket_timeout=CONNECT_S,  # of what a new connection says first
         socket_keepalive=True,
         retry=Retry(NoBackoff(), 1),
         **login,
     )
-    return Redis.from_pool(pool)
+    return _Redis.from_pool(pool)
 
 
-async def available(call: Callable[[], Awaitable[Any]]) -> Any:
-    """What `call` gives. Raises TemporarilyUnavailable while Redis is away."""
-    try:
-        async with asyncio.timeout(CALL_TIMEOUT_S):
-            return await call()
-    except (RedisError, OSError) as error:  # a TimeoutError is an OSError
-        raise TemporarilyUnavailable(UNAVAILABLE) from error
+class _Redis(Redis):
+    """A client that ends its `Calls` when it is closed."""
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        if self in _CALLS:
+            await _CALLS[self].close()
+        await super().aclose(close_connection_pool)
 
 
 class Calls:
@@ -61,7 +76,10 @@ class Calls:
     def __init__(self, redis: Redis) -> None:
         self._pool = redis.connection_pool
         self._connection: AbstractConnection | None = None
+        self._in_use = asyncio.Lock()
         self._batch: Batcher[tuple[Any, ...], Any] = Batcher(self._run, limit=MOST_AT_ONCE)
+        self._silent_until = 0.0  # loop time until which calls fail at once; a probe that goes on extends it
+        self._probing: asyncio.Task[None] | None = None
 
     async def __call__(self, *command: Any) -> Any:
         result = await self._batch(command)
@@ -69,31 +87,110 @@ class Calls:
             raise TemporarilyUnavailable(UNAVAILABLE) from result
         return result
 
+    async def check(self) -> None:
+        """Return if Redis takes a write. Raises TemporarilyUnavailable."""
+        if self._probing is not None:
+            await asyncio.wait([self._probing], timeout=REPLY_S)
+        await self(*PROBE)
+
+    async def close(self) -> None:
+        """End the probe; the connection is the pool's to close."""
+        if self._probing is not None:
+            self._probing.cancel()
+            await asyncio.wait([self._probing])
+
     async def _run(self, commands: Sequence[tuple[Any, ...]]) -> Sequence[Any]:
-        results: list[Any] = await available(lambda: self._try_twice(commands))
-        return results
+        if asyncio.get_running_loop().time() < self._silent_until:
+            raise TemporarilyUnavailable(UNAVAILABLE)
+        try:
+            return await self._try_twice(commands)
+        except (TimeoutError, RedisTimeout) as error:
+            self._start_probe()
+            raise TemporarilyUnavailable(UNAVAILABLE) from error
+        except (RedisError, OSError) as error:
+            raise TemporarilyUnavailable(UNAVAILABLE) from error
 
     async def _try_twice(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        was_connected = self._connection is not None and self._connection.is_connected
         try:
             return await self._send(commands)
-        except (ConnectionError, OSError):  # a connection that broke while it was idle shows only now
-            return await self._send(commands)
+        except (RedisError, OSError):
+            if not was_connected:
+                raise
+            return await self._send(
+                commands
+            )  # it broke or fell silent while it was idle: that shows only now
 
     async def _send(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        async with self._in_use:
+            connection = await self._connected()
+            try:
+                results = await _exchange(connection, commands)
+            except BaseException:  # or the next call would read the answers to this one
+                await connection.disconnect(nowait=True)
+                raise
+            if any(isinstance(result, ReadOnlyError) for result in results):
+                await connection.disconnect(nowait=True)  # the server's name may be that of a new primary now
+            return results
+
+    async def _connected(self) -> AbstractConnection:
         connection = self._connection
         if connection is None:
-            connection = self._connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+            async with asyncio.timeout(CONNECT_S):
+                connection = self._connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+        elif not connection.is_connected:
+            async with asyncio.timeout(CONNECT_S):
+                await connection.connect()  # type: ignore[no-untyped-call]
+        return connection
+
+    def _start_probe(self) -> None:
+        if self._probing is None:
+            log.warning("redis: no reply, calls fail at once until there is one")
+            self._extend_silence()
+            self._probing = asyncio.create_task(self._probe(), name="probe redis")
+
+    async def _probe(self) -> None:
         try:
-            await connection.send_packed_command(connection.pack_commands(commands))
-            return [await _response(connection) for _ in commands]
-        except BaseException:  # or the next call would read the answers to this one
-            await connection.disconnect(nowait=True)
-            raise
+            while not await self._is_answered():
+                self._extend_silence()
+                await asyncio.sleep(PROBE_EVERY_S)
+            self._silent_until = 0.0
+            log.warning("redis: replies again")
+        finally:
+            self._probing = None
+
+    async def _is_answered(self) -> bool:
+        try:
+            await self._send([PROBE])
+        except (RedisError, OSError):
+            return False
+        return True
+
+    def _extend_silence(self) -> None:
+        """Have calls fail at once until the next probe has ended.
+
+        Not without end: a Lambda environment may be frozen for hours, and its probe with it.
+        """
+        loop = asyncio.get_running_loop()
+        self._silent_until = loop.time() + PROBE_EVERY_S + CONNECT_S + REPLY_S
+
+
+async def _exchange(connection: AbstractConnection, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """The replies to the commands, of which a command's error is one."""
+    loop = asyncio.get_running_loop()
+    results: list[Any] = []
+    async with asyncio.timeout(REPLY_S) as limit:
+        await connection.send_packed_command(connection.pack_commands(commands))
+        for start in range(0, len(commands), REPLIES_AT_A_TIME):
+            if start:
+                limit.reschedule(loop.time() + REPLY_S)
+            results += [await _response(connection) for _ in commands[start : start + REPLIES_AT_A_TIME]]
+    return results
 
 
 async def _response(connection: AbstractConnection) -> Any:
     try:
-        return await connection.read_response()
+        return await connection.read_response(timeout=math.inf)  # the batch has a deadline
     except ResponseError as error:
         return error
 

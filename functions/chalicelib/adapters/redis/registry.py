@@ -5,8 +5,9 @@ A shard has its keys, and a control channel on which its relay is notified of ev
     client:{client}                          set     the client's connections
     relay:{shard}:connections                hash    connection → when it connected (unix ms), and its client
     relay:{shard}:following:{connection}     hash    order → delivered seq
+    relay:{shard}:changes                    string  how many subscriptions were published
     relay:{shard}:lease                      string  the fence of the relay that serves it, with an expiry
-    relay:{shard}                            pub/sub {"follow": [connection, order, after]}
+    relay:{shard}                            pub/sub {"follow": [connection, order, after], "change": number}
                                                      {"unfollow": [connection, order]}
                                                      {"disconnect": connection}
 
@@ -45,6 +46,11 @@ class ShardKeys:
         return f"{self.control}:connections"
 
     @property
+    def changes(self) -> str:
+        """How many subscriptions were published: a relay that knows of fewer has missed one."""
+        return f"{self.control}:changes"
+
+    @property
     def lease(self) -> str:
         """The fence of the relay that serves the shard."""
         return f"{self.control}:lease"
@@ -79,7 +85,7 @@ redis.call('EXPIRE', KEYS[1], ARGV[3])
 return 1
 """
 # Store a subscription if it is new and its connection has not reached its limit. Where the change is to be
-# published, the relay is notified of the subscription as it is stored.
+# published, the relay is notified of the subscription as it is stored, and of its number.
 SUBSCRIBE = """
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
     if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
@@ -88,7 +94,9 @@ if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
 end
 if ARGV[5] ~= '' then
     local after = tonumber(redis.call('HGET', KEYS[1], ARGV[1]))
-    redis.call('PUBLISH', KEYS[2], cjson.encode({follow = {ARGV[5], ARGV[1], after}}))
+    local change = (tonumber(redis.call('GET', KEYS[3])) or 0) + 1
+    redis.call('SET', KEYS[3], change, 'EX', ARGV[4])
+    redis.call('PUBLISH', KEYS[2], cjson.encode({follow = {ARGV[5], ARGV[1], after}, change = change}))
 end
 return 1
 """
@@ -136,9 +144,10 @@ class RedisRegistry:
         stored = await self._call(
             "EVAL",
             SUBSCRIBE,
-            2,
+            3,
             keys.subscriptions(connection_id),
             keys.control,
+            keys.changes,
             order_id,
             subscription.after,
             most,

@@ -1,8 +1,8 @@
 """A relay's side of Redis: the shard's lease, its stored subscriptions, and pub/sub.
 
-When the pub/sub connection breaks, `notifications` subscribes every channel again and then yields a
-notification that says messages may have been missed. A relay's writes are fenced: Redis applies them only
-while the relay holds the lease.
+When the pub/sub connection breaks or falls silent, `notifications` subscribes every channel again and then
+yields a notification that says messages may have been missed. A relay's writes are fenced: Redis applies them
+only while the relay holds the lease.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import islice
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 RECONNECT_S = 0.2
 LISTEN_TIMEOUT_S = 1.0
+PING_AFTER_S = 1.0  # of silence on the pub/sub connection, which is given up after as long again
 MOST_AT_ONCE = 500  # positions in a write
 
 # Take the lease if it is free, renew it if this relay holds it.
@@ -86,6 +88,7 @@ class RedisRelayChannel:
         self._wanted: set[str] = set()
         self._listening: dict[str, asyncio.Future[None]] = {}
         self._pubsub: PubSub | None = None
+        self._is_lost = False  # and not restored yet
         self._unsaved: dict[tuple[str, str], int] = {}  # connection, order → delivered seq
         self._saving: asyncio.Task[None] | None = None
 
@@ -108,6 +111,9 @@ class RedisRelayChannel:
             for order_id, after in orders.items()
         ]
 
+    async def changes(self) -> int:
+        return int(await self._call("GET", self._keys.changes) or 0)
+
     async def connections(self) -> int:
         return int(await self._call("HLEN", self._keys.connections))
 
@@ -126,9 +132,10 @@ class RedisRelayChannel:
         self._wanted.add(name)
         confirmed = self._listening.setdefault(name, asyncio.get_running_loop().create_future())
         try:
-            if self._pubsub is not None:
-                await self._pubsub.subscribe(name)
-            await asyncio.wait_for(asyncio.shield(confirmed), LISTEN_TIMEOUT_S)
+            async with asyncio.timeout(LISTEN_TIMEOUT_S):
+                if self._pubsub is not None:
+                    await self._pubsub.subscribe(name)
+                await asyncio.shield(confirmed)
         except (RedisError, OSError, TimeoutError):
             # `notifications` subscribes again when it reconnects, and says that messages may be missing.
             log.debug("relay: not listening yet channel=%s", name)
@@ -138,8 +145,9 @@ class RedisRelayChannel:
         self._wanted.discard(name)
         self._listening.pop(name, None)
         try:
-            if self._pubsub is not None:
-                await self._pubsub.unsubscribe(name)
+            async with asyncio.timeout(LISTEN_TIMEOUT_S):
+                if self._pubsub is not None:
+                    await self._pubsub.unsubscribe(name)
         except (RedisError, OSError):
             # The connection is broken, which ends the pub/sub subscription as well.
             log.debug("relay: not unsubscribed channel=%s", name)
@@ -186,16 +194,20 @@ class RedisRelayChannel:
                     async for notification in self._messages(pubsub):
                         yield notification
             except (RedisError, OSError) as error:
-                log.warning("relay: pub/sub lost, reconnecting shard=%d error=%r", self.shard, error)
+                if not self._is_lost:
+                    log.warning("relay: pub/sub lost, reconnecting shard=%d error=%r", self.shard, error)
+                self._is_lost = True
                 await asyncio.sleep(RECONNECT_S)
             finally:
                 self._pubsub = None
 
     async def _messages(self, pubsub: PubSub) -> AsyncIterator[Notification]:
-        while True:
-            message = await pubsub.get_message(timeout=None)
+        async for message in _received(pubsub):
             match message:
                 case {"type": "subscribe", "channel": name} if name == self._keys.control:
+                    if self._is_lost:
+                        log.warning("relay: pub/sub restored shard=%d", self.shard)
+                    self._is_lost = False
                     yield Notification(missed=True)  # what was published before has to be read
                 case {"type": "subscribe", "channel": name}:
                     listening = self._listening.get(name)
@@ -245,6 +257,26 @@ class RedisRelayChannel:
         await self._call("EVAL", SAVE, 1 + len(keys), self._keys.lease, *keys, self._fence, *parts)
 
 
+async def _received(pubsub: PubSub) -> AsyncIterator[dict[str, Any]]:
+    """The messages as they come, and replies to pings. Raises TimeoutError when a ping gets none.
+
+    A connection that a firewall or a failover has dropped without a word looks as one on which nothing is
+    published: only a ping shows the difference.
+    """
+    is_asked = False
+    while True:
+        message = await pubsub.get_message(timeout=PING_AFTER_S)
+        if message is not None:
+            is_asked = False
+            yield message
+        elif is_asked:
+            raise TimeoutError("no reply to a ping")
+        else:
+            async with asyncio.timeout(PING_AFTER_S):
+                await pubsub.ping()
+            is_asked = True
+
+
 def _parse(text: str) -> dict[str, object]:
     """The JSON object in `text`, or an empty one: any client of Redis can publish anything."""
     try:
@@ -259,8 +291,12 @@ def _parse(text: str) -> dict[str, object]:
 
 def _change(change: dict[str, object]) -> Notification:
     match change:
-        case {"follow": [str(connection_id), str(order_id), int(after)]}:
-            return Notification(subscribe=Subscription(connection_id, order_id, after))
+        case {"follow": [str(connection_id), str(order_id), int(after)], **rest}:
+            number = rest.get("change")
+            return Notification(
+                subscribe=Subscription(connection_id, order_id, after),
+                change=number if isinstance(number, int) else None,
+            )
         case {"unfollow": [str(connection_id), str(order_id)]}:
             return Notification(unsubscribe=(connection_id, order_id))
         case {"disconnect": str(connection_id)}:

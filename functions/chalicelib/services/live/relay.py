@@ -55,7 +55,9 @@ class Relay:
         self._feeds: dict[str, Feed] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()  # changes of subscriptions are applied one at a time, as they arrive
-        self._out_of_sync = False  # a change could not be applied: read the registry again at the next poll
+        self._out_of_sync = False  # a change was missed or not applied: read the registry at the next poll
+        self._change = 0  # the number of the last subscription that is known here
+        self._change_at_poll = 0  # of the last one in the registry, at the last poll
         self._closing = False
         self._progress = asyncio.Event()  # something was delivered, or a task has ended
 
@@ -189,6 +191,7 @@ class Relay:
                 feed.add_event(notification.event)
         if notification.subscribe is not None:
             self._subscribe(notification.subscribe)
+            self._note(notification.change)
         if notification.unsubscribe is not None:
             connection_id, order_id = notification.unsubscribe
             feed = self._feeds.get(order_id)
@@ -198,6 +201,12 @@ class Relay:
             self._disconnect(notification.disconnect)
         if notification.missed:
             await self._synchronise()
+
+    def _note(self, change: int | None) -> None:
+        """Notice that a subscription before this one has not been notified."""
+        if change is not None and change > self._change:
+            self._out_of_sync |= change > self._change + 1
+            self._change = change
 
     def _subscribe(self, subscription: Subscription) -> None:
         if self._closing:
@@ -251,26 +260,40 @@ class Relay:
     # --- Catching up ---
 
     async def _catch_up(self) -> None:
-        """Find, every `poll` seconds, the subscriptions and events that no notification has brought."""
+        """Find, every `poll` seconds, the events and subscriptions that no notification has brought."""
         while True:
             await asyncio.sleep(self._poll)
-            try:
-                if self._out_of_sync:
-                    async with self._changing:
-                        await self._synchronise()
-                        self._out_of_sync = False
-                seqs = await self._store.last_seqs(tuple(self._feeds)) if self._feeds else {}
-            except TemporarilyUnavailable as error:
-                log.warning(
-                    "relay: cannot catch up, retrying at next poll shard=%d error=%r",
-                    self._channel.shard,
-                    error,
-                )
-                continue
-            for order_id, seq in seqs.items():
-                feed = self._feeds.get(order_id)
-                if feed is not None and (feed.stale or not feed.has_all(seq)):
-                    feed.refresh()
+            for read in (self._read_store, self._read_registry):  # either may be away without the other
+                try:
+                    await read()
+                except TemporarilyUnavailable as error:
+                    log.warning(
+                        "relay: cannot catch up, retrying at next poll shard=%d error=%r",
+                        self._channel.shard,
+                        error,
+                    )
+
+    async def _read_store(self) -> None:
+        seqs = await self._store.last_seqs(tuple(self._feeds)) if self._feeds else {}
+        for order_id, seq in seqs.items():
+            feed = self._feeds.get(order_id)
+            if feed is not None and (feed.stale or not feed.has_all(seq)):
+                feed.refresh()
+
+    async def _read_registry(self) -> None:
+        if await self._is_out_of_sync():
+            async with self._changing:
+                await self._synchronise()
+                self._out_of_sync = False
+
+    async def _is_out_of_sync(self) -> bool:
+        """Whether the registry has a subscription that no notification has brought, or has lost its data.
+
+        A subscription may be notified just now, so it counts as missed at the second poll.
+        """
+        known, published = self._change, self._change_at_poll
+        self._change_at_poll = await self._channel.changes()
+        return self._out_of_sync or known < published or self._change_at_poll < known
 
     async def _synchronise(self) -> None:
         """Read every feed's events again, and reconcile the subscriptions with the registry.
@@ -287,6 +310,7 @@ class Relay:
             for feed in self._feeds.values()
             for subscriber in feed.subscribers.values()
         ]
+        self._change = await self._channel.changes()
         for subscription in await self._channel.subscriptions():
             self._subscribe(subscription)
         await self._channel.restore(known)

@@ -66,7 +66,7 @@ async def test_an_event_without_a_subscriber_is_not_an_error(redis: Redis) -> No
 async def test_a_redis_that_hangs_is_temporarily_unavailable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_pool, "CALL_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(redis_pool, "REPLY_S", 0.2)
     server = Valkey(tmp_path / "valkey", temporary=True)
     await asyncio.to_thread(server.start)
     assert server.pid

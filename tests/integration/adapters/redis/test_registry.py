@@ -79,6 +79,19 @@ async def test_a_subscription_is_stored_until_it_is_removed(shards: Shards) -> N
     assert await relay.subscriptions() == [Subscription("client", SECOND, 0)]
 
 
+async def test_a_subscription_that_is_published_is_a_change_and_a_reserved_one_is_not(shards: Shards) -> None:
+    relay = shards.relay("client")
+    await shards.registry.connect("client", "here")
+    assert await relay.changes() == 0
+    await shards.registry.reserve(Subscription("client", FIRST))
+    assert await relay.changes() == 0
+    for count in (1, 2):
+        await shards.registry.subscribe(Subscription("client", FIRST))
+        assert await relay.changes() == count
+    await shards.registry.unsubscribe("client", FIRST)
+    assert await relay.changes() == 2
+
+
 async def test_subscribing_again_keeps_the_delivered_seq(shards: Shards) -> None:
     relay = shards.relay("client")
     await shards.registry.connect("client", "here")
