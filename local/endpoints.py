@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,9 +28,10 @@ class Endpoints:
     dead_letter_url: str
 
     def configure(self, config: Config) -> Config:
-        """`config` with these servers."""
+        """`config` with these servers, and a gateway of its own: others may share them."""
         return replace(
             config,
+            gateway_id=config.gateway_id or secrets.token_hex(8),
             database_url=self.database_url,
             redis_url=self.redis_url,
             aws_endpoint_url=self.aws_endpoint_url,

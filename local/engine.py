@@ -155,6 +155,7 @@ def _past_proxies() -> dict[str, str]:
 @asynccontextmanager
 async def serving(gateway: Gateway, listening: socket.socket) -> AsyncIterator[asyncio.Task[None]]:
     """The gateway, serving: the task ends early only if the gateway failed, and raises why."""
+    await _remove_lost_connections()
     started, stop = asyncio.Event(), asyncio.Event()
     serving = asyncio.create_task(
         serve_on(gateway, listening, started=started.set, stop=stop), name="gateway"
@@ -169,6 +170,14 @@ async def serving(gateway: Gateway, listening: socket.socket) -> AsyncIterator[a
     finally:
         stop.set()
         await serving
+
+
+async def _remove_lost_connections() -> None:
+    """Remove the connections of a gateway that was killed and is started again: they count against limits."""
+    try:
+        await runtime.current().registry.clear()
+    except TemporarilyUnavailable as error:
+        log.warning("gateway: connections of the one before are not removed error=%r", error)
 
 
 @asynccontextmanager

@@ -45,6 +45,11 @@ class Config:
         "", "https://… of the WebSocket API's @connections; empty on one machine"
     )
     relay_function: str = setting("", "name of the deployed relay function; empty on one machine")
+    gateway_id: str = setting(
+        "",
+        "name of the gateway whose connections are registered and served, where several share a Redis; empty "
+        "on AWS; on one machine each start makes its own",
+    )
     metrics_namespace: str = setting("", "CloudWatch namespace of the engine's metrics; empty: no metrics")
 
     database_connections: int = setting(4, "connections to Postgres per process", least=1, most=100)

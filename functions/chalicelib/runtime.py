@@ -141,6 +141,7 @@ class Runtime:
             shards=config.relay_shards,
             connections_per_client=config.max_sockets_per_client,
             subscriptions_per_connection=config.max_subscriptions,
+            gateway=config.gateway_id,
         )
 
     @cached_property
@@ -250,7 +251,12 @@ class Runtime:
 
         def relay(shard: int) -> Relay:
             channel = RedisRelayChannel(
-                redis, shard, uuid.uuid4().hex, parse_event_message, lease_ms=config.relay_lease_ms
+                redis,
+                shard,
+                uuid.uuid4().hex,
+                parse_event_message,
+                lease_ms=config.relay_lease_ms,
+                gateway=config.gateway_id,
             )
             lease, poll = config.relay_lease_ms / 1000, config.relay_poll_ms / 1000
             return Relay(channel, store, push, event_message, lease=lease, poll=poll, idle=RELAY_IDLE_S)

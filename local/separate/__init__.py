@@ -63,6 +63,7 @@ class SeparateEngine:
             **environ,
             **endpoints.environment(),
             "WEBSOCKET_ENDPOINT": self.url,
+            "GATEWAY_ID": self.config.gateway_id,
             "PYTHONPATH": str(ROOT),
         }
         self._parts = AsyncExitStack()

@@ -81,9 +81,9 @@ def relay_fence(engine: Engine) -> str | None:
     if not engine.redis_url:
         pytest.skip("REDIS_URL does not say where the engine's registry is")
     with Redis.from_url(engine.redis_url, decode_responses=True) as redis:
-        found = redis.get(ShardKeys(0).lease)
-    assert found is None or isinstance(found, str)
-    return found
+        leases = [*redis.scan_iter(ShardKeys(0, "*").lease), *redis.scan_iter(ShardKeys(0).lease)]
+        found = [redis.get(lease) for lease in leases]  # on one machine the gateway has a name
+    return next(map(str, filter(None, found)), None)
 
 
 def _rows(engine: Engine, query: str) -> list[Any]:

@@ -64,6 +64,11 @@ class MemoryRegistry:
         self._redis.remove_connection(self.shard(connection_id), connection_id)
         self._redis.notify(self.shard(connection_id), Notification(disconnect=connection_id))
 
+    async def clear(self) -> None:
+        for connections in [*self._redis.connections.values()]:
+            for connection_id in [*connections]:
+                await self.disconnect(connection_id, "")
+
     async def is_registered(self, connection_id: str) -> bool:
         self._redis._reach()
         return connection_id in self._redis.connections[self.shard(connection_id)]

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import redis
+from chalicelib.adapters.redis.registry import ShardKeys
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -17,7 +18,7 @@ from tests.e2e.client import eventually
 from tests.faults.submitter import Submitter
 from tests.faults.subscriber import Subscriber
 from tests.faults.verdict import unfinished
-from tests.faults.world import World
+from tests.faults.world import GATEWAY, World
 
 SOCKETS = 1000
 ORDERS = 1000
@@ -97,7 +98,7 @@ async def test_a_client_that_reads_nothing_is_cut_off_with_a_reason_and_others_a
                 await silent.send(json.dumps({"action": "subscribe", "orderId": order_id}))
 
             async def connected() -> int:
-                return int(registry.hlen("relay:{0}:connections"))  # type: ignore[arg-type]
+                return int(registry.hlen(ShardKeys(0, GATEWAY).connections))  # type: ignore[arg-type]
 
             began = time.monotonic()
             [other] = await submit(world, "other", 1)

@@ -24,6 +24,8 @@ PROCESSES = ("gateway", "worker", "relay")
 SERVERS = ("postgres", "valkey", "sqs")
 TARGETS = (*PROCESSES, *SERVERS)
 
+GATEWAY = "faults"
+
 # Times are short, so that what was lost is found within seconds; a blockhash lives for three of them. RAY
 # always slips and so fails, replies about JTO are lost, one in ten JUP transactions is dropped, COPE is slow.
 SETTINGS = {
@@ -41,6 +43,7 @@ SETTINGS = {
     "SWEEP_AFTER_MS": "1500",
     "RELAY_LEASE_MS": "1000",
     "RELAY_POLL_MS": "500",
+    "GATEWAY_ID": GATEWAY,  # which a second relay serves as well
 }
 COMES_BACK_WITHIN_S = 20.0
 

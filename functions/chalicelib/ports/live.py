@@ -79,6 +79,9 @@ class Registry(Protocol):
     async def disconnect(self, connection_id: str, client: str) -> None:
         """Remove the connection with all its subscriptions and notify the relay."""
 
+    async def clear(self) -> None:
+        """Remove every connection: for a gateway that starts, and so has none yet."""
+
     async def is_registered(self, connection_id: str) -> bool:
         """Whether the connection is stored; an open one is not after the registry has lost its data."""
 

@@ -2,7 +2,7 @@
 
 A shard has its keys, and a control channel on which its relay is notified of every change:
 
-    client:{client}                          set     the client's connections
+    client:{client}                          set     the client's connections at the gateway
     relay:{shard}:connections                hash    connection → when it connected (unix ms), and its client
     relay:{shard}:following:{connection}     hash    order → delivered seq
     relay:{shard}:changes                    string  how many subscriptions were published
@@ -11,7 +11,9 @@ A shard has its keys, and a control channel on which its relay is notified of ev
                                                      {"unfollow": [connection, order]}
                                                      {"disconnect": connection}
 
-Keys and messages keep their names: relays of two versions meet during a deployment.
+Keys and messages keep their names: relays of two versions meet during a deployment. Where several gateways
+share a Redis, each has keys of its own: {gateway.shard} stands for {shard} and gateway:client for client. So
+a relay serves the connections of one gateway, and what a gateway that was killed has left counts at no other.
 """
 
 from __future__ import annotations
@@ -34,11 +36,12 @@ class ShardKeys:
     """The names of a shard's keys; the braces keep them in one slot of a Redis cluster."""
 
     shard: int
+    gateway: str = ""
 
     @property
     def control(self) -> str:
         """The channel on which the shard's relay is notified of changes."""
-        return f"relay:{{{self.shard}}}"
+        return f"relay:{{{self.gateway}.{self.shard}}}" if self.gateway else f"relay:{{{self.shard}}}"
 
     @property
     def connections(self) -> str:
@@ -71,9 +74,9 @@ def read_entry(text: str) -> tuple[float, str]:
     return time.time() - int(connected_at) / 1000, client
 
 
-def client_connections(client: str) -> str:
+def client_connections(client: str, gateway: str = "") -> str:
     """The key of a client's set of connections, which its limit counts."""
-    return f"client:{client}"
+    return f"client:{gateway}:{client}" if gateway else f"client:{client}"
 
 
 # Add a connection to its client's set, unless the client is at its limit. Run again when its reply was lost.
@@ -105,12 +108,19 @@ LONGEST_CONNECTION_S = 2 * 60 * 60  # API Gateway's limit
 
 
 class RedisRegistry:
-    """`ports.live.Registry` with `shards` shards, one relay each; the other two are limits."""
+    """`ports.live.Registry` of one gateway, with `shards` shards, one relay each; two others are limits."""
 
     def __init__(
-        self, redis: Redis, *, shards: int, connections_per_client: int, subscriptions_per_connection: int
+        self,
+        redis: Redis,
+        *,
+        shards: int,
+        connections_per_client: int,
+        subscriptions_per_connection: int,
+        gateway: str = "",
     ) -> None:
         self._call = calls(redis)
+        self._gateway = gateway
         self._shards = shards
         self._connections_per_client = connections_per_client
         self._subscriptions_per_connection = subscriptions_per_connection
@@ -120,11 +130,10 @@ class RedisRegistry:
 
     async def connect(self, connection_id: str, client: str) -> None:
         keys, most = self._keys(connection_id), self._connections_per_client
-        admitted, _ = await asyncio.gather(
-            self._call(
-                "EVAL", ADMIT, 1, client_connections(client), connection_id, most, LONGEST_CONNECTION_S
-            ),
+        admitted, *_ = await asyncio.gather(
+            self._call("EVAL", ADMIT, 1, self._client(client), connection_id, most, LONGEST_CONNECTION_S),
             self._call("HSET", keys.connections, connection_id, entry(client)),
+            self._call("EXPIRE", keys.connections, LONGEST_CONNECTION_S),
         )
         if not admitted:
             await self._call("HDEL", keys.connections, connection_id)
@@ -172,11 +181,17 @@ class RedisRegistry:
     async def disconnect(self, connection_id: str, client: str) -> None:
         keys = self._keys(connection_id)
         await asyncio.gather(
-            self._call("SREM", client_connections(client), connection_id),
+            self._call("SREM", self._client(client), connection_id),
             self._call("HDEL", keys.connections, connection_id),
             self._call("DEL", keys.subscriptions(connection_id)),
             self._call("PUBLISH", keys.control, json.dumps({"disconnect": connection_id})),
         )
+
+    async def clear(self) -> None:
+        for keys in self._shards_keys():
+            known = await self._call("HGETALL", keys.connections)
+            clients = {str(name): read_entry(str(text))[1] for name, text in known.items()}
+            await asyncio.gather(*(self.disconnect(*connection) for connection in clients.items()))
 
     async def is_registered(self, connection_id: str) -> bool:
         return bool(await self._call("HEXISTS", self._keys(connection_id).connections, connection_id))
@@ -185,7 +200,7 @@ class RedisRegistry:
         return bool(await self._call("EXISTS", self._keys(connection_id).lease))
 
     async def shards_without_relay(self) -> list[int]:
-        shards = [ShardKeys(shard) for shard in range(self._shards)]
+        shards = self._shards_keys()
         counts = await asyncio.gather(*(self._call("HLEN", keys.connections) for keys in shards))
         leases = await asyncio.gather(*(self._call("EXISTS", keys.lease) for keys in shards))
         return [
@@ -195,4 +210,10 @@ class RedisRegistry:
         ]
 
     def _keys(self, connection_id: str) -> ShardKeys:
-        return ShardKeys(self.shard(connection_id))
+        return ShardKeys(self.shard(connection_id), self._gateway)
+
+    def _shards_keys(self) -> list[ShardKeys]:
+        return [ShardKeys(shard, self._gateway) for shard in range(self._shards)]
+
+    def _client(self, client: str) -> str:
+        return client_connections(client, self._gateway)

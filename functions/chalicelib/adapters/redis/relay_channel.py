@@ -59,12 +59,13 @@ for i = 4, #ARGV, 3 do
     redis.call('HSETNX', key, ARGV[i + 1], ARGV[i + 2])
     redis.call('EXPIRE', key, ARGV[3])
 end
+redis.call('EXPIRE', KEYS[2], ARGV[3])
 return 1
 """
 
 
 class RedisRelayChannel:
-    """`ports.live.Channel` for one shard.
+    """`ports.live.Channel` for one shard of a gateway.
 
     `fence` names this relay and is never reused; `parse` reads a published event, None if it is not one.
     """
@@ -77,12 +78,14 @@ class RedisRelayChannel:
         parse: Callable[[str], EventMessage | None],
         *,
         lease_ms: int,
+        gateway: str = "",
     ) -> None:
         self._parse_event = parse
         self._redis = redis
         self._call = calls(redis)
         self.shard = shard
-        self._keys = ShardKeys(shard)
+        self._gateway = gateway
+        self._keys = ShardKeys(shard, gateway)
         self._fence = fence
         self._lease_ms = lease_ms
         self._wanted: set[str] = set()
@@ -121,7 +124,7 @@ class RedisRelayChannel:
         known = await self._call("HGET", self._keys.connections, connection_id)
         _, client = read_entry(str(known or entry("")))
         await asyncio.gather(
-            self._call("SREM", client_connections(client), connection_id),
+            self._call("SREM", client_connections(client, self._gateway), connection_id),
             self._call("HDEL", self._keys.connections, connection_id),
             self._call("DEL", self._keys.subscriptions(connection_id)),
         )

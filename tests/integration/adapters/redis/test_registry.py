@@ -195,6 +195,21 @@ async def test_a_connection_that_is_gone_can_be_removed(shards: Shards) -> None:
     assert await relay.connections() == 0
 
 
+async def test_a_cleared_registry_has_no_connections_and_its_relays_are_notified(shards: Shards) -> None:
+    clients = [f"client-{number}" for number in range(10)]
+    relays = [shards.relay(client) for client in clients]
+    notifications = relays[0].notifications()
+    assert (await anext(notifications)).missed
+    for client in clients:
+        await shards.registry.connect(client, "here")
+        await shards.registry.reserve(Subscription(client, FIRST))
+    await shards.registry.clear()
+    assert [await relay.connections() for relay in relays] == [0] * 10
+    assert [await relay.subscriptions() for relay in relays] == [[]] * 10
+    assert (await anext(notifications)).disconnect in clients
+    await notifications.aclose()
+
+
 async def test_without_redis_every_call_is_temporarily_unavailable() -> None:
     async with connect("redis://127.0.0.1:1") as unavailable:
         registry, relay = (shards := Shards(unavailable)).registry, shards.relay("client")
@@ -204,6 +219,7 @@ async def test_without_redis_every_call_is_temporarily_unavailable() -> None:
             registry.unsubscribe("client", FIRST),
             registry.disconnect("client", "here"),
             registry.has_relay("client"),
+            registry.clear(),
             registry.shards_without_relay(),
             relay.acquire(),
             relay.release(),
@@ -223,3 +239,36 @@ async def test_a_connection_that_is_admitted_twice_takes_one_slot(redis: Redis) 
     with pytest.raises(LimitReached):
         await registry.connect("another", "client")
     assert await redis.scard(client_connections("client")) == 1
+
+
+async def test_places_of_a_cleared_gateway_are_free(redis: Redis) -> None:
+    limits = {"shards": SHARDS, "connections_per_client": 3, "subscriptions_per_connection": 9}
+    registry = RedisRegistry(redis, **limits, gateway="one")
+    for start in ("first", "second"):
+        for number in range(3):
+            await registry.connect(f"{start}-{number}", "client")
+        with pytest.raises(LimitReached):
+            await registry.connect(f"{start}-3", "client")
+        await registry.clear()
+
+
+async def test_gateways_that_share_a_redis_have_connections_places_and_relays_of_their_own(
+    redis: Redis,
+) -> None:
+    limits = {"shards": 1, "connections_per_client": 1, "subscriptions_per_connection": 9}
+    gateways = ("", "one", "two")
+    registries = [RedisRegistry(redis, **limits, gateway=gateway) for gateway in gateways]
+    relays = [
+        RedisRelayChannel(redis, 0, gateway or "alone", parse_event_message, lease_ms=10_000, gateway=gateway)
+        for gateway in gateways
+    ]
+    for registry, relay, gateway in zip(registries, relays, gateways, strict=True):
+        await registry.connect(f"connection-{gateway}", "client")
+        await registry.subscribe(Subscription(f"connection-{gateway}", FIRST))
+        assert await relay.acquire()
+    await registries[1].clear()
+    assert [await relay.connections() for relay in relays] == [1, 0, 1]
+    assert await relays[2].subscriptions() == [Subscription("connection-two", FIRST)]
+    keys = [key async for key in redis.scan_iter()]
+    expiring = [await redis.ttl(key) > 0 for key in keys]
+    assert all(expiring), keys  # an engine that is killed leaves nothing for good
