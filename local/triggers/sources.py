@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
+from chalicelib.api.wire.queue import queue_message
 from chalicelib.adapters.aws.signed_http import SignedHttp
 from chalicelib.batcher import Batcher
 from chalicelib.domain.errors import TemporarilyUnavailable
@@ -32,7 +33,7 @@ Item = TypeVar("Item")
 
 MOST_AT_ONCE = 10  # SQS takes and gives no more in a call
 LONG_POLL_S = 1  # short enough that a stop waits for the answer and gives back what came with it
-ANSWERS_WITHIN_S = 10.0
+ANSWERS_WITHIN_S = 4.0  # a long poll included
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 ENDLESS_S = 3600.0  # a long poll of the broker, begun again when it ends
 
@@ -236,7 +237,7 @@ class DirectQueue:
 
     async def send(self, order_id: str) -> None:
         try:
-            await self._broker.send(ORDERS, [json.dumps({"orderId": order_id})])
+            await self._broker.send(ORDERS, [queue_message(order_id)])
         except SqsError as error:
             raise TemporarilyUnavailable("The queue is not available right now.") from error
 
@@ -252,3 +253,7 @@ class DirectQueue:
 
     async def check(self) -> None:
         self._broker.queue(ORDERS)
+        try:
+            await self._broker.written()  # what an earlier send could not write is tried again
+        except SqsError as error:
+            raise TemporarilyUnavailable("The queue is not available right now.") from error

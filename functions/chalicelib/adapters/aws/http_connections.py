@@ -73,8 +73,10 @@ class HttpConnections:
         try:
             async with asyncio.timeout(self._answer_s):
                 answer = await connection.ask(message)
-        except BaseException:
+        except BaseException as error:
             connection.close()  # the answer may come yet, and must not become the next request's
+            if isinstance(error, TimeoutError):
+                self.close()  # the idle ones took the same way, which may be silent
             raise
         if connection.is_open:
             self._idle.append(connection)

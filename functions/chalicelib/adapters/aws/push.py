@@ -12,6 +12,7 @@ from .signed_http import SignedHttp
 CONNECTING_S = (0.1, 0.2, 0.4, 0.8, 1.6)
 REMEMBERED = 10_000  # connections; for one dropped from the memory, a 410 is retried for CONNECTING_S again
 TRIES = 2
+ANSWERS_WITHIN_S = 3.0  # it takes a push within milliseconds
 AT_ONCE = 32  # pushes in flight; beyond that they would queue in the server instead of here
 
 
@@ -23,7 +24,9 @@ class ApiGatewayPush:
     """
 
     def __init__(self, endpoint_url: str) -> None:
-        self._http = SignedHttp("execute-api", endpoint_url, tries=TRIES, connections=AT_ONCE)
+        self._http = SignedHttp(
+            "execute-api", endpoint_url, read_s=ANSWERS_WITHIN_S, tries=TRIES, connections=AT_ONCE
+        )
         self._reached: dict[str, None] = {}  # in the order in which they were first reached
 
     async def send(self, connection_id: str, text: str) -> None:

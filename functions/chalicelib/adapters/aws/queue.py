@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from ...batcher import Batcher
 from ...domain.errors import TemporarilyUnavailable
 from .sqs import MOST_AT_ONCE, available, connect
@@ -14,6 +16,9 @@ from .sqs import MOST_AT_ONCE, available, connect
 if TYPE_CHECKING:
     from types_boto3_sqs.literals import QueueAttributeNameType
 
+# A send that every SQS refuses, for what is in it: so the check tries a send, and no worker gets a message.
+UNSENDABLE = {"Id": "0", "MessageBody": "\0", "DelaySeconds": 901}
+REFUSED_FOR_ITS_CONTENT = ("InvalidMessageContents", "InvalidParameterValue")
 WAITING: QueueAttributeNameType = "ApproximateNumberOfMessages"
 
 
@@ -55,11 +60,21 @@ class SqsQueue:
         await self._check(None)
 
     async def _check_all(self, asked: Sequence[None]) -> list[None]:
-        await available(
-            lambda: self._probe.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["QueueArn"]),
-            self._prober,
-        )
+        if reason := await available(self._refusal, self._prober):
+            raise TemporarilyUnavailable(f"The queue refuses messages: {reason}.")
         return [None] * len(asked)
+
+    def _refusal(self) -> str:
+        """The code with which the queue refuses a send, empty if it is for the content of `UNSENDABLE`."""
+        try:
+            reply = self._probe.send_message_batch(
+                QueueUrl=self._queue_url,
+                Entries=[UNSENDABLE],  # type: ignore[list-item]  # the stubs want their own TypedDict
+            )
+            codes = [failed["Code"] for failed in reply.get("Failed", [])]
+        except ClientError as error:
+            codes = [error.response["Error"]["Code"]]
+        return next((code for code in codes if not code.endswith(REFUSED_FOR_ITS_CONTENT)), "")
 
     async def _send_all(self, order_ids: Sequence[str]) -> list[None]:
         entries = [

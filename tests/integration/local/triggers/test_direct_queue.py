@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from chalicelib.domain.errors import TemporarilyUnavailable
 
 from local.calls import wait
 from local.servers.queues import DEAD_LETTERS, ORDERS, QueueSettings
@@ -111,3 +114,20 @@ async def test_messages_survive_a_kill_of_the_process(sqs: HostedSqs, tmp_path: 
         (message,) = await broker.receive(ORDERS, 1)
         assert json.loads(message.body) == {"orderId": "an order"}
     again.stop()
+
+
+async def test_the_check_fails_while_the_journal_cannot_be_written(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, write = DirectQueue(broker), os.write
+
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    await queue.check()
+    monkeypatch.setattr(os, "write", full)
+    for call in (queue.send, lambda order_id: queue.check(), lambda order_id: queue.check()):
+        with pytest.raises(TemporarilyUnavailable):
+            await call("order")
+    monkeypatch.setattr(os, "write", write)
+    await queue.check()
