@@ -15,8 +15,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
-from chalicelib.api.wire.queue import queue_message
 from chalicelib.adapters.aws.signed_http import SignedHttp
+from chalicelib.api.wire.queue import queue_message
 from chalicelib.batcher import Batcher
 from chalicelib.domain.errors import TemporarilyUnavailable
 

@@ -14,12 +14,12 @@ from chalicelib.adapters.aws.clients import connect
 from chalicelib.adapters.aws.push import ApiGatewayPush
 from chalicelib.adapters.aws.queue import SqsQueue
 from chalicelib.api.wire.queue import queue_message
+from local.triggers.polled import PolledSource
+from tests.integration.scripted_server import answer, scripted
 
 from local.services import Endpoints
 from local.triggers import polled
-from local.triggers.polled import PolledSource
 from tests.fakes import eventually
-from tests.integration.scripted_server import answer, scripted
 from tests.link import Link
 
 READ_S = 0.5
