@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 LOCK = 7_236_401  # of the advisory lock that lets one process migrate at a time
 ASK_AGAIN_S = 1.0
+LEAST_VERSION = 14  # the first with SQL functions whose body is parsed when they are made
 
 # The role's own limits are for those who serve. These end a migration before the function that runs it ends,
 # and one whose function is gone: its locks would stop the engine.
@@ -28,6 +29,14 @@ LIMITS = """
 SET LOCAL lock_timeout = 0;
 SET LOCAL statement_timeout = '200s';
 SET LOCAL idle_in_transaction_session_timeout = '60s';
+SET LOCAL search_path = public;  -- as the engine's own sessions
+SET LOCAL standard_conforming_strings = on;
+"""
+
+FITNESS = """
+SELECT current_setting('transaction_read_only'), to_regnamespace('public') IS NOT NULL,
+    (SELECT relnamespace::regnamespace::text FROM pg_class
+     WHERE oid = to_regclass('schema_migrations') AND relnamespace <> to_regnamespace('public'))
 """
 
 LEDGER = """
@@ -59,14 +68,37 @@ def migrate(
     """Apply what is missing, all of it in one transaction or nothing; the names of what was applied.
 
     A database that does not answer, perhaps since it is only waking up, is asked again for `patience_s`.
-    Raises MigrationError.
+    One that the engine can't work with is refused. Raises MigrationError.
     """
     with _connect(database_url, secret, patience_s) as connection:
         try:
+            _check_fitness(connection)
             with connection.transaction():
                 return _apply_missing(connection, migrations(world))
         except psycopg.Error as error:
             raise MigrationError(f"The schema is as it was: {error}") from error
+
+
+def _check_fitness(connection: psycopg.Connection) -> None:
+    """Raise MigrationError, with the reason, if the engine can't work with this database."""
+    if connection.info.server_version // 10_000 < LEAST_VERSION:
+        version = connection.info.parameter_status("server_version")
+        raise MigrationError(f"The engine needs Postgres {LEAST_VERSION} or later, and this is {version}.")
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise MigrationError(f"The database's encoding is {encoding}; the engine needs one in UTF8.")
+    found = connection.execute(FITNESS).fetchone()
+    assert found is not None
+    read_only, has_public, elsewhere = found
+    if read_only == "on":
+        raise MigrationError("The database is read-only: it is a replica, or a setting makes it so.")
+    if not has_public:
+        raise MigrationError("The database has no schema public, which is where the engine's tables are.")
+    if elsewhere is not None:
+        raise MigrationError(
+            f"The engine's tables are in the schema {elsewhere}, where a search_path has put them. They "
+            "belong in public: move them there with their types and functions (ALTER … SET SCHEMA public)."
+        )
 
 
 def _apply_missing(connection: psycopg.Connection, paths: list[Path]) -> list[str]:
@@ -95,7 +127,7 @@ def _connect(database_url: str, secret: Secret | None, patience_s: float) -> psy
     while True:
         try:
             url = make_conninfo(database_url, **login(secret.read())) if secret else database_url
-            return psycopg.connect(url, connect_timeout=5, autocommit=True)
+            return psycopg.connect(url, connect_timeout=5, autocommit=True, client_encoding="UTF8")
         except psycopg.ProgrammingError:  # whose text is a piece of the URL, perhaps the password
             raise MigrationError("DATABASE_URL is not one that libpq can read.") from None
         except (psycopg.OperationalError, TemporarilyUnavailable) as error:

@@ -12,6 +12,7 @@ from chalicelib.domain.errors import ClaimLost, IdempotencyConflict, LimitReache
 from chalicelib.domain.events import Event, OrderAccepted, OrderRedriven
 from chalicelib.domain.lifecycle import TERMINAL, Actor, Status, sources
 from chalicelib.domain.order import Order
+from chalicelib.domain.terms import Terms
 from chalicelib.ports.store import Claim, Held, NewOrder, Overdue, Reason, Transition
 
 from tests.fakes.rows import Key, Row
@@ -55,10 +56,12 @@ class MemoryStore(Unavailable):
     async def create(self, new: NewOrder) -> Event | Order:
         self._reach()
         now = self._tick()
+        if new.id in self.log:
+            return self.log[new.id][0]
         key = self.keys.get(new.key) if new.key else None
         if key is not None and key.expires_at >= now:
             key.replayed = True
-            if key.terms != new.terms:
+            if key.terms != new.terms and not _said_the_same(key.terms, new.terms):
                 raise IdempotencyConflict(order_id=key.order_id)
             return self.rows[key.order_id].order
         if self._outstanding(new.client) >= self._max_outstanding:
@@ -72,6 +75,8 @@ class MemoryStore(Unavailable):
 
     async def withdraw(self, order_id: str) -> bool:
         self._reach()
+        if order_id in self.withdrawn:
+            return True
         row = self.rows.get(order_id)
         replayed = any(key.replayed for key in self.keys.values() if key.order_id == order_id)
         if row is None or row.fence or row.order.status is not Status.PENDING or replayed:
@@ -241,6 +246,12 @@ def is_queued(row: Row) -> bool:
     if row.queued_at is None:
         return False
     return row.order.status is Status.PENDING or row.queued_at >= row.due_at
+
+
+def _said_the_same(first: Terms, second: Terms) -> bool:
+    """Whether both leave the slippage to the engine and are the same else."""
+    defaults = first.slippage_is_default and second.slippage_is_default
+    return defaults and replace(second, slippage_bps=first.slippage_bps) == first
 
 
 def _age(order: Order) -> tuple[datetime, str]:

@@ -13,7 +13,7 @@ from chalice.app import Request, Response
 from ..domain.account import LOCAL, Account
 from ..domain.errors import EngineError, UnsupportedMediaType
 from .wire import answers, requests
-from .wire.codes import RETRY_LATER, status_of
+from .wire.codes import HARMFUL_TO_RETRY, RETRY_LATER, status_of
 from .wire.schemas import Object
 
 log = logging.getLogger(__name__)
@@ -40,9 +40,8 @@ def reply(answer: Object, status: int = 200, headers: Mapping[str, str] | None =
 def refuse(error: EngineError) -> Response:
     """An error as a response."""
     status = status_of(error.code)
-    return reply(
-        answers.error(error), status, {"Retry-After": RETRY_AFTER_S} if status in RETRY_LATER else {}
-    )
+    may_retry = status in RETRY_LATER and error.code not in HARMFUL_TO_RETRY
+    return reply(answers.error(error), status, {"Retry-After": RETRY_AFTER_S} if may_retry else {})
 
 
 def log_answer(request: Request, answer: Callable[[Request], Response]) -> Response:

@@ -8,6 +8,7 @@
     ├── IdempotencyConflict      the key belongs to an order with other terms
     ├── LimitReached             the client has reached a limit; `code` says which
     ├── TemporarilyUnavailable   a server behind the engine is unavailable; retry later
+    │   └── OutcomeUnknown       … and whether the order is stored is not known; `order_id` names it
     ├── ClaimLost                another worker has claimed the order since; this one stops
     ├── IllegalTransition        a move that the lifecycle's table does not list: a programming error
     └── AttemptFailed            one attempt to execute an order came to nothing
@@ -75,6 +76,14 @@ class LimitReached(EngineError):
 class TemporarilyUnavailable(EngineError):
     text = "The engine can't do this right now; try again in a moment."
     code = "TEMPORARILY_UNAVAILABLE"
+
+
+class OutcomeUnknown(TemporarilyUnavailable):
+    text = (
+        "The order may have been stored, and may be executed. Ask for it by its orderId, or submit it again "
+        "under its idempotency key; without a key, submitting again may trade twice."
+    )
+    code = "OUTCOME_UNKNOWN"
 
 
 class ClaimLost(EngineError):

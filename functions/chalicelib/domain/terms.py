@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from .tokens import Token, price
@@ -16,12 +16,16 @@ MAX_KEY_LENGTH = 64
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A market order as the client asked for it; `amount_in` in base units of `token_in`."""
+    """A market order as the client asked for it; `amount_in` in base units of `token_in`.
+
+    `slippage_is_default`: the client named no slippage, and `slippage_bps` is the engine's default.
+    """
 
     token_in: Token
     token_out: Token
     amount_in: int
     slippage_bps: int
+    slippage_is_default: bool = field(default=False, compare=False)
 
 
 def executed_price(terms: Terms, amount_out: int) -> Decimal:

@@ -51,16 +51,23 @@ class NewOrder:
 
 
 class Store(Protocol):
-    """The only truth about orders and their events. Every method may raise TemporarilyUnavailable."""
+    """The only truth about orders and their events. Every method may raise TemporarilyUnavailable.
+
+    A call whose reply was lost is made again by the store itself, and returns what the first one did.
+    """
 
     async def create(self, new: NewOrder) -> Event | Order:
         """Store a new order with its first event, in one transaction; or return the order that its key has.
 
-        Raises IdempotencyConflict, LimitReached.
+        An order whose id is there already was stored by an earlier call of its creator, which gets its first
+        event. Raises IdempotencyConflict, LimitReached, and OutcomeUnknown if the order may have been stored.
         """
 
     async def withdraw(self, order_id: str) -> bool:
-        """Delete an order that no worker has claimed and no other submit was given; False if one was."""
+        """Delete an order that no worker has claimed and no other submit was given; False if one was.
+
+        True also if it was withdrawn before. Raises OutcomeUnknown if it may have been deleted.
+        """
 
     async def was_withdrawn(self, order_id: str) -> bool:
         """Whether there was such an order, which was withdrawn."""
@@ -116,4 +123,4 @@ class Store(Protocol):
         """
 
     async def check(self) -> None:
-        """Return if the store answers."""
+        """Return if the store would take an order now. Leaves nothing behind, and disturbs no other call."""

@@ -1,8 +1,9 @@
 """Submitting an order: store it with its first event, publish the event, send the message.
 
 An idempotency key makes a second submit safe: it gets the first one's order. When the queue is unavailable
-the order is withdrawn before the client gets the error; if the withdrawal fails, or a second submit has been
-given the order meanwhile, the order stays and the sweep queues it.
+the order is withdrawn before the client gets the error. If it can't be withdrawn, or a second submit has
+been given the order meanwhile, the order stays, the sweep queues it, and it is answered as accepted: after an
+error, the client would submit it again.
 
 The queue's acknowledgement is stored in the background, for the sweep; the client does not wait for it. A
 process that may be frozen after its response awaits `settled()` first.
@@ -17,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ..domain.account import Account
-from ..domain.errors import TemporarilyUnavailable
+from ..domain.errors import OutcomeUnknown, TemporarilyUnavailable
 from ..domain.lifecycle import Status
 from ..domain.order import Order
 from ..domain.terms import Terms
@@ -55,7 +56,11 @@ class Submission:
     async def submit(
         self, account: Account, terms: Terms, *, client: str = "", key: str | None = None
     ) -> Submitted:
-        """Accept the order. Raises IdempotencyConflict, LimitReached, TemporarilyUnavailable."""
+        """Accept the order.
+
+        Raises IdempotencyConflict, LimitReached, TemporarilyUnavailable: nothing is stored; OutcomeUnknown:
+        it may be.
+        """
         created = await self._store.create(NewOrder(self._new_id(), terms, client, key))
         if isinstance(created, Order):
             return Submitted(created.id, created.status, replayed=True)
@@ -73,13 +78,22 @@ class Submission:
         try:
             await self._queue.send(order_id)
         except TemporarilyUnavailable:
-            if await self._store.withdraw(order_id):
+            if await self._withdrawn(order_id):
                 raise
-            log.warning("order kept unqueued order=%s", order_id)  # a worker or another submit has it
+            log.warning("order kept unqueued order=%s", order_id)
             return
         self._unacknowledged.append(order_id)
         if self._acknowledging is None or self._acknowledging.done():
             self._acknowledging = asyncio.create_task(self._acknowledge_soon(), name="acknowledge")
+
+    async def _withdrawn(self, order_id: str) -> bool:
+        """Withdraw the order; False if it stays stored. Raises OutcomeUnknown."""
+        try:
+            return await self._store.withdraw(order_id)  # False: a worker or another submit has it
+        except OutcomeUnknown:
+            raise
+        except TemporarilyUnavailable:
+            return False
 
     async def _acknowledge_soon(self) -> None:
         while self._unacknowledged:

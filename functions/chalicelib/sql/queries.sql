@@ -5,11 +5,20 @@
 -- Statements that change many orders lock them in the order of their ids, so that no two deadlock; then, in the order
 -- of their clients, the counts in `outstanding_orders`, which every statement updates that creates, ends, redrives or
 -- withdraws orders.
+--
+-- A statement whose reply is lost is run once more, with the same parameters, though it may have been carried out. Each
+-- that changes something says beside `Repeated` why that is safe. Columns are named, never `*`: a plan whose result
+-- would change its type when a migration adds a column is refused by Postgres for as long as its session lives.
 
 -- name: create_orders
 -- Returns the orders that it created. The others exceed their client's limit, or their key already has an order.
+-- Repeated: an order's id is its creator's own, so one that is there was created by the first run; its first event is
+-- returned, and nothing is counted again. A first run that is still under way is waited for at the id or the key;
+-- then the order is in neither part of the result, and the caller asks once more.
 WITH given AS (
-    SELECT *, row_number() OVER (PARTITION BY client) AS nth FROM unnest(
+    SELECT id, token_in, token_out, amount_in, slippage_bps, detail, client, key, fingerprint,
+        row_number() OVER (PARTITION BY client) AS nth
+    FROM unnest(
         %(ids)s::uuid[], %(tokens_in)s::text[], %(tokens_out)s::text[], %(amounts_in)s::numeric[],
         %(slippages_bps)s::integer[], %(details)s::text[], %(clients)s::text[], %(keys)s::text[],
         %(fingerprints)s::text[]
@@ -19,7 +28,8 @@ WITH given AS (
     WHERE client = ANY (%(clients)s::text[])
     GROUP BY client
 ), admitted AS (
-    SELECT given.* FROM given LEFT JOIN busy USING (client)
+    SELECT id, token_in, token_out, amount_in, slippage_bps, client, key, fingerprint
+    FROM given LEFT JOIN busy USING (client)
     WHERE coalesce(outstanding, 0) + nth <= %(max_outstanding)s::bigint
 ), keyed AS (
     INSERT INTO idempotency_keys (key, order_id, fingerprint, expires_at)
@@ -34,25 +44,35 @@ WITH given AS (
     INSERT INTO orders (id, token_in, token_out, amount_in, slippage_bps, client, client_order_id)
     SELECT id, token_in, token_out, amount_in, slippage_bps, client, key
     FROM admitted WHERE key IS NULL OR id IN (SELECT order_id FROM keyed)
+    ON CONFLICT (id) DO NOTHING
     RETURNING id, seq, status, attempt, created_at, client
 ), counted AS (
     INSERT INTO outstanding_orders AS known (client, stripe, orders)
     SELECT client, mod(pg_backend_pid(), 16), count(*) FROM created GROUP BY client ORDER BY client
     ON CONFLICT (client, stripe) DO UPDATE SET orders = known.orders + excluded.orders
+), recorded AS (
+    INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
+    SELECT created.id, seq, status, attempt, created_at, detail::json FROM created JOIN given USING (id)
+    RETURNING order_id, seq, status, attempt, at
 )
-INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
-SELECT created.id, seq, status, attempt, created_at, detail::json FROM created JOIN given USING (id)
-RETURNING order_id, seq, status, attempt, at;
+SELECT order_id, seq, status, attempt, at FROM recorded
+UNION ALL
+SELECT order_id, seq, status, attempt, at FROM order_events WHERE order_id = ANY (%(ids)s::uuid[]) AND seq = 1;
 
 -- name: find_keys
 -- The caller gives the order to a client, so from then on it can't be withdrawn.
+-- Repeated: the same.
 UPDATE idempotency_keys SET replayed = true
 FROM orders
 WHERE key = ANY (%(keys)s::text[]) AND expires_at >= clock_timestamp() AND orders.id = order_id
-RETURNING key, fingerprint, orders.*;
+RETURNING key, fingerprint,
+    orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps, orders.status,
+    orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
+    orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code;
 
 -- name: forget_expired_keys
 -- Also deletes withdrawn orders whose message can't be in the queue any more: SQS keeps one for 14 days at most.
+-- Repeated: takes those that are left.
 WITH forgotten AS (
     DELETE FROM withdrawn_orders WHERE order_id = ANY (ARRAY (
         SELECT order_id FROM withdrawn_orders WHERE withdrawn_at < now() - interval '14 days'
@@ -65,6 +85,7 @@ DELETE FROM idempotency_keys WHERE key = ANY (ARRAY (
 
 -- name: withdraw_orders
 -- Only orders that no worker has claimed and no other submit was given.
+-- Repeated: finds no order; the caller then looks in withdrawn_orders, where the first run has put it.
 WITH keyed AS (
     SELECT order_id, replayed FROM idempotency_keys WHERE order_id = ANY (%(ids)s::uuid[])
     ORDER BY order_id FOR UPDATE
@@ -90,12 +111,16 @@ SELECT order_id FROM withdrawn_orders WHERE order_id = ANY (%(ids)s::uuid[]);
 -- name: redrive_orders
 -- The lifecycle's edge failed → pending (operator): the order gets a new set of attempts.
 -- The status compared is the locked row's: compared in `orders`, the plan might scan every failed order.
+-- Repeated: the order's fence ends in this call's mark (see claim_orders) if nobody has claimed it since; the first
+-- run's event is returned.
 WITH given AS (
-    SELECT id, status FROM orders WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
+    SELECT id, status, seq, attempt, updated_at, redrives, fence
+    FROM orders WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
 ), moved AS (
     UPDATE orders SET
         status = 'pending', attempt = 1, seq = orders.seq + 1, updated_at = clock_timestamp(),
         due_at = clock_timestamp(), queued_at = NULL, redrives = orders.redrives + 1, error = NULL, code = NULL,
+        fence = (orders.fence | 4294967295) + 1 + %(mark)s::bigint,
         signature = NULL, transaction = NULL, last_valid_block_height = NULL
     FROM given
     WHERE orders.id = given.id AND given.status = 'failed'
@@ -109,10 +134,14 @@ WITH given AS (
     SELECT client, mod(pg_backend_pid(), 16), count(*) FROM moved GROUP BY client ORDER BY client
     ON CONFLICT (client, stripe) DO UPDATE SET orders = known.orders + excluded.orders
 )
-SELECT * FROM moved;
+SELECT order_id, seq, status, attempt, at, detail FROM moved
+UNION ALL
+SELECT id, seq, status, attempt, updated_at, json_build_object('redriven', redrives) FROM given
+WHERE status = 'pending' AND fence & 4294967295 = %(mark)s::bigint;
 
 -- name: acknowledge_orders
 -- The queue has acknowledged these orders' messages. An order claimed meanwhile already has its queued_at.
+-- Repeated: changes nothing.
 WITH given AS (
     SELECT id FROM orders WHERE id = ANY (%(ids)s::uuid[]) AND queued_at IS NULL ORDER BY id FOR UPDATE
 )
@@ -124,14 +153,22 @@ FROM given WHERE orders.id = given.id AND orders.queued_at IS NULL;
 -- lost worker left further on keeps its status, and its claim is `resumed`. Orders that can't be claimed are returned
 -- as they are. The claimer has the order's message, so the order counts as queued, and no later than now: a released
 -- order may be claimed early.
+--
+-- The upper half of a fence counts the claims and redrives of the order. The lower half is the mark of the call, an
+-- even number of its own, plus 1 if the claim is resumed.
+-- Repeated: an order whose fence has this call's mark was claimed by the first run, and is returned as claimed. It
+-- can't have gone further: only the holder of the claim moves it, and that is who asks.
 WITH found AS (
-    SELECT id, orders AS was FROM orders WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
+    SELECT id, token_in, token_out, amount_in, slippage_bps, status, attempt, seq, created_at, updated_at,
+        client_order_id, dex, quoted_out, minimum_out, amount_out, tx_hash, error, code, fence, signature,
+        transaction, last_valid_block_height, lease_until
+    FROM orders WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
 ), claimed AS (
     UPDATE orders SET
         status = CASE orders.status WHEN 'pending' THEN 'routing' ELSE orders.status END,
         seq = orders.seq + (orders.status = 'pending')::integer,
         updated_at = clock_timestamp(),
-        fence = orders.fence + 1,
+        fence = (orders.fence | 4294967295) + 1 + %(mark)s::bigint + (orders.status <> 'pending')::integer,
         lease_until = clock_timestamp() + %(lease_ms)s::bigint * interval '1 ms',
         due_at = clock_timestamp() + %(lease_ms)s::bigint * interval '1 ms',
         queued_at = least(orders.queued_at, clock_timestamp())  -- also where it is NULL
@@ -139,28 +176,47 @@ WITH found AS (
     WHERE orders.id = found.id
       AND NOT is_terminal(orders.status)
       AND (orders.lease_until IS NULL OR orders.lease_until < clock_timestamp())
-    RETURNING orders.*, (was).status <> 'pending' AS resumed
+    RETURNING orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps, orders.status,
+        orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
+        orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code,
+        orders.fence, orders.signature, orders.transaction, orders.last_valid_block_height
 ), recorded_events AS (
     INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
-    SELECT id, seq, status, attempt, updated_at, '{}' FROM claimed WHERE NOT resumed
+    SELECT id, seq, status, attempt, updated_at, '{}' FROM claimed WHERE fence & 1 = 0
 )
-SELECT *, true AS claimed, 0 AS held_ms FROM claimed
+SELECT id, token_in, token_out, amount_in, slippage_bps, status, attempt, seq, created_at, updated_at,
+    client_order_id, dex, quoted_out, minimum_out, amount_out, tx_hash, error, code, fence, signature,
+    transaction, last_valid_block_height,
+    true AS claimed, 0 AS held_ms FROM claimed
 UNION ALL
-SELECT (was).*, false, false, (1000 * extract(epoch FROM (was).lease_until - clock_timestamp()))::integer
+SELECT id, token_in, token_out, amount_in, slippage_bps, status, attempt, seq, created_at, updated_at,
+    client_order_id, dex, quoted_out, minimum_out, amount_out, tx_hash, error, code, fence, signature,
+    transaction, last_valid_block_height,
+    NOT is_terminal(status) AND fence & 4294967294 = %(mark)s::bigint,
+    (1000 * extract(epoch FROM lease_until - clock_timestamp()))::integer
 FROM found WHERE id NOT IN (SELECT id FROM claimed);
 
 -- name: record_transitions
 -- The lifecycle's edges of a worker: only under the last claim's fence, and only from the statuses in `sources` (each
 -- an array as text). The signed transaction comes with the transition to `building`; a retry clears it.
+-- Repeated: a claim's holder takes each step once, so an order that has the step's status and seq under the holder's
+-- own fence was moved by the first run, and its event is returned. One that was claimed since has another fence, and is
+-- as lost to the caller as if it had been claimed before.
 WITH given AS (
-    SELECT item.* FROM unnest(
-        %(ids)s::uuid[], %(fences)s::bigint[], %(statuses)s::order_status[], %(sources)s::text[],
-        %(leases_ms)s::bigint[], %(retries_in_ms)s::bigint[], %(details)s::text[], %(signatures)s::text[],
-        %(transactions)s::bytea[], %(last_valid_block_heights)s::bigint[], %(dexes)s::text[],
+    SELECT item.id, item.fence, item.status, item.sources, item.lease_ms, item.retry_in_ms, item.detail,
+        item.signature, item.transaction, item.last_valid_block_height, item.dex, item.quoted_out, item.minimum_out,
+        item.amount_out, item.tx_hash, item.error, item.code,
+        orders.seq, orders.attempt, orders.updated_at,
+        orders.fence = item.fence AND orders.status = item.status AND orders.seq = item.seq
+            AND item.sources <> '{}' AS is_done
+    FROM unnest(
+        %(ids)s::uuid[], %(fences)s::bigint[], %(statuses)s::order_status[], %(seqs)s::integer[],
+        %(sources)s::text[], %(leases_ms)s::bigint[], %(retries_in_ms)s::bigint[], %(details)s::text[],
+        %(signatures)s::text[], %(transactions)s::bytea[], %(last_valid_block_heights)s::bigint[], %(dexes)s::text[],
         %(quoted_outs)s::numeric[], %(minimum_outs)s::numeric[], %(amounts_out)s::numeric[],
         %(tx_hashes)s::text[], %(errors)s::text[], %(codes)s::text[]
     ) AS item (
-        id, fence, status, sources, lease_ms, retry_in_ms, detail, signature, transaction, last_valid_block_height,
+        id, fence, status, seq, sources, lease_ms, retry_in_ms, detail, signature, transaction, last_valid_block_height,
         dex, quoted_out, minimum_out, amount_out, tx_hash, error, code
     )
     JOIN orders USING (id)
@@ -200,11 +256,14 @@ WITH given AS (
     WHERE is_terminal(status) GROUP BY client ORDER BY client
     ON CONFLICT (client, stripe) DO UPDATE SET orders = known.orders + excluded.orders
 )
-SELECT order_id, fence, seq, status, attempt, at FROM moved;
+SELECT order_id, fence, seq, status, attempt, at FROM moved
+UNION ALL
+SELECT id, fence, seq, status, attempt, updated_at FROM given WHERE is_done;
 
 -- name: release_orders
 -- The message of an undecided order stays in the queue and is delivered again when the order is due. So the order
 -- counts as queued from then on: the sweep must not take its worker for lost.
+-- Repeated: releases it again, with the delay counted from now, unless it has been claimed since.
 UPDATE orders SET
     lease_until = NULL,
     due_at = now() + given.due_in_ms * interval '1 ms',
@@ -214,14 +273,22 @@ WHERE orders.id = given.id AND orders.fence = given.fence AND NOT is_terminal(or
 RETURNING orders.id AS order_id, orders.fence;
 
 -- name: read_orders
-SELECT * FROM orders WHERE id = ANY (%(ids)s::uuid[]);
+SELECT id, token_in, token_out, amount_in, slippage_bps, status, attempt, seq, created_at, updated_at,
+    client_order_id, dex, quoted_out, minimum_out, amount_out, tx_hash, error, code
+FROM orders WHERE id = ANY (%(ids)s::uuid[]);
 
 -- name: newest_orders
 -- The newest of each status, merged, so that one index serves the lists with and without a status. Without a cursor,
 -- `at` and `id` are the highest values.
-SELECT page.* FROM unnest(%(statuses)s::order_status[]) AS asked (status)
+SELECT page.id, page.token_in, page.token_out, page.amount_in, page.slippage_bps, page.status, page.attempt,
+    page.seq, page.created_at, page.updated_at, page.client_order_id, page.dex, page.quoted_out,
+    page.minimum_out, page.amount_out, page.tx_hash, page.error, page.code
+FROM unnest(%(statuses)s::order_status[]) AS asked (status)
 CROSS JOIN LATERAL (
-    SELECT * FROM orders
+    SELECT orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps, orders.status,
+        orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
+        orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code
+    FROM orders
     WHERE orders.status = asked.status AND (created_at, id) < (%(at)s::timestamptz, %(id)s::uuid)
     ORDER BY created_at DESC, id DESC
     LIMIT %(limit)s::bigint
@@ -230,9 +297,11 @@ ORDER BY created_at DESC, id DESC
 LIMIT %(limit)s::bigint;
 
 -- name: read_events
-SELECT event.* FROM unnest(%(ids)s::uuid[], %(afters)s::bigint[]) AS given (order_id, after)
+SELECT event.order_id, event.seq, event.status, event.attempt, event.at, event.detail
+FROM unnest(%(ids)s::uuid[], %(afters)s::bigint[]) AS given (order_id, after)
 CROSS JOIN LATERAL (
-    SELECT * FROM order_events WHERE order_events.order_id = given.order_id AND seq > given.after ORDER BY seq
+    SELECT order_id, seq, status, attempt, at, detail FROM order_events
+    WHERE order_events.order_id = given.order_id AND seq > given.after ORDER BY seq
 ) AS event;
 
 -- name: last_seqs
@@ -256,6 +325,8 @@ LIMIT 1;
 --             each status.
 -- The order is due from now on and to be acknowledged again, so neither the next sweep nor a concurrent one takes it.
 -- The lease of a lost worker is cleared.
+-- Repeated: those that the first run took are not returned. They are due and unacknowledged, so a sweep takes them
+-- `after_ms` later: late, and not lost.
 WITH newest AS (
     SELECT max(created_at) AS claimed
     FROM unnest('{routing,building,submitted,confirmed,failed}'::order_status[]) AS taken (status)
@@ -279,7 +350,7 @@ WITH newest AS (
       ) - %(after_ms)s::bigint * interval '1 ms'
     ORDER BY due_at LIMIT %(limit)s::bigint FOR UPDATE SKIP LOCKED
 ), overdue AS (
-    SELECT * FROM unqueued UNION ALL SELECT * FROM queued
+    SELECT id, reason FROM unqueued UNION ALL SELECT id, reason FROM queued
 )
 UPDATE orders SET due_at = clock_timestamp(), queued_at = NULL, lease_until = NULL
 FROM overdue WHERE orders.id = overdue.id

@@ -3,6 +3,10 @@
 The server ends statements that take too long (`sql/004_limits.sql`). If the server itself does not respond,
 the connection is closed from this side a little later (`time_limit.py`).
 
+A statement whose session turns out to be unfit, or whose reply is lost, is run once more on a new
+connection. So each named statement must be safe to repeat although it may have been carried out:
+`sql/queries.sql` says of each that changes something how it recognises its own work.
+
 A query is called with columns, lists that travel as arrays (`%(ids)s::uuid[]`, read by the query with
 `unnest` or `= ANY`), so the same statement serves one row or a hundred and is prepared once.
 """
@@ -10,14 +14,15 @@ A query is called with columns, lists that travel as arrays (`%(ids)s::uuid[]`, 
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import re
 import select
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -26,14 +31,27 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from ...domain.errors import TemporarilyUnavailable
 from ..aws.secrets import Credentials, Secret
-from .prepared import Row, Statement, execute, read_rest
+from .prepared import ReplyLost, Row, SessionUnfit, Statement, execute, read_rest
+from .session import make_fit
 from .time_limit import within
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 SQL = Path(__file__).parents[2] / "sql"
 
 CHECK_S = 1.0
+CLOCKS_DIFFER_S = 2.0  # more than a round trip takes
 FRESH_S = 1.0
 USE_S = 6.0  # more than the server gives a statement
+REHEARSAL_LIMITS = "SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '1s'"
+
+UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, TimeoutError)
+
+
+class RepliesLost(TemporarilyUnavailable):
+    """A statement was sent, perhaps twice, and may have been carried out."""
 
 
 class Connection(psycopg.AsyncConnection[Row]):
@@ -42,6 +60,7 @@ class Connection(psycopg.AsyncConnection[Row]):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.used_at = -math.inf  # of the monotonic clock, in seconds
+        self.generation = 0  # how often a session had been found unfit when this one was made
         self.prepared: set[bytes] = set()
 
     @property
@@ -71,6 +90,9 @@ class Database:
         self._statements: dict[str, Statement] = {}
         self.load(SQL / "queries.sql")
         self._free = asyncio.Semaphore(connections)
+        self._generation = 0
+        self.clock_ahead_s = 0.0
+        """How far the server's clock is ahead of this process's, measured with each new connection."""
         self._abandoned: set[asyncio.Task[None]] = set()
         self._warm: list[Connection] = []  # used within FRESH_S: taken again without the pool
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
@@ -81,7 +103,7 @@ class Database:
             max_idle=300,
             reconnect_timeout=1,  # then the next caller reconnects, so no back-off outlasts the outage
             reconnect_failed=self._distrust,
-            check=_check,
+            configure=self._configure,
             connection_class=Connection,
             kwargs=self._options,
             open=False,
@@ -114,23 +136,64 @@ class Database:
     async def run(self, name: str, **columns: Any) -> list[Row]:
         """The rows that the named query gives; a column is a list, or one value for all rows.
 
-        Raises TemporarilyUnavailable.
+        Raises TemporarilyUnavailable; RepliesLost, which is one, if the statement may have been carried out.
         """
         statement = self._statements[name]
         values = statement.encode(columns)
-        with _unavailable():
-            connection = await self._take()
+
+        def work(connection: Connection) -> Awaitable[list[Row]]:
+            return execute(connection, connection.prepared, statement, values)
+
+        return await self._again(work)
+
+    async def rehearse(self, name: str, **columns: Any) -> None:
+        """Run the named query in a transaction that is rolled back. Raises TemporarilyUnavailable.
+
+        It waits a second at most for a lock, and leaves a few dead rows to autovacuum.
+        """
+        statement = self._statements[name]
+        values = statement.encode(columns)
+
+        async def work(connection: Connection) -> None:
+            async with connection.transaction(force_rollback=True):
+                await connection.execute(REHEARSAL_LIMITS)
+                await execute(connection, connection.prepared, statement, values)
+
+        try:
+            await self._again(work)
+        except psycopg.Error as error:
+            raise TemporarilyUnavailable(f"The database refuses {name}.") from error
+
+    async def _again(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+        """The result of `work`, on a new connection if the first one's session or reply is of no use."""
+        lost = False
+        for is_last in (False, True):
             try:
-                with within(USE_S, connection):
-                    rows = await execute(connection, connection.prepared, statement, values)
-            except asyncio.CancelledError:
-                self._abandon(connection)
-                raise
-            except BaseException:
-                await self._give_back(connection)
-                raise
+                return await self._use(work)
+            except (SessionUnfit, ReplyLost) as error:
+                lost = lost or isinstance(error, ReplyLost)
+                log.warning("database session given up last_try=%s error=%s", is_last, error)
+                if is_last:
+                    raise _away(lost) from error
+            except UNAVAILABLE as error:
+                raise _away(lost) from error
+        raise AssertionError("unreachable")
+
+    async def _use(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+        connection = await self._take()
+        try:
+            with within(USE_S, connection):
+                result = await work(connection)
+        except asyncio.CancelledError:
+            self._abandon(connection)
+            raise
+        except BaseException as error:
+            if isinstance(error, SessionUnfit | ReplyLost) and connection.generation == self._generation:
+                self._generation += 1  # the other sessions of that age are likely to be as unfit
             await self._give_back(connection)
-            return rows
+            raise
+        await self._give_back(connection)
+        return result
 
     def _abandon(self, connection: Connection) -> None:
         """Keep the place until the server is through with the statement, so that no more than allowed run."""
@@ -159,13 +222,44 @@ class Database:
         try:
             while self._warm:
                 connection = self._warm.pop()
-                if connection.is_fresh:
+                if connection.is_fresh and connection.generation == self._generation:
                     return connection
                 await self._pool.putconn(connection)
-            return await self._pool.getconn()
+            return await self._take_from_pool()
         except BaseException:
             self._free.release()
             raise
+
+    async def _take_from_pool(self) -> Connection:
+        """A connection of this generation that answers; the pool replaces the others.
+
+        The pool's own check would wait a second between one dead connection and the next.
+        """
+        deadline = time.monotonic() + self._timeout
+        while True:
+            connection = await self._pool.getconn(max(deadline - time.monotonic(), 0))
+            try:
+                if await self._answers(connection):
+                    return connection
+            except BaseException:
+                await self._pool.putconn(connection)
+                raise
+            await connection.close()
+            await self._pool.putconn(connection)
+
+    async def _answers(self, connection: Connection) -> bool:
+        """Whether the connection is of this generation and answers; a new one has just done so."""
+        if connection.generation != self._generation:
+            return False
+        if connection.is_fresh:
+            return True
+        try:
+            with within(CHECK_S, connection):
+                await AsyncConnectionPool.check_connection(connection)
+        except UNAVAILABLE:
+            self._generation += 1
+            return False
+        return True
 
     async def _give_back(self, connection: Connection) -> None:
         try:
@@ -183,9 +277,20 @@ class Database:
             "autocommit": True,
             "row_factory": dict_row,
             "connect_timeout": 3,
+            "client_encoding": "UTF8",
             "application_name": "order-engine",
         }
         return options if self._secret is None else options | login(await self._secret.current())
+
+    async def _configure(self, connection: Connection) -> None:
+        """Make a new session fit for the statements, and measure the server's clock."""
+        connection.generation = self._generation
+        with within(CHECK_S, connection):
+            ahead_s = await make_fit(connection, self.clock_ahead_s)
+        if abs(ahead_s - self.clock_ahead_s) > CLOCKS_DIFFER_S:
+            log.warning("clocks differ: the database's is ahead by seconds=%.1f", ahead_s)
+        self.clock_ahead_s = ahead_s
+        connection.used_at = time.monotonic()
 
     def _distrust(self, pool: AsyncConnectionPool[Connection]) -> None:
         if self._secret is not None:
@@ -197,18 +302,17 @@ def login(credentials: Credentials) -> dict[str, str]:
     return {"user": credentials.username, "password": credentials.password}
 
 
-async def _check(connection: Connection) -> None:
-    """Raise OperationalError unless the connection answers."""
-    with within(CHECK_S, connection):
-        await AsyncConnectionPool.check_connection(connection)
-
-
 @contextmanager
 def _unavailable() -> Iterator[None]:
     try:
         yield
-    except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, TimeoutError) as error:
-        raise TemporarilyUnavailable("The database is not available right now.") from error
+    except UNAVAILABLE as error:
+        raise _away() from error
+
+
+def _away(lost: bool = False) -> TemporarilyUnavailable:
+    kind = RepliesLost if lost else TemporarilyUnavailable
+    return kind("The database is not available right now.")
 
 
 def _is_readable(descriptor: int) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 from psycopg.adapt import Transformer
-from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
+from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 from .arrays import literal
@@ -24,7 +24,23 @@ from .arrays import literal
 Row = dict[str, Any]
 
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
-OUTDATED = (psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidSqlStatementName)
+UNFIT = {
+    "0A000",  # cached plan must not change result type: a migration has changed a table
+    "26000",  # the prepared statement does not exist: a proxy has given the session to another server
+    "42P05",  # … or it exists already
+    "25006",  # read-only: the session's server was demoted by a fail-over
+    "25P02",  # within a failed transaction, which is not this engine's
+    "XX000",  # an internal error, such as a cached object that is not there any more
+}
+"""SQLSTATEs that are a matter of the session: the statement had no effect, and another session may run it."""
+
+
+class SessionUnfit(psycopg.OperationalError):
+    """The session can't run the statement, which had no effect. Its connection is closed."""
+
+
+class ReplyLost(psycopg.OperationalError):
+    """The statement may have been carried out, and its reply is lost. The connection is closed or broken."""
 
 
 class Statement:
@@ -48,11 +64,11 @@ async def execute(
 ) -> list[Row]:
     """The rows that a statement gives; `prepared` are the names that this connection knows.
 
-    Raises what psycopg raises. When the wait is cancelled the statement goes on, and the connection can be
-    used again after `read_rest`. The connection is closed if the server does not know the statement as it
-    was, which a migration does.
+    Raises SessionUnfit, ReplyLost, and else what psycopg raises. When the wait is cancelled the statement
+    goes on, and the connection can be used again after `read_rest`.
     """
     pgconn = connection.pgconn
+    sent = False
     try:
         if statement.name not in prepared:
             prepared.add(statement.name)  # also where the wait is cancelled: the server goes on
@@ -62,13 +78,26 @@ async def execute(
             except psycopg.Error:
                 prepared.discard(statement.name)
                 raise
+        sent = True
         pgconn.send_query_prepared(statement.name, values)
         result = await _result(pgconn)
-    except OUTDATED as error:
+    except psycopg.Error as error:
+        name = statement.name.decode()
+        if error.sqlstate in UNFIT:
+            await connection.close()
+            raise SessionUnfit(f"{name} must be prepared again, on another connection: {error}") from error
+        if pgconn.status != ConnStatus.OK or isinstance(error, psycopg.errors.StatementCompletionUnknown):
+            await connection.close()
+            raise (ReplyLost if sent else SessionUnfit)(f"{name}: {error}") from error
+        raise
+    try:
+        return _rows(connection, result)
+    except Exception as error:  # carried out, and answered in a form that this session should not have
         await connection.close()
-        raise psycopg.OperationalError(
-            f"{statement.name.decode()} must be prepared again: {error}"
-        ) from error
+        raise ReplyLost(f"{statement.name.decode()} has an unreadable reply: {error}") from error
+
+
+def _rows(connection: psycopg.AsyncConnection[Any], result: PGresult) -> list[Row]:
     names = [name.decode() for index in range(result.nfields) if (name := result.fname(index)) is not None]
     loaders = Transformer(connection)
     loaders.set_pgresult(result)
@@ -99,8 +128,9 @@ async def _result(pgconn: PGconn) -> PGresult:
             if (result := pgconn.get_result()) is not None:
                 results.append(result)
                 continue
-            if results[0].status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
-                raise _error(results[0])
+            for result in results:  # a commit may fail after the statement's own result
+                if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+                    raise _error(result)
             return results[0]
 
 

@@ -1,14 +1,18 @@
 """The store on Postgres: each call joins a batch, each batch is one statement, and so one transaction.
 
-A statement returns a row for every order that it moved; a caller without a row has lost its claim.
+A statement returns a row for every order that it moved; a caller without a row has lost its claim. One whose
+reply was lost is run again by `Database`, and returns the rows that it moved the first time.
 """
 
 from __future__ import annotations
 
 import json
+import secrets
+import uuid
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -16,7 +20,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from ...batcher import Batcher
-from ...domain.errors import ClaimLost, IdempotencyConflict, LimitReached
+from ...domain.errors import (
+    ClaimLost,
+    IdempotencyConflict,
+    LimitReached,
+    OutcomeUnknown,
+    TemporarilyUnavailable,
+)
 from ...domain.events import Event, OrderAccepted, OrderEvent
 from ...domain.lifecycle import TERMINAL, Actor, Status, sources
 from ...domain.order import Order
@@ -25,7 +35,7 @@ from ...domain.tokens import TOKENS
 from ...ports.store import Claim, Held, NewOrder, Overdue, Reason, Transition
 from ...ports.trading import SignedTransaction
 from .arrays import literal
-from .database import Database
+from .database import Database, RepliesLost
 from .prepared import Row
 
 Given = TypeVar("Given")
@@ -66,10 +76,16 @@ class PostgresStore:
         self._events = Batcher(self._events_all)
         self._order = Batcher(self._orders_all)
         self._redrive = Batcher(self._redrive_all)
+        self._check = Batcher(self._check_all)
 
     async def create(self, new: NewOrder) -> Event | Order:
-        for _ in range(2):  # the key's first order may be withdrawn between the two statements
-            created = await self._create(new) or await self._first(new)
+        # Twice: the key's first order may be withdrawn between the two statements; and where a reply was
+        # lost, the first run may still have been under way.
+        for _ in range(2):
+            try:
+                created = await self._create(new) or await self._first(new)
+            except RepliesLost as lost:
+                return await self._find_created(new, lost)
             if created is not None:
                 return created
         most = self._settings.max_outstanding
@@ -77,8 +93,23 @@ class PostgresStore:
             f"At most {most} orders of a client may be under way.", code="TOO_MANY_ORDERS", limit=most
         )
 
+    async def _find_created(self, new: NewOrder, lost: RepliesLost) -> Event:
+        """The order's first event, though the replies to its creation were lost. Raises OutcomeUnknown.
+
+        Only that it is there is certain: a statement without a reply may still be under way.
+        """
+        with suppress(TemporarilyUnavailable):
+            if events := await self._events((new.id, 0)):
+                return events[0]
+        raise OutcomeUnknown(order_id=new.id) from lost
+
     async def withdraw(self, order_id: str) -> bool:
-        return bool(await self._database.run("withdraw_orders", ids=[order_id]))
+        try:
+            if await self._database.run("withdraw_orders", ids=[order_id]):
+                return True
+            return await self.was_withdrawn(order_id)  # by a first run whose reply was lost
+        except RepliesLost as lost:
+            raise OutcomeUnknown(order_id=order_id) from lost
 
     async def was_withdrawn(self, order_id: str) -> bool:
         return bool(await self._database.run("find_withdrawn", ids=[order_id]))
@@ -139,7 +170,30 @@ class PostgresStore:
         return [Overdue(str(row["id"]), Reason(row["reason"])) for row in rows]
 
     async def check(self) -> None:
-        await self._database.run("ping")
+        await self._check(None)
+
+    async def _check_all(self, asked: Sequence[None]) -> list[None]:
+        """Create an order in a transaction that is rolled back, once for all who ask at the same time.
+
+        It has a client and a key of its own, so it waits for no other order's locks and keeps none waiting.
+        """
+        order_id = str(uuid.uuid4())
+        symbols = [token.symbol for token in TOKENS[:2]]
+        await self._database.rehearse(
+            "create_orders",
+            ids=[order_id],
+            tokens_in=symbols[:1],
+            tokens_out=symbols[1:],
+            amounts_in=[1],
+            slippages_bps=[1],
+            details=["{}"],
+            clients=[order_id],
+            keys=[order_id],
+            fingerprints=[""],
+            max_outstanding=1,
+            key_ttl_s=1,
+        )
+        return [None] * len(asked)
 
     async def _create_all(self, orders: Sequence[NewOrder]) -> list[Event | None]:
         terms = [new.terms for new in orders]
@@ -154,7 +208,7 @@ class PostgresStore:
             details=[_json(detail) for detail in details],
             clients=[new.client for new in orders],
             keys=[new.key for new in orders],
-            fingerprints=[fingerprint(detail) for detail in details],
+            fingerprints=[new.key and self._fingerprint(new.terms) for new in orders],
             max_outstanding=self._settings.max_outstanding,
             key_ttl_s=self._settings.key_ttl_s,
         )
@@ -165,23 +219,37 @@ class PostgresStore:
         ]
 
     async def _first(self, new: NewOrder) -> Order | None:
-        """The order that the key has, if any. Raises IdempotencyConflict."""
+        """The order that the key has, if any and if it is another one. Raises IdempotencyConflict.
+
+        It is a replay if the client said the same, or what comes to the same terms.
+        """
         rows = await self._database.run("find_keys", keys=[new.key]) if new.key else []
         if not rows:
             return None
-        if rows[0]["fingerprint"] != fingerprint(self._render(OrderAccepted(new.terms))):
-            raise IdempotencyConflict(order_id=str(rows[0]["id"]))
-        return _order(rows[0])
+        first = _order(rows[0])
+        if first.id == new.id:
+            return None
+        if first.terms != new.terms and rows[0]["fingerprint"] != self._fingerprint(new.terms):
+            raise IdempotencyConflict(order_id=first.id)
+        return first
+
+    def _fingerprint(self, terms: Terms) -> str:
+        """The hash of what the client said, so that a default that has changed since makes no conflict."""
+        said = replace(terms, slippage_bps=0) if terms.slippage_is_default else terms
+        rendered = self._render(OrderAccepted(said))
+        return sha256(json.dumps(rendered, sort_keys=True).encode()).hexdigest()
 
     async def _redrive_all(self, order_ids: Sequence[str]) -> list[Event | None]:
-        rows = await self._database.run("redrive_orders", ids=_once(order_ids))
+        rows = await self._database.run("redrive_orders", ids=_once(order_ids), mark=_mark())
         events = {str(row["order_id"]): _event(row) for row in rows}
         return [
             events.pop(order_id, None) for order_id in order_ids
         ]  # a duplicate in the batch is redriven once
 
     async def _claim_all(self, order_ids: Sequence[str]) -> list[Claim | Held | Order | None]:
-        rows = await self._database.run("claim_orders", ids=_once(order_ids), lease_ms=self._lease_ms)
+        rows = await self._database.run(
+            "claim_orders", ids=_once(order_ids), mark=_mark(), lease_ms=self._lease_ms
+        )
         found: dict[str, Row] = {str(row["id"]): row for row in rows}
         answers: list[Claim | Held | Order | None] = []
         for order_id in order_ids:
@@ -200,6 +268,7 @@ class PostgresStore:
             ids=[of.id for of in orders],
             fences=[of.fence for of in transitions],
             statuses=[of.status for of in transitions],
+            seqs=[of.seq for of in orders],
             sources=[_SOURCES[of.status] for of in transitions],
             leases_ms=[0 if of.status in _UNHELD else self._lease_ms for of in transitions],
             retries_in_ms=[of.retry_in_ms for of in transitions],
@@ -241,9 +310,9 @@ def _once(given: Iterable[Given]) -> list[Given]:
     return list(dict.fromkeys(given))
 
 
-def fingerprint(terms: Mapping[str, object]) -> str:
-    """The hash of the terms as they are stored, by which two submits under one key are compared."""
-    return sha256(json.dumps(terms, sort_keys=True).encode()).hexdigest()
+def _mark() -> int:
+    """An even number of 32 bits, never 0, by which a call recognises the fences that it has given."""
+    return 2 * (1 + secrets.randbelow(2**31 - 1))
 
 
 def _order(row: Row) -> Order:
@@ -297,7 +366,7 @@ def _claimed(row: Row) -> Claim | Held | Order:
         transaction = row["signature"] and SignedTransaction(
             row["signature"], bytes(row["transaction"]), row["last_valid_block_height"]
         )
-        return Claim(order, row["fence"], row["resumed"], transaction or None)
+        return Claim(order, row["fence"], bool(row["fence"] & 1), transaction or None)
     return order if order.is_terminal else Held(max(row["held_ms"] or 0, 0))
 
 

@@ -56,6 +56,11 @@ CODES: dict[str, Code] = {
         "a server behind the engine is unavailable, or the engine is too busy; nothing is stored, "
         "see `Retry-After`",
     ),
+    "OUTCOME_UNKNOWN": Code(
+        (503,),
+        "the order may have been stored, as the database's reply was lost: ask for `orderId` in some "
+        "seconds, or submit again under the same key; without a key, submitting again may trade twice",
+    ),
 }
 
 FAILURES: dict[str, str] = {
@@ -72,7 +77,8 @@ FAILURES: dict[str, str] = {
 """Why an attempt fails: in events, and with 422 of a quote."""
 
 UNQUOTABLE = 422
-RETRY_LATER = (429, 503)  # with Retry-After
+RETRY_LATER = (429, 503)  # with Retry-After, except where another try may do harm
+HARMFUL_TO_RETRY = ("OUTCOME_UNKNOWN",)
 
 
 def status_of(code: str) -> int:

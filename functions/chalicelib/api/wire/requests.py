@@ -73,8 +73,9 @@ def terms(body: Mapping[str, object], default_slippage_bps: int) -> Terms:
     if token_in == token_out:
         raise InvalidRequest("tokenIn and tokenOut are the same token.", code="SAME_TOKEN", field="tokenOut")
     amount_in = _base_units(body["amount"], token_in)
-    slippage_bps = _slippage(body["slippageBps"]) if "slippageBps" in body else default_slippage_bps
-    return Terms(token_in, token_out, amount_in, slippage_bps)
+    if "slippageBps" not in body:
+        return Terms(token_in, token_out, amount_in, default_slippage_bps, slippage_is_default=True)
+    return Terms(token_in, token_out, amount_in, _slippage(body["slippageBps"]))
 
 
 def quote_terms(parameters: Mapping[str, str], default_slippage_bps: int) -> Terms:

@@ -6,6 +6,7 @@
 -- (its sender stood still for a minute) is left out: by then it has been declared dead.
 -- Not waited for until it is on disk: a server that dies loses a transaction that no client knows to have landed, and
 -- any commit that says so comes after it in the log, and takes it to disk.
+-- Repeated: the same, as a signature that is to land stays as it is.
 INSERT INTO sim.transactions AS known
     (signature, memo, venue, token_in, token_out, amount_in, minimum_out, last_valid_block_height,
      lands_at, slot, amount_out, error_code)
@@ -39,6 +40,7 @@ WHERE signature = ANY (%(signature)s::text[]) AND lands_at <= to_timestamp(%(now
 -- name: count_fault
 -- A subject that was left alone for five minutes starts again, so that what was tried with a fault yesterday can be
 -- tried again today.
+-- Repeated: the occasion is the call's own, or is named by it, so it is counted once.
 INSERT INTO sim.faults AS known (rule, subject, occasion, met, met_at)
 SELECT rule, subject, occasion, 1, now()
 FROM unnest(%(rule)s::text[], %(subject)s::text[], %(occasion)s::text[]) AS asked (rule, subject, occasion)

@@ -35,14 +35,14 @@ GIVEN: dict[str, dict[str, Any]] = {
     "forget_expired_keys": {},
     "withdraw_orders": BATCH,
     "find_withdrawn": BATCH,
-    "redrive_orders": BATCH,
+    "redrive_orders": BATCH | {"mark": 2},
     "acknowledge_orders": BATCH,
-    "claim_orders": BATCH | {"lease_ms": 20_000},
+    "claim_orders": BATCH | {"lease_ms": 20_000, "mark": 2},
     "record_transitions": BATCH
     | dict.fromkeys(("fences", "leases_ms", "retries_in_ms", "last_valid_block_heights"), NUMBERS)
     | dict.fromkeys(("quoted_outs", "minimum_outs", "amounts_out"), NUMBERS)
     | dict.fromkeys(("signatures", "dexes", "tx_hashes", "errors", "codes"), TEXTS)
-    | {"statuses": ["building"] * 100, "sources": ["{routing}"] * 100}
+    | {"statuses": ["building"] * 100, "sources": ["{routing}"] * 100, "seqs": NUMBERS}
     | {"details": ["{}"] * 100, "transactions": [b"raw"] * 100},
     "release_orders": BATCH | {"fences": NUMBERS, "due_in_ms": NUMBERS},
     "read_orders": BATCH,
