@@ -35,11 +35,16 @@ class Orders:
         self._store = store
 
     async def get(self, account: Account, order_id: str) -> OrderWithEvents:
-        """One order with its events. Raises NotFound, TemporarilyUnavailable."""
+        """One order with its events, as they were at one moment. Raises NotFound, TemporarilyUnavailable.
+
+        Events are only ever appended, each together with its order's `seq`. So those up to the order's own
+        are its snapshot; later ones were stored between the two reads.
+        """
         order = await self._store.order(order_id)
-        if order is None:
+        events = await self._store.events(order_id) if order else []
+        if order is None or not events:  # withdrawn between the two reads
             raise NotFound(order_id=order_id)
-        return OrderWithEvents(order, await self._store.events(order_id))
+        return OrderWithEvents(order, [event for event in events if event.seq <= order.seq])
 
     async def require(self, account: Account, order_id: str) -> None:
         """Return if the account may see the order. Raises NotFound, TemporarilyUnavailable."""
