@@ -138,14 +138,24 @@ class Process:
 
 
 class Gated:
-    """`port` as `process` sees it: each of its coroutines is a gate. A broken call raises `fault`."""
+    """`port` as `process` sees it: each of its coroutines is a gate.
+
+    A broken call raises `fault`; one whose reply is lost raises `lost`.
+    """
 
     def __init__(
-        self, port: Any, process: Process, fault: type[Exception], *, ungated: Collection[str] = ()
+        self,
+        port: Any,
+        process: Process,
+        fault: type[Exception],
+        *,
+        lost: type[Exception] | None = None,
+        ungated: Collection[str] = (),
     ) -> None:
         self._port = port
         self._process = process
         self._fault = fault
+        self._lost = lost or fault
         self._ungated = ungated
 
     def __getattr__(self, name: str) -> Any:
@@ -159,7 +169,7 @@ class Gated:
                 raise self._fault
             result = self._process.results[name] = await found(*arguments, **named)
             if fate is Fate.REPLY_LOST:
-                raise self._fault
+                raise self._lost
             return result
 
         return call

@@ -13,7 +13,12 @@ from collections import Counter
 from typing import Any
 
 from chalicelib.domain.account import LOCAL
-from chalicelib.domain.errors import EngineError, IdempotencyConflict, TemporarilyUnavailable
+from chalicelib.domain.errors import (
+    EngineError,
+    IdempotencyConflict,
+    OutcomeUnknown,
+    TemporarilyUnavailable,
+)
 from chalicelib.domain.lifecycle import TERMINAL, Status
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.terms import Terms
@@ -185,7 +190,8 @@ class World:
                 self.met["redriven"] += 1
 
     def _to(self, process: Process, port: Any) -> Any:
-        return Gated(port, process, TemporarilyUnavailable, ungated={"forget_expired_keys"})
+        ungated = {"forget_expired_keys"}
+        return Gated(port, process, TemporarilyUnavailable, lost=OutcomeUnknown, ungated=ungated)
 
     def _process(self, kind: str) -> Process:
         process = Process(self.loop, f"{kind} {len(self.processes)}")
