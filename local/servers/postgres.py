@@ -23,6 +23,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from ..errors import ServiceError
 from .server import Server
@@ -30,6 +31,23 @@ from .server import Server
 SHARED = Path("/var/tmp")  # noqa: S108 - folders here are checked to be root's own
 # the kernel has each commit, so a killed server still loses none of them; only a machine that goes down does
 FAST = {"fsync": "off", "full_page_writes": "off"}
+
+
+# In the URL: libpq would take each from a variable of the shell, which is meant for another server.
+PLAIN = {
+    "hostaddr": "127.0.0.1",
+    "sslmode": "disable",
+    "gssencmode": "disable",
+    "channel_binding": "disable",
+    "require_auth": "scram-sha-256",
+    "target_session_attrs": "any",
+    "load_balance_hosts": "disable",
+    "options": "",
+    "client_encoding": "UTF8",
+}
+
+# A URL can't override these. A service names another server; a wrong value of the others ends a connection.
+NOT_IN_A_URL = ("PGSERVICE", "PGDATESTYLE", "PGTZ", "PGGEQO")
 
 
 class Postgres(Server):
@@ -57,7 +75,7 @@ class Postgres(Server):
     @property
     def url(self) -> str:
         password = (self._database / "engine.password").read_text()
-        return f"postgresql://postgres:{password}@127.0.0.1:{self.port}/postgres"
+        return f"postgresql://postgres:{password}@127.0.0.1:{self.port}/postgres?{urlencode(PLAIN)}"
 
     @property
     def address(self) -> str:
@@ -68,6 +86,8 @@ class Postgres(Server):
         return self.folder / "data"
 
     def prepare(self) -> None:
+        for name in NOT_IN_A_URL:
+            os.environ.pop(name, None)
         account = Account(self._database)
         if not account.can_enter(self.folder):
             self.folder = claim(elsewhere(self.folder))
