@@ -14,12 +14,12 @@ from chalicelib.adapters.aws.clients import connect
 from chalicelib.adapters.aws.push import ApiGatewayPush
 from chalicelib.adapters.aws.queue import SqsQueue
 from chalicelib.api.wire.queue import queue_message
-from local.triggers.polled import PolledSource
-from tests.integration.scripted_server import answer, scripted
 
 from local.services import Endpoints
-from local.triggers import polled
+from local.triggers import sources
+from local.triggers.sources import PolledSource
 from tests.fakes import eventually
+from tests.integration.adapters.aws.scripted_server import answer, scripted
 from tests.link import Link
 
 READ_S = 0.5
@@ -77,7 +77,7 @@ async def test_a_push_on_connections_that_fell_silent_is_made_on_a_new_one(
 async def test_a_long_poll_on_a_connection_that_fell_silent_is_made_on_a_new_one(
     services: Endpoints, link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(polled, "ANSWERS_WITHIN_S", 1.5)
+    monkeypatch.setattr(sources, "ANSWERS_WITHIN_S", 1.5)
     queue = SqsQueue(services.queue_url, queue_message, endpoint_url=services.aws_endpoint_url)
     source = PolledSource(link.url, through(link, services.queue_url), "us-east-1")
     source.start()

@@ -293,7 +293,7 @@ async def test_a_withdrawal_whose_reply_is_lost_is_one(world: World) -> None:
 async def test_a_withdrawal_of_which_nothing_is_known_says_so(world: World) -> None:
     queue = MemoryQueue()
     submission = Submission(world.store, queue, MemoryEvents(), lambda: str(uuid.uuid4()))
-    queue.away = True
+    queue.unavailable = True
     world.lose("withdraw_orders", times=99)
     with pytest.raises(OutcomeUnknown):
         await submission.submit(LOCAL, TERMS)

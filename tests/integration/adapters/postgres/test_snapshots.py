@@ -77,7 +77,7 @@ async def test_no_answer_is_of_two_moments_while_orders_run(store: Interrupted) 
         while True:
             found = await Orders(store).get(LOCAL, order_id)
             assert found.order.status is found.events[-1].status
-            assert found.order.updated_at == found.events[-1].at
+            assert found.order.seq == found.events[-1].seq
             if found.order.is_terminal:
                 return
 

@@ -79,6 +79,6 @@ async def test_events_are_read_from_the_store_while_the_registry_is_away(world: 
     order_id = await world.order()
     await world.subscribe("client", order_id)
     await world.sees("client", [1])
-    world.redis.away = True
+    world.redis.unavailable = True
     await world.move(order_id, *LIFE)
     await world.sees("client", WHOLE)
