@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 import redis
-from chalicelib.adapters.redis import relay_channel
+from chalicelib.adapters.redis import watched
 from chalicelib.adapters.redis.events import RedisEvents
 from chalicelib.adapters.redis.pool import connect
 from chalicelib.adapters.redis.registry import RedisRegistry
@@ -96,7 +96,7 @@ async def do_all_that_the_adapters_do(client: Redis, operator: redis.Redis) -> N
 async def test_the_user_may_run_exactly_the_commands_that_the_adapters_use(
     operator: redis.Redis, engine: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay_channel, "PING_AFTER_S", 0.1)
+    monkeypatch.setattr(watched, "PING_AFTER_S", 0.1)
     operator.config_resetstat()
     await do_all_that_the_adapters_do(engine, operator)
     assert operator.acl_log() == []  # no command was refused

@@ -12,7 +12,6 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import islice
-from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
@@ -23,12 +22,12 @@ from ...ports.live import EventMessage, Notification, Subscription
 from .events import channel
 from .pool import calls
 from .registry import LONGEST_CONNECTION_S, ShardKeys, client_connections, entry, read_entry
+from .watched import WatchedPubSub
 
 log = logging.getLogger(__name__)
 
 RECONNECT_S = 0.2
 LISTEN_TIMEOUT_S = 1.0
-PING_AFTER_S = 1.0  # of silence on the pub/sub connection, which is given up after as long again
 MOST_AT_ONCE = 500  # positions in a write
 
 # Take the lease if it is free, renew it if this relay holds it.
@@ -191,10 +190,10 @@ class RedisRelayChannel:
     async def notifications(self) -> AsyncIterator[Notification]:
         while True:
             try:
-                async with self._redis.pubsub() as pubsub:
+                async with self._redis.pubsub() as pubsub, WatchedPubSub(pubsub) as watched:
                     await pubsub.subscribe(self._keys.control, *self._wanted)
                     self._pubsub = pubsub
-                    async for notification in self._messages(pubsub):
+                    async for notification in self._messages(watched):
                         yield notification
             except (RedisError, OSError) as error:
                 if not self._is_lost:
@@ -204,9 +203,9 @@ class RedisRelayChannel:
             finally:
                 self._pubsub = None
 
-    async def _messages(self, pubsub: PubSub) -> AsyncIterator[Notification]:
-        async for message in _received(pubsub):
-            match message:
+    async def _messages(self, pubsub: WatchedPubSub) -> AsyncIterator[Notification]:
+        while True:
+            match await pubsub.message():
                 case {"type": "subscribe", "channel": name} if name == self._keys.control:
                     if self._is_lost:
                         log.warning("relay: pub/sub restored shard=%d", self.shard)
@@ -236,6 +235,7 @@ class RedisRelayChannel:
 
     async def _save_all(self) -> None:
         """Store what `save_position` was given until nothing is left, retrying while Redis is unavailable."""
+        is_logged = False
         try:
             while self._unsaved:
                 keys = list(islice(self._unsaved, MOST_AT_ONCE))
@@ -243,12 +243,11 @@ class RedisRelayChannel:
                 try:
                     await self._save([(*key, str(seq)) for key, seq in batch.items()])
                 except TemporarilyUnavailable as error:
-                    log.warning(
-                        "relay: cannot save positions, retrying shard=%d count=%d error=%r",
-                        self.shard,
-                        len(batch),
-                        error,
-                    )
+                    if not is_logged:
+                        log.warning(
+                            "relay: cannot save positions, retrying shard=%d error=%r", self.shard, error
+                        )
+                    is_logged = True
                     self._unsaved = {**batch, **self._unsaved}  # a newer position wins
                     await asyncio.sleep(RECONNECT_S)
         finally:
@@ -258,26 +257,6 @@ class RedisRelayChannel:
         keys = [self._keys.subscriptions(connection_id) for connection_id, _, _ in items]
         parts = [part for _, order_id, seq in items for part in (order_id, seq)]
         await self._call("EVAL", SAVE, 1 + len(keys), self._keys.lease, *keys, self._fence, *parts)
-
-
-async def _received(pubsub: PubSub) -> AsyncIterator[dict[str, Any]]:
-    """The messages as they come, and replies to pings. Raises TimeoutError when a ping gets none.
-
-    A connection that a firewall or a failover has dropped without a word looks as one on which nothing is
-    published: only a ping shows the difference.
-    """
-    is_asked = False
-    while True:
-        message = await pubsub.get_message(timeout=PING_AFTER_S)
-        if message is not None:
-            is_asked = False
-            yield message
-        elif is_asked:
-            raise TimeoutError("no reply to a ping")
-        else:
-            async with asyncio.timeout(PING_AFTER_S):
-                await pubsub.ping()
-            is_asked = True
 
 
 def _parse(text: str) -> dict[str, object]:

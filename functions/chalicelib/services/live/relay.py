@@ -301,10 +301,10 @@ class Relay:
         What only the registry has is served from now on. What only the relay has is stored again, in case the
         registry has lost its data.
         """
+        for feed in self._feeds.values():
+            feed.refresh()  # this needs the store alone
         if not await self._channel.acquire():
             return  # another relay serves the shard
-        for feed in self._feeds.values():
-            feed.refresh()
         known = [
             Subscription(subscriber.connection_id, feed.order_id, subscriber.delivered_seq)
             for feed in self._feeds.values()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from chalicelib.adapters.redis import pool, relay_channel
+from chalicelib.adapters.redis import pool, relay_channel, watched
 from chalicelib.adapters.redis.events import RedisEvents
 from chalicelib.adapters.redis.registry import RedisRegistry
 from chalicelib.adapters.redis.relay_channel import RedisRelayChannel
@@ -34,7 +34,7 @@ LOST, RESTORED = "relay: pub/sub lost", "relay: pub/sub restored"
 
 @pytest.fixture(autouse=True)
 def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relay_channel, "PING_AFTER_S", 0.1)
+    monkeypatch.setattr(watched, "PING_AFTER_S", 0.1)
     monkeypatch.setattr(pool, "CONNECT_S", 0.5)
     monkeypatch.setattr(pool, "REPLY_S", 0.3)
     monkeypatch.setattr(pool, "PROBE_EVERY_S", 0.05)
