@@ -166,6 +166,7 @@ def routes() -> tuple[Route, ...]:
                 "BODY_TOO_LARGE",
                 "UNSUPPORTED_MEDIA_TYPE",
                 "TOO_MANY_ORDERS",
+                "OUTCOME_UNKNOWN",
             ),
             parameters=(key,),
             body=schemas.NewOrder,
@@ -208,7 +209,7 @@ def document() -> Json:
             "schemas": components(),
             "headers": {
                 "RetryAfter": {
-                    "description": "Seconds to wait.",
+                    "description": "Seconds to wait; absent where another try may do harm.",
                     "schema": {"type": "string", "pattern": "^[0-9]+$"},
                 }
             },

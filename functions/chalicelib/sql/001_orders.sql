@@ -22,8 +22,8 @@ CREATE TABLE orders (
     updated_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
 
     -- who works on it
-    fence         bigint NOT NULL DEFAULT 0,  -- counts the claims: only the last may move the order
-    lease_until   timestamptz,                -- NULL: no worker holds it
+    fence         bigint NOT NULL DEFAULT 0,  -- grows with each claim: only the last may move the order
+    lease_until   timestamptz,                -- NULL: nobody holds it
     due_at        timestamptz NOT NULL DEFAULT clock_timestamp(),  -- when it should be worked on next
 
     -- what was signed for it, kept before it is sent
