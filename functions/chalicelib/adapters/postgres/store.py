@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -33,14 +33,13 @@ from ...domain.order import Order
 from ...domain.terms import Terms
 from ...domain.tokens import TOKENS
 from ...ports.store import Claim, Held, NewOrder, Overdue, Reason, Transition
-from ...ports.trading import SignedTransaction
 from .arrays import literal
 from .database import Database, RepliesLost
 from .prepared import Row
+from .rows import appended_event, read_claim, read_event, read_order
 
 Given = TypeVar("Given")
 
-_TOKEN = {token.symbol: token for token in TOKENS}
 _SOURCES = {status: literal(sources(status, Actor.WORKER)) for status in Status}
 _UNHELD = TERMINAL | {Status.PENDING}
 _NEWEST = (datetime.max.replace(tzinfo=UTC), "ffffffff-ffff-ffff-ffff-ffffffffffff")
@@ -145,7 +144,7 @@ class PostgresStore:
         at, order_id = before or _NEWEST
         statuses = [status] if status else list(Status)
         rows = await self._database.run("newest_orders", statuses=statuses, at=at, id=order_id, limit=limit)
-        return [_order(row) for row in rows]
+        return [read_order(row) for row in rows]
 
     async def events(self, order_id: str, after: int = 0) -> list[Event]:
         return await self._events((order_id, after))
@@ -214,7 +213,7 @@ class PostgresStore:
         )
         created = {str(row["order_id"]): row for row in rows}
         return [
-            _appended(created.get(new.id), new.id, detail)
+            appended_event(created.get(new.id), new.id, detail)
             for new, detail in zip(orders, details, strict=True)
         ]
 
@@ -226,7 +225,7 @@ class PostgresStore:
         rows = await self._database.run("find_keys", keys=[new.key]) if new.key else []
         if not rows:
             return None
-        first = _order(rows[0])
+        first = read_order(rows[0])
         if first.id == new.id:
             return None
         if first.terms != new.terms and rows[0]["fingerprint"] != self._fingerprint(new.terms):
@@ -241,7 +240,7 @@ class PostgresStore:
 
     async def _redrive_all(self, order_ids: Sequence[str]) -> list[Event | None]:
         rows = await self._database.run("redrive_orders", ids=_once(order_ids), mark=_mark())
-        events = {str(row["order_id"]): _event(row) for row in rows}
+        events = {str(row["order_id"]): read_event(row) for row in rows}
         return [
             events.pop(order_id, None) for order_id in order_ids
         ]  # a duplicate in the batch is redriven once
@@ -254,7 +253,7 @@ class PostgresStore:
         answers: list[Claim | Held | Order | None] = []
         for order_id in order_ids:
             row = found.get(order_id)
-            answers.append(_claimed(row) if row else None)
+            answers.append(read_claim(row) if row else None)
             if row and row["claimed"]:  # a duplicate in the batch finds the order held
                 found[order_id] = {**row, "claimed": False, "held_ms": self._lease_ms}
         return answers
@@ -286,7 +285,7 @@ class PostgresStore:
         )
         moved = {(str(row["order_id"]), row["fence"]): row for row in rows}
         return [
-            _appended(moved.get((of.order.id, of.fence)), of.order.id, detail)
+            appended_event(moved.get((of.order.id, of.fence)), of.order.id, detail)
             for of, detail in zip(transitions, details, strict=True)
         ]
 
@@ -297,12 +296,12 @@ class PostgresStore:
         rows = await self._database.run("read_events", ids=list(least), afters=list(least.values()))
         events: defaultdict[str, list[Event]] = defaultdict(list)
         for row in rows:
-            events[str(row["order_id"])].append(_event(row))
+            events[str(row["order_id"])].append(read_event(row))
         return [[event for event in events[order_id] if event.seq > after] for order_id, after in items]
 
     async def _orders_all(self, order_ids: Sequence[str]) -> list[Order | None]:
         rows = await self._database.run("read_orders", ids=_once(order_ids))
-        orders = {str(row["id"]): _order(row) for row in rows}
+        orders = {str(row["id"]): read_order(row) for row in rows}
         return [orders.get(order_id) for order_id in order_ids]
 
 
@@ -315,60 +314,5 @@ def _mark() -> int:
     return 2 * (1 + secrets.randbelow(2**31 - 1))
 
 
-def _order(row: Row) -> Order:
-    terms = Terms(
-        _TOKEN[row["token_in"]], _TOKEN[row["token_out"]], int(row["amount_in"]), row["slippage_bps"]
-    )
-    return Order(
-        id=str(row["id"]),
-        terms=terms,
-        status=Status(row["status"]),
-        attempt=row["attempt"],
-        seq=row["seq"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-        client_order_id=row["client_order_id"],
-        venue=row["dex"],
-        quoted_out=_whole(row["quoted_out"]),
-        minimum_out=_whole(row["minimum_out"]),
-        amount_out=_whole(row["amount_out"]),
-        signature=row["tx_hash"],
-        error=row["error"],
-        code=row["code"],
-    )
-
-
-def _event(row: Row) -> Event:
-    return Event(
-        order_id=str(row["order_id"]),
-        seq=row["seq"],
-        status=Status(row["status"]),
-        attempt=row["attempt"],
-        at=row["at"],
-        detail=row["detail"],
-    )
-
-
-def _appended(row: Row | None, order_id: str, detail: Mapping[str, object]) -> Event | None:
-    """The event that a statement has appended; the statement does not return the detail."""
-    if row is None:
-        return None
-    return Event(order_id, row["seq"], Status(row["status"]), row["attempt"], row["at"], detail)
-
-
 def _json(value: Mapping[str, object]) -> str:
     return msgspec.json.encode(value).decode()
-
-
-def _claimed(row: Row) -> Claim | Held | Order:
-    order = _order(row)
-    if row["claimed"]:
-        transaction = row["signature"] and SignedTransaction(
-            row["signature"], bytes(row["transaction"]), row["last_valid_block_height"]
-        )
-        return Claim(order, row["fence"], bool(row["fence"] & 1), transaction or None)
-    return order if order.is_terminal else Held(max(row["held_ms"] or 0, 0))
-
-
-def _whole(number: Any) -> int | None:
-    return None if number is None else int(number)

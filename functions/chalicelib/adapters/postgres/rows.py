@@ -1,0 +1,75 @@
+"""Rows of the named statements as values of the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...domain.events import Event
+from ...domain.lifecycle import Status
+from ...domain.order import Order
+from ...domain.terms import Terms
+from ...domain.tokens import TOKENS
+from ...ports.store import Claim, Held
+from ...ports.trading import SignedTransaction
+from .prepared import Row
+
+_TOKEN = {token.symbol: token for token in TOKENS}
+
+
+def read_order(row: Row) -> Order:
+    """The order in a row with its columns."""
+    terms = Terms(
+        _TOKEN[row["token_in"]], _TOKEN[row["token_out"]], int(row["amount_in"]), row["slippage_bps"]
+    )
+    return Order(
+        id=str(row["id"]),
+        terms=terms,
+        status=Status(row["status"]),
+        attempt=row["attempt"],
+        seq=row["seq"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        client_order_id=row["client_order_id"],
+        venue=row["dex"],
+        quoted_out=_whole(row["quoted_out"]),
+        minimum_out=_whole(row["minimum_out"]),
+        amount_out=_whole(row["amount_out"]),
+        signature=row["tx_hash"],
+        error=row["error"],
+        code=row["code"],
+    )
+
+
+def read_event(row: Row) -> Event:
+    """The event in a row with its columns."""
+    return Event(
+        order_id=str(row["order_id"]),
+        seq=row["seq"],
+        status=Status(row["status"]),
+        attempt=row["attempt"],
+        at=row["at"],
+        detail=row["detail"],
+    )
+
+
+def appended_event(row: Row | None, order_id: str, detail: Mapping[str, object]) -> Event | None:
+    """The event that a statement has appended; the statement does not return the detail."""
+    if row is None:
+        return None
+    return Event(order_id, row["seq"], Status(row["status"]), row["attempt"], row["at"], detail)
+
+
+def read_claim(row: Row) -> Claim | Held | Order:
+    """What `claim_orders` says of an order."""
+    order = read_order(row)
+    if row["claimed"]:
+        transaction = row["signature"] and SignedTransaction(
+            row["signature"], bytes(row["transaction"]), row["last_valid_block_height"]
+        )
+        return Claim(order, row["fence"], bool(row["fence"] & 1), transaction or None)
+    return order if order.is_terminal else Held(max(row["held_ms"] or 0, 0))
+
+
+def _whole(number: Any) -> int | None:
+    return None if number is None else int(number)
