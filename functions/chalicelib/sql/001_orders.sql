@@ -23,7 +23,7 @@ CREATE TABLE orders (
 
     -- who works on it
     fence         bigint NOT NULL DEFAULT 0,  -- grows with each claim: only the last may move the order
-    lease_until   timestamptz,                -- NULL: nobody holds it
+    lease_until   timestamptz,                -- NULL: no worker holds it
     due_at        timestamptz NOT NULL DEFAULT clock_timestamp(),  -- when it should be worked on next
 
     -- what was signed for it, kept before it is sent
