@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from .domain.terms import MAX_SLIPPAGE_BPS
+from .domain.terms import MAX_PRICE_IMPACT_BPS, MAX_SLIPPAGE_BPS
 
 
 class ConfigError(Exception):
@@ -71,7 +71,10 @@ class Config:
         most=MAX_SLIPPAGE_BPS,
     )
     max_price_impact_bps: int = setting(
-        5000, "orders that move the price further than this fail, in 1/100 of a per cent", least=1, most=10000
+        300,
+        "how far an order may move the price if it has no limit of its own, in 1/100 of a per cent",
+        least=1,
+        most=MAX_PRICE_IMPACT_BPS,
     )
     sweep_after_ms: int = setting(
         60000,

@@ -202,7 +202,11 @@ class Runtime:
     def quoting(self) -> Quoting:
         from .services.quoting import Quoting
 
-        return Quoting(self.world.venues, timeout=self.config.quote_timeout_ms / 1000)
+        return Quoting(
+            self.world.venues,
+            timeout=self.config.quote_timeout_ms / 1000,
+            max_price_impact_bps=self.config.max_price_impact_bps,
+        )
 
     @cached_property
     def execution(self) -> Execution:
@@ -212,7 +216,6 @@ class Runtime:
         world = self.world
         limits = ExecutionLimits(
             confirm_timeout=self.config.confirm_timeout_ms / 1000,
-            max_price_impact_bps=self.config.max_price_impact_bps,
             retry=RetryPolicy(self.config.max_attempts, self.config.retry_base_ms),
         )
         jitter = random.SystemRandom().random

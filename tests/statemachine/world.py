@@ -79,10 +79,10 @@ class World:
             self._to(process, Leases(self.store)),
             self.events,
             self.venues,
-            Quoting(self.venues, timeout=1.0),
+            Quoting(self.venues, timeout=1.0, max_price_impact_bps=1000),
             Gated(self.chain, process, TimeoutError),
             self.signer,
-            ExecutionLimits(CONFIRM_S, max_price_impact_bps=1000, retry=RetryPolicy()),
+            ExecutionLimits(CONFIRM_S, RetryPolicy()),
             lambda: 0.5,
             MemoryMetrics(),
         )

@@ -17,6 +17,7 @@
         ├── ChainUnavailable
         ├── InsufficientLiquidity      (no retry can help)
         ├── PriceImpactTooHigh         (no retry can help)
+        ├── BelowMinimumOut
         ├── SlippageExceeded
         ├── TransactionFailed
         ├── BlockhashExpired
@@ -124,9 +125,14 @@ class InsufficientLiquidity(AttemptFailed):
 
 
 class PriceImpactTooHigh(AttemptFailed):
-    text = "The order would move the price further than the engine allows."
+    text = "The order would move the price further than it may."
     code = "PRICE_IMPACT_TOO_HIGH"
     retryable = False
+
+
+class BelowMinimumOut(AttemptFailed):
+    text = "No venue offers as much as the order asks for at least."
+    code = "BELOW_MINIMUM_OUT"
 
 
 class SlippageExceeded(AttemptFailed):

@@ -1,4 +1,4 @@
-"""Which venue an order goes to: the one that leaves the trader with the most."""
+"""Which venue an order goes to: the one that leaves the trader with the most, within the order's limits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from .errors import AttemptFailed
+from .errors import AttemptFailed, BelowMinimumOut, PriceImpactTooHigh
+from .terms import Terms
 from .tokens import Token, price
 
 BPS = 10_000
@@ -52,9 +53,29 @@ def best(quotes: Iterable[Quote]) -> Quote:
     return min(quotes, key=lambda quote: (-quote.amount_out, quote.price_impact_bps, quote.venue))
 
 
-def minimum_received(amount_out: int, slippage_bps: int) -> int:
+def minimum_received(amount_out: int, terms: Terms) -> int:
     """The least the trader accepts of `amount_out` base units quoted.
 
-    minimum = floor(quoted × (10 000 − slippage) / 10 000)
+    minimum = max(floor(quoted × (10 000 − slippage) / 10 000), the order's own floor)
     """
-    return amount_out * (BPS - slippage_bps) // BPS
+    return max(amount_out * (BPS - terms.slippage_bps) // BPS, terms.floor_out or 0)
+
+
+def refusal(quote: Quote, terms: Terms, max_price_impact_bps: int) -> AttemptFailed | None:
+    """Why an order on these terms is not filled by its best quote; None if it is.
+
+    `max_price_impact_bps` is the limit of an order that has none of its own.
+    """
+    most = max_price_impact_bps if terms.max_price_impact_bps is None else terms.max_price_impact_bps
+    if quote.price_impact_bps > most:
+        return PriceImpactTooHigh(
+            f"The order would move the price at {quote.venue}, its best venue, by "
+            f"{quote.price_impact_bps / 100:.2f} %; at most {most / 100:.2f} % is allowed."
+        )
+    if terms.floor_out is not None and quote.amount_out < terms.floor_out:
+        token = terms.token_out
+        return BelowMinimumOut(
+            f"The best offer, of {quote.venue}, is {token.text(quote.amount_out)} {token.symbol}; "
+            f"the order asks for at least {token.text(terms.floor_out)}."
+        )
+    return None

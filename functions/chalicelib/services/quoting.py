@@ -1,4 +1,4 @@
-"""Quotes of every venue at the same time, and the choice among them."""
+"""Quotes of every venue at the same time, the choice among them, and whether the order's limits allow it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..domain.account import Account
 from ..domain.errors import AttemptFailed, QuoteTimeout, VenueUnavailable
-from ..domain.routing import Answers, Quote, best
+from ..domain.routing import Answers, Quote, best, refusal
 from ..domain.terms import Terms
 from ..ports.trading import Venue
 
@@ -18,23 +18,33 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Quoted:
-    """Every venue's answer, and the best quote among them."""
+    """Every venue's answer, the best quote among them, and why an order is not filled by it, if it is not."""
 
     answers: Answers
     chosen: Quote
+    refusal: AttemptFailed | None
 
 
 class Quoting:
-    """`await quoting.ask(terms)`: each venue's quote, or why there is none, within `timeout` seconds."""
+    """Asks the venues, each for at most `timeout` seconds.
 
-    def __init__(self, venues: Mapping[str, Venue], *, timeout: float) -> None:
+    `max_price_impact_bps` is how far an order may move the price that has no limit of its own.
+    """
+
+    def __init__(self, venues: Mapping[str, Venue], *, timeout: float, max_price_impact_bps: int) -> None:
         self._venues = venues
         self._timeout = timeout
+        self._max_price_impact_bps = max_price_impact_bps
 
     async def quote(self, account: Account, terms: Terms) -> Quoted:
         """What an order on these terms would be filled at; none is placed. Raises AttemptFailed."""
+        return await self.best(terms)
+
+    async def best(self, terms: Terms) -> Quoted:
+        """The best quote now, and whether an order on these terms may take it. Raises AttemptFailed."""
         answers = await self.ask(terms)
-        return Quoted(answers, choose(answers))
+        chosen = choose(answers)
+        return Quoted(answers, chosen, refusal(chosen, terms, self._max_price_impact_bps))
 
     async def ask(self, terms: Terms) -> Answers:
         """Every venue's answer by the venue's name."""

@@ -16,19 +16,23 @@
 -- returned, and nothing is counted again. A first run that is still under way is waited for at the id or the key;
 -- then the order is in neither part of the result, and the caller asks once more.
 WITH given AS (
-    SELECT id, token_in, token_out, amount_in, slippage_bps, detail, client, key, fingerprint,
+    SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, detail, client, key,
+        fingerprint,
         row_number() OVER (PARTITION BY client) AS nth
     FROM unnest(
         %(ids)s::uuid[], %(tokens_in)s::text[], %(tokens_out)s::text[], %(amounts_in)s::numeric[],
-        %(slippages_bps)s::integer[], %(details)s::text[], %(clients)s::text[], %(keys)s::text[],
-        %(fingerprints)s::text[]
-    ) AS item (id, token_in, token_out, amount_in, slippage_bps, detail, client, key, fingerprint)
+        %(slippages_bps)s::integer[], %(max_price_impacts_bps)s::integer[], %(floors_out)s::numeric[],
+        %(details)s::text[], %(clients)s::text[], %(keys)s::text[], %(fingerprints)s::text[]
+    ) AS item (
+        id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, detail, client, key,
+        fingerprint
+    )
 ), busy AS (
     SELECT client, sum(orders) AS outstanding FROM outstanding_orders
     WHERE client = ANY (%(clients)s::text[])
     GROUP BY client
 ), admitted AS (
-    SELECT id, token_in, token_out, amount_in, slippage_bps, client, key, fingerprint
+    SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, client, key, fingerprint
     FROM given LEFT JOIN busy USING (client)
     WHERE coalesce(outstanding, 0) + nth <= %(max_outstanding)s::bigint
 ), keyed AS (
@@ -41,8 +45,10 @@ WITH given AS (
     WHERE idempotency_keys.expires_at < clock_timestamp()
     RETURNING order_id
 ), created AS (
-    INSERT INTO orders (id, token_in, token_out, amount_in, slippage_bps, client, client_order_id)
-    SELECT id, token_in, token_out, amount_in, slippage_bps, client, key
+    INSERT INTO orders (
+        id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, client, client_order_id
+    )
+    SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, client, key
     FROM admitted WHERE key IS NULL OR id IN (SELECT order_id FROM keyed)
     ON CONFLICT (id) DO NOTHING
     RETURNING id, seq, status, attempt, created_at, client
@@ -66,7 +72,8 @@ UPDATE idempotency_keys SET replayed = true
 FROM orders
 WHERE key = ANY (%(keys)s::text[]) AND expires_at >= clock_timestamp() AND orders.id = order_id
 RETURNING key, fingerprint,
-    orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps, orders.status,
+    orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps, orders.max_price_impact_bps,
+        orders.floor_out, orders.status,
     orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
     orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code;
 
@@ -159,7 +166,8 @@ FROM given WHERE orders.id = given.id AND orders.queued_at IS NULL;
 -- Repeated: an order whose fence has this call's mark was claimed by the first run, and is returned as claimed. It
 -- can't have gone further: only the holder of the claim moves it, and that is who asks.
 WITH found AS (
-    SELECT id, token_in, token_out, amount_in, slippage_bps, status, attempt, seq, created_at, updated_at,
+    SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, status, attempt, seq,
+        created_at, updated_at,
         client_order_id, dex, quoted_out, minimum_out, amount_out, tx_hash, error, code, fence, signature,
         transaction, last_valid_block_height, lease_until
     FROM orders WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
@@ -176,7 +184,8 @@ WITH found AS (
     WHERE orders.id = found.id
       AND NOT is_terminal(orders.status)
       AND (orders.lease_until IS NULL OR orders.lease_until < clock_timestamp())
-    RETURNING orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps, orders.status,
+    RETURNING orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps,
+        orders.max_price_impact_bps, orders.floor_out, orders.status,
         orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
         orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code,
         orders.fence, orders.signature, orders.transaction, orders.last_valid_block_height
@@ -184,12 +193,14 @@ WITH found AS (
     INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
     SELECT id, seq, status, attempt, updated_at, '{}' FROM claimed WHERE fence & 1 = 0
 )
-SELECT id, token_in, token_out, amount_in, slippage_bps, status, attempt, seq, created_at, updated_at,
+SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, status, attempt, seq,
+    created_at, updated_at,
     client_order_id, dex, quoted_out, minimum_out, amount_out, tx_hash, error, code, fence, signature,
     transaction, last_valid_block_height,
     true AS claimed, 0 AS held_ms FROM claimed
 UNION ALL
-SELECT id, token_in, token_out, amount_in, slippage_bps, status, attempt, seq, created_at, updated_at,
+SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, status, attempt, seq,
+    created_at, updated_at,
     client_order_id, dex, quoted_out, minimum_out, amount_out, tx_hash, error, code, fence, signature,
     transaction, last_valid_block_height,
     NOT is_terminal(status) AND fence & 4294967294 = %(mark)s::bigint,
@@ -273,19 +284,22 @@ WHERE orders.id = given.id AND orders.fence = given.fence AND NOT is_terminal(or
 RETURNING orders.id AS order_id, orders.fence;
 
 -- name: read_orders
-SELECT id, token_in, token_out, amount_in, slippage_bps, status, attempt, seq, created_at, updated_at,
+SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, status, attempt, seq,
+    created_at, updated_at,
     client_order_id, dex, quoted_out, minimum_out, amount_out, tx_hash, error, code
 FROM orders WHERE id = ANY (%(ids)s::uuid[]);
 
 -- name: newest_orders
 -- The newest of each status, merged, so that one index serves the lists with and without a status. Without a cursor,
 -- `at` and `id` are the highest values.
-SELECT page.id, page.token_in, page.token_out, page.amount_in, page.slippage_bps, page.status, page.attempt,
+SELECT page.id, page.token_in, page.token_out, page.amount_in, page.slippage_bps, page.max_price_impact_bps,
+    page.floor_out, page.status, page.attempt,
     page.seq, page.created_at, page.updated_at, page.client_order_id, page.dex, page.quoted_out,
     page.minimum_out, page.amount_out, page.tx_hash, page.error, page.code
 FROM unnest(%(statuses)s::order_status[]) AS asked (status)
 CROSS JOIN LATERAL (
-    SELECT orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps, orders.status,
+    SELECT orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps,
+        orders.max_price_impact_bps, orders.floor_out, orders.status,
         orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
         orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code
     FROM orders

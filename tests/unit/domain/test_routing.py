@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 from chalicelib.domain.routing import BPS, Quote, best, minimum_received
-from chalicelib.domain.terms import MAX_BASE_UNITS
+from chalicelib.domain.terms import MAX_BASE_UNITS, Terms
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,10 +48,10 @@ def test_of_equal_quotes_the_choice_does_not_depend_on_their_order() -> None:
 def test_the_minimum_received_is_the_quote_less_the_slippage(
     amount_out: int, slippage_bps: int, least: int
 ) -> None:
-    assert minimum_received(amount_out, slippage_bps) == least
+    assert minimum_received(amount_out, Terms(SOL, USDC, 10**9, slippage_bps)) == least
 
 
 @given(st.integers(0, 2**64), st.integers(1, 5000))
 def test_the_minimum_received_is_exact_and_rounded_down(amount_out: int, slippage_bps: int) -> None:
     exact = Fraction(amount_out * (BPS - slippage_bps), BPS)
-    assert exact - 1 < minimum_received(amount_out, slippage_bps) <= exact
+    assert exact - 1 < minimum_received(amount_out, Terms(SOL, USDC, 10**9, slippage_bps)) <= exact

@@ -16,7 +16,7 @@ def venues() -> tuple[MemoryVenue, MemoryVenue]:
 
 
 def quoting(*venues: MemoryVenue, timeout: float = 0.02) -> Quoting:
-    return Quoting({venue.name: venue for venue in venues}, timeout=timeout)
+    return Quoting({venue.name: venue for venue in venues}, timeout=timeout, max_price_impact_bps=300)
 
 
 async def test_both_venues_are_quoted_at_the_same_time() -> None:

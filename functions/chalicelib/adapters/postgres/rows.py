@@ -20,7 +20,12 @@ _TOKEN = {token.symbol: token for token in TOKENS}
 def read_order(row: Row) -> Order:
     """The order in a row with its columns."""
     terms = Terms(
-        _TOKEN[row["token_in"]], _TOKEN[row["token_out"]], int(row["amount_in"]), row["slippage_bps"]
+        _TOKEN[row["token_in"]],
+        _TOKEN[row["token_out"]],
+        int(row["amount_in"]),
+        row["slippage_bps"],
+        row["max_price_impact_bps"],
+        _whole(row["floor_out"]),
     )
     return Order(
         id=str(row["id"]),

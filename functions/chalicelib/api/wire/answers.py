@@ -90,7 +90,7 @@ def quote(of: Terms, quoted: Quoted) -> schemas.Quotes:
         slippage_bps=shown.slippage_bps,
         chosen=chosen.venue,
         amount_out=of.token_out.text(chosen.amount_out),
-        minimum_out=of.token_out.text(minimum_received(chosen.amount_out, of.slippage_bps)),
+        minimum_out=of.token_out.text(minimum_received(chosen.amount_out, of)),
         quotes=quotes(quoted.answers),
     )
 

@@ -73,6 +73,7 @@ FAILURES: dict[str, str] = {
     "WORKER_LOST": "the worker went away before it had signed anything",
     "INSUFFICIENT_LIQUIDITY": "no pool can fill the order",
     "PRICE_IMPACT_TOO_HIGH": "the order would move the price further than allowed",
+    "BELOW_MINIMUM_OUT": "the best quote is less than the order asks for at least; nothing was sent",
 }
 """Why an attempt fails: in events, and with 422 of a quote."""
 

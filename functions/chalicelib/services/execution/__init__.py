@@ -1,4 +1,4 @@
-"""One attempt at one order: admission (claim, limits) → routing (quotes to signed swap) → settlement (chain).
+"""One attempt at one order: admission (claim) → routing (quotes, limits, signed swap) → settlement (chain).
 
 `execution.py` holds the order of the steps; each step has a room of its own.
 """

@@ -1,14 +1,12 @@
-"""Whether an order may be worked on now, and whether it may trade at the price that was found."""
+"""Whether an order may be worked on now."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
 
-from ...domain.errors import PriceImpactTooHigh
 from ...domain.lifecycle import Status
 from ...domain.order import Order
-from ...domain.routing import Quote
 from ...ports.store import Claim, Held, Store
 
 log = logging.getLogger(__name__)
@@ -26,11 +24,10 @@ class Outcome:
 
 
 class Admission:
-    """Claims orders, and holds each to the largest price impact that the engine allows."""
+    """Claims orders."""
 
-    def __init__(self, store: Store, *, max_price_impact_bps: int) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._max_price_impact_bps = max_price_impact_bps
 
     async def claim(self, order_id: str) -> Claim | Outcome:
         """The claim on the order, or the outcome of a message whose order can't be claimed."""
@@ -49,12 +46,3 @@ class Admission:
             case None:
                 log.error("order unknown order=%s", order_id)
                 return Outcome(done=False)
-
-    def check_price_impact(self, quote: Quote) -> None:
-        """Raise PriceImpactTooHigh if filling this quote would move the price too far."""
-        most = self._max_price_impact_bps
-        if quote.price_impact_bps > most:
-            raise PriceImpactTooHigh(
-                f"The order would move the price at {quote.venue}, its best venue, by "
-                f"{quote.price_impact_bps / 100:.2f} %; at most {most / 100:.2f} % is allowed."
-            )

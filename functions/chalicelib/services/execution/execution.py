@@ -28,10 +28,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ExecutionLimits:
-    """How long an attempt waits for its transaction (seconds), and how far an order may move the price."""
+    """How long an attempt waits for its transaction (seconds), and how many attempts an order has."""
 
     confirm_timeout: float
-    max_price_impact_bps: int
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 
@@ -55,9 +54,8 @@ class Execution:
         self._limits = limits
         self._jitter = jitter
         self._metrics = metrics
-        self._admission = Admission(store, max_price_impact_bps=limits.max_price_impact_bps)
-        admit = self._admission.check_price_impact
-        self._routing = Routing(quoting, venues, chain, signer, admit)
+        self._admission = Admission(store)
+        self._routing = Routing(quoting, venues, chain, signer)
         self._settlement = Settlement(chain, self._record, confirm_timeout=limits.confirm_timeout)
 
     async def process(self, order_id: str) -> Outcome:

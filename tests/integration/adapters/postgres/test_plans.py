@@ -30,6 +30,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "create_orders": BATCH
     | dict.fromkeys(("tokens_in", "tokens_out", "clients", "keys", "fingerprints"), TEXTS)
     | {"amounts_in": NUMBERS, "slippages_bps": NUMBERS, "details": ["{}"] * 100}
+    | {"max_price_impacts_bps": NUMBERS, "floors_out": NUMBERS}
     | {"max_outstanding": 10, "key_ttl_s": 60},
     "find_keys": {"keys": TEXTS},
     "forget_expired_keys": {},

@@ -40,10 +40,10 @@ class World:
             through(self.store),
             through(self.events),
             venues,
-            Quoting(venues, timeout=0.05),
+            Quoting(venues, timeout=0.05, max_price_impact_bps=1000),
             through(self.chain),
             through(self.signer),
-            ExecutionLimits(confirm_timeout, max_price_impact_bps=1000, retry=RetryPolicy()),
+            ExecutionLimits(confirm_timeout, RetryPolicy()),
             lambda: 0.5,
             self.metrics,
         )
