@@ -48,6 +48,7 @@ TERMS = (
     "UNKNOWN_TOKEN",
     "SAME_TOKEN",
     "INVALID_SLIPPAGE",
+    "INVALID_PRICE_IMPACT",
 )
 REPLAYED = {"Idempotent-Replayed": {"required": True, "schema": {"const": "true"}}}
 
@@ -133,6 +134,8 @@ def routes() -> tuple[Route, ...]:
                 parameter("tokenOut", _schema(schemas.TokenName), required=True),
                 parameter("amount", _schema(schemas.DecimalText), required=True),
                 parameter("slippageBps", _schema(schemas.SlippageBps)),
+                parameter("maxPriceImpactBps", _schema(schemas.PriceImpactBps)),
+                parameter("minimumOut", _schema(schemas.DecimalText)),
             ),
         ),
         Route(

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import fields as fields_of
 from typing import Any
 
+import msgspec
 from chalicelib.api.wire import schemas
 from chalicelib.api.wire.codes import CODES, FAILURES
 from chalicelib.config import Config
@@ -102,8 +103,9 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 def _field_rows(of: type[schemas.Object]) -> list[tuple[str, str, str]]:
     rows = []
+    required = {item.encode_name for item in msgspec.structs.fields(of) if item.required}
     for name, schema in openapi.fields(of).items():
-        optional = "optional: " if "default" in schema or name == "clientOrderId" else ""
+        optional = "" if name in required else "optional: "
         note = schema.get("description", "")
         if "default" in schema:
             note = f"{note}; {schema['default']} unless set"

@@ -92,6 +92,8 @@ def quote(of: Terms, quoted: Quoted) -> schemas.Quotes:
         amount_out=of.token_out.text(chosen.amount_out),
         minimum_out=of.token_out.text(minimum_received(chosen.amount_out, of)),
         quotes=quotes(quoted.answers),
+        max_price_impact_bps=of.max_price_impact_bps,
+        refusal=None if quoted.refusal is None else error(quoted.refusal),
     )
 
 
@@ -142,6 +144,7 @@ def event_list(events: Sequence[Event]) -> list[dict[str, object]]:
 
 
 def _order_fields(of: Order) -> dict[str, object]:
+    minimum_out = of.terms.floor_out if of.minimum_out is None else of.minimum_out
     filled = None if of.amount_out is None else plain(executed_price(of.terms, of.amount_out))
     return {
         "order_id": of.id,
@@ -151,7 +154,7 @@ def _order_fields(of: Order) -> dict[str, object]:
         **{name: getattr(terms(of.terms), name) for name in schemas.Terms.__struct_fields__},
         "dex": of.venue,
         "quoted_out": _money(of.terms.token_out, of.quoted_out),
-        "minimum_out": _money(of.terms.token_out, of.minimum_out),
+        "minimum_out": _money(of.terms.token_out, minimum_out),
         "amount_out": _money(of.terms.token_out, of.amount_out),
         "executed_price": filled,
         "tx_hash": of.signature,

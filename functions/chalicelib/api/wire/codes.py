@@ -27,6 +27,7 @@ CODES: dict[str, Code] = {
     "UNKNOWN_TOKEN": Code((400,), "no such token; `supported` lists them"),
     "SAME_TOKEN": Code((400,), "sold and bought are the same"),
     "INVALID_SLIPPAGE": Code((400,), "not a whole number from 1 to 5000"),
+    "INVALID_PRICE_IMPACT": Code((400,), "`maxPriceImpactBps` is not a whole number from 1 to 10000"),
     "INVALID_ORDER_ID": Code((400,), "not a UUID"),
     "INVALID_IDEMPOTENCY_KEY": Code(
         (400,), "not 1 to 64 printable ASCII characters, or header and body differ"
@@ -72,8 +73,8 @@ FAILURES: dict[str, str] = {
     "BLOCKHASH_EXPIRED": "the transaction did not land in time, and no longer can",
     "WORKER_LOST": "the worker went away before it had signed anything",
     "INSUFFICIENT_LIQUIDITY": "no pool can fill the order",
-    "PRICE_IMPACT_TOO_HIGH": "the order would move the price further than allowed",
-    "BELOW_MINIMUM_OUT": "the best quote is less than the order asks for at least; nothing was sent",
+    "PRICE_IMPACT_TOO_HIGH": "the order would move the price further than its limit or the engine's",
+    "BELOW_MINIMUM_OUT": "the best quote is less than the order's `minimumOut`; nothing was sent",
 }
 """Why an attempt fails: in events, and with 422 of a quote."""
 

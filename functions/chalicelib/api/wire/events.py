@@ -72,6 +72,8 @@ def terms(of: Terms) -> schemas.Terms:
         token_out=of.token_out.symbol,
         amount=of.token_in.text(of.amount_in),
         slippage_bps=of.slippage_bps,
+        max_price_impact_bps=of.max_price_impact_bps,
+        minimum_out=None if of.floor_out is None else of.token_out.text(of.floor_out),
     )
 
 

@@ -12,12 +12,14 @@ from typing import NoReturn
 
 from ...domain.errors import InvalidRequest, TooLarge
 from ...domain.lifecycle import Status
-from ...domain.terms import MAX_BASE_UNITS, MAX_KEY_LENGTH, MAX_SLIPPAGE_BPS, Terms
+from ...domain.terms import MAX_BASE_UNITS, MAX_KEY_LENGTH, MAX_PRICE_IMPACT_BPS, MAX_SLIPPAGE_BPS, Terms
 from ...domain.tokens import TOKENS, Token, find_token
 from ...services.live.messages import Ping, Request, Submit, Subscribe, Unsubscribe
 from .schemas import DEFAULT_LIMIT, MAX_LIMIT
 
-FIELDS = ("tokenIn", "tokenOut", "amount", "slippageBps")
+REQUIRED = ("tokenIn", "tokenOut", "amount")
+WHOLE_NUMBERS = ("slippageBps", "maxPriceImpactBps")
+FIELDS = (*REQUIRED, *WHOLE_NUMBERS, "minimumOut")
 KEY_FIELD = "clientOrderId"
 ACTIONS = ("subscribe", "unsubscribe", "ping")
 MAX_BODY_BYTES = 128 * 1024
@@ -65,25 +67,35 @@ def terms(body: Mapping[str, object], default_slippage_bps: int) -> Terms:
                 code="UNKNOWN_FIELD",
                 field=name[:50].encode(errors="replace").decode(),  # a lone surrogate can't be sent back
             )
-    for name in FIELDS[:3]:
+    for name in REQUIRED:
         if name not in body:
             raise InvalidRequest(f"The field {name!r} is missing.", code="MISSING_FIELD", field=name)
     token_in = _token(body["tokenIn"], "tokenIn")
     token_out = _token(body["tokenOut"], "tokenOut")
     if token_in == token_out:
         raise InvalidRequest("tokenIn and tokenOut are the same token.", code="SAME_TOKEN", field="tokenOut")
-    amount_in = _base_units(body["amount"], token_in)
-    if "slippageBps" not in body:
-        return Terms(token_in, token_out, amount_in, default_slippage_bps, slippage_is_default=True)
-    return Terms(token_in, token_out, amount_in, _slippage(body["slippageBps"]))
+    return Terms(
+        token_in,
+        token_out,
+        amount_in=_base_units(body, "amount", token_in),
+        slippage_bps=_bps(body, "slippageBps", MAX_SLIPPAGE_BPS, "INVALID_SLIPPAGE")
+        if "slippageBps" in body
+        else default_slippage_bps,
+        max_price_impact_bps=_bps(body, "maxPriceImpactBps", MAX_PRICE_IMPACT_BPS, "INVALID_PRICE_IMPACT")
+        if "maxPriceImpactBps" in body
+        else None,
+        floor_out=_base_units(body, "minimumOut", token_out) if "minimumOut" in body else None,
+        slippage_is_default="slippageBps" not in body,
+    )
 
 
 def quote_terms(parameters: Mapping[str, str], default_slippage_bps: int) -> Terms:
     """The terms in a query string. Raises InvalidRequest."""
     given: dict[str, object] = dict(parameters)
-    if "slippageBps" in given:
-        text = str(given["slippageBps"])
-        given["slippageBps"] = Decimal(text) if text.isascii() and text.isdigit() else text
+    for name in WHOLE_NUMBERS:
+        if name in given:
+            text = str(given[name])
+            given[name] = Decimal(text) if text.isascii() and text.isdigit() else text
     return terms(given, default_slippage_bps)
 
 
@@ -186,66 +198,54 @@ def _token(value: object, field: str) -> Token:
     return token
 
 
-def _base_units(value: object, token: Token) -> int:
-    amount = _decimal(value)
+def _base_units(body: Mapping[str, object], field: str, token: Token) -> int:
+    """The amount of `token` in a field, in base units. Raises InvalidRequest."""
+    amount = _decimal(body[field], field)
     if amount <= 0:
-        raise _invalid_amount("amount must be greater than zero.")
+        raise _wrong(field, f"{field} must be greater than zero.")
     if amount.adjusted() + token.decimals >= len(str(MAX_BASE_UNITS)):
-        raise _too_large(token)
+        raise _too_large(field, token)
     if amount.adjusted() + token.decimals < 0:
-        raise InvalidRequest(
-            f"amount is less than one base unit of {token.symbol} ({token.text(1)}).",
-            code="AMOUNT_TOO_SMALL",
-            field="amount",
-        )
+        unit = f"one base unit of {token.symbol} ({token.text(1)})"
+        raise _wrong(field, f"{field} is less than {unit}.", code="AMOUNT_TOO_SMALL")
     units = amount.scaleb(token.decimals, _EXACT)
     if units != units.to_integral_value():
-        raise InvalidRequest(
-            f"amount has more than the {token.decimals} decimals of {token.symbol}.",
-            code="AMOUNT_TOO_PRECISE",
-            field="amount",
-        )
+        decimals = f"the {token.decimals} decimals of {token.symbol}"
+        raise _wrong(field, f"{field} has more than {decimals}.", code="AMOUNT_TOO_PRECISE")
     if units > MAX_BASE_UNITS:
-        raise _too_large(token)
+        raise _too_large(field, token)
     return int(units)
 
 
-def _decimal(value: object) -> Decimal:
+def _decimal(value: object, field: str) -> Decimal:
     if isinstance(value, str):
         if len(value) > _MAX_DIGITS or not _DECIMAL.fullmatch(value):
-            raise _invalid_amount("amount must be a decimal number.")
+            raise _wrong(field, f"{field} must be a decimal number.")
         return Decimal(value)
     if isinstance(value, Decimal):
         if not value.is_finite() or len(value.as_tuple().digits) > _MAX_DIGITS:
-            raise _invalid_amount("amount must be a finite number of at most 100 digits.")
+            raise _wrong(field, f"{field} must be a finite number of at most {_MAX_DIGITS} digits.")
         return value
-    raise InvalidRequest(
-        "amount must be a number, or a string that holds one.", code="INVALID_TYPE", field="amount"
-    )
+    raise _wrong(field, f"{field} must be a number, or a string that holds one.", code="INVALID_TYPE")
 
 
-def _slippage(value: object) -> int:
+def _bps(body: Mapping[str, object], field: str, most: int, code: str) -> int:
+    """The whole number in a field, from 1 to `most`. Raises InvalidRequest."""
+    value = body[field]
     if not isinstance(value, Decimal):
-        raise InvalidRequest("slippageBps must be a whole number.", code="INVALID_TYPE", field="slippageBps")
-    if not value.is_finite() or not 1 <= value <= MAX_SLIPPAGE_BPS or value != value.to_integral_value():
-        raise InvalidRequest(
-            f"slippageBps must be a whole number from 1 to {MAX_SLIPPAGE_BPS}.",
-            code="INVALID_SLIPPAGE",
-            field="slippageBps",
-        )
+        raise _wrong(field, f"{field} must be a whole number.", code="INVALID_TYPE")
+    if not value.is_finite() or not 1 <= value <= most or value != value.to_integral_value():
+        raise _wrong(field, f"{field} must be a whole number from 1 to {most}.", code=code)
     return int(value)
 
 
-def _invalid_amount(message: str) -> InvalidRequest:
-    return InvalidRequest(message, code="INVALID_AMOUNT", field="amount")
+def _wrong(field: str, message: str, *, code: str = "INVALID_AMOUNT") -> InvalidRequest:
+    return InvalidRequest(message, code=code, field=field)
 
 
-def _too_large(token: Token) -> InvalidRequest:
-    return InvalidRequest(
-        f"amount is more than a pool can hold ({token.text(MAX_BASE_UNITS)} {token.symbol}).",
-        code="AMOUNT_TOO_LARGE",
-        field="amount",
-    )
+def _too_large(field: str, token: Token) -> InvalidRequest:
+    most = f"{token.text(MAX_BASE_UNITS)} {token.symbol}"
+    return _wrong(field, f"{field} is more than a pool can hold ({most}).", code="AMOUNT_TOO_LARGE")
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

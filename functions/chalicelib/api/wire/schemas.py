@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from ...domain.lifecycle import Status
-from ...domain.terms import MAX_KEY_LENGTH, MAX_SLIPPAGE_BPS
+from ...domain.terms import MAX_KEY_LENGTH, MAX_PRICE_IMPACT_BPS, MAX_SLIPPAGE_BPS
 from ...domain.tokens import TOKENS
 from .codes import FAILURES
 
@@ -29,6 +29,7 @@ Count = Annotated[int, Meta(ge=0)]
 Ordinal = Annotated[int, Meta(ge=1)]
 DecimalText = Annotated[str, Meta(max_length=100, examples=["1.5"])]
 SlippageBps = Annotated[int, Meta(ge=1, le=MAX_SLIPPAGE_BPS)]
+PriceImpactBps = Annotated[int, Meta(ge=1, le=MAX_PRICE_IMPACT_BPS)]
 Key = Annotated[str, Meta(min_length=1, max_length=MAX_KEY_LENGTH, pattern=r"^[\x20-\x7e]+$")]
 TokenName = Annotated[str, Meta(description="symbol or mint", examples=["SOL", "USDC"])]
 Symbol = Annotated[str, Meta(extra_json_schema={"enum": [token.symbol for token in TOKENS]})]
@@ -62,6 +63,12 @@ class Terms(Object):
     slippage_bps: Annotated[
         SlippageBps, Meta(description="how much less than quoted the trader accepts, in 1/100 of a per cent")
     ]
+    max_price_impact_bps: (
+        Annotated[PriceImpactBps, Meta(description="how far it may move the price, if it set that")] | None
+    ) = None
+    minimum_out: (
+        Annotated[Money, Meta(description="the least of `tokenOut` that it asks for, if it set that")] | None
+    ) = None
 
 
 class NewOrder(Object, forbid_unknown_fields=True):
@@ -80,6 +87,26 @@ class NewOrder(Object, forbid_unknown_fields=True):
         SlippageBps,
         Meta(description="how much less than quoted the trader accepts, in 1/100 of a per cent"),
     ] = DEFAULT_SLIPPAGE_BPS
+    max_price_impact_bps: (
+        Annotated[
+            PriceImpactBps,
+            Meta(
+                description="how far the order may move the price, in 1/100 of a per cent; unless set, the "
+                "engine's own limit, `MAX_PRICE_IMPACT_BPS`"
+            ),
+        ]
+        | None
+    ) = None
+    minimum_out: (
+        Annotated[
+            Annotated[float, Meta(gt=0)] | DecimalText,
+            Meta(
+                description="the least of `tokenOut` that the trader accepts, in tokens, whatever is quoted; "
+                "slippage may ask for more"
+            ),
+        ]
+        | None
+    ) = None
     client_order_id: (
         Annotated[Key, Meta(description="the idempotency key: makes it safe to submit again")] | None
     ) = None
@@ -106,6 +133,9 @@ class Order(Object, kw_only=True):
     token_out: Annotated[Symbol, Meta(description="what is bought")]
     amount: Annotated[Money, Meta(description="how much of `tokenIn` is sold, in tokens")]
     slippage_bps: Annotated[SlippageBps, Meta(description="how much less than quoted the trader accepts")]
+    max_price_impact_bps: (
+        Annotated[PriceImpactBps, Meta(description="how far it may move the price, if it set that")] | None
+    ) = None
     dex: Annotated[Venue, Meta(description="the venue it was routed to")] | None = None
     quoted_out: Annotated[Money, Meta(description="how much of `tokenOut` the venue quoted")] | None = None
     minimum_out: (
@@ -169,6 +199,12 @@ class Quotes(Object):
     amount_out: Annotated[Money, Meta(description="what it would give")]
     minimum_out: Annotated[Money, Meta(description="the least that a swap would give")]
     quotes: VenueAnswers
+    max_price_impact_bps: (
+        Annotated[PriceImpactBps, Meta(description="how far it may move the price, if that was set")] | None
+    ) = None
+    refusal: (
+        Annotated[Error, Meta(description="why an order on these terms would fail now, if it would")] | None
+    ) = None
 
 
 class DeadLetters(Object):
