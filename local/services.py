@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from chalicelib.config import Config
+
 from .endpoints import Endpoints, find_running, local_credentials, publish, withdraw
 from .servers import Folder, Postgres, ServiceError, Sqs, Valkey
 from .servers.attached import AttachedPostgres, AttachedRedis, AttachedSqs, find_emulator
@@ -41,7 +43,7 @@ class Line:
 
 
 class Services:
-    """The three servers, as a context manager.
+    """The three servers, as a context manager. Raises ConfigError for a wrong setting in `environ`.
 
     `state` is the folder that keeps their files over restarts; None is a temporary one. With `hosts_sqs` the
     queue is no process of its own: the engine serves it, see `hosted_sqs`. `.postgres`,
@@ -56,7 +58,6 @@ class Services:
         environ: Mapping[str, str] = os.environ,
         durable: bool = True,
         visibility_timeout: int = 90,
-        max_receive_count: int = 3,
         hosts_sqs: bool = False,
         on_progress: Callable[[str], None] | None = None,
     ) -> None:
@@ -64,7 +65,7 @@ class Services:
         self._environ = environ
         self._durable = durable
         self._hosts_sqs = hosts_sqs
-        self._queues = QueueSettings(visibility_timeout, max_receive_count)
+        self._queues = QueueSettings(visibility_timeout, Config.load(environ).max_attempts)
         self._on_progress = on_progress or (lambda line: None)
         self._folder: Folder | None = None
         self._servers: tuple[AnyServer, ...] = ()

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from .domain.terms import MAX_PRICE_IMPACT_BPS, MAX_SLIPPAGE_BPS
+from .domain.terms import DEFAULT_SLIPPAGE_BPS, MAX_PRICE_IMPACT_BPS, MAX_SLIPPAGE_BPS
 
 
 class ConfigError(Exception):
@@ -65,7 +65,7 @@ class Config:
         20000, "how long a worker that does not renew its lease keeps an order, ms", least=100, most=3_600_000
     )
     default_slippage_bps: int = setting(
-        100,
+        DEFAULT_SLIPPAGE_BPS,
         "an order's slippage limit if it names none, in 1/100 of a per cent",
         least=1,
         most=MAX_SLIPPAGE_BPS,

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.config import Config
+
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
@@ -20,13 +22,13 @@ class QueueSettings:
     """What the deployed template sets too."""
 
     visibility_timeout: int = 90  # seconds a received message stays hidden
-    max_receive_count: int = 3  # receives before a message goes to the dead-letter queue
+    max_receive_count: int = Config().max_attempts  # receives before a message goes to the dead-letter queue
 
 
 def connect(endpoint: str, environment: dict[str, str], *, timeout: float = 5.0) -> SQSClient:
     """An SQS client for an emulator: one try, soon over, and past any proxy."""
     import boto3  # takes a quarter of a second, in which the servers are starting already
-    from botocore.config import Config
+    from botocore.config import Config as ClientConfig
 
     return boto3.client(
         "sqs",
@@ -34,7 +36,7 @@ def connect(endpoint: str, environment: dict[str, str], *, timeout: float = 5.0)
         region_name=environment["AWS_DEFAULT_REGION"],
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-        config=Config(
+        config=ClientConfig(
             connect_timeout=timeout, read_timeout=timeout, retries={"total_max_attempts": 1}, proxies={}
         ),
     )

@@ -9,6 +9,7 @@ from .tokens import Token, price
 
 MAX_BASE_UNITS = 2**63 - 1
 """The most an order may sell: what a signed 64-bit amount, and so every pool, can hold."""
+DEFAULT_SLIPPAGE_BPS = 100
 MAX_SLIPPAGE_BPS = 5000
 MAX_PRICE_IMPACT_BPS = 10_000
 MAX_KEY_LENGTH = 64

@@ -10,14 +10,13 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from ...domain.lifecycle import Status
-from ...domain.terms import MAX_KEY_LENGTH, MAX_PRICE_IMPACT_BPS, MAX_SLIPPAGE_BPS
+from ...domain.terms import DEFAULT_SLIPPAGE_BPS, MAX_KEY_LENGTH, MAX_PRICE_IMPACT_BPS, MAX_SLIPPAGE_BPS
 from ...domain.tokens import TOKENS
 from .codes import FAILURES
 
 SUBMIT_PATH = "/api/orders/execute"
 """Where an order is submitted (POST) and its events are streamed (WebSocket)."""
 
-DEFAULT_SLIPPAGE_BPS = 100
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200  # orders of a page
 
 OrderId = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]

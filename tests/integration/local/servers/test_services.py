@@ -219,12 +219,12 @@ def test_sqs_keeps_its_messages_over_an_orderly_restart(running: Services) -> No
 
 
 def test_what_is_in_the_state_folder_is_there_at_the_next_start(state: Path) -> None:
-    with Services(state, environ=BARE, max_receive_count=3) as first:
+    with Services(state, environ=BARE) as first:
         with psycopg.connect(first.endpoints.database_url) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
         sent = sqs_of(first.endpoints)
         sent.send_message(QueueUrl=first.endpoints.dead_letter_url, MessageBody="dead")
-    with Services(state, environ=BARE, max_receive_count=5) as second:
+    with Services(state, environ={**BARE, "MAX_ATTEMPTS": "5"}) as second:
         assert one(second.endpoints, "SELECT n FROM kept") == 7
         client, urls = sqs_of(second.endpoints), second.endpoints
         assert client.receive_message(QueueUrl=urls.dead_letter_url)["Messages"][0]["Body"] == "dead"
