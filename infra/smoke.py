@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 
 from chalicelib.domain.lifecycle import Status
 
-from local.client import EngineClient, Wire
-from local.errors import ClientError, Refused
+from local.client import EngineClient, Wire, new_key
+from local.errors import ClientError, OutcomeUnknown, Refused
 
 from .errors import SmokeError
 
-ORDER = ("SOL", "USDC", "1.5")
+ORDER = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1.5"}
 TIMEOUT_S = 180.0
 SUBMIT_TIMEOUT_S = 60.0
 RETRY_INTERVAL_S = 0.5
@@ -48,11 +48,14 @@ async def _smoke(url: str, on_event: Callable[[Wire], None]) -> list[Wire]:
 
 
 async def _submit(client: EngineClient) -> Wire:
-    """Submit the order, again while the engine is busy or still starting."""
-    deadline = time.monotonic() + SUBMIT_TIMEOUT_S
+    """Submit the order, again under the same key while the engine is busy or still starting."""
+    deadline, key = time.monotonic() + SUBMIT_TIMEOUT_S, new_key()
     while True:
         try:
-            return await client.submit(*ORDER)
+            return await client.submit(ORDER, key=key)
+        except OutcomeUnknown:
+            if time.monotonic() > deadline:
+                raise
         except Refused as refusal:
             may_be_starting = refusal.status >= 500 and time.monotonic() < deadline
             if refusal.status not in BUSY and not may_be_starting:

@@ -14,7 +14,7 @@ from chalicelib.config import Config
 from .errors import ServiceError
 from .servers.folder import owner_pid
 
-NAME = "endpoints.json"  # in the state folder, while an engine runs
+NAME, URL = "endpoints.json", "url"  # in the state folder, while an engine runs
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,29 @@ def local_credentials(environ: Mapping[str, str]) -> dict[str, str]:
 
 def publish(endpoints: Endpoints, state: Path) -> None:
     """Write `endpoints` where `find_running` looks; it holds a password, so for our eyes only."""
+    withdraw(state)
     path = state / NAME
-    path.unlink(missing_ok=True)
     path.touch(mode=0o600)
     path.write_text(json.dumps(asdict(endpoints)))
 
 
+def publish_url(url: str, state: Path) -> None:
+    """Write where the engine serves, for `find_url`."""
+    (state / URL).write_text(url)
+
+
 def withdraw(state: Path) -> None:
-    """Undo `publish`."""
-    (state / NAME).unlink(missing_ok=True)
+    """Undo `publish` and `publish_url`."""
+    for name in (NAME, URL):
+        (state / name).unlink(missing_ok=True)
+
+
+def find_url(state: Path) -> str | None:
+    """Where the engine serves that runs on `state` now, or None."""
+    try:
+        return (state / URL).read_text() if owner_pid(state) else None
+    except OSError:
+        return None
 
 
 def find_running(state: Path) -> Endpoints | None:

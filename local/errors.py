@@ -3,7 +3,8 @@
 ServiceError       a server could not be started or reached
 PortTaken          another program listens where the gateway should
 ClientError
-├── Unreachable    nothing answers, or what answers is no engine
+├── Unreachable    nothing answers, or what answers is no engine; nothing was done
+├── OutcomeUnknown a submit was sent and its answer did not come: the order may have been placed, under `key`
 └── Refused        the engine refused: `status`, `code` and the whole `answer`
 """
 
@@ -20,11 +21,25 @@ class ServiceError(Exception):
 
 
 class ClientError(Exception):
-    """The engine was not asked, or refused."""
+    """What was asked of the engine has no result."""
 
 
 class Unreachable(ClientError):
-    """No engine answers."""
+    """No engine answers; `sent`: the request may have reached one."""
+
+    def __init__(self, message: str, *, sent: bool = False) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class OutcomeUnknown(ClientError):
+    """A submit was sent, and its answer did not come; submitting again under `key` places it at most once."""
+
+    def __init__(self, url: str, key: str, reason: str) -> None:
+        super().__init__(
+            f"The order may have been placed: {url} took the submit and did not answer ({reason})."
+        )
+        self.key = key
 
 
 class Refused(ClientError):

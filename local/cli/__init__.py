@@ -4,6 +4,7 @@ The group of commands, its `--help`, and how an error becomes one line and an ex
 
 0  done            1  the order failed, or the engine could not start or go on
 2  not done: wrong usage, a wrong setting, no engine there, or it refused
+3  unknown: the order may have been placed     130  Ctrl-C
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+from chalicelib import VERSION
 from chalicelib.config import ConfigError
 from chalicelib.domain.errors import EngineError
 
-from ..errors import ClientError, PortTaken, ServiceError, Unreachable
+from ..errors import ClientError, PortTaken, Refused, ServiceError, Unreachable
 from ..settings import read_dotenv
 from ..terminal import Failure, NotDone, print_anything
 
@@ -51,6 +53,21 @@ class Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is called. Raises NoSuchCommand, which names those that are meant perhaps."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:  # click looks among commands that are imported
+            raise click.exceptions.NoSuchCommand(args[0], possibilities=MODULES, ctx=ctx) from error
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take `help COMMAND` for `COMMAND --help`."""
+        if args[:1] == ["help"]:
+            args = [*args[1:], "--help"]
+        return super().parse_args(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Leave out the list: the text above it shows each with an example."""
 
@@ -61,8 +78,11 @@ class Commands(click.Group):
         except ConfigError as error:
             raise NotDone(str(error)) from error
         except Unreachable as error:
-            hint = "Start one with ./local/run, or say where it is with --url or ENGINE_URL."
+            hint = "Start one with ./local/run, or say where it is with --url, --state or ENGINE_URL."
             raise NotDone(f"{error} {hint}") from error
+        except Refused as refusal:
+            supported = ", ".join(refusal.answer.get("supported", ()))
+            raise NotDone(f"{refusal} Known: {supported}." if supported else str(refusal)) from refusal
         except ClientError as error:
             raise NotDone(str(error)) from error
         except PortTaken as error:
@@ -73,6 +93,7 @@ class Commands(click.Group):
             raise Failure(str(error)) from error
 
 
+@click.version_option(VERSION, "-V", "--version", prog_name="order-engine", message="%(prog)s %(version)s")
 @click.group(cls=Commands, help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """What happens before every command."""

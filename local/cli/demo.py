@@ -33,14 +33,20 @@ from .view import (
     quote_lines,
     screen,
     short,
+    width_of,
 )
 
+NAMES = ("tokenIn", "tokenOut", "amount")
 ORDERS = (
     ("SOL", "USDC", "1.5"),
     ("USDC", "JUP", "250"),
     ("BONK", "SOL", "1000000"),
     ("RAY", "USDT", "40"),
-    ("USDC", "FIDA", "20000"),  # a sixth of what Raydium's pool holds: it moves the price there by some 14 %
+    (
+        "USDC",
+        "FIDA",
+        "20000",
+    ),  # moves the price at Raydium by some 14 %, which no order may, and by 2 % at Meteora
 )
 LONGEST_S = 120.0  # for all of them, retries included
 
@@ -88,9 +94,11 @@ async def _play(engine: Engine, console: Console) -> bool:
     """Whether all ended as they should."""
     console.print(f"submitting {len(ORDERS)} orders to {engine.url}\n")
     async with EngineClient(engine.url) as client:
-        submitted = await asyncio.gather(*(client.submit(*order) for order in ORDERS))
+        submitted = await asyncio.gather(
+            *(client.submit(dict(zip(NAMES, order, strict=True))) for order in ORDERS)
+        )
         lives = [
-            Life(answer["orderId"], dict(zip(("tokenIn", "tokenOut", "amount"), order, strict=True)))
+            Life(answer["orderId"], dict(zip(NAMES, order, strict=True)))
             for answer, order in zip(submitted, ORDERS, strict=True)
         ]
         with draw_lives(lives, console) as drawn:
@@ -165,23 +173,29 @@ def draw_lives(lives: Sequence[Life], console: Console) -> Iterator[Callable[[Li
         yield lambda life: live.refresh()
 
 
-WIDE = 140  # from here on it fits into one table
-
 Cell = Callable[[Life], str]
 
 
 def outcome_tables(lives: Sequence[Life], width: int) -> list[Table]:
-    """What came of the orders: one table, or two where the terminal is narrow."""
-    if width >= WIDE:
-        return [_table(lives, NAME + RESULT + TIMES, gap=2)]
-    return [_table(lives, NAME + RESULT, gap=1), _table(lives, NAME[:2] + TIMES, gap=1)]
+    """What came of the orders: one table, or as few as fit where the terminal is narrow."""
+    choices = (
+        [NAME + RESULT + TIMES],
+        [NAME + RESULT, NAME[:2] + TIMES],
+        [NAME + RESULT[:1], NAME[:2] + RESULT[1:], NAME[:2] + TIMES],
+        [NAME + RESULT[:1], NAME[:2] + RESULT[1:], NAME[:1] + TIMES],
+    )
+    for columns in choices:
+        tables = [_table(lives, some, gap=2 if len(columns) == 1 else 1) for some in columns]
+        if max(map(width_of, tables)) <= width:
+            break
+    return tables
 
 
 def _table(lives: Sequence[Life], columns: Sequence[tuple[str, Cell]], *, gap: int) -> Table:
     table = plain_table(gap)
     for title, cell in columns:
         is_number = cell not in (_order_id, _pair, _route)
-        table.add_column(title, justify="right" if is_number else "left", overflow="fold")
+        table.add_column(title, justify="right" if is_number else "left", no_wrap=True)
     for life in lives:
         table.add_row(
             *(cell(life) for _, cell in columns), style="red" if life.status == Status.FAILED else ""

@@ -35,8 +35,8 @@ from ..settings import settings
 from . import options
 from .dlq_view import (
     detail,
-    no_order_table,
-    orders_table,
+    no_order_view,
+    orders_view,
     print_detail,
     printable,
     progress,
@@ -98,14 +98,15 @@ def list_(state: Path, as_json: bool) -> None:
         return
     if not found:
         say("the dead-letter queue is empty")
-    for title, table, has_order in (
-        ("orders", orders_table, True),
-        ("messages without an order", no_order_table, False),
+    console = screen()
+    for title, view, has_order in (
+        ("orders", orders_view, True),
+        ("messages without an order", no_order_view, False),
     ):
         chosen = [one for one in found if (one["poison"] is None) is has_order]
         if chosen:
             say(f"{title}: {len(chosen)}")
-            screen().print(table(chosen))
+            console.print(view(chosen, console.width))
 
 
 @dlq.command()

@@ -14,12 +14,11 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.order import Order
 from chalicelib.ports.queue import DeadLetter
 from chalicelib.services.redrive import Tally
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
-from .view import COLOURS, Life, Wire, add_column, age, event_line, plain_table, screen
+from .view import COLOURS, Life, Wire, age, event_line, list_view, screen
 
 SHOWN = 200  # characters of a body, in a list
 MANY = 100  # from so many on, a bar is drawn
@@ -62,33 +61,34 @@ def print_detail(found: Wire) -> None:
         console.print(event_line(event, life), soft_wrap=True)
 
 
-def orders_table(rows: Sequence[Wire]) -> Table:
+def orders_view(rows: Sequence[Wire], width: int) -> RenderableType:
     """Dead letters that name an order, with its status."""
-    table = plain_table()
-    for title in ("order", "status", "code", "attempts", "age", "reason"):
-        add_column(table, title)
-    for one in rows:
-        table.add_row(
-            one["orderId"],
-            Text(one["status"], COLOURS.get(one["status"], "cyan")),
-            one["code"] or "",
-            str(one["attempts"]),
-            age(one["ageSeconds"]),
-            one["error"] or "",
-        )
-    return table
+    shown = [
+        {
+            "order": one["orderId"],
+            "status": Text(one["status"], COLOURS.get(one["status"], "cyan")),
+            "age": age(one["ageSeconds"]),
+            "attempts": str(one["attempts"]),
+            "code": one["code"] or "",
+            "error": one["error"] or "",
+        }
+        for one in rows
+    ]
+    return list_view(shown, width, head=3)
 
 
-def no_order_table(rows: Sequence[Wire]) -> Table:
+def no_order_view(rows: Sequence[Wire], width: int) -> RenderableType:
     """Messages without an order: their bodies, with the ids that `delete` takes."""
-    table = plain_table()
-    for title in ("message", "age", "reason", "body"):
-        add_column(table, title)
-    for one in rows:
-        table.add_row(
-            one["messageId"], age(one["ageSeconds"]), Text(one["poison"], "red"), printable(one["body"])
-        )
-    return table
+    shown = [
+        {
+            "message": one["messageId"],
+            "age": age(one["ageSeconds"]),
+            "reason": Text(one["poison"], "red"),
+            "body": printable(one["body"]),
+        }
+        for one in rows
+    ]
+    return list_view(shown, width, head=2)
 
 
 def printable(text: str) -> str:

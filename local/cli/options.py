@@ -1,13 +1,19 @@
-"""Options that several commands share."""
+"""Options and arguments that several commands share."""
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from chalicelib.domain.tokens import find_token
+from click.core import ParameterSource
 
+from ..endpoints import find_url
 from ..settings import STATE
 from ..terminal import LEVELS
 
@@ -16,11 +22,43 @@ DEFAULT_URL = "http://127.0.0.1:3000"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def engine_url(command: Command) -> Command:
-    """Adds --url."""
-    return click.option(
-        "--url", envvar="ENGINE_URL", default=DEFAULT_URL, show_default=True, help="Where the engine is."
-    )(command)
+@dataclass(frozen=True)
+class Place:
+    """An engine's URL, and the options by which another command finds the same engine."""
+
+    url: str
+    hint: str = ""
+
+
+def engine(command: Command) -> Command:
+    """Adds --url and --state, from which the command gets its `engine`, a Place."""
+
+    @click.option("--url", envvar="ENGINE_URL", help=f"Where the engine is.  [default: {DEFAULT_URL}]")
+    @state
+    @click.pass_context
+    @functools.wraps(command)
+    def placed(ctx: click.Context, *args: Any, url: str | None, state: Path, **options: Any) -> Any:
+        given = {name for name in ("url", "state") if _is_typed(ctx, name)}
+        if len(given) == 2:
+            raise click.UsageError("Say where the engine is with --url or with --state, not with both.")
+        return command(*args, engine=_find(None if "state" in given else url, state, given), **options)
+
+    return placed  # type: ignore[return-value]
+
+
+def _is_typed(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def _find(url: str | None, state: Path, given: set[str]) -> Place:
+    if url is not None:
+        return Place(url, url_hint(url))
+    running = find_url(state)
+    if "state" not in given:
+        return Place(running or DEFAULT_URL)
+    if running is None:
+        raise click.UsageError(f"No engine runs on {state}. Start one with ./local/run up --state {state}.")
+    return Place(running, f" --state {state}")
 
 
 def as_json(command: Command) -> Command:
@@ -28,11 +66,80 @@ def as_json(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")(command)
 
 
-def slippage(command: Command) -> Command:
-    """Adds --slippage-bps."""
-    return click.option(
+def terms(command: Command) -> Command:
+    """Adds what an order is about, from which the command gets its `terms`, as the wire names them."""
+
+    @click.argument("token_in", callback=_token)
+    @click.argument("token_out", callback=_token)
+    @click.argument("amount", type=NUMBER)
+    @click.option(
         "--slippage-bps", type=int, help="How much less than quoted is accepted, in 1/100 of a per cent."
-    )(command)
+    )
+    @click.option(
+        "--max-price-impact-bps", type=int, help="How far it may move the price, in 1/100 of a per cent."
+    )
+    @click.option("--minimum-out", type=NUMBER, help="The least of TOKEN_OUT that is accepted, in tokens.")
+    @functools.wraps(command)
+    def with_terms(
+        *args: Any,
+        token_in: str,
+        token_out: str,
+        amount: str,
+        slippage_bps: int | None,
+        max_price_impact_bps: int | None,
+        minimum_out: str | None,
+        **options: Any,
+    ) -> Any:
+        found = {
+            "tokenIn": token_in,
+            "tokenOut": token_out,
+            "amount": amount,
+            "slippageBps": slippage_bps,
+            "maxPriceImpactBps": max_price_impact_bps,
+            "minimumOut": minimum_out,
+        }
+        given = {name: value for name, value in found.items() if value is not None}
+        return command(*args, terms=given, **options)
+
+    return with_terms  # type: ignore[return-value]
+
+
+def _token(ctx: click.Context, param: click.Parameter, name: str) -> str:
+    """`sol` is SOL; what is no symbol goes to the engine as it is."""
+    return name.upper() if find_token(name) is None and find_token(name.upper()) else name
+
+
+class Number(click.ParamType):
+    """A number as it was typed, which the engine judges."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The text, without the mark of `NegativeNumbers`."""
+        return str(value).removeprefix(MARK)
+
+
+NUMBER = Number()
+MARK = "\0"
+NEGATIVE = re.compile(r"-\.?[0-9]")
+
+
+class NegativeNumbers(click.Command):
+    """A command whose arguments may be negative numbers, which click takes for options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Mark them, except where an option takes them for its value."""
+        takes_value = {
+            name
+            for param in self.params
+            if isinstance(param, click.Option) and not param.is_flag
+            for name in param.opts
+        }
+        marked = [
+            MARK + arg if NEGATIVE.match(arg) and before not in takes_value else arg
+            for before, arg in zip(["", *args], args, strict=False)
+        ]
+        return super().parse_args(ctx, marked)
 
 
 def state(command: Command) -> Command:
@@ -42,7 +149,7 @@ def state(command: Command) -> Command:
         type=click.Path(file_okay=False, path_type=Path),
         default=STATE,
         show_default=".local",
-        help="Folder of the servers' files.",
+        help="Folder of the engine's servers' files.",
     )(command)
 
 

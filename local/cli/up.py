@@ -10,12 +10,13 @@ from chalicelib.config import Config
 from chalicelib.simulation.fault_rules import parse
 
 from ..client import SUBMIT_PATH
+from ..endpoints import publish_url
 from ..engine import Engine
 from ..gateway import listen
 from ..process import Stopped, Stopping, run_on_loop, signals
 from ..separate import SeparateEngine
 from ..services import Services, erase, has_attached
-from ..settings import BEGAN, settings
+from ..settings import BEGAN, STATE, settings
 from ..terminal import log_to_stderr, masked
 from . import options
 
@@ -27,7 +28,7 @@ Next, in another terminal:
   both    ./local/run submit SOL USDC 1.5 --watch{option}
   quote   curl '{url}/api/quote?tokenIn=SOL&tokenOut=USDC&amount=1.5'
   list    ./local/run orders{option}
-          ./local/run dlq list{state_option}
+          ./local/run dlq list{option}
 
 Orders are kept in {state}/ until you start with --fresh. Ctrl-C stops."""
 
@@ -119,6 +120,7 @@ def _run(
                     else Engine(config, endpoints, listening=listening, sqs=services.hosted_sqs)
                 )
                 async with chosen as engine:
+                    publish_url(engine.url, state)
                     _greet(engine, state)
                     await stopping.unless(engine.ended())
 
@@ -129,18 +131,9 @@ def _greet(engine: Engine | SeparateEngine, state: Path) -> None:
     for name in engine.migrations:
         _say(f"  schema: {name} applied")
     _say(f"serving on {engine.url} after {time.monotonic() - BEGAN:.1f} s")
-    option = "" if engine.url.endswith(":3000") else f" --url {engine.url}"
     shown = _shown(state)
-    state_option = "" if shown == ".local" else f" --state {shown}"
-    _say(
-        NEXT.format(
-            url=engine.url,
-            submit_path=SUBMIT_PATH,
-            option=option,
-            state=shown,
-            state_option=state_option,
-        )
-    )
+    option = "" if state == STATE else f" --state {shown}"
+    _say(NEXT.format(url=engine.url, submit_path=SUBMIT_PATH, option=option, state=shown))
 
 
 def _shown(path: Path) -> str:

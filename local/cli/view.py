@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_DOWN, Context, Decimal
@@ -12,7 +12,8 @@ from typing import Any
 
 import click
 from chalicelib.domain.lifecycle import TERMINAL, Status
-from rich.console import Console
+from rich.console import Console, JustifyMethod, RenderableType
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +21,9 @@ Wire = dict[str, Any]
 
 STEPS = (Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED)
 PLAIN_WIDTH = 160  # of output that goes to a file or a pipe, where nothing need be folded
+NUMBERS = ("age", "amount", "received", "attempt", "attempts")
+TEXTS = ("error", "body")  # of any length: these are folded
+LEAST_TEXT, GAP = 24, 2
 COLOURS = {str(Status.CONFIRMED): "green", str(Status.FAILED): "red"}
 
 
@@ -96,8 +100,7 @@ def describe(event: Wire, life: Life) -> str:
         case {"status": Status.PENDING, "redriven": times}:
             return f"redriven: set {times + 1} of its attempts begins"
         case {"status": Status.PENDING}:
-            slippage = event.get("slippageBps")
-            return str(life) + (f", slippage up to {percent(slippage)}" if slippage else "")
+            return ", ".join([str(life), *_limits(event, token_out)])
         case {"status": Status.ROUTING}:
             return "asking both venues" + (f", attempt {event['attempt']}" if event["attempt"] > 1 else "")
         case {"status": Status.BUILDING, "route": route, "quotes": quotes}:
@@ -114,6 +117,15 @@ def describe(event: Wire, life: Life) -> str:
     return ""
 
 
+def _limits(event: Wire, token_out: str) -> Iterator[str]:
+    if "slippageBps" in event:
+        yield f"slippage up to {percent(event['slippageBps'])}"
+    if "maxPriceImpactBps" in event:
+        yield f"price impact up to {percent(event['maxPriceImpactBps'])}"
+    if "minimumOut" in event:
+        yield f"at least {short(event['minimumOut'])} {token_out}"
+
+
 def quote_lines(quotes: Wire) -> Iterator[str]:
     """`raydium 224.81`, or why it gave none, for each venue."""
     for dex, quote in quotes.items():
@@ -126,13 +138,15 @@ def percent(bps: int) -> str:
 
 
 def short(amount: str) -> str:
-    """An amount to read: eight digits at most, cut and never rounded up, with thousands apart."""
+    """An amount to read: eight digits and `…` if there are more, never rounded up, with thousands apart."""
     if amount == "":
         return ""
-    number = Context(prec=max(8, Decimal(amount).adjusted() + 1), rounding=ROUND_DOWN).plus(Decimal(amount))
+    exact = Decimal(amount)
+    number = Context(prec=max(8, exact.adjusted() + 1), rounding=ROUND_DOWN).plus(exact)
     whole, _, rest = f"{number:,f}".partition(".")
-    rest = rest.rstrip("0")
-    return f"{whole}.{rest}" if rest else whole
+    cut = "" if number == exact else "…"
+    rest = rest if cut else rest.rstrip("0")
+    return f"{whole}.{rest}{cut}" if rest or cut else whole
 
 
 def _between(one: Wire, two: Wire) -> float:
@@ -191,42 +205,69 @@ def _dots(life: Life) -> Text:
     return Text(" ").join(Text(*dot) for dot in dots)
 
 
-def plain_table(gap: int = 2) -> Table:
+def plain_table(gap: int = GAP) -> Table:
     """A table without lines, to which columns are added."""
     return Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="bold")
 
 
-def orders_table(orders: Sequence[Wire], now: datetime) -> Table:
+def orders_view(orders: Sequence[Wire], now: datetime, width: int) -> RenderableType:
     """Orders as the engine lists them."""
+    rows = [
+        {
+            "order": order["orderId"],
+            "status": Text(order["status"], COLOURS.get(order["status"], "cyan")),
+            "age": age((now - datetime.fromisoformat(order["createdAt"])).total_seconds()),
+            "pair": f"{order['tokenIn']} → {order['tokenOut']}",
+            "amount": short(order["amount"]),
+            "received": short(order.get("amountOut", "")),
+            "attempt": str(order["attempt"]),
+            "reason": order.get("code", ""),
+        }
+        for order in orders
+    ]
+    return list_view(rows, width, head=3)
+
+
+def list_view(rows: Sequence[Mapping[str, str | Text]], width: int, *, head: int) -> RenderableType:
+    """A table, a line a row, where it fits; else the first `head` fields on a line, and the rest below.
+
+    Nothing is cut, and no id or number is folded.
+    """
+    fixed = [{title: value for title, value in row.items() if title not in TEXTS} for row in rows]
+    folded = len(rows[0]) - len(fixed[0])
+    if width_of(_table(fixed)) + folded * (LEAST_TEXT + GAP) <= width:
+        return _table(rows)
+    return Text("\n").join(line for row in rows for line in _lines(row, head))
+
+
+def _table(rows: Sequence[Mapping[str, str | Text]]) -> Table:
     table = plain_table()
-    for title in ("order", "age", "pair", "amount", "status", "received", "attempt", "reason"):
-        add_column(table, title)
-    for order in orders:
-        table.add_row(
-            order["orderId"],
-            age((now - datetime.fromisoformat(order["createdAt"])).total_seconds()),
-            f"{order['tokenIn']} → {order['tokenOut']}",
-            short(order["amount"]),
-            Text(order["status"], COLOURS.get(order["status"], "cyan")),
-            short(order.get("amountOut", "")),
-            str(order["attempt"]),
-            order.get("code", ""),
-        )
+    for title in rows[0]:
+        justify: JustifyMethod = "right" if title in NUMBERS else "left"
+        table.add_column(title, justify=justify, no_wrap=title not in TEXTS, overflow="fold")
+    for row in rows:
+        table.add_row(*row.values())
     return table
 
 
-def add_column(table: Table, title: str) -> None:
-    """Add a column: nothing is cut off where the terminal is narrow, and an id is not folded either."""
-    numbers = ("age", "amount", "received", "attempt", "attempts")
-    least = 36 if title in ("order", "message") else None
-    table.add_column(title, justify="right" if title in numbers else "left", overflow="fold", min_width=least)
+def width_of(table: Table) -> int:
+    """How wide a table is that nothing limits."""
+    unbounded = Console(width=10_000)
+    return Measurement.get(unbounded, unbounded.options, table).maximum
+
+
+def _lines(row: Mapping[str, str | Text], head: int) -> Iterator[Text]:
+    fields = [(title, Text.assemble(value)) for title, value in row.items()]
+    yield Text("  ").join(value for _, value in fields[:head])
+    below = [Text(f"{title} ").append_text(value) for title, value in fields[head:] if value]
+    yield Text("  ").append_text(Text(", ").join(below))
 
 
 def quote_table(quote: Wire) -> Table:
     """Both venues' quotes, the one chosen marked."""
     table = plain_table()
     for title in ("  venue", "gives", "price", "fee", "impact"):
-        table.add_column(title, justify="left" if title == "  venue" else "right", no_wrap=True)
+        table.add_column(title, justify="left" if title == "  venue" else "right", no_wrap=True)  # cut with …
     for dex, answer in quote["quotes"].items():
         mark = "▸" if dex == quote["chosen"] else " "
         if "error" in answer:

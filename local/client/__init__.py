@@ -1,13 +1,16 @@
 """The client library: the engine's API for programs in Python, and for the command line.
 
-HTTP to submit and to ask, a WebSocket for the events of an order. `EngineClient.follow` survives a broken
-connection: it connects again and asks for the events after the last one that it has received.
+HTTP to submit and to ask, a WebSocket for the events of an order. Both survive a broken connection:
+
+submit    has an idempotency key, and is sent again under it until its answer comes; so it is placed once
+follow    connects again, and asks for the events after the last one that it has received
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -19,13 +22,24 @@ import websockets
 from chalicelib.domain.lifecycle import TERMINAL, Status
 from websockets.asyncio.client import ClientConnection
 
-from ..errors import ClientError, Refused, Unreachable
+from ..errors import ClientError, OutcomeUnknown, Refused, Unreachable
 
-__all__ = ["SUBMIT_PATH", "ClientError", "EngineClient", "Refused", "Unreachable", "Wire"]
+__all__ = [
+    "SUBMIT_PATH",
+    "ClientError",
+    "EngineClient",
+    "OutcomeUnknown",
+    "Refused",
+    "Unreachable",
+    "Wire",
+    "new_key",
+]
 
 Wire = dict[str, Any]
 
 SUBMIT_PATH = "/api/orders/execute"
+SUBMIT_TRIES = 4
+BUSY = (429, 503)
 SILENT_FOR_S = 10.0  # then the engine is sent a ping
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -48,14 +62,29 @@ class EngineClient:
     ) -> None:
         await self._http.aclose()
 
-    async def submit(
-        self, token_in: str, token_out: str, amount: str, slippage_bps: int | None = None
-    ) -> Wire:
-        """Submit an order: `{orderId, status, websocket}`."""
-        order: Wire = {"tokenIn": token_in, "tokenOut": token_out, "amount": amount}
-        if slippage_bps is not None:
-            order["slippageBps"] = slippage_bps
-        return await self._ask("POST", SUBMIT_PATH, json=order)
+    async def submit(self, terms: Mapping[str, object], *, key: str | None = None) -> Wire:
+        """Submit an order with the wire's fields as its terms: `{orderId, status, websocket}`.
+
+        It is sent under `key`, or one of its own, and again while the answer does not come. Raises
+        OutcomeUnknown if it never does: then the order may have been placed. Any other error says that it
+        was not.
+        """
+        order = {**terms, "clientOrderId": key or new_key()}
+        lost: Exception | None = None  # why the answer to an earlier try did not come
+        for tries_left in reversed(range(SUBMIT_TRIES)):
+            try:
+                return await self._ask("POST", SUBMIT_PATH, json=order)
+            except ClientError as error:
+                if _may_have_acted(error):
+                    lost = error
+                elif lost is None or _is_final(error):
+                    raise
+            if tries_left:
+                await asyncio.sleep(FIRST_PAUSE_S * 2 ** (SUBMIT_TRIES - tries_left))
+        assert lost is not None
+        cause = lost.__cause__ or lost
+        reason = str(cause) or type(cause).__name__
+        raise OutcomeUnknown(self.url, order["clientOrderId"], reason) from lost
 
     async def order(self, order_id: str) -> Wire:
         """An order with its `events`."""
@@ -71,17 +100,9 @@ class EngineClient:
         asked = {"limit": limit, "status": status, "cursor": cursor}
         return await self._ask("GET", "/api/orders", params=_given(asked))
 
-    async def quote(
-        self, token_in: str, token_out: str, amount: str, slippage_bps: int | None = None
-    ) -> Wire:
-        """The quotes of both venues."""
-        asked = {
-            "tokenIn": token_in,
-            "tokenOut": token_out,
-            "amount": amount,
-            "slippageBps": slippage_bps,
-        }
-        return await self._ask("GET", "/api/quote", params=_given(asked))
+    async def quote(self, terms: Mapping[str, object]) -> Wire:
+        """Every venue's quote for an order with these terms, which is not placed."""
+        return await self._ask("GET", "/api/quote", params=_given(terms))
 
     async def health(self) -> Wire:
         """`{status, database, redis, queue, timestamp}`; Refused with the same answer when degraded."""
@@ -115,7 +136,7 @@ class EngineClient:
                 if loop.time() - last_sign_s > patience_s:
                     raise Unreachable(f"The connection to {self.url} broke and is not back.") from error
             except Refused as refusal:
-                if refusal.status not in (429, 503) or loop.time() - last_sign_s > patience_s:
+                if refusal.status not in BUSY or loop.time() - last_sign_s > patience_s:
                     raise
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
@@ -166,7 +187,30 @@ class EngineClient:
         why = (
             "" if isinstance(error, (OSError, httpx.ConnectError)) else f" ({error or type(error).__name__})"
         )
-        return Unreachable(f"No engine answers at {self.url}{why}.")
+        sent = not isinstance(error, (OSError, httpx.ConnectError, httpx.ConnectTimeout))
+        return Unreachable(f"No engine answers at {self.url}{why}.", sent=sent)
+
+
+def new_key() -> str:
+    """An idempotency key that no other submit has."""
+    return str(uuid.uuid4())
+
+
+def _may_have_acted(error: ClientError) -> bool:
+    """Whether a request that ended so may have been carried out all the same."""
+    match error:
+        case Unreachable(sent=sent):
+            return sent
+        case Refused(status=503, code="TEMPORARILY_UNAVAILABLE"):  # which says that nothing is stored
+            return False
+        case Refused(status=status):
+            return status >= 500
+    return False
+
+
+def _is_final(error: ClientError) -> bool:
+    """Whether an engine that refuses a request so would have refused it at any other time."""
+    return isinstance(error, Refused) and error.status < 500 and error.status not in BUSY
 
 
 def _host(url: str) -> str:
@@ -220,5 +264,6 @@ def _refusal_of(status: int, body: bytes | bytearray) -> ClientError:
     """The error for an answer that is no success: Refused, or Unreachable if no engine gave it."""
     answer = _parse_object(body)
     if answer is None:
-        return Unreachable(f"What answers there is not an order engine: it said {status}.")
+        said = f"What answers there is not an order engine: it said {status}."
+        return Unreachable(said, sent=status >= 500)  # as a proxy does that waited for the engine in vain
     return Refused(status, answer)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from chalicelib import VERSION
 from chalicelib.api.wire import schemas
 from chalicelib.api.wire.codes import CODES, FAILURES, RETRY_LATER, UNQUOTABLE
 from chalicelib.domain.lifecycle import Status
@@ -199,7 +200,7 @@ def document() -> Json:
         "openapi": "3.1.0",
         "info": {
             "title": "Order execution engine",
-            "version": "1.0.0",
+            "version": VERSION,
             "license": {"name": "MIT", "identifier": "MIT"},
             "description": "Takes market orders, routes each to the venue that gives the trader most, and "
             "settles it. The WebSocket at an order's `websocket` address streams its events.",

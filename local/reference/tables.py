@@ -34,7 +34,7 @@ MACHINE = (
     (
         "ENGINE_URL",
         "http://127.0.0.1:3000",
-        "where submit, watch, orders and quote find the engine; dlq goes by --state",
+        "where submit, watch, orders and quote find the engine, unless --url or --state say so",
     ),
     (
         "ENGINE_SEPARATE",

@@ -7,7 +7,7 @@ from chalicelib.domain.lifecycle import Status
 from chalicelib.ports.queue import DeadLetter
 from chalicelib.services.redrive import Tally
 
-from local.cli.dlq_view import no_order_table, printable, row, summary, tally_row
+from local.cli.dlq_view import no_order_view, printable, row, summary, tally_row
 from tests.unit.local.cli.test_view import drawn
 
 
@@ -28,7 +28,7 @@ def dead_letter(body: str, order_id: str | None = None) -> DeadLetter:
 def test_a_message_without_an_order_is_shown_with_its_reason(dead: DeadLetter, reason: str) -> None:
     found = row(dead, None)
     assert found["poison"] == reason
-    text = drawn(no_order_table([found]))
+    text = drawn(no_order_view([found], 200))
     assert reason in text
     assert "message-1" in text
     assert "2 h" in text

@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console, RenderableType
 
-from local.cli.demo import WIDE, outcome_tables
+from local.cli.demo import outcome_tables
 from local.cli.view import (
     Life,
     age,
     describe,
     event_line,
     lives_table,
-    orders_table,
+    orders_view,
     percent,
     quote_table,
     short,
@@ -159,7 +159,7 @@ def test_lives_are_drawn_at_every_step_within_a_narrow_terminal(position: int):
 
 
 def test_the_outcome_shows_route_both_quotes_amounts_impact_attempts_and_times():
-    (table,) = outcome_tables([life_of(CONFIRMED), life_of(FAILED)], WIDE)
+    (table,) = outcome_tables([life_of(CONFIRMED), life_of(FAILED)], 140)
     text = drawn(table)
     for part in (
         "7f0c2f8e",
@@ -192,7 +192,7 @@ def test_orders_are_listed_with_whole_ids_however_narrow_the_terminal():
         "amountOut": "223.8",
         "createdAt": "2026-01-31T12:00:00.000Z",
     }
-    text = drawn(orders_table([order], datetime(2026, 1, 31, 12, 17, tzinfo=UTC)), 80)
+    text = drawn(orders_view([order], datetime(2026, 1, 31, 12, 17, tzinfo=UTC), 80), 80)
     assert ID in text
     assert "17 min" in text
 
@@ -212,7 +212,12 @@ def test_a_quote_marks_the_chosen_venue_and_shows_why_another_gave_none():
         ("1000000", "1,000,000"),
         ("1234567890123", "1,234,567,890,123"),  # whole numbers are never cut
         ("0.00000013854743", "0.00000013854743"),
-        ("273773.619999", "273,773.61"),  # eight digits, and never more than there is
+        (
+            "273773.619999",
+            "273,773.61…",
+        ),  # eight digits, never more than there is, and a sign that there are more
+        ("273773.600001", "273,773.60…"),
+        ("12345678.5", "12,345,678.…"),
         ("", ""),
     ],
 )
