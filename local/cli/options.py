@@ -35,9 +35,9 @@ def engine(command: Command) -> Command:
 
     @click.option("--url", envvar="ENGINE_URL", help=f"Where the engine is.  [default: {DEFAULT_URL}]")
     @state
-    @click.pass_context
     @functools.wraps(command)
-    def placed(ctx: click.Context, *args: Any, url: str | None, state: Path, **options: Any) -> Any:
+    def placed(*args: Any, url: str | None, state: Path, **options: Any) -> Any:
+        ctx = click.get_current_context()
         given = {name for name in ("url", "state") if _is_typed(ctx, name)}
         if len(given) == 2:
             raise click.UsageError("Say where the engine is with --url or with --state, not with both.")
@@ -109,7 +109,7 @@ def _token(ctx: click.Context, param: click.Parameter, name: str) -> str:
     return name.upper() if find_token(name) is None and find_token(name.upper()) else name
 
 
-class Number(click.ParamType):
+class Number(click.ParamType[str]):
     """A number as it was typed, which the engine judges."""
 
     name = "number"

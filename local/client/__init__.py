@@ -69,7 +69,8 @@ class EngineClient:
         OutcomeUnknown if it never does: then the order may have been placed. Any other error says that it
         was not.
         """
-        order = {**terms, "clientOrderId": key or new_key()}
+        key = key or new_key()
+        order = {**terms, "clientOrderId": key}
         lost: Exception | None = None  # why the answer to an earlier try did not come
         for tries_left in reversed(range(SUBMIT_TRIES)):
             try:
@@ -84,7 +85,7 @@ class EngineClient:
         assert lost is not None
         cause = lost.__cause__ or lost
         reason = str(cause) or type(cause).__name__
-        raise OutcomeUnknown(self.url, order["clientOrderId"], reason) from lost
+        raise OutcomeUnknown(self.url, key, reason) from lost
 
     async def order(self, order_id: str) -> Wire:
         """An order with its `events`."""

@@ -20,17 +20,20 @@ import signal
 import stat
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from ..errors import ServiceError
-from .server import Server
+from .server import POLL, Server
 
 SHARED = Path("/var/tmp")  # noqa: S108 - folders here are checked to be root's own
 # the kernel has each commit, so a killed server still loses none of them; only a machine that goes down does
 FAST = {"fsync": "off", "full_page_writes": "off"}
+LOCKED = 'lock file "postmaster.pid" already exists'
+DYING_S = 1.0  # until a process that is killed is dead
 
 
 # In the URL: libpq would take each from a variable of the shell, which is meant for another server.
@@ -158,13 +161,46 @@ class Postgres(Server):
 
     def is_closing(self, said: str) -> bool:
         # after a kill its children take a moment to notice
-        return "pre-existing shared memory block" in said
+        return "pre-existing shared memory block" in said or (LOCKED in said and self._is_lock_stale())
+
+    def _is_lock_stale(self) -> bool:
+        """Whether the lock file's process is over; then the file names ours, and no longer keeps us out.
+
+        Postgres takes any process that it can signal for a postmaster: also one that is dead until its new
+        parent notices, and one that has got the number since. It lets a lock file pass that names its own
+        parent, which we are, and still checks whether children of the dead one use the files.
+        """
+        lock = self._database / "postmaster.pid"
+        pid, newline, rest = lock.read_text().partition("\n")
+        deadline = time.monotonic() + DYING_S
+        while _is_postgres(int(pid)):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL)
+        ours = lock.with_suffix(".ours")
+        ours.touch(mode=0o600)
+        ours.write_text(f"{os.getpid()}{newline}{rest}")
+        self._account.give(ours)
+        ours.rename(lock)
+        return True
 
     def explain(self, said: str, port: int) -> str:
-        if 'lock file "postmaster.pid" already exists' in said:
+        if LOCKED in said:
             pid = (self._database / "postmaster.pid").read_text().split("\n")[0]
             return f"{self._database} is in use by another Postgres (pid {pid}): stop that one first."
         return super().explain(said, port)
+
+
+def _is_postgres(pid: int) -> bool:
+    """Whether the process runs and is a Postgres, as far as can be seen."""
+    try:
+        _, _, rest = Path(f"/proc/{pid}/stat").read_text().partition("(")
+    except FileNotFoundError:
+        return not Path("/proc/self").exists()
+    except ProcessLookupError:
+        return False
+    name, _, state = rest.rpartition(") ")
+    return name == "postgres" and state[0] not in "ZX"
 
 
 def _last_line(text: str) -> str:
