@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -19,13 +19,14 @@ NAME, URL = "endpoints.json", "url"  # in the state folder, while an engine runs
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Where the functions find their servers."""
+    """Where the functions find their servers; `started` names those that were started here."""
 
     database_url: str
     redis_url: str
     aws_endpoint_url: str
     queue_url: str
     dead_letter_url: str
+    started: Sequence[str] = ()
 
     def configure(self, config: Config) -> Config:
         """`config` with these servers, and a gateway of its own: others may share them."""
@@ -37,6 +38,8 @@ class Endpoints:
             aws_endpoint_url=self.aws_endpoint_url,
             orders_queue_url=self.queue_url,
             orders_dlq_url=self.dead_letter_url,
+            database_secret="" if "Postgres" in self.started else config.database_secret,
+            redis_secret="" if "Valkey" in self.started else config.redis_secret,
         )
 
     def environment(self) -> dict[str, str]:

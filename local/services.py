@@ -15,9 +15,10 @@ from types import TracebackType
 
 from chalicelib.config import Config
 
+from . import ambient
 from .endpoints import Endpoints, find_running, local_credentials, publish, withdraw
 from .servers import Folder, Postgres, ServiceError, Sqs, Valkey
-from .servers.attached import AttachedPostgres, AttachedRedis, AttachedSqs, find_emulator
+from .servers.attached import Attached, AttachedPostgres, AttachedRedis, AttachedSqs, find_emulator
 from .servers.queues import QueueSettings
 from .servers.sqs.server import HostedSqs
 
@@ -77,7 +78,13 @@ class Services:
     def endpoints(self) -> Endpoints:
         """Where the servers are, once started."""
         sqs = self.sqs
-        return Endpoints(self.postgres.url, self.valkey.url, sqs.url, sqs.queue_url, sqs.dead_letter_url)
+        return Endpoints(
+            self.postgres.url, self.valkey.url, sqs.url, sqs.queue_url, sqs.dead_letter_url, self._started
+        )
+
+    @property
+    def _started(self) -> list[str]:
+        return [server.name for server in self._servers if not isinstance(server, Attached)]
 
     @property
     def lines(self) -> list[Line]:
@@ -89,6 +96,7 @@ class Services:
         self._folder = Folder(self._state)
         try:
             self._choose(self._folder)
+            ambient.forget(self._started)
             with ThreadPoolExecutor(3) as threads:
                 starts = {threads.submit(server.start): server for server in self._servers}
                 for done in as_completed(starts):

@@ -3,6 +3,10 @@
 # A stamp inside says what was installed, so that the second run has nothing to do but look at it. Before an
 # install it calls `before_install`, where that is defined, with the arguments of the command.
 
+# The shell's settings of other Pythons; and our texts are UTF-8, whatever the locale says.
+unset PYTHONHOME PYTHONINSPECT PYTHONIOENCODING PYTHONOPTIMIZE PYTHONSTARTUP PYTHONWARNINGS
+export PYTHONUTF8=1
+
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P) || exit 1
 venv=${VENV:-$root/.venv}
 case $venv in /*) ;; *) venv=$PWD/$venv ;; esac

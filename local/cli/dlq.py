@@ -28,6 +28,7 @@ from chalicelib.ports.queue import DeadLetter
 from chalicelib.runtime import Runtime
 from chalicelib.services.redrive import Tally
 
+from .. import ambient
 from ..endpoints import find_running
 from ..engine import prepare_environment
 from ..errors import ClientError
@@ -245,7 +246,7 @@ async def operating(state: Path) -> AsyncIterator[Runtime]:
     except TemporarilyUnavailable as error:
         raise ClientError(f"{error} ({error.__cause__})" if error.__cause__ else str(error)) from error
     except BotoCoreError as error:  # no region, or credentials that can't be read
-        raise ClientError(str(error)) from error
+        raise ClientError(f"{error}.{ambient.obeyed('SQS')}".replace("..", ".")) from error
     finally:
         await engine.close()
 
@@ -261,6 +262,7 @@ def _find_servers(state: Path) -> Config:
             f"No engine runs on {state}. Start one with ./local/run, say where its files are with --state, "
             "or name its servers with DATABASE_URL, REDIS_URL, ORDERS_QUEUE_URL and ORDERS_DLQ_URL."
         )
+    ambient.forget(running.started)
     prepare_environment()
     return running.configure(config)
 

@@ -25,7 +25,7 @@ from types import TracebackType
 
 from chalicelib.config import Config
 
-from .. import ROOT
+from .. import ROOT, ambient
 from ..endpoints import Endpoints
 from ..engine import apply_schema
 from ..errors import ServiceError
@@ -59,8 +59,10 @@ class SeparateEngine:
         self.migrations: list[str] = []  # those that this start has applied
         self._listening = listening
         self._state = state
+        own = dict(environ)
+        ambient.forget(endpoints.started, own)
         self._environ = {
-            **environ,
+            **own,
             **endpoints.environment(),
             "WEBSOCKET_ENDPOINT": self.url,
             "GATEWAY_ID": self.config.gateway_id,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 from urllib.parse import urlsplit
 
+from ..ambient import obeyed
 from ..errors import ServiceError
 from .queues import QueueSettings, connect, create_queues
 
@@ -43,6 +44,7 @@ class Attached(ABC):
             raise ServiceError(
                 f"{self.variable} is set, but no {self.name} answers at {self.address} ({reason}). "
                 f"Start it, correct {self.variable}, or unset it and one is started for you."
+                f"{obeyed(self.name)}"
             ) from error
 
     def stop(self) -> None:  # noqa: B027 - it is yours, so there is nothing to do
