@@ -23,10 +23,9 @@ app = Chalice(app_name="order-engine")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
 
 JSON_OR_REFUSED = ["*/*"]  # the function itself answers 415, in the shape of every other error
-PAGES = CORSConfig(  # a front end may be served from anywhere
-    allow_headers=["Idempotency-Key"],
-    expose_headers=["Retry-After", "Idempotent-Replayed", "x-amzn-requestid"],
-    max_age=600,
+READ = ["GET", "HEAD"]
+PAGES = CORSConfig(
+    allow_headers=api.cors.ALLOW_HEADERS, expose_headers=api.cors.EXPOSE_HEADERS, max_age=api.cors.MAX_AGE_S
 )
 
 
@@ -37,36 +36,36 @@ def _request() -> Request:
 
 
 @app.middleware("http")
-def log_answer(request: Request, answer: Callable[[Request], Response]) -> Response:
-    return api.responses.log_answer(request, answer)
+def finish(request: Request, answer: Callable[[Request], Response]) -> Response:
+    return api.responses.finish(request, answer)
 
 
-@app.route("/", methods=["GET"], content_types=JSON_OR_REFUSED, cors=PAGES)
+@app.route("/", methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
 def index() -> Response:
     return api.http.index()
 
 
-@app.route("/openapi.json", methods=["GET"], content_types=JSON_OR_REFUSED, cors=PAGES)
+@app.route("/openapi.json", methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
 def openapi() -> Response:
     return api.http.openapi()
 
 
-@app.route("/health", methods=["GET"], content_types=JSON_OR_REFUSED, cors=PAGES)
+@app.route("/health", methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
 def health() -> Response:
     return api.http.health()
 
 
-@app.route("/api/quote", methods=["GET"], content_types=JSON_OR_REFUSED, cors=PAGES)
+@app.route("/api/quote", methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
 def quote() -> Response:
     return api.http.quote(_request())
 
 
-@app.route("/api/orders", methods=["GET"], content_types=JSON_OR_REFUSED, cors=PAGES)
+@app.route("/api/orders", methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
 def list_orders() -> Response:
     return api.http.list_orders(_request())
 
 
-@app.route("/api/orders/{order_id}", methods=["GET"], content_types=JSON_OR_REFUSED, cors=PAGES)
+@app.route("/api/orders/{order_id}", methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
 def show_order(order_id: str) -> Response:
     return api.http.show_order(_request(), order_id)
 
@@ -74,6 +73,11 @@ def show_order(order_id: str) -> Response:
 @app.route(SUBMIT_PATH, methods=["POST"], content_types=JSON_OR_REFUSED, cors=PAGES)
 def execute_order() -> Response:
     return api.http.execute_order(_request())
+
+
+@app.route(SUBMIT_PATH, methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
+def socket_only() -> Response:
+    return api.http.socket_only()
 
 
 @app.on_sqs_message(queue="orders", batch_size=1, maximum_concurrency=10)  # on AWS: OrdersInFlight

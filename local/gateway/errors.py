@@ -2,15 +2,18 @@
 
 EngineError
 └── Refusal
-    ├── RouteNotFound      404
-    ├── MethodNotAllowed   405, with Allow
-    ├── BodyTooLarge       413
-    ├── MessageTooLarge    413 (on a WebSocket: sent, then closed with 1009)
-    ├── NotText            400 (on a WebSocket)
-    ├── TooManyRequests    429, with Retry-After
-    ├── Unavailable        503, with Retry-After
-    ├── FunctionFailed     500
-    └── FunctionTimedOut   504
+    ├── InvalidHttp         400
+    ├── RouteNotFound       404
+    ├── RequestTimeout      408
+    ├── BodyTooLarge        413
+    ├── HeadersTooLarge     431
+    ├── TooManyConnections  503, with Retry-After
+    ├── MessageTooLarge     413 (on a WebSocket: sent, then closed with 1009)
+    ├── NotText             400 (on a WebSocket)
+    ├── TooManyRequests     429, with Retry-After
+    ├── Unavailable         503, with Retry-After
+    ├── FunctionFailed      500
+    └── FunctionTimedOut    504
 """
 
 from __future__ import annotations
@@ -43,16 +46,37 @@ class RouteNotFound(Refusal):
     code = "NOT_FOUND"
 
 
-class MethodNotAllowed(Refusal):
-    """This path does not take this method."""
+class InvalidHttp(Refusal):
+    """What the client sends is not HTTP/1.1 as RFC 9112 has it."""
 
-    text = "This path does not take this method."
-    status = 405
-    code = "METHOD_NOT_ALLOWED"
+    text = "What was sent is not a valid HTTP/1.1 request."
+    status = 400
+    code = "INVALID_HTTP"
 
-    def __init__(self, method: str, allow: str) -> None:
-        super().__init__(f"This path does not take {method}; it takes {allow}.", allow=allow)
-        self.allow = allow
+
+class RequestTimeout(Refusal):
+    """The request has not come whole in time."""
+
+    text = "The request did not arrive in time."
+    status = 408
+    code = "REQUEST_TIMEOUT"
+
+
+class HeadersTooLarge(Refusal):
+    """The head of the request is larger than the engine reads."""
+
+    text = "The request line and the headers are more than the engine reads."
+    status = 431
+    code = "HEADERS_TOO_LARGE"
+
+
+class TooManyConnections(Refusal):
+    """There is no room for another connection."""
+
+    text = "The engine has as many connections as it can hold; try again in a moment."
+    status = 503
+    code = "TEMPORARILY_UNAVAILABLE"
+    headers: ClassVar[dict[str, str]] = {"retry-after": "1"}
 
 
 class BodyTooLarge(Refusal):

@@ -22,7 +22,7 @@ API_ID = "local00000"
 
 
 def rest_event(
-    scope: Scope, *, method: str, route: str, captured: Mapping[str, str], body: bytes, stage: str
+    scope: Scope, *, route: str, captured: Mapping[str, str], body: bytes, stage: str
 ) -> dict[str, Any]:
     """The event of a REST request. `route` is the path's pattern, `captured` its parts as they came."""
     headers = _headers(scope)
@@ -31,7 +31,7 @@ def rest_event(
     return {
         "resource": route,
         "path": scope["path"],
-        "httpMethod": method,
+        "httpMethod": scope["method"],
         **_request_fields(headers, last, scope),
         "pathParameters": {name: unquote(part) for name, part in captured.items()} or None,
         "stageVariables": None,
@@ -41,7 +41,7 @@ def rest_event(
             "resourceId": "local0",
             "resourcePath": route,
             "path": scope["path"],
-            "httpMethod": method,
+            "httpMethod": scope["method"],
             "protocol": f"HTTP/{scope['http_version']}",
             "domainPrefix": last.get("Host", "").partition(".")[0],
         },

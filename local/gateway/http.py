@@ -7,26 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import logging
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+from chalicelib.api import cors
 from starlette import responses
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from .errors import BodyTooLarge, FunctionFailed, MethodNotAllowed, Refusal
+from .errors import BodyTooLarge, FunctionFailed, Refusal
 
 RawHeaders = list[tuple[bytes, bytes]]
 
 JSON: RawHeaders = [(b"content-type", b"application/json")]
 CLOSE: RawHeaders = [(b"connection", b"close")]
-# For what the gateway itself answers; the functions set them in their own answers (PAGES in app.py).
-CORS: RawHeaders = [
-    (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"retry-after, x-amzn-requestid"),
-]
+REQUEST_ID = "x-amzn-requestid"
+# Of what the gateway itself answers; the functions set them in their own answers.
+REFUSAL = {**{name.lower(): value for name, value in cors.HEADERS.items()}, "cache-control": "no-store"}
 LINGER_BYTES = 8 * 1024 * 1024
 LINGER_S = 2
 
@@ -40,16 +40,15 @@ class Response(responses.Response):
     def of_json(
         cls, status: int, content: Mapping[str, Any], headers: Mapping[str, str] | None = None
     ) -> Response:
-        """A response with a JSON body."""
-        return cls(json.dumps(content), status, headers, "application/json")
+        """A response with a JSON body, without spaces, as Chalice writes it."""
+        return cls(msgspec.json.encode(content), status, headers, "application/json")
 
     @classmethod
-    def refusing(cls, refusal: Refusal) -> Response:
-        """The response to a refused request."""
-        response = cls.of_json(refusal.status, refusal.to_wire(), refusal.headers)
-        if isinstance(refusal, MethodNotAllowed):
-            response.headers["allow"] = refusal.allow
-        return response
+    def refusing(cls, refusal: Refusal, *, close: bool = False) -> Response:
+        """The response to a refused request; with `close` the connection is closed after it."""
+        headers = {**refusal.headers, **REFUSAL, REQUEST_ID: str(uuid.uuid4())}
+        response = cls.of_json(refusal.status, refusal.to_wire(), headers)
+        return response.with_defaults(CLOSE) if close else response
 
     @classmethod
     def from_lambda(cls, answer: Any) -> Response:
@@ -104,7 +103,7 @@ async def refuse_body(response: Response, receive: Receive, send: Send) -> None:
     A server that closes a connection with unread bytes in it resets it, and the client, still writing, would
     lose the response. So what comes is discarded for a moment.
     """
-    headers = response.with_defaults(CORS + CLOSE).raw_headers
+    headers = response.with_defaults(CLOSE).raw_headers
     await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
     await send({"type": "http.response.body", "body": response.body, "more_body": True})
     left = LINGER_BYTES

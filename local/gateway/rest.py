@@ -1,10 +1,13 @@
 """REST: one HTTP request → a route of the Chalice app → an API Gateway event → the app's answer → HTTP.
 
-Whatever goes wrong on the way is a Refusal, and has the shape of every other error: {"error", "code"}.
+Whatever goes wrong on the way is a Refusal, and has the shape of every other error: {"error", "code"}. The
+other methods of a path reach the app, too, which refuses them: deployed, they are its ANY (infra/templates/).
 """
 
 from __future__ import annotations
 
+import logging
+import uuid
 from contextvars import ContextVar
 from typing import ClassVar
 
@@ -14,13 +17,15 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
-from .errors import BodyTooLarge, MethodNotAllowed, Refusal, RouteNotFound, Unavailable
+from .errors import BodyTooLarge, FunctionFailed, Refusal, RouteNotFound, Unavailable
 from .events import rest_event
-from .http import CLOSE, CORS, Response, read_body, refuse_body
+from .http import CLOSE, REQUEST_ID, Response, read_body, refuse_body
 from .invoker import Invoker
 from .settings import GatewaySettings
 
 HEALTH = "/health"
+
+log = logging.getLogger(__name__)
 
 
 class RestApi:
@@ -41,35 +46,31 @@ class RestApi:
             await refuse_body(Response.refusing(refusal), receive, send)
             return
         except Refusal as refusal:
-            response = Response.refusing(refusal)
+            # A client that waits for `100 Continue` may now send its body or another request.
+            response = Response.refusing(refusal, close="expect" in Headers(scope=scope))
         except ClientDisconnect:
             return
-        response.with_defaults(CORS + CLOSE if self.closing else CORS)
+        except Exception:
+            log.exception("gateway: request failed")
+            response = Response.refusing(FunctionFailed(), close=True)
+        if self.closing:
+            response.with_defaults(CLOSE)
         await response(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         route, captured = self._match(scope)
-        methods = self._app.routes[route]
-        allow = ", ".join(sorted({*methods, "OPTIONS"}))
-        method = scope["method"]
-        if method == "OPTIONS" and "OPTIONS" not in methods:
-            return _preflight(scope, allow)
-        if method == "HEAD" and "HEAD" not in methods:
-            method = "GET"  # the server leaves the body out
-        if method not in methods:
-            raise MethodNotAllowed(scope["method"], allow)
+        if scope["method"] == "OPTIONS" and (preflight := self._preflight(route)):
+            return preflight
         if self.closing:
             raise Unavailable("The engine is stopping.")
         is_probe = route == HEALTH
         if not is_probe:
             self._invoker.admit()
         body = await read_body(scope, receive, self._settings.max_body_bytes)
-        event = rest_event(
-            scope, method=method, route=route, captured=captured, body=body, stage=self._settings.stage
-        )
+        event = rest_event(scope, route=route, captured=captured, body=body, stage=self._settings.stage)
         answer = await self._invoker.invoke("api_handler", self._app, event, is_probe=is_probe)
         response = Response.from_lambda(answer)
-        response.raw_headers.append((b"x-amzn-requestid", event["requestContext"]["requestId"].encode()))
+        response.raw_headers.append((REQUEST_ID.encode(), event["requestContext"]["requestId"].encode()))
         return response
 
     def _match(self, scope: Scope) -> tuple[str, dict[str, str]]:
@@ -80,16 +81,19 @@ class RestApi:
                 return route, match.groupdict()
         raise RouteNotFound()
 
-
-def _preflight(scope: Scope, allow: str) -> Response:
-    asked = Headers(scope=scope).get("access-control-request-headers", "content-type")
-    headers = {
-        "allow": allow,
-        "access-control-allow-methods": allow,
-        "access-control-allow-headers": asked,
-        "access-control-max-age": "600",
-    }
-    return Response(None, 204, headers)
+    def _preflight(self, route: str) -> Response | None:
+        """What is deployed beside a route with CORS, whatever is asked; None where the route has none."""
+        allowed = {method: entry.cors for method, entry in self._app.routes[route].items() if entry.cors}
+        if not allowed:
+            return None
+        *_, config = allowed.values()  # one for all of a path: Chalice sees to that
+        headers = {
+            "access-control-allow-methods": ",".join([*allowed, "OPTIONS"]),
+            **{name.lower(): value for name, value in config.get_access_control_headers().items()},
+            "content-type": "application/json",
+            REQUEST_ID: str(uuid.uuid4()),
+        }
+        return Response(None, 200, headers)
 
 
 class ConcurrentChalice(Chalice):

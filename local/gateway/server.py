@@ -10,22 +10,25 @@ import contextlib
 import logging
 import os
 import socket
-from asyncio.transports import BaseTransport, Transport
 from collections.abc import Callable, Iterator
+from functools import partial
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import uvicorn
-from uvicorn._types import ASGISendEvent
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.exceptions import InvalidState
 
 from ..errors import PortTaken
+from .http_protocol import HttpProtocol
+from .limits import ConnectionLimit, connections_within, raise_descriptor_limit
+from .socket_protocol import SocketProtocol
 
 if TYPE_CHECKING:
     from . import Gateway
 
 SEND_BUFFER_BYTES = 131_072
+BACKLOG = 2048  # connections that the kernel holds for us
+ACCEPTED_AT_ONCE = 64  # and then takes from it, so that there are never many more than there is room for
+TICKS = 5  # of uvicorn's, 0.1 s each, between two looks at connections that wait too long
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +44,7 @@ def listen(host: str, port: int) -> socket.socket:
         # Clients' connections inherit it: the kernel would hold megabytes for one that reads nothing.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         listening.bind((host, port))
-        listening.listen(2048)
+        listening.listen(BACKLOG)
         listening.setblocking(False)
     except OSError as error:
         listening.close()
@@ -82,14 +85,18 @@ async def serve_on(
 
 
 def _config(gateway: Gateway) -> uvicorn.Config:
+    settings = gateway.settings
+    most = settings.max_connections or connections_within(raise_descriptor_limit())
+    http = partial(HttpProtocol, settings=settings, limit=ConnectionLimit(most))
     return uvicorn.Config(
         gateway,
-        http="httptools",
-        ws=_SocketProtocol,
+        http=http,  # type: ignore[arg-type]  # called as the class would be
+        ws=SocketProtocol,
+        backlog=ACCEPTED_AT_ONCE,
         loop="none",
         lifespan="off",
         # Larger messages are refused by the gateway, with a reason; these here before they fill the memory.
-        ws_max_size=8 * gateway.settings.max_message_bytes,
+        ws_max_size=8 * settings.max_message_bytes,
         ws_ping_interval=20,
         ws_ping_timeout=40,  # longer than a handler may take: pongs behind a waiting message are not read
         ws_per_message_deflate=False,  # neither has API Gateway
@@ -98,7 +105,6 @@ def _config(gateway: Gateway) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=30,
         timeout_graceful_shutdown=1,
     )
 
@@ -114,46 +120,18 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for listening in sockets or ():
+            listening.listen(BACKLOG)  # asyncio has set it to what it accepts at once
         self._on_started()
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % TICKS == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in [*self.server_state.connections]:
+                if isinstance(connection, HttpProtocol):
+                    connection.expire(now)
+        return await super().on_tick(counter)
 
     def stop_listening(self) -> None:
         for server in self.servers:
             server.close()
-
-
-class _SocketProtocol(WebSocketsSansIOProtocol):
-    """The `Transport` of a connection: what ASGI does not offer.
-
-    A write to a client that reads nothing waits until 64 KB have room in the transport, and so does a close
-    frame; so such a client is cut off.
-    """
-
-    async def send(self, message: ASGISendEvent) -> None:
-        await super().send(message)
-        if message["type"] == "websocket.http.response.body":
-            self.handshake_complete = True  # by a refusal; uvicorn would log that as the app's error
-
-    def connection_made(self, transport: BaseTransport) -> None:
-        super().connection_made(transport)
-        cast(Transport, transport).set_write_buffer_limits(high=65_536)
-        self.app_state = {**self.app_state, "transport": self}
-
-    def write_text(self, text: str) -> bool:
-        """As `send` does, without a task that waits for room."""
-        is_open = self.handshake_complete and not (self.disconnected or self.close_sent)
-        if not is_open or not self.writable.is_set():
-            return False
-        try:
-            self.conn.send_text(text.encode())
-        except InvalidState:
-            return False
-        self.transport.write(b"".join(self.conn.data_to_send()))
-        return True
-
-    def abort(self) -> None:
-        """Hang up at once, whatever is buffered."""
-        self.transport.abort()
-
-    def keepalive_timeout(self) -> None:
-        super().keepalive_timeout()
-        self.transport.abort()  # a close would wait until the dead client has read what is buffered

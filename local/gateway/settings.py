@@ -19,6 +19,13 @@ class GatewaySettings:
     handler_timeout_s: float = 29.0
     max_body_bytes: int = MAX_BODY_BYTES
     max_message_bytes: int = MAX_BODY_BYTES
+    max_head_bytes: int = 16_384  # request line and headers
+    max_headers: int = 100
+    max_connections: int = 0  # 0: as many as there are descriptors for
+    http_idle_s: float = 30.0  # between two requests, and before the first
+    head_s: float = 10.0  # for a head to come whole
+    body_s: float = 30.0  # and a body
+    write_s: float = 30.0  # for a client to go on reading its answer
     websocket_path: str = SUBMIT_PATH
     socket_idle_s: float = 600.0  # nothing in either direction for so long: closed
     socket_queue_messages: int = 1_000  # pushed and not yet written; more, and the client is cut off

@@ -19,7 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 from .connection import Connection
 from .errors import FunctionFailed, MessageTooLarge, NotText, Refusal, RouteNotFound, Unavailable
 from .events import connect_event, disconnect_event, identity, message_event, new_connection_id
-from .http import CORS, Response
+from .http import Response
 from .invoker import Invoker
 from .settings import GatewaySettings
 
@@ -78,7 +78,7 @@ class WebSocketApi:
             if refusing := await self._connect(scope, connection):
                 connection.gone()
                 with suppress(OSError):  # the client has disconnected
-                    await refusing.with_defaults(CORS)(scope, receive, send)
+                    await refusing(scope, receive, send)
                 return
             # A task of its own: a server that gives up on a slow stop must not take $disconnect with it.
             session = Session(scope, connection, self._functions, self._invoker, self._settings)

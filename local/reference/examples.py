@@ -145,6 +145,13 @@ ERRORS = (
         "MISSING_FIELD",
         '{"tokenIn": "SOL", "tokenOut": "USDC"}',
     ),
+    Example(
+        "error-upgrade",
+        "Upgrade required",
+        "a GET where a WebSocket is; connect to it with a WebSocket client.",
+        SUBMIT_PATH,
+        "UPGRADE_REQUIRED",
+    ),
     Example("error-not-found", "Not found", "no such path.", "/api/order", "NOT_FOUND"),
     Example(
         "error-parameter",

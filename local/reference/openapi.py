@@ -36,7 +36,14 @@ EVENT_NOTES = {
     Status.CONFIRMED: "The swap has landed: the last event.",
     Status.FAILED: "The order has failed: the last event, unless an operator redrives it.",
 }
-ANY_TIME = ("TOO_MANY_REQUESTS", "INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE")
+ANY_TIME = (
+    "INVALID_HTTP",
+    "REQUEST_TIMEOUT",
+    "TOO_MANY_REQUESTS",
+    "HEADERS_TOO_LARGE",
+    "INTERNAL_ERROR",
+    "TEMPORARILY_UNAVAILABLE",
+)
 BODY = ("EMPTY_BODY", "INVALID_JSON", "DUPLICATE_KEY", "NOT_AN_OBJECT", "INVALID_IDEMPOTENCY_KEY")
 TERMS = (
     "MISSING_FIELD",
@@ -178,6 +185,19 @@ def routes() -> tuple[Route, ...]:
         ),
         Route(
             "get",
+            schemas.SUBMIT_PATH,
+            "connect",
+            "Subscribe to orders, and submit them, over a WebSocket",
+            "orders",
+            {101: ("The WebSocket is open; its messages are described in functions/README.md.", None)},
+            codes=("UPGRADE_REQUIRED",),
+            parameters=(
+                parameter("orderId", {"type": "string", "format": "uuid"}, note="Subscribe to it at once."),
+                parameter("after", {"type": "integer", "minimum": 0}, note="The last `seq` that was seen."),
+            ),
+        ),
+        Route(
+            "get",
             "/api/orders/{order_id}",
             "showOrder",
             "One order with its events",
@@ -292,7 +312,7 @@ def _operation(route: Route) -> Json:
     responses: dict[int, Json] = {}
     for status, (description, schema) in route.answers.items():
         body = ref(schema.__name__) if schema else {"type": "object"}
-        responses[status] = _response(description, body)
+        responses[status] = {"description": description} if status == 101 else _response(description, body)
         if status in route.headers:
             responses[status]["headers"] = route.headers[status]
     for status, codes in _by_status((*route.codes, *ANY_TIME)).items():

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from types import ModuleType
 from typing import Any
 
-from chalice import Chalice, Response
+from chalice import Chalice, CORSConfig, Response
 
 from local.calls import wait
 from local.gateway import Gateway, GatewaySettings, listen, serve_on
@@ -61,7 +61,7 @@ class App(ModuleType):
         def nonsense() -> Response:
             return Response(body={"ok": True}, status_code="many")  # type: ignore[arg-type]
 
-        @app.route("/teapot")
+        @app.route("/teapot", methods=["GET", "HEAD"], cors=CORSConfig(allow_headers=["X-Kind"], max_age=60))
         def teapot() -> Response:
             return Response(body="short", status_code=418, headers={"X-Kind": "teapot"})
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from .. import logs, runtime
 
 if TYPE_CHECKING:
-    from . import http, migrate, queue, responses, schedules, sockets
+    from . import cors, http, migrate, queue, responses, schedules, sockets
 
-__all__ = ["http", "migrate", "prepare", "queue", "responses", "schedules", "sockets"]
+__all__ = ["cors", "http", "migrate", "prepare", "queue", "responses", "schedules", "sockets"]
 
 FUNCTIONS = {  # what Lambda calls → its module here, and the runtime's parts that it uses
     "app.app": ("http", ("submission", "orders", "quoting", "health")),

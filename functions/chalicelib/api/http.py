@@ -9,8 +9,8 @@ from pathlib import Path
 from chalice.app import Request, Response
 
 from .. import runtime
-from ..domain.errors import InvalidRequest
-from .responses import account_of, client_of, json_body, reply, respond
+from ..domain.errors import EngineError, InvalidRequest
+from .responses import account_of, client_of, json_body, refuse, reply, respond
 from .wire import answers, requests
 
 
@@ -41,6 +41,15 @@ def execute_order(request: Request) -> Response:
         return reply(answer, 202)
 
     return respond(handle)
+
+
+def socket_only() -> Response:
+    """`GET /api/orders/execute` that is no handshake; or is one, where sockets have another address."""
+    address = runtime.current().config.websocket_url
+    where = f" to {address}" if address else ""
+    refusal = refuse(EngineError(f"This is a WebSocket: connect{where} with one.", code="UPGRADE_REQUIRED"))
+    refusal.headers.update({"Upgrade": "websocket", "Sec-WebSocket-Version": "13"})
+    return refusal
 
 
 def show_order(request: Request, order_id: str) -> Response:

@@ -12,6 +12,7 @@ from chalice.app import Request, Response
 
 from ..domain.account import LOCAL, Account
 from ..domain.errors import EngineError, UnsupportedMediaType
+from . import cors
 from .wire import answers, requests
 from .wire.codes import HARMFUL_TO_RETRY, RETRY_LATER, status_of
 from .wire.schemas import Object
@@ -19,6 +20,7 @@ from .wire.schemas import Object
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = "2"
+CACHEABLE = ("/", "/openapi.json")  # the same for all, until the next deployment
 
 
 def respond(handler: Callable[[], Response]) -> Response:
@@ -44,10 +46,14 @@ def refuse(error: EngineError) -> Response:
     return reply(answers.error(error), status, {"Retry-After": RETRY_AFTER_S} if may_retry else {})
 
 
-def log_answer(request: Request, answer: Callable[[Request], Response]) -> Response:
-    """What `answer` gives, with a log line."""
+def finish(request: Request, answer: Callable[[Request], Response]) -> Response:
+    """What `answer` gives, with what every response has, and a log line."""
     began = time.perf_counter()
     response = answer(request)
+    if isinstance(response.body, dict) and "Code" in response.body:
+        response = _in_our_shape(request, response)
+    if request.path not in CACHEABLE:
+        response.headers["Cache-Control"] = "no-store"
     took_ms = (time.perf_counter() - began) * 1000
     log.info(
         "request method=%s path=%s status=%d took_ms=%.0f request=%s",
@@ -57,6 +63,19 @@ def log_answer(request: Request, answer: Callable[[Request], Response]) -> Respo
         took_ms,
         request.context.get("requestId", ""),
     )
+    return response
+
+
+def _in_our_shape(request: Request, chalices: Response) -> Response:
+    """An error of Chalice's own, `{"Code", "Message"}`, as every other error."""
+    if chalices.status_code != 405:
+        response = refuse(unexpected())
+    else:
+        allow = ", ".join(sorted({*str(chalices.headers["Allow"]).split(", "), "OPTIONS"}))
+        message = f"This path does not take {request.method}; it takes {allow}."
+        response = refuse(EngineError(message, code="METHOD_NOT_ALLOWED", allow=allow))
+        response.headers["Allow"] = allow
+    response.headers.update(cors.HEADERS)
     return response
 
 

@@ -13,6 +13,7 @@ class Code(NamedTuple):
 
 
 CODES: dict[str, Code] = {
+    "INVALID_HTTP": Code((400,), "not a valid HTTP/1.1 request; no `Host` header, or two"),
     "EMPTY_BODY": Code((400,), "there is no body"),
     "INVALID_JSON": Code((400,), "not JSON, `NaN` or `Infinity`, not UTF-8, nested too deep"),
     "DUPLICATE_KEY": Code((400,), "a field or parameter is there twice"),
@@ -37,10 +38,12 @@ CODES: dict[str, Code] = {
     "ORDER_NOT_FOUND": Code((404,), "no such order; `orderId` repeats it"),
     "NOT_FOUND": Code((404,), "no such path"),
     "METHOD_NOT_ALLOWED": Code((405,), "the path knows other methods; `Allow` lists them"),
+    "REQUEST_TIMEOUT": Code((408,), "the head did not arrive within 10 s, or the body within 30 s"),
     "IDEMPOTENCY_CONFLICT": Code((409,), "the key belongs to an order with other terms; `orderId` names it"),
     "BODY_TOO_LARGE": Code((413,), "a body of more than 128 KB"),
     "MESSAGE_TOO_LARGE": Code((413,), "a message of more than 128 KB; the connection is closed"),
     "UNSUPPORTED_MEDIA_TYPE": Code((415,), "a body that is not `application/json`"),
+    "UPGRADE_REQUIRED": Code((426,), "a GET where only a WebSocket is: it is no WebSocket's handshake"),
     "TOO_MANY_REQUESTS": Code((429,), "faster than the gateway lets through; see `Retry-After`"),
     "TOO_MANY_ORDERS": Code(
         (429,), "this client has too many orders under way; `limit` says how many it may"
@@ -51,6 +54,7 @@ CODES: dict[str, Code] = {
     "TOO_MANY_SUBSCRIPTIONS": Code(
         (429,), "this connection has too many subscriptions; sent on the connection, with the `limit`"
     ),
+    "HEADERS_TOO_LARGE": Code((431,), "more than 16 KB of headers, or more than 100"),
     "INTERNAL_ERROR": Code((500, 504), "a fault of the engine; 504 when a function took too long"),
     "TEMPORARILY_UNAVAILABLE": Code(
         (503,),

@@ -78,10 +78,10 @@ async def test_an_unknown_path_is_not_found(client: httpx.AsyncClient, served: S
     assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
 
 
-async def test_a_wrong_method_is_refused_with_the_allowed_ones(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/api/orders/execute")
-    assert (answer.status_code, answer.json()["code"]) == (405, "METHOD_NOT_ALLOWED")
-    assert answer.headers["allow"] == "OPTIONS, POST"
+async def test_other_methods_reach_the_app_as_by_any_of_api_gateway(client: httpx.AsyncClient) -> None:
+    for method in ("GET", "PUT", "PATCH", "DELETE", "TRACE"):
+        answer = await client.request(method, "/api/orders/execute")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
 async def test_head_is_get_without_the_body(client: httpx.AsyncClient) -> None:
@@ -89,17 +89,22 @@ async def test_head_is_get_without_the_body(client: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.content, answer.headers["content-length"]) == (418, b"", "5")
 
 
-async def test_a_page_of_another_origin_may_call_the_api(client: httpx.AsyncClient) -> None:
-    requested = {
-        "Origin": "http://127.0.0.1:5173",
-        "Access-Control-Request-Headers": "content-type, idempotency-key",
-    }
-    preflight = await client.options("/api/orders/execute", headers=requested)
-    assert preflight.status_code == 204
-    assert preflight.headers["access-control-allow-origin"] == "*"
-    assert preflight.headers["access-control-allow-methods"] == "OPTIONS, POST"
-    assert preflight.headers["access-control-allow-headers"] == "content-type, idempotency-key"
-    assert (await client.get("/nowhere")).headers["access-control-allow-origin"] == "*"
+async def test_a_preflight_is_answered_with_what_is_deployed_whatever_it_asks(
+    client: httpx.AsyncClient,
+) -> None:
+    for asked in ({}, {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "x-any"}):
+        preflight = await client.options("/teapot", headers={"Origin": "http://127.0.0.1:5173", **asked})
+        assert (preflight.status_code, preflight.content) == (200, b"")
+        assert preflight.headers["access-control-allow-origin"] == "*"
+        assert preflight.headers["access-control-allow-methods"] == "GET,HEAD,OPTIONS"
+        allowed = preflight.headers["access-control-allow-headers"].split(",")
+        assert {"X-Kind", "Content-Type"} <= {*allowed} and "x-any" not in allowed
+        assert preflight.headers["access-control-max-age"] == "60"
+        assert preflight.headers["x-amzn-requestid"]
+
+
+async def test_a_path_without_cors_has_no_preflight(client: httpx.AsyncClient) -> None:
+    assert (await client.options("/wait")).status_code == 405
 
 
 async def test_a_body_at_the_limit_passes_and_one_byte_more_does_not(client: httpx.AsyncClient) -> None:
