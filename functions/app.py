@@ -47,7 +47,7 @@ def index() -> Response:
 
 @app.route("/openapi.json", methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
 def openapi() -> Response:
-    return api.http.openapi()
+    return api.http.openapi(_request())
 
 
 @app.route("/health", methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
@@ -77,7 +77,7 @@ def execute_order() -> Response:
 
 @app.route(SUBMIT_PATH, methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
 def socket_only() -> Response:
-    return api.http.socket_only()
+    return api.http.socket_only(_request())
 
 
 @app.on_sqs_message(queue="orders", batch_size=1, maximum_concurrency=10)  # on AWS: OrdersInFlight

@@ -40,7 +40,9 @@ class Config:
     redis_secret: str = setting(
         "", "ARN of the secret with Redis' username and password; empty: they are in the URL"
     )
-    websocket_url: str = setting("", "wss://… that clients connect to; empty: the same host and path")
+    websocket_url: str = setting(
+        "", "wss://… that clients connect to; empty: where they have sent their request"
+    )
     websocket_endpoint: str = setting(
         "", "https://… of the WebSocket API's @connections; empty on one machine"
     )

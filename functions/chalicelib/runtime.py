@@ -185,10 +185,9 @@ class Runtime:
 
     @cached_property
     def subscriptions(self) -> Subscriptions:
-        from .api.wire.answers import message
+        from .api.sockets import render
         from .services.live.subscriptions import Subscriptions
 
-        render = partial(message, websocket_url=self.config.websocket_url)
         return Subscriptions(self.orders, self.registry, self.push, self.launcher, self.submission, render)
 
     @cached_property

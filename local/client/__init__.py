@@ -19,6 +19,7 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import httpx
 import websockets
+from chalicelib.api.wire.codes import status_of
 from chalicelib.domain.lifecycle import TERMINAL, Status
 from websockets.asyncio.client import ClientConnection
 
@@ -247,7 +248,7 @@ async def _events_of(socket: ClientConnection) -> AsyncIterator[Wire | None]:
 def _event(text: str | bytes) -> Wire:
     event = _parse_object(text)
     if event is None or "seq" not in event:
-        status = 503 if event and event.get("code") == "TEMPORARILY_UNAVAILABLE" else 0
+        status = status_of(str(event["code"])) if event and "code" in event else 0
         raise Refused(status, event or {"error": f"The engine sent what is no event: {text[:200]!r}"})
     return event
 

@@ -4,7 +4,8 @@ rest.py         HTTP request → route → event → the Chalice app → respons
 websocket.py    handshake → $connect → messages → $disconnect; connection.py writes to one client
 management.py   @connections: push to a client from another process
 invoker.py      throttle, concurrency and timeout of the functions; settings.py has the limits
-server.py       uvicorn under it
+proxies.py      what a proxy in front says of the client, and whether it is believed
+server.py       uvicorn under it, with http_protocol.py and socket_protocol.py, and limits.py on their number
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from .invoker import Invoker
 from .management import ManagementApi
+from .proxies import Proxies
 from .rest import RestApi
 from .server import listen, serve, serve_on, url_of
 from .settings import GatewaySettings
@@ -24,16 +26,22 @@ __all__ = ["Gateway", "GatewaySettings", "listen", "serve", "serve_on", "url_of"
 
 
 class Gateway:
-    """The ASGI app for the Chalice app and the WebSocket handlers of `functions`; `Push` to their clients."""
+    """The ASGI app for the Chalice app and the WebSocket handlers of `functions`; `Push` to their clients.
+
+    Without `settings` the environment is asked. Raises ConfigError.
+    """
 
     def __init__(self, functions: ModuleType, *, settings: GatewaySettings | None = None) -> None:
-        self.settings = settings or GatewaySettings()
+        self.settings = settings or GatewaySettings.load()
+        self._proxies = Proxies(self.settings.trusted_proxies, self.settings.path_prefix)
         self._invoker = Invoker(self.settings)
         self._rest = RestApi(functions.app, self._invoker, self.settings)
         self._websocket = WebSocketApi(functions, self._invoker, self.settings)
         self._management = ManagementApi(self._websocket, self.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._proxies.are_absent and not self._management.serves(scope):
+            self._proxies.reveal(scope)
         if scope["type"] == "http":
             api = self._management if self._management.serves(scope) else self._rest
             await api(scope, receive, send)

@@ -40,7 +40,7 @@ def rest_event(
             "accountId": ACCOUNT,
             "resourceId": "local0",
             "resourcePath": route,
-            "path": scope["path"],
+            "path": scope["root_path"] + scope["path"],
             "httpMethod": scope["method"],
             "protocol": f"HTTP/{scope['http_version']}",
             "domainPrefix": last.get("Host", "").partition(".")[0],
@@ -68,7 +68,8 @@ def message_event(
     """The event of a message from a client."""
     context = _connection_context(scope, connection_id, connected_at, stage, "MESSAGE", "$default")
     context["messageId"] = new_connection_id()
-    return {"requestContext": context, "body": text, "isBase64Encoded": False}
+    headers = {"X-Forwarded-Proto": _last(_headers(scope))["X-Forwarded-Proto"]}  # AWS sends none
+    return {"headers": headers, "requestContext": context, "body": text, "isBase64Encoded": False}
 
 
 def disconnect_event(
@@ -124,6 +125,7 @@ def _connection_context(
         "messageDirection": "IN",
         "connectionId": connection_id,
         "connectedAt": connected_at,
+        "path": scope["root_path"] + scope["path"],  # AWS sends none: there the engine knows its own address
     }
 
 
@@ -143,6 +145,7 @@ def _headers(scope: Scope) -> dict[str, list[str]]:
     for name, value in given:
         headers.setdefault(_header_name(name), []).append(value.decode("latin-1"))
     headers.setdefault("X-Forwarded-For", []).append(_source_ip(scope))
+    headers["X-Forwarded-Proto"] = ["https" if scope["scheme"] in ("https", "wss") else "http"]
     return headers
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chalicelib.api.wire.requests import MAX_BODY_BYTES
 from chalicelib.api.wire.schemas import SUBMIT_PATH
+from chalicelib.config import ConfigError
+
+from .proxies import PREFIX, Network, parse_networks
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +38,17 @@ class GatewaySettings:
     close_grace_s: float = 5.0  # for a client to take its last messages and the close frame
     drain_s: float = 2.0  # for what is under way when the gateway stops
     stage: str = "local"
+    trusted_proxies: tuple[Network, ...] = ()
+    path_prefix: str = ""
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] = os.environ) -> GatewaySettings:
+        """The settings, with what the environment says of the proxies in front. Raises ConfigError."""
+        given, prefix = environ.get("TRUSTED_PROXIES", ""), environ.get("PATH_PREFIX", "").strip().rstrip("/")
+        try:
+            trusted = parse_networks(given)
+        except ValueError as error:
+            raise ConfigError(f"TRUSTED_PROXIES={given!r}: {error}") from None
+        if not PREFIX.fullmatch(prefix):
+            raise ConfigError(f"PATH_PREFIX={prefix!r} is no path, which is like /engine")
+        return cls(trusted_proxies=trusted, path_prefix=prefix)

@@ -24,6 +24,7 @@ from .invoker import Invoker
 from .settings import GatewaySettings
 
 NORMAL, GOING_AWAY, NO_STATUS, ABNORMAL, TOO_BIG = 1000, 1001, 1005, 1006, 1009
+REFUSED = 4000  # and the status of the refusal
 LET_THE_WRITER_RUN = 64  # frames queued for one connection before a sender yields to its writer
 
 log = logging.getLogger(__name__)
@@ -71,29 +72,33 @@ class WebSocketApi:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
+        if scope["path"] != self._settings.websocket_path:
+            with suppress(OSError):  # the client has disconnected
+                await Response.refusing(RouteNotFound())(scope, receive, send)
+            return
         transport = scope["state"]["transport"]
         connection = Connection(new_connection_id(), identity(scope), send, transport, self._settings)
         self._connections[connection.connection_id] = connection
         try:
-            if refusing := await self._connect(scope, connection):
+            answer = await self._connect(scope, connection)
+            if answer.status_code >= 400:
                 connection.gone()
-                with suppress(OSError):  # the client has disconnected
-                    await refusing(scope, receive, send)
+                with suppress(OSError, RuntimeError):  # the client has disconnected
+                    await _refuse(answer, send)
                 return
             # A task of its own: a server that gives up on a slow stop must not take $disconnect with it.
             session = Session(scope, connection, self._functions, self._invoker, self._settings)
-            task = asyncio.create_task(session.run(receive, send))
+            subprotocol = answer.headers.get("sec-websocket-protocol")
+            task = asyncio.create_task(session.run(receive, send, subprotocol))
             self._sessions.add(task)
             task.add_done_callback(self._sessions.discard)
             await asyncio.shield(task)
         finally:
             self._connections.pop(connection.connection_id, None)
 
-    async def _connect(self, scope: Scope, connection: Connection) -> Response | None:
-        """Invoke $connect; returns the response that refuses the client, or None."""
+    async def _connect(self, scope: Scope, connection: Connection) -> Response:
+        """Invoke $connect; its response, or the refusal of the gateway's own."""
         try:
-            if scope["path"] != self._settings.websocket_path:
-                raise RouteNotFound("There is no WebSocket at this path.")
             if self._closing:
                 raise Unavailable("The engine is stopping.")
             self._invoker.admit()
@@ -101,10 +106,25 @@ class WebSocketApi:
                 scope, connection.connection_id, connection.connected_at, self._settings.stage
             )
             answer = await self._invoker.invoke("on_ws_connect", self._functions.on_ws_connect, event)
-            response = Response.from_lambda(answer)
+            return Response.from_lambda(answer)
         except Refusal as refusal:
             return Response.refusing(refusal)
-        return response if response.status_code >= 400 else None
+
+
+async def _refuse(answer: Response, send: Send) -> None:
+    """Accept the connection, say why it is refused, and close it: a browser shows no answer to a handshake.
+
+    The close code is 4000 and the status. API Gateway can only answer the handshake.
+    """
+    text = bytes(answer.body).decode()
+    await send({"type": "websocket.accept"})
+    if text:
+        await send({"type": "websocket.send", "text": text})
+    try:
+        reason = str(json.loads(text)["code"])
+    except (ValueError, TypeError, KeyError):
+        reason = ""
+    await send({"type": "websocket.close", "code": REFUSED + answer.status_code, "reason": reason})
 
 
 class Session:
@@ -124,12 +144,12 @@ class Session:
         self._invoker = invoker
         self._settings = settings
 
-    async def run(self, receive: Receive, send: Send) -> None:
+    async def run(self, receive: Receive, send: Send, subprotocol: str | None) -> None:
         """Accept the connection, serve it until it is closed, then invoke $disconnect."""
         code, reason = ABNORMAL, "connection lost"
         writer: asyncio.Task[None] | None = None
         try:
-            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.accept", "subprotocol": subprotocol})
             writer = asyncio.create_task(self._connection.write())
             code, reason = await self._read(receive)
         except OSError:

@@ -11,6 +11,7 @@ from chalicelib import VERSION
 from chalicelib.api.wire import schemas
 from chalicelib.api.wire.codes import CODES, FAILURES, RETRY_LATER, UNQUOTABLE
 from chalicelib.domain.lifecycle import Status
+from chalicelib.domain.tokens import TOKENS, Token
 
 Json = dict[str, Any]
 
@@ -153,11 +154,16 @@ def routes() -> tuple[Route, ...]:
             "Orders, newest first",
             "orders",
             {200: ("One page.", schemas.Page)},
-            codes=("INVALID_PARAMETER", "UNKNOWN_FIELD", "DUPLICATE_KEY"),
+            codes=("INVALID_PARAMETER", "INVALID_IDEMPOTENCY_KEY", "UNKNOWN_FIELD", "DUPLICATE_KEY"),
             parameters=(
                 parameter("limit", limit),
-                parameter("cursor", {"type": "string"}, note="`next` of an earlier page."),
+                parameter(
+                    "cursor",
+                    {"type": "string", "pattern": f"^{schemas.CURSOR}$"},
+                    note="`next` of an earlier page.",
+                ),
                 parameter("status", status),
+                parameter("clientOrderId", _schema(schemas.Key), note="Only the order that has this key."),
             ),
         ),
         Route(
@@ -191,10 +197,6 @@ def routes() -> tuple[Route, ...]:
             "orders",
             {101: ("The WebSocket is open; its messages are described in functions/README.md.", None)},
             codes=("UPGRADE_REQUIRED",),
-            parameters=(
-                parameter("orderId", {"type": "string", "format": "uuid"}, note="Subscribe to it at once."),
-                parameter("after", {"type": "integer", "minimum": 0}, note="The last `seq` that was seen."),
-            ),
         ),
         Route(
             "get",
@@ -262,8 +264,16 @@ def components() -> dict[str, Json]:
         },
     }
     shown["OrderWithEvents"]["properties"]["events"]["items"] = ref("Event")
+    shown["NewOrder"]["anyOf"] = [_sells(token) for token in TOKENS]  # and buys another
     shown["Status"]["enum"] = [status.value for status in Status]  # in the order of the lifecycle
     return dict(sorted({**shown, **events}.items()))
+
+
+def _sells(token: Token) -> Json:
+    """An order that sells this token for another, each by symbol or by mint."""
+    others = [name for other in TOKENS if other != token for name in (other.symbol, other.mint)]
+    sold = {"enum": [token.symbol, token.mint]}
+    return {"type": "object", "properties": {"tokenIn": sold, "tokenOut": {"enum": others}}}
 
 
 def fields(of: type[schemas.Object]) -> dict[str, Json]:

@@ -37,6 +37,17 @@ MACHINE = (
         "where submit, watch, orders and quote find the engine, unless --url or --state say so",
     ),
     (
+        "TRUSTED_PROXIES",
+        "",
+        "addresses and CIDRs of the proxies in front, such as 10.0.0.0/8; of them alone X-Forwarded-For, "
+        "-Proto, -Host and -Prefix are believed, and limits count each client behind them by itself",
+    ),
+    (
+        "PATH_PREFIX",
+        "",
+        "path that a proxy serves the engine under, such as /engine, if it sends no X-Forwarded-Prefix",
+    ),
+    (
         "ENGINE_SEPARATE",
         "0",
         "1 runs gateway, worker and relay in processes of their own, as `up --separate` does",

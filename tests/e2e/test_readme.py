@@ -49,7 +49,12 @@ def test_the_table_of_requests_lists_every_route_of_the_api() -> None:
     listed = {
         span.partition("?")[0] for span in readme.in_tables(readme.section("HTTP API"), "(GET|POST) .*")
     }
-    routes = {f"{method} {path}" for path, methods in functions.app.routes.items() for method in methods}
+    routes = {
+        f"{method} {path}"
+        for path, methods in functions.app.routes.items()
+        for method in methods
+        if method != "HEAD"  # GET without the body
+    }
     assert {request.replace("{orderId}", "{order_id}") for request in listed} == routes
 
 

@@ -49,7 +49,7 @@ async def test_a_client_that_connects_before_the_order_exists_sees_all_of_its_li
 async def test_a_client_that_submits_over_its_socket_sees_all_of_the_orders_life(client: Client) -> None:
     async with client.socket() as socket:
         answer = await socket.ask(tokenIn="SOL", tokenOut="USDC", amount="1.5")
-        assert set(answer) == {"orderId", "status", "websocket"}
+        assert set(answer) == {"orderId", "status", "websocket", "replayed"}
         assert answer["status"] == "pending"
         events = await socket.life(answer["orderId"])
         await socket.nothing_more()

@@ -151,6 +151,11 @@ class MemoryStore(Unavailable):
         row = self.rows.get(order_id)
         return row.order if row else None
 
+    async def order_of_key(self, key: str) -> Order | None:
+        self._reach()
+        found = self.keys.get(key)
+        return self.rows[found.order_id].order if found else None
+
     async def orders(
         self, limit: int, before: tuple[datetime, str] | None, status: Status | None
     ) -> list[Order]:

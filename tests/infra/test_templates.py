@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chalicelib.api import cors
 from chalicelib.config import Config
 
 from infra.package import ENGINE, Package
@@ -316,8 +317,19 @@ def test_cross_origin_requests_are_allowed(engine: Resolved) -> None:
             for name, value in answer["responseParameters"].items()
         }
         assert headers["Access-Control-Allow-Origin"] == "*"
-        assert {*headers["Access-Control-Allow-Methods"].lower().split(",")} == {*methods}, path
-        assert "Idempotency-Key" in headers["Access-Control-Allow-Headers"]
+        allowed = {*headers["Access-Control-Allow-Methods"].lower().split(",")}
+        assert {*methods} == {*allowed, "x-amazon-apigateway-any-method"}, path  # the others get 405
+        assert {*cors.ALLOW_HEADERS, "Content-Type"} <= {*headers["Access-Control-Allow-Headers"].split(",")}
+        assert headers["Access-Control-Expose-Headers"] == ",".join(cors.EXPOSE_HEADERS)
+
+
+def test_a_method_that_a_path_does_not_have_reaches_the_function(engine: Resolved) -> None:
+    for methods in engine["RestAPI"]["DefinitionBody"]["paths"].values():
+        *ours, other = (
+            methods[name]["x-amazon-apigateway-integration"] for name in sorted(methods) if name != "options"
+        )
+        assert (other["type"], other["httpMethod"]) == ("aws_proxy", "POST")
+        assert {other["uri"]} == {integration["uri"] for integration in ours}
 
 
 def test_on_the_emulator_every_address_is_its_endpoint(emulated: Resolved) -> None:

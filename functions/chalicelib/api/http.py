@@ -10,6 +10,7 @@ from chalice.app import Request, Response
 
 from .. import runtime
 from ..domain.errors import EngineError, InvalidRequest
+from .addresses import base_url, websocket_url
 from .responses import account_of, client_of, json_body, refuse, reply, respond
 from .wire import answers, requests
 
@@ -19,10 +20,16 @@ def index() -> Response:
     return reply(answers.index())
 
 
+def openapi(request: Request) -> Response:
+    """`GET /openapi.json`, with the address that it was asked at."""
+    server = base_url(request.to_original_event())
+    return Response(_document() | ({"servers": [{"url": server}]} if server else {}))
+
+
 @cache
-def openapi() -> Response:
-    """`GET /openapi.json`"""
-    return Response(json.loads((Path(__file__).parent.parent / "openapi.json").read_text()))
+def _document() -> dict[str, object]:
+    found: dict[str, object] = json.loads((Path(__file__).parent.parent / "openapi.json").read_text())
+    return found
 
 
 def execute_order(request: Request) -> Response:
@@ -35,7 +42,7 @@ def execute_order(request: Request) -> Response:
         submitted = runtime.run(
             engine.submission.submit(account, terms, client=client, key=_key(request, key))
         )
-        answer = answers.submitted(submitted, engine.config.websocket_url)
+        answer = answers.submitted(submitted, websocket_url(request.to_original_event()))
         if submitted.replayed:
             return reply(answer, 200, {"Idempotent-Replayed": "true"})
         return reply(answer, 202)
@@ -43,11 +50,12 @@ def execute_order(request: Request) -> Response:
     return respond(handle)
 
 
-def socket_only() -> Response:
+def socket_only(request: Request) -> Response:
     """`GET /api/orders/execute` that is no handshake; or is one, where sockets have another address."""
-    address = runtime.current().config.websocket_url
-    where = f" to {address}" if address else ""
-    refusal = refuse(EngineError(f"This is a WebSocket: connect{where} with one.", code="UPGRADE_REQUIRED"))
+    address = websocket_url(request.to_original_event())
+    refusal = refuse(
+        EngineError(f"Orders are streamed by a WebSocket at {address}.", code="UPGRADE_REQUIRED")
+    )
     refusal.headers.update({"Upgrade": "websocket", "Sec-WebSocket-Version": "13"})
     return refusal
 
@@ -58,7 +66,7 @@ def show_order(request: Request, order_id: str) -> Response:
     def handle() -> Response:
         engine = runtime.current()
         found = runtime.run(engine.orders.get(account_of(request.context), requests.order_id(order_id)))
-        return reply(answers.order_with_events(found, engine.config.websocket_url))
+        return reply(answers.order_with_events(found, websocket_url(request.to_original_event())))
 
     return respond(handle)
 
@@ -67,11 +75,15 @@ def list_orders(request: Request) -> Response:
     """`GET /api/orders`"""
 
     def handle() -> Response:
-        asked = _parameters(request, ("limit", "cursor", "status"))
-        limit = requests.limit(asked.get("limit"))
+        asked = _parameters(request, ("limit", "cursor", "status", requests.KEY_FIELD))
+        limit, key = requests.limit(asked.get("limit")), asked.get(requests.KEY_FIELD)
         before, status = requests.cursor(asked.get("cursor")), requests.status(asked.get("status"))
-        account = account_of(request.context)
-        orders = runtime.run(runtime.current().orders.page(account, limit, before, status))
+        account, reading = account_of(request.context), runtime.current().orders
+        if key is None:
+            orders = runtime.run(reading.page(account, limit + 1, before, status))
+        else:
+            key = requests.idempotency_key(key)
+            orders = runtime.run(reading.of_key(account, key, before, status))
         return reply(answers.page(orders, limit))
 
     return respond(handle)
@@ -102,14 +114,16 @@ def health() -> Response:
 
 def _key(request: Request, from_body: str | None) -> str | None:
     """The idempotency key: of the header or of the body. Raises InvalidRequest."""
-    header = request.headers.get("idempotency-key")
+    given = request.to_original_event().get("multiValueHeaders") or {}
+    named = [values for name, values in given.items() if name.lower() == "idempotency-key"]
+    header = requests.idempotency_header([value for values in named for value in values])
     if header is None:
         return from_body
     if from_body not in (None, header):
         raise InvalidRequest(
             "Idempotency-Key and clientOrderId differ; one is enough.", code="INVALID_IDEMPOTENCY_KEY"
         )
-    return requests.idempotency_key(header)
+    return header
 
 
 def _parameters(request: Request, known: tuple[str, ...]) -> dict[str, str]:

@@ -52,7 +52,7 @@ def finish(request: Request, answer: Callable[[Request], Response]) -> Response:
     response = answer(request)
     if isinstance(response.body, dict) and "Code" in response.body:
         response = _in_our_shape(request, response)
-    if request.path not in CACHEABLE:
+    if response.status_code != 200 or request.path not in CACHEABLE:
         response.headers["Cache-Control"] = "no-store"
     took_ms = (time.perf_counter() - began) * 1000
     log.info(
@@ -97,6 +97,9 @@ def account_of(context: Mapping[str, Any]) -> Account:
 
 def json_body(request: Request) -> dict[str, object]:
     """The body as a JSON object. Raises UnsupportedMediaType, TooLarge, InvalidRequest."""
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("", "identity"):
+        raise UnsupportedMediaType(f"The body is coded as {coding[:50]!r}; send it as it is.")
     media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise UnsupportedMediaType

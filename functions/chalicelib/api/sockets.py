@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Coroutine, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from chalice.app import WebsocketEvent
@@ -11,7 +15,8 @@ from .. import runtime
 from ..domain.account import Account
 from ..domain.errors import EngineError
 from ..ports.live import ConnectionGone
-from ..services.live.messages import Request
+from ..services.live.messages import Answer, Request
+from .addresses import websocket_url
 from .responses import account_of, client_of, unexpected
 from .wire import answers, requests
 from .wire.codes import status_of
@@ -19,9 +24,30 @@ from .wire.codes import status_of
 log = logging.getLogger(__name__)
 
 
+SUBPROTOCOL = "order-engine.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the answers to a message need of it."""
+
+    websocket_url: str
+    echo: Mapping[str, object]
+
+
+_asked: ContextVar[Asked] = ContextVar("asked")  # by the message that the running coroutine answers
+
+
+def render(answer: Answer | EngineError) -> str:
+    """The answer to the message that is being handled, as text."""
+    asked = _asked.get()
+    return answers.message(answer, asked.websocket_url, asked.echo)
+
+
 def connect(event: WebsocketEvent) -> dict[str, Any]:
     """`$connect`, with `?orderId=…&after=seq` to subscribe to an order at once."""
-    query: dict[str, str] = event.to_dict().get("queryStringParameters") or {}
+    given = event.to_dict()
+    query: dict[str, str] = given.get("queryStringParameters") or {}
     connection_id = event.connection_id
     try:
         subscriptions = runtime.current().subscriptions
@@ -34,7 +60,7 @@ def connect(event: WebsocketEvent) -> dict[str, Any]:
         log.exception("connection: connect failed connection=%s", connection_id)
         return _refusal(unexpected())
     log.info("connection: opened connection=%s", connection_id)
-    return {"statusCode": 200}
+    return {"statusCode": 200, **_subprotocol(given.get("headers") or {})}
 
 
 def message(event: WebsocketEvent) -> dict[str, Any]:
@@ -42,14 +68,16 @@ def message(event: WebsocketEvent) -> dict[str, Any]:
     subscriptions = runtime.current().subscriptions
     connection_id = event.connection_id
     log.info("connection: message received connection=%s", connection_id)
+    echo, request = _request(event)
+    asked = Asked(websocket_url(event.to_dict()), echo)
     try:
-        request = _request(event)
-        runtime.run(subscriptions.message(_account(event), connection_id, _client(event), request))
+        work = subscriptions.message(_account(event), connection_id, _client(event), request)
+        runtime.run(_answering(asked, work))
     except ConnectionGone:
         log.info("connection: closed before the answer connection=%s", connection_id)
     except Exception:
         log.exception("connection: message failed connection=%s", connection_id)
-        _send_internal_error(connection_id)
+        _send_internal_error(asked, connection_id)
     return {"statusCode": 200}
 
 
@@ -68,13 +96,29 @@ def disconnect(event: WebsocketEvent) -> dict[str, Any]:
     return {"statusCode": 200}
 
 
-def _request(event: WebsocketEvent) -> Request | EngineError:
-    """What the message requests, or why it is refused."""
+async def _answering(asked: Asked, work: Coroutine[Any, Any, None]) -> None:
+    """`work`, whose answers are to what was asked."""
+    _asked.set(asked)
+    await work
+
+
+def _request(event: WebsocketEvent) -> tuple[Mapping[str, object], Request | EngineError]:
+    """What the answer repeats of the message, and what it requests, or why it is refused."""
+    echo: Mapping[str, object] = {}
     try:
         body = requests.json_object((event.body or "").encode())
-        return requests.message(body, runtime.current().config.default_slippage_bps)
+        echo = requests.correlation(body)
+        return echo, requests.message(body, runtime.current().config.default_slippage_bps)
     except EngineError as error:
-        return error
+        return echo, error
+
+
+def _subprotocol(headers: Mapping[str, str]) -> dict[str, Any]:
+    """The header that chooses our subprotocol, if the client offers it."""
+    name = "Sec-WebSocket-Protocol"
+    offered = ",".join(value for header, value in headers.items() if header.lower() == name.lower())
+    chosen = SUBPROTOCOL in re.split(r"\s*,\s*", offered.strip())
+    return {"headers": {name: SUBPROTOCOL}} if chosen else {}
 
 
 def _account(event: WebsocketEvent) -> Account:
@@ -85,9 +129,10 @@ def _client(event: WebsocketEvent) -> str:
     return client_of(event.to_dict()["requestContext"])
 
 
-def _send_internal_error(connection_id: str) -> None:
+def _send_internal_error(asked: Asked, connection_id: str) -> None:
     try:
-        runtime.run(runtime.current().subscriptions.answer(connection_id, unexpected()))
+        answering = runtime.current().subscriptions.answer(connection_id, unexpected())
+        runtime.run(_answering(asked, answering))
     except Exception as error:  # perhaps the same one: the push itself may be what fails
         log.warning("connection: cannot send an error connection=%s error=%r", connection_id, error)
 

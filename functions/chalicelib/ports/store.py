@@ -96,6 +96,9 @@ class Store(Protocol):
     async def order(self, order_id: str) -> Order | None:
         """One order."""
 
+    async def order_of_key(self, key: str) -> Order | None:
+        """The order that an idempotency key has, for as long as the key is kept."""
+
     async def orders(
         self, limit: int, before: tuple[datetime, str] | None, status: Status | None
     ) -> list[Order]:

@@ -56,3 +56,12 @@ class Orders:
     ) -> list[Order]:
         """Up to `limit` orders, newest first, from behind `before`. Raises TemporarilyUnavailable."""
         return await self._store.orders(limit, before, status)
+
+    async def of_key(
+        self, account: Account, key: str, before: Position | None, status: Status | None
+    ) -> list[Order]:
+        """The order that an idempotency key has, if it is on such a page. Raises TemporarilyUnavailable."""
+        order = await self._store.order_of_key(key)
+        if order is None or status not in (None, order.status):
+            return []
+        return [order] if before is None or (order.created_at, order.id) < before else []

@@ -77,6 +77,10 @@ RETURNING key, fingerprint,
     orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
     orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code;
 
+-- name: orders_of_keys
+SELECT orders.* FROM idempotency_keys JOIN orders ON orders.id = order_id
+WHERE key = ANY (%(keys)s::text[]);
+
 -- name: forget_expired_keys
 -- Also deletes withdrawn orders whose message can't be in the queue any more: SQS keeps one for 14 days at most.
 -- Repeated: takes those that are left.

@@ -103,8 +103,10 @@ class Conversation:
             case {"action": "unsubscribed", "orderId": order_id}:
                 assert len(answer) == 2
                 self._awaited.discard(order_id)
-            case {"orderId": order_id, "status": _, "websocket": websocket}:
-                assert (len(answer), websocket) == (3, f"/api/orders/execute?orderId={order_id}")
+            case {"orderId": order_id, "status": _, "websocket": websocket, "replayed": replayed}:
+                assert websocket.startswith("ws://")
+                assert websocket.endswith(f"/api/orders/execute?orderId={order_id}")
+                assert (len(answer), type(replayed)) == (4 + ("clientOrderId" in answer), bool)
                 self._last = order_id
                 self._subscribed[order_id] += 1
                 if self._subscribed[order_id] == 1:  # else it may be subscribed with `after` already

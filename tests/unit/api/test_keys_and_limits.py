@@ -109,7 +109,8 @@ def test_while_the_queue_is_unavailable_a_submit_leaves_nothing_behind(engine: M
 
 def test_a_key_on_a_connection_gives_the_order_of_the_same_key_over_http(engine: MemoryEngine) -> None:
     first = keyed("key").body
-    assert send(engine, **TERMS, clientOrderId="key") == first
+    answer = send(engine, **TERMS, clientOrderId="key")
+    assert (answer["orderId"], answer["clientOrderId"], answer["replayed"]) == (first["orderId"], "key", True)
     assert engine.redis.subscriptions[0] == {("socket", first["orderId"]): 0}  # subscribed by the submit
     assert send(engine, **TERMS | {"amount": 2}, clientOrderId="key")["code"] == "IDEMPOTENCY_CONFLICT"
     assert send(engine, **TERMS, clientOrderId="")["code"] == "INVALID_IDEMPOTENCY_KEY"

@@ -15,6 +15,8 @@ LOCAL_ONLY = {
     "ENGINE_HOST": "127.0.0.1",
     "PORT": "3000",
     "ENGINE_URL": "http://127.0.0.1:3000",
+    "TRUSTED_PROXIES": "",
+    "PATH_PREFIX": "",
     "ENGINE_SEPARATE": "0",
     "LOG_LEVEL": "WARNING",
     "LOCALSTACK_HOST": "",

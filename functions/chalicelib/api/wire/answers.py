@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,6 +18,7 @@ from ...services.live.messages import Answer, Pong, Subscribed, Unsubscribed
 from ...services.submission import Submitted
 from . import schemas
 from .events import event_object, quotes, terms, timestamp
+from .requests import EPOCH
 
 if TYPE_CHECKING:
     from ...domain.events import Event
@@ -45,8 +45,8 @@ def index() -> schemas.Index:
 
 
 def websocket_address(base: str, order_id: str) -> str:
-    """Where an order's events are streamed; `base` is empty where it is the same host."""
-    return f"{base or schemas.SUBMIT_PATH}?orderId={order_id}"
+    """Where an order's events are streamed."""
+    return f"{base}?orderId={order_id}"
 
 
 def submitted(answer: Submitted, websocket_url: str) -> schemas.Submitted:
@@ -73,10 +73,11 @@ def order_with_events(found: OrderWithEvents, websocket_url: str) -> schemas.Ord
 
 
 def page(orders: Sequence[Order], limit: int) -> schemas.Page:
-    """A page of at most `limit` orders; a full one has a next page."""
+    """A page of at most `limit` orders; more are the sign that there is a next one."""
+    shown = orders[:limit]
     return schemas.Page(
-        orders=[order(of) for of in orders],
-        next=_cursor_after(orders[-1]) if len(orders) == limit else None,
+        orders=[order(of) for of in shown],
+        next=_cursor_after(shown[-1]) if len(orders) > limit else None,
     )
 
 
@@ -117,20 +118,23 @@ def error(of: EngineError) -> schemas.Error:
     return schemas.Error(error=str(of), code=of.code, **of.details)  # type: ignore[arg-type]
 
 
-def message(answer: Answer | EngineError, websocket_url: str) -> str:
-    """The answer to a message on a connection, as text."""
+def message(
+    answer: Answer | EngineError, websocket_url: str, echo: Mapping[str, object] = MappingProxyType({})
+) -> str:
+    """The answer to a message on a connection, as text; `echo` is what it repeats of the message."""
     match answer:
         case EngineError():
             found: schemas.Object = error(answer)
         case Submitted():
             found = submitted(answer, websocket_url)
+            found.replayed = answer.replayed
         case Subscribed(order_id, after):
             found = schemas.Subscribed(action="subscribed", order_id=order_id, after=after)
         case Unsubscribed(order_id):
             found = schemas.Unsubscribed(action="unsubscribed", order_id=order_id)
         case Pong():
             found = schemas.Pong(action="pong")
-    return text(found)
+    return msgspec.json.encode({**msgspec.to_builtins(found), **echo}).decode()
 
 
 def text(answer: schemas.Object) -> str:
@@ -170,4 +174,4 @@ def _money(token: Token, base_units: int | None) -> str | None:
 
 
 def _cursor_after(order: Order) -> str:
-    return base64.urlsafe_b64encode(json.dumps([order.created_at.isoformat(), order.id]).encode()).decode()
+    return f"{(order.created_at - EPOCH) // timedelta(microseconds=1)}-{order.id}"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
 from typing import NoReturn
 
@@ -15,16 +14,22 @@ from ...domain.lifecycle import Status
 from ...domain.terms import MAX_BASE_UNITS, MAX_KEY_LENGTH, MAX_PRICE_IMPACT_BPS, MAX_SLIPPAGE_BPS, Terms
 from ...domain.tokens import TOKENS, Token, find_token
 from ...services.live.messages import Ping, Request, Submit, Subscribe, Unsubscribe
-from .schemas import DEFAULT_LIMIT, MAX_LIMIT
+from .schemas import CURSOR, DEFAULT_LIMIT, MAX_LIMIT
 
 REQUIRED = ("tokenIn", "tokenOut", "amount")
 WHOLE_NUMBERS = ("slippageBps", "maxPriceImpactBps")
 FIELDS = (*REQUIRED, *WHOLE_NUMBERS, "minimumOut")
 KEY_FIELD = "clientOrderId"
+ID_FIELD = "id"  # of any message on a connection
+MAX_NUMBER = 2**53 - 1  # the largest that JavaScript reads exactly
 ACTIONS = ("subscribe", "unsubscribe", "ping")
 MAX_BODY_BYTES = 128 * 1024
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+_CURSOR = re.compile(CURSOR, re.ASCII)
+_QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 _DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,6})?", re.ASCII)
 _MAX_DIGITS = 100  # of an amount: far more than any needs
 _EXACT = Context(prec=2 * _MAX_DIGITS)
@@ -38,7 +43,7 @@ def json_object(raw: bytes) -> dict[str, object]:
         raise InvalidRequest("The body is empty; send a JSON object.", code="EMPTY_BODY")
     try:
         value = json.loads(
-            raw.decode("utf-8"),
+            raw.decode("utf-8-sig"),  # a byte order mark may be ignored, RFC 8259 §8.1
             object_pairs_hook=_unique,
             parse_float=_number,
             parse_int=_number,
@@ -101,17 +106,25 @@ def quote_terms(parameters: Mapping[str, str], default_slippage_bps: int) -> Ter
 
 def idempotency_key(value: object) -> str:
     """An idempotency key: 1 to 64 printable ASCII characters. Raises InvalidRequest."""
-    if (
-        isinstance(value, str)
-        and 1 <= len(value) <= MAX_KEY_LENGTH
-        and value.isascii()
-        and value.isprintable()
-    ):
+    if isinstance(value, str) and _is_key(value):
         return value
     raise InvalidRequest(
         f"An idempotency key is a string of 1 to {MAX_KEY_LENGTH} printable ASCII characters.",
         code="INVALID_IDEMPOTENCY_KEY",
     )
+
+
+def idempotency_header(given: Sequence[str]) -> str | None:
+    """The key in the headers `Idempotency-Key`, None if there is none. Raises InvalidRequest.
+
+    It is a string of RFC 8941, in quotes; bare, as most clients send it, it is the same key.
+    """
+    if not given:
+        return None
+    if len(given) > 1:
+        raise InvalidRequest("Idempotency-Key is there twice.", code="INVALID_IDEMPOTENCY_KEY")
+    quoted = _QUOTED.fullmatch(given[0])
+    return idempotency_key(re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else given[0])
 
 
 def order_id(text: object) -> str:
@@ -124,7 +137,8 @@ def order_id(text: object) -> str:
 def message(body: Mapping[str, object], default_slippage_bps: int) -> Request:
     """What a client requests on its connection. Raises InvalidRequest."""
     if "action" not in body:
-        return Submit(*order(body, default_slippage_bps))
+        given = {name: value for name, value in body.items() if name != ID_FIELD}
+        return Submit(*order(given, default_slippage_bps))
     match body:
         case {"action": "ping"}:
             return Ping()
@@ -133,6 +147,25 @@ def message(body: Mapping[str, object], default_slippage_bps: int) -> Request:
         case {"action": "unsubscribe"}:
             return Unsubscribe(order_id(body.get("orderId")))
     raise InvalidRequest(f"action is one of {', '.join(ACTIONS)}.", code="UNKNOWN_ACTION")
+
+
+def correlation(body: Mapping[str, object]) -> dict[str, object]:
+    """What the answer to a message repeats of it: its `id`, and a submit's key. Raises InvalidRequest."""
+    echo: dict[str, object] = {}
+    key, given = body.get(KEY_FIELD), body.get(ID_FIELD)
+    if "action" not in body and isinstance(key, str) and _is_key(key):
+        echo[KEY_FIELD] = key
+    if isinstance(given, Decimal) and abs(given) <= MAX_NUMBER and given == given.to_integral_value():
+        echo[ID_FIELD] = int(given)
+    elif isinstance(given, str) and _is_key(given):
+        echo[ID_FIELD] = given
+    elif given is not None:
+        raise InvalidRequest(
+            f"{ID_FIELD} is a whole number, or a string of 1 to {MAX_KEY_LENGTH} printable ASCII characters.",
+            code="INVALID_TYPE",
+            field=ID_FIELD,
+        )
+    return echo
 
 
 def connect_parameters(query: Mapping[str, str]) -> Subscribe | None:
@@ -172,16 +205,13 @@ def cursor(text: str | None) -> tuple[datetime, str] | None:
     """Where a page begins, from the one before it. Raises InvalidRequest."""
     if text is None:
         return None
-    try:
-        text_at, last_id = json.loads(base64.urlsafe_b64decode(text))
-        at = datetime.fromisoformat(text_at)
-        if at.tzinfo is None:
-            raise ValueError(text_at)
-        return at, order_id(last_id)
-    except (ValueError, TypeError, RecursionError, InvalidRequest):
-        raise InvalidRequest(
-            "cursor is what an earlier page gave as next.", code="INVALID_PARAMETER"
-        ) from None
+    if (found := _CURSOR.fullmatch(text)) is None:
+        raise InvalidRequest("cursor is what an earlier page gave as next.", code="INVALID_PARAMETER")
+    return EPOCH + timedelta(microseconds=int(found[1])), found[2].lower()
+
+
+def _is_key(text: str) -> bool:
+    return 1 <= len(text) <= MAX_KEY_LENGTH and text.isascii() and text.isprintable()
 
 
 def _token(value: object, field: str) -> Token:

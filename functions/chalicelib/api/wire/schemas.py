@@ -18,6 +18,8 @@ SUBMIT_PATH = "/api/orders/execute"
 """Where an order is submitted (POST) and its events are streamed (WebSocket)."""
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200  # orders of a page
+CURSOR = r"([0-9]{1,16})-([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
+"""Where a page ended: when its last order was created, in microseconds of Unix time, and the order's id."""
 
 OrderId = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
 Timestamp = Annotated[
@@ -26,11 +28,18 @@ Timestamp = Annotated[
 Money = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?$", examples=["227.331"])]
 Count = Annotated[int, Meta(ge=0)]
 Ordinal = Annotated[int, Meta(ge=1)]
-DecimalText = Annotated[str, Meta(max_length=100, examples=["1.5"])]
+DecimalText = Annotated[str, Meta(max_length=100, pattern=r"^[0-9]+(\.[0-9]+)?$", examples=["1.5"])]
 SlippageBps = Annotated[int, Meta(ge=1, le=MAX_SLIPPAGE_BPS)]
 PriceImpactBps = Annotated[int, Meta(ge=1, le=MAX_PRICE_IMPACT_BPS)]
 Key = Annotated[str, Meta(min_length=1, max_length=MAX_KEY_LENGTH, pattern=r"^[\x20-\x7e]+$")]
-TokenName = Annotated[str, Meta(description="symbol or mint", examples=["SOL", "USDC"])]
+TokenName = Annotated[
+    str,
+    Meta(
+        description="symbol or mint",
+        examples=["SOL", "USDC"],
+        extra_json_schema={"enum": [name for token in TOKENS for name in (token.symbol, token.mint)]},
+    ),
+]
 Symbol = Annotated[str, Meta(extra_json_schema={"enum": [token.symbol for token in TOKENS]})]
 Venue = Annotated[str, Meta(examples=["raydium"])]
 Code = Annotated[str, Meta(pattern=r"^[A-Z_]+$")]
@@ -117,6 +126,7 @@ class Submitted(Object):
     order_id: Annotated[OrderId, Meta(description="the order")]
     status: Annotated[Status, Meta(description="`pending`; of a key's first order, its status now")]
     websocket: Annotated[str, Meta(description="address that streams the order's events")]
+    replayed: Annotated[bool, Meta(description="on a connection: whether its key had an order")] | None = None
 
 
 class Order(Object, kw_only=True):

@@ -33,6 +33,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     | {"max_price_impacts_bps": NUMBERS, "floors_out": NUMBERS}
     | {"max_outstanding": 10, "key_ttl_s": 60},
     "find_keys": {"keys": TEXTS},
+    "orders_of_keys": {"keys": TEXTS},
     "forget_expired_keys": {},
     "withdraw_orders": BATCH,
     "find_withdrawn": BATCH,

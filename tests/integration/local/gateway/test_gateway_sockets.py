@@ -65,25 +65,47 @@ async def test_connect_message_and_disconnect_events_have_api_gateways_form(serv
     assert len({event["requestContext"]["requestId"] for event in served.app.events}) == 3
 
 
-async def test_a_refused_handshake_has_status_and_reason(served: Served) -> None:
+async def test_a_refused_client_receives_the_reason_and_a_close_code_of_its_status(served: Served) -> None:
     error = {"error": "There is no such order.", "code": "ORDER_NOT_FOUND"}
     served.app.on_connect = lambda event: {"statusCode": 404, "body": json.dumps(error)}
-    with pytest.raises(InvalidStatus) as refused:
-        await connect(served.socket_url)
-    response = refused.value.response
-    assert (response.status_code, json.loads(response.body or b"")) == (404, error)
-    assert response.headers["Content-Type"] == "application/json"
+    async with connect(served.socket_url) as client:
+        assert await receive(client) == error
+        assert await closed_with(client) == 4404
+        assert client.close_reason == "ORDER_NOT_FOUND"
     with pytest.raises(ConnectionGone):
         await served.gateway.send(served.connection_id(), "too late")
     assert not served.app.of_type("DISCONNECT")
+    assert served.gateway.connections == 0
+
+
+async def test_a_refusal_without_a_body_closes_with_its_status(served: Served) -> None:
+    served.app.on_connect = lambda event: {"statusCode": 403}
+    async with connect(served.socket_url) as client:
+        assert await closed_with(client) == 4403
+
+
+async def test_too_many_handshakes_are_closed_with_a_code_that_says_so() -> None:
+    async with (
+        serving(rate_per_s=0.01, burst=1) as served,
+        connect(served.socket_url),
+        connect(served.socket_url) as client,
+    ):
+        assert (await receive(client))["code"] == "TOO_MANY_REQUESTS"
+        assert await closed_with(client) == 4429
+
+
+async def test_the_subprotocol_that_the_function_chooses_is_answered(served: Served) -> None:
+    served.app.on_connect = lambda event: {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "b"}}
+    async with connect(served.socket_url, subprotocols=["a", "b"]) as client:  # type: ignore[list-item]
+        assert client.subprotocol == "b"
+    assert served.app.of_type("CONNECT")[0]["multiValueHeaders"]["Sec-WebSocket-Protocol"] == ["a, b"]
 
 
 async def test_a_connect_function_that_raises_refuses_the_client(served: Served) -> None:
     served.app.on_connect = lambda event: 1 / 0
-    with pytest.raises(InvalidStatus) as refused:
-        await connect(served.socket_url)
-    assert refused.value.response.status_code == 500
-    assert json.loads(refused.value.response.body or b"")["code"] == "INTERNAL_ERROR"
+    async with connect(served.socket_url) as client:
+        assert (await receive(client))["code"] == "INTERNAL_ERROR"
+        assert await closed_with(client) == 4500
 
 
 async def test_another_path_has_no_websocket(served: Served) -> None:

@@ -32,6 +32,8 @@ def scope(**changes: Any) -> dict[str, Any]:
         "headers": [(b"host", b"127.0.0.1:3000"), (b"sec-websocket-key", b"k"), (b"user-agent", b"curl/8")],
         "client": ("127.0.0.1", 50000),
         "http_version": "1.1",
+        "scheme": "http",
+        "root_path": "",
     }
     return given | changes
 
@@ -73,7 +75,7 @@ def test_a_rest_event_has_every_field_of_a_proxy_event() -> None:
 
 def test_header_names_are_capitalised() -> None:
     headers = event_of()["headers"]
-    assert {"Host", "Sec-WebSocket-Key", "User-Agent", "X-Forwarded-For"} == set(headers)
+    assert {"Host", "Sec-WebSocket-Key", "User-Agent", "X-Forwarded-For", "X-Forwarded-Proto"} == set(headers)
 
 
 def test_missing_parts_are_null_as_on_aws() -> None:

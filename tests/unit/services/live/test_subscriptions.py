@@ -43,7 +43,7 @@ class World:
         self.push, self.launcher = MemoryPush(), MemoryLauncher()
         submission = Submission(self.store, self.queue, MemoryEvents(self.redis), new_id=lambda: NEW)
         registry = MemoryRegistry(self.redis)
-        render = partial(answers.message, websocket_url="")
+        render = partial(answers.message, websocket_url="wss://engine.example")
         self.subscriptions = Subscriptions(
             Orders(self.store), registry, self.push, self.launcher, submission, render
         )
@@ -172,7 +172,8 @@ async def test_an_order_submitted_on_a_connection_is_subscribed(world: World) ->
     assert answer == {
         "orderId": NEW,
         "status": "pending",
-        "websocket": f"/api/orders/execute?orderId={NEW}",
+        "websocket": f"wss://engine.example?orderId={NEW}",
+        "replayed": False,
     }
     assert world.subscribed == {NEW: 0}
     assert world.queue.sent == [NEW]
