@@ -110,7 +110,7 @@ class Engine:
     def __init__(self, *statuses: int) -> None:
         self.statuses = [*statuses]
 
-    async def submit(self, *order: str) -> dict[str, str]:
+    async def submit(self, *order: str, key: str) -> dict[str, str]:
         if self.statuses:
             raise Refused(self.statuses.pop(0), {})
         return {"orderId": "order"}

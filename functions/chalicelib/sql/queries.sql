@@ -78,7 +78,12 @@ RETURNING key, fingerprint,
     orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code;
 
 -- name: orders_of_keys
-SELECT orders.* FROM idempotency_keys JOIN orders ON orders.id = order_id
+SELECT
+    orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps, orders.max_price_impact_bps,
+        orders.floor_out, orders.status,
+    orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
+    orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code
+FROM idempotency_keys JOIN orders ON orders.id = order_id
 WHERE key = ANY (%(keys)s::text[]);
 
 -- name: forget_expired_keys

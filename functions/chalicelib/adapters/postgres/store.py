@@ -140,7 +140,7 @@ class PostgresStore:
 
     async def order_of_key(self, key: str) -> Order | None:
         rows = await self._database.run("orders_of_keys", keys=[key])
-        return _order(rows[0]) if rows else None
+        return read_order(rows[0]) if rows else None
 
     async def orders(
         self, limit: int, before: tuple[datetime, str] | None, status: Status | None

@@ -83,10 +83,12 @@ def terms(body: Mapping[str, object], default_slippage_bps: int) -> Terms:
         token_in,
         token_out,
         amount_in=_base_units(body, "amount", token_in),
-        slippage_bps=_bps(body, "slippageBps", MAX_SLIPPAGE_BPS, "INVALID_SLIPPAGE")
+        slippage_bps=_bps(body, "slippageBps", MAX_SLIPPAGE_BPS, code="INVALID_SLIPPAGE")
         if "slippageBps" in body
         else default_slippage_bps,
-        max_price_impact_bps=_bps(body, "maxPriceImpactBps", MAX_PRICE_IMPACT_BPS, "INVALID_PRICE_IMPACT")
+        max_price_impact_bps=_bps(
+            body, "maxPriceImpactBps", MAX_PRICE_IMPACT_BPS, code="INVALID_PRICE_IMPACT"
+        )
         if "maxPriceImpactBps" in body
         else None,
         floor_out=_base_units(body, "minimumOut", token_out) if "minimumOut" in body else None,
@@ -259,7 +261,7 @@ def _decimal(value: object, field: str) -> Decimal:
     raise _wrong(field, f"{field} must be a number, or a string that holds one.", code="INVALID_TYPE")
 
 
-def _bps(body: Mapping[str, object], field: str, most: int, code: str) -> int:
+def _bps(body: Mapping[str, object], field: str, most: int, *, code: str) -> int:
     """The whole number in a field, from 1 to `most`. Raises InvalidRequest."""
     value = body[field]
     if not isinstance(value, Decimal):
