@@ -16,6 +16,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from local.terminal import counted
+
 from .console import ResourceProgress, Step
 from .errors import Refused, StackError
 from .stacks import FAILED_CREATE, Stack, Stacks
@@ -114,7 +116,7 @@ def create_or_update(
         raise Refused(f"{target.name} is unchanged: the change would have lost data. --yes confirms that.")
     progress = ResourceProgress([change.logical_id for change in changes], step)
     stack = stacks.execute(target.name, change_set, progress)
-    step.result = f"{progress.done} resources {'created' if current is None else 'changed'}"
+    step.result = f"{counted(progress.done, 'resource')} {'created' if current is None else 'changed'}"
     return stack, True
 
 
@@ -172,7 +174,7 @@ def read_changes(stacks: Stacks, change_set: str) -> list[Change]:
 def show(changes: Sequence[Change], step: Step, *, is_new: bool) -> None:
     """Print the changes; for a new stack only their number."""
     if is_new:
-        step.print(f"{len(changes)} resources to create")
+        step.print(f"{counted(len(changes), 'resource')} to create")
         return
     for change in changes:
         step.print(str(change), style="yellow" if change.replaces or change.action == "Remove" else "")

@@ -18,6 +18,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.client import SUBMIT_PATH
+from local.terminal import counted
 
 from .aws import Aws, Bucket, connect
 from .change_set import Confirm, Target, Version, create_or_update, deployed_version
@@ -170,7 +171,7 @@ def prepare(stage: Stage, settings: Sequence[str], folder: Path, region: str, sc
         for warning in warnings:
             step.print(warning.strip(), style="yellow")
         step.result = f"{len(templates) + 1} templates for {region}: " + (
-            f"{len(warnings)} warnings" if warnings else "no findings"
+            counted(len(warnings), "warning") if warnings else "no findings"
         )
     return Plan(stage, chosen, package, artifacts, templates)
 

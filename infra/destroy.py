@@ -10,6 +10,8 @@ from typing import Any
 import click
 from cfnlint.decode import decode_str
 
+from local.terminal import counted
+
 from .aws import Aws, Bucket, connect
 from .console import ResourceProgress, Screen, ask, aws_options, report_running_operations
 from .errors import Refused
@@ -83,7 +85,7 @@ def delete(aws: Aws, stacks: Stacks, found: dict[str, Stack], screen: Screen) ->
                 step.print(f"{count} packages and templates deleted")
             progress = ResourceProgress(stacks.resources(stack.name), step)
             stacks.delete(stack.name, progress)
-            step.result = f"{stack.name} deleted, {progress.done} resources"
+            step.result = f"{stack.name} deleted, {counted(progress.done, 'resource')}"
     return retained
 
 

@@ -17,6 +17,8 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.utils.py27hash_fix import to_py27_compatible_template
 
+from local.terminal import counted
+
 from .errors import StageError, ValidationError
 from .package import functions
 
@@ -37,7 +39,7 @@ def validate(paths: Sequence[Path], regions: Sequence[str]) -> list[str]:
             errors += [f"  {path.name}: {message} [SAM]" for message in sam_errors(template, regions[0])]
     if errors:
         raise ValidationError(
-            "\n".join([f"CloudFormation would reject this ({len(errors)} findings):", *errors])
+            "\n".join([f"CloudFormation would reject this ({counted(len(errors), 'finding')}):", *errors])
         )
     return warnings
 

@@ -72,7 +72,7 @@ def not_ours(path: Path) -> ServiceError:
         owner = f"uid {found.stat().st_uid}"
     return ServiceError(
         f"{found} belongs to {owner}, and you have no access there: "
-        f"run as {owner}, or in a copy of the project that is yours."
+        f"run as {owner}, in a copy of the project that is yours, or on another folder with --state."
     )
 
 

@@ -34,6 +34,11 @@ class NotDone(Failure):
     exit_code = 2
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 order`, `2 orders`"""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def print_anything() -> None:
     """Let no arrow end a command on an ASCII terminal."""
     for stream in (sys.stdout, sys.stderr):

@@ -33,6 +33,7 @@ from ..endpoints import find_running
 from ..engine import prepare_environment
 from ..errors import ClientError
 from ..settings import settings
+from ..terminal import counted
 from . import options
 from .dlq_view import (
     detail,
@@ -211,7 +212,7 @@ async def redrive_orders(state: Path, orders: frozenset[str], *, asks: bool, qui
     """Redrive these orders, or all. Raises ClientError if the question is answered with no."""
     async with operating(state) as engine:
         count = await _count(engine)
-        if asks and count and not click.confirm(f"Redrive all {count} dead letters?", err=True):
+        if asks and count and not click.confirm(f"Redrive {counted(count, 'dead letter')}?", err=True):
             raise ClientError("Nothing was done.")
         with progress("redriving", count, quiet=quiet) as met:
             return await engine.redrive.run(LOCAL, orders, lambda tally: met(tally.read))

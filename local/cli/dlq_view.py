@@ -18,6 +18,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from ..terminal import counted
 from .view import COLOURS, Life, Wire, age, event_line, list_view, screen
 
 SHOWN = 200  # characters of a body, in a list
@@ -121,17 +122,15 @@ def tally_row(tally: Tally) -> Wire:
 
 def summary(tally: Tally) -> str:
     """The same for people."""
-    lines = [f"redriven: {_orders(len(tally.redriven))}"]
+    lines = [f"redriven: {counted(len(tally.redriven), 'order')}"]
     for status, count in Counter(tally.dropped.values()).items():
         are = "is" if count == 1 else "are"
-        lines.append(f"dropped:  {_orders(count)} {are} {status}, so the dead letters were deleted")
+        lines.append(f"dropped:  {counted(count, 'order')} {are} {status}, so the dead letters were deleted")
     if tally.again:
-        lines.append(
-            f"left:     {_orders(len(tally.again))} failed again; redrive once what is wrong is mended"
-        )
+        again = counted(len(tally.again), "order")
+        lines.append(f"left:     {again} failed again; redrive once what is wrong is mended")
     if tally.poison:
-        count = len(tally.poison)
-        messages = "1 message" if count == 1 else f"{count} messages"
+        messages = counted(len(tally.poison), "message")
         lines.append(f"left:     {messages} without an order; see `dlq list`, and `dlq delete MESSAGE`")
     lines += [f"left:     there is no order {order_id}" for order_id in _nowhere(tally)]
     return "\n".join(lines)
@@ -140,10 +139,6 @@ def summary(tally: Tally) -> str:
 def _nowhere(tally: Tally) -> list[str]:
     """Orders that were asked for, and of which there is no dead letter either."""
     return sorted(tally.unknown - {letter.order_id for letter in tally.poison})
-
-
-def _orders(count: int) -> str:
-    return "1 order" if count == 1 else f"{count} orders"
 
 
 @contextmanager

@@ -170,7 +170,8 @@ class EngineClient:
             yield socket
 
     def _socket_url(self, address: str, parameters: Mapping[str, object]) -> str:
-        url = urlsplit(urljoin(f"{self.url}/", address))
+        below = address.lstrip("/") if not urlsplit(address).netloc else address  # of the path that we have
+        url = urlsplit(urljoin(f"{self.url}/", below))
         query = "&".join(part for part in (url.query, urlencode(parameters)) if part)
         scheme = {"http": "ws", "https": "wss"}.get(url.scheme, url.scheme)
         return url._replace(scheme=scheme, query=query).geturl()

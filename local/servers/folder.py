@@ -121,7 +121,9 @@ def _open(folder: Path, name: str) -> int:
     except PermissionError:
         raise not_ours(folder) from None
     except OSError as error:
-        raise ServiceError(f"{folder} cannot hold the servers' files: {error.strerror}.") from None
+        raise ServiceError(
+            f"{folder} cannot hold the servers' files: {error.strerror}. Choose another folder with --state."
+        ) from None
 
 
 def _flock(descriptor: int, kind: int) -> bool:

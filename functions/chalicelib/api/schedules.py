@@ -18,7 +18,7 @@ def sweep() -> int:
     """Queue again the orders that cannot be in the queue; returns how many."""
     swept = runtime.run(runtime.current().sweep.run())
     reasons = "".join(f" {reason.replace(' ', '_')}={count}" for reason, count in sorted(swept.items()))
-    log.log(logging.WARNING if swept else logging.INFO, "sweep queued=%d%s", swept.total(), reasons)
+    log.log(logging.WARNING if swept else logging.DEBUG, "sweep queued=%d%s", swept.total(), reasons)
     return swept.total()
 
 
@@ -34,5 +34,5 @@ def relay(event: Mapping[str, Any], remaining_s: float) -> dict[str, Any]:
 def keep_relays() -> list[int]:
     """Request a relay for every shard that has connections and no relay; returns those shards."""
     shards = runtime.run(runtime.current().relay_supervisor.run())
-    log.info("relay: requested on schedule shards=%s", shards or "none")
+    log.log(logging.INFO if shards else logging.DEBUG, "relay: requested on schedule shards=%s", shards)
     return shards

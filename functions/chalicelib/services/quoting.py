@@ -65,9 +65,10 @@ class Quoting:
 
 
 def choose(answers: Answers) -> Quote:
-    """The best quote. Without any, raises one of the venues' errors, a retryable one if there is one."""
+    """The best quote. Without any, raises an error with every venue's reason, retryable if one of them is."""
     quotes = [answer for answer in answers.values() if isinstance(answer, Quote)]
     if quotes:
         return best(quotes)
     errors = [answer for answer in answers.values() if isinstance(answer, AttemptFailed)]
-    raise next((error for error in errors if error.retryable), errors[0])
+    error = next((error for error in errors if error.retryable), errors[0])
+    raise type(error)(" ".join(dict.fromkeys(map(str, errors)))) from error

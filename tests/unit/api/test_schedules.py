@@ -24,6 +24,5 @@ async def test_the_log_line_has_the_orders_queued_by_reason(caplog: pytest.LogCa
     assert [
         (record.levelname, record.getMessage()) for record in caplog.records if "sweep" in record.msg
     ] == [
-        ("INFO", "sweep queued=0"),
         ("WARNING", "sweep queued=3 never_acknowledged=2 worker_gone=1"),
     ]

@@ -75,3 +75,13 @@ async def test_a_cancelled_call_cancels_its_quotes() -> None:
     quotes.cancel()
     with pytest.raises(asyncio.CancelledError):
         await quotes
+
+
+async def test_without_a_quote_every_venues_reason_is_given() -> None:
+    asked = venues()
+    for venue, error in zip(
+        asked, (QuoteTimeout("Raydium is late."), VenueUnavailable("Meteora is out.")), strict=True
+    ):
+        venue.always = error
+    with pytest.raises(QuoteTimeout, match=r"Raydium is late\. Meteora is out\."):
+        choose(await quoting(*asked).ask(TERMS))

@@ -175,3 +175,12 @@ async def test_every_submit_has_a_key_of_its_own():
         await client.submit(TERMS, key="mine")
     assert len({*server.keys}) == 3
     assert server.keys[-1] == "mine"
+
+
+@pytest.mark.parametrize("address", ["/api/orders/execute?orderId=x", "api/orders/execute?orderId=x"])
+async def test_an_address_is_resolved_below_the_engines_own_path(address: str):
+    async with EngineClient("https://host/engine/") as client:
+        assert client._socket_url(address, {"after": 2}) == (
+            "wss://host/engine/api/orders/execute?orderId=x&after=2"
+        )
+        assert client._socket_url("wss://other/x?a=1", {}) == "wss://other/x?a=1"
