@@ -27,6 +27,7 @@ SHARE = 4
 FEE_BPS = 20
 
 _ONE = 1 << 64
+_MAX = (1 << 128) - 1
 _FLAT_FEE = StaticParams(
     base_factor=FEE_BPS * 10_000 // BIN_STEP,  # the program's fee rate is base_factor × bin_step × 10 / 10⁹
     base_fee_power_factor=0,
@@ -39,16 +40,22 @@ _FLAT_FEE = StaticParams(
 
 
 @lru_cache(maxsize=8192)
-def bin_price(bin_id: int) -> int:
-    """Base units of y per base unit of x in a bin, Q64.64: (1 + bin_step / 10 000) ^ bin_id."""
-    power, base = _ONE, _ONE + _ONE * BIN_STEP // BPS
+def bin_price(bin_id: int, bin_step: int = BIN_STEP) -> int:
+    """Base units of y per base unit of x in a bin, Q64.64: (1 + bin_step / 10 000) ^ bin_id.
+
+    To the last bit as the program's `u64x64_math::pow` computes it: it inverts the base, which is above 1,
+    multiplies by squares that so never overflow, and inverts the result unless the exponent was negative.
+    """
+    if bin_id == 0:
+        return _ONE
+    power, base = _ONE, _MAX // (_ONE + (bin_step << 64) // BPS)
     exponent = abs(bin_id)
     while exponent:
         if exponent & 1:
             power = power * base >> 64
         base = base * base >> 64
         exponent >>= 1
-    return power if bin_id >= 0 else _ONE * _ONE // power
+    return _MAX // power if bin_id > 0 else power
 
 
 @lru_cache(maxsize=64)
