@@ -19,10 +19,12 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
+from botocore.session import Session as BotocoreSession
 from types_boto3_cloudformation import CloudFormationClient
 from types_boto3_lambda import LambdaClient
 from types_boto3_s3 import S3Client
 
+from local.ambient import forget, obeyed
 from local.endpoints import local_credentials
 
 from .errors import AwsError
@@ -85,7 +87,9 @@ class Aws:
                 "Log in again, or choose others with --profile."
             ) from refusal
         except BotoCoreError as error:
-            raise AwsError(f"{self.endpoint or 'AWS'} could not be reached: {error}") from error
+            raise AwsError(
+                f"{self.endpoint or 'AWS'} could not be reached: {error}.{obeyed('SQS')}"
+            ) from error
         return f"account {found['Account']} as {found['Arn'].rpartition(':')[2]}"
 
     def _config(self) -> Config:
@@ -101,6 +105,7 @@ class Aws:
 def connect(region: str | None, profile: str | None, endpoint: str | None) -> Aws:
     """The clients for these options. Raises AwsError without credentials or a region."""
     if endpoint:
+        forget(["SQS"])
         found = local_credentials(os.environ)
         session = boto3.Session(
             aws_access_key_id=found["AWS_ACCESS_KEY_ID"],
@@ -111,10 +116,10 @@ def connect(region: str | None, profile: str | None, endpoint: str | None) -> Aw
         session = boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION"))
         credentials = session.get_credentials()
     except ProfileNotFound as error:
-        known = ", ".join(boto3.Session().available_profiles) or "none"
-        raise AwsError(f"{error}. Known profiles: {known}.") from error
+        known = ", ".join(BotocoreSession(profile="").available_profiles) or "none"
+        raise AwsError(f"{error}. Known profiles: {known}.{obeyed('SQS')}") from error
     except BotoCoreError as error:
-        raise AwsError(f"The AWS credentials can't be used: {error}") from error
+        raise AwsError(f"The AWS credentials can't be used: {error}.{obeyed('SQS')}") from error
     if credentials is None:
         raise AwsError(NO_CREDENTIALS)
     if not session.region_name:

@@ -96,6 +96,7 @@ class Target:
     source: Mapping[str, str]  # TemplateURL or TemplateBody
     values: Values
     tags: Mapping[str, str]
+    left_out: frozenset[str] = frozenset()  # resources that the template's conditions leave out
 
 
 def create_or_update(
@@ -108,7 +109,10 @@ def create_or_update(
         assert current is not None  # creating a stack is always a change
         step.result = "no changes"
         return current, False
-    changes = read_changes(stacks, change_set)
+    found = read_changes(stacks, change_set)
+    changes = [
+        change for change in found if change.action != "Add" or change.logical_id not in target.left_out
+    ]
     show(changes, step, is_new=current is None)
     losses = [str(change) for change in changes if change.loses_data]
     if losses and not confirm(losses):

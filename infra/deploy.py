@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,11 +17,13 @@ from tempfile import TemporaryDirectory
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local import ambient
 from local.client import SUBMIT_PATH
 from local.terminal import counted
 
 from .aws import Aws, Bucket, connect
 from .change_set import Confirm, Target, Version, create_or_update, deployed_version
+from .conditions import left_out
 from .console import Screen, Step, ask, aws_options, report_nothing_sent, report_running_operations
 from .errors import InfraError, MigrationError, PackageError, SmokeError
 from .migrate import migrate
@@ -115,9 +117,12 @@ def deploy(
     with TemporaryDirectory(prefix="order-engine-") as folder:
         if dry_run:
             rules = region or os.environ.get("AWS_REGION") or DEFAULT_REGION
+            ambient.forget(["SQS"])  # no account is needed, and none that the shell names is asked for
             plan = prepare(chosen, settings, Path(folder), rules, screen)
             if output:
                 save(plan.package, output, screen)
+            for template in plan.templates:
+                plan.values(template, plan.expected_outputs(template.part))
             screen.print("\nNothing was sent.")
             return
         aws = connect(region, profile, endpoint_url)
@@ -129,8 +134,7 @@ def deploy(
         deployment = Deployment(plan, aws, screen, lambda losses: yes or _confirm(losses))
         with report_running_operations(Stacks(aws), stage, screen):
             outputs = deployment.run(with_smoke=not no_smoke)
-    url = outputs.get("DashboardUrl")
-    dashboard = f"\n  Dashboard  {url}" if url else ""
+    dashboard = "" if aws.endpoint else f"\n  Dashboard  {outputs['DashboardUrl']}"  # it is in AWS's console
     screen.print(DEPLOYED.format(**outputs, submit_path=SUBMIT_PATH, dashboard=dashboard))
 
 
@@ -148,10 +152,25 @@ class Plan:
         """The parameters given for a part; --set takes precedence over the stage's file."""
         return {**self.stage.parameters[part], **self.settings}
 
-    def earlier_outputs(self, part: str) -> set[str]:
-        """Names of the outputs of the templates that are deployed before `part`."""
+    def expected_outputs(self, part: str) -> dict[str, str]:
+        """The outputs of the templates that are deployed before `part`, without their values."""
         before = self.stage.parts[: self.stage.parts.index(part)]
-        return {name for template in self.templates if template.part in before for name in template.outputs}
+        return {
+            name: "" for template in self.templates if template.part in before for name in template.outputs
+        }
+
+    def values(
+        self,
+        template: Template,
+        outputs: Mapping[str, str],
+        *,
+        endpoint: str | None = None,
+        set_earlier: Iterable[str] = (),
+    ) -> Values:
+        """The values of a template's parameters. Raises StageError if a necessary one is missing."""
+        emulator = {"EmulatorEndpoint": endpoint} if endpoint else {}
+        chosen = {**emulator, **self.parameters(template.part)}
+        return choose_values(template, chosen, outputs, set_earlier, self.stage.required[template.part])
 
 
 def prepare(stage: Stage, settings: Sequence[str], folder: Path, region: str, screen: Screen) -> Plan:
@@ -230,12 +249,12 @@ class Deployment:
             self._current[part] = self._stacks.find_updatable(self._name(part))
         for template in self._plan.templates:
             self._previous[template.part] = deployed_version(self._stacks, self._current[template.part])
-            self._values(template, dict.fromkeys(self._plan.earlier_outputs(template.part), ""))
+            self._values(template, self._plan.expected_outputs(template.part))
 
     def _upload(self) -> tuple[Bucket, str]:
         with self._screen.step("upload") as step:
             body = {"TemplateBody": self._plan.artifacts.text}
-            stack = self._create_or_update(ARTIFACTS, body, Values({}, ()), step)
+            stack = self._create_or_update(self._plan.artifacts, body, Values({}, ()), step)
             bucket = Bucket(self._aws, stack.outputs["ArtifactsBucket"])
             size = self._plan.package.size
             sent = 0
@@ -257,12 +276,16 @@ class Deployment:
             for name in values.previous:
                 step.print(f"{name} stays as it was set before")
             source = {"TemplateURL": bucket.upload_template(template.part, template.text)}
-            stack = self._create_or_update(template.part, source, values, step)
+            stack = self._create_or_update(template, source, values, step)
             self._outputs |= stack.outputs
 
-    def _create_or_update(self, part: str, source: Mapping[str, str], values: Values, step: Step) -> Stack:
-        target = Target(self._name(part), source, values, self._plan.stage.tags)
+    def _create_or_update(
+        self, template: Template, source: Mapping[str, str], values: Values, step: Step
+    ) -> Stack:
+        part = template.part
         current = self._stacks.delete_failed_create(self._current[part])
+        absent = left_out(template.text, {**(current.parameters if current else {}), **values.given})
+        target = Target(self._name(part), source, values, self._plan.stage.tags, absent)
         stack, changed = create_or_update(self._stacks, target, current, step, self._confirm)
         if part == "engine":
             self._engine_changed = changed
@@ -304,10 +327,8 @@ class Deployment:
 
     def _values(self, template: Template, outputs: Mapping[str, str]) -> Values:
         previous = self._previous[template.part]
-        endpoint = {"EmulatorEndpoint": self._aws.endpoint} if self._aws.endpoint else {}
-        chosen = {**endpoint, **self._plan.parameters(template.part)}
-        required = self._plan.stage.required[template.part]
-        return choose_values(template, chosen, outputs, previous.set_earlier if previous else (), required)
+        set_earlier = previous.set_earlier if previous else ()
+        return self._plan.values(template, outputs, endpoint=self._aws.endpoint, set_earlier=set_earlier)
 
     def _name(self, part: str) -> str:
         return stack_name(self._plan.stage.name, part)

@@ -13,7 +13,13 @@ from cfnlint.decode import decode_str
 from local.terminal import counted
 
 from .aws import Aws, Bucket, connect
-from .console import ResourceProgress, Screen, ask, aws_options, report_running_operations
+from .console import (
+    ResourceProgress,
+    Screen,
+    ask,
+    aws_options,
+    report_running_operations,
+)
 from .errors import Refused
 from .stacks import DATABASE_PROTECTION, NEVER_CREATED, Stack, Stacks
 from .stage import ARTIFACTS, PARTS, check_name, stack_name, stage_names

@@ -56,7 +56,7 @@ class Recorder:
     async def _push(self, method: str, path: str, body: bytes = b"") -> Answer:
         """What `SignedHttp` does for a push, without sending it."""
         assert path.startswith("/@connections/")
-        resource = f"arn:aws:execute-api:{ACCOUNT}:WebsocketAPI/api/{method}/@connections/*"
+        resource = f"arn:aws:execute-api:{ACCOUNT}:WebsocketAPI/v1/{method}/@connections/*"
         self._noted.add(Permission("execute-api:ManageConnections", resource))
         return Answer(200, b"")
 

@@ -148,8 +148,8 @@ def test_the_environment_sets_the_functions_config(engine: Resolved) -> None:
         redis_secret="REDIS-SECRET",
         orders_queue_url="OrdersQueue",
         orders_dlq_url="OrdersDlq",
-        websocket_url="wss://WebsocketAPI.execute-api.REGION.amazonaws.com/api",
-        websocket_endpoint="https://WebsocketAPI.execute-api.REGION.amazonaws.com/api",
+        websocket_url="wss://WebsocketAPI.execute-api.REGION.amazonaws.com/v1",
+        websocket_endpoint="https://WebsocketAPI.execute-api.REGION.amazonaws.com/v1",
         relay_function="stack-relay",
         metrics_namespace=NAMESPACE,
     )
@@ -233,8 +233,8 @@ def test_every_connection_uses_tls(engine: Resolved) -> None:
                 assert statement["Principal"] == "*"
                 guarded.add(statement["Resource"])
     assert guarded == {"OrdersQueue.Arn", "OrdersDlq.Arn", "AlarmTopic"}
-    assert engine.outputs["HttpUrl"] == "https://RestAPI.execute-api.REGION.amazonaws.com/api"
-    assert engine.outputs["WebSocketUrl"] == "wss://WebsocketAPI.execute-api.REGION.amazonaws.com/api"
+    assert engine.outputs["HttpUrl"] == "https://RestAPI.execute-api.REGION.amazonaws.com/v1"
+    assert engine.outputs["WebSocketUrl"] == "wss://WebsocketAPI.execute-api.REGION.amazonaws.com/v1"
 
 
 def test_libpq_gets_the_path_of_lambdas_certificates(engine: Resolved, emulated: Resolved) -> None:
@@ -284,7 +284,7 @@ def test_both_apis_are_throttled(deployed: Deployed) -> None:
 def test_the_throttled_stage_is_the_only_one(expanded: Resolved) -> None:
     """Left to itself SAM adds one that is named Stage, open to all."""
     [stage] = expanded.of_type("ApiGateway::Stage").values()
-    assert stage["StageName"] == "api"
+    assert stage["StageName"] == "v1"
     assert stage["MethodSettings"]
     [deployment] = expanded.of_type("ApiGateway::Deployment").values()
     assert "StageName" not in deployment
@@ -335,10 +335,10 @@ def test_a_method_that_a_path_does_not_have_reaches_the_function(engine: Resolve
 def test_on_the_emulator_every_address_is_its_endpoint(emulated: Resolved) -> None:
     given = variables(emulated)
     assert given["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
-    assert given["WEBSOCKET_ENDPOINT"] == "http://127.0.0.1:4566/_aws/execute-api/WebsocketAPI/api"
-    assert given["WEBSOCKET_URL"] == "ws://127.0.0.1:4566/_aws/execute-api/WebsocketAPI/api"
+    assert given["WEBSOCKET_ENDPOINT"] == "http://127.0.0.1:4566/_aws/execute-api/WebsocketAPI/v1"
+    assert given["WEBSOCKET_URL"] == "ws://127.0.0.1:4566/_aws/execute-api/WebsocketAPI/v1"
     assert emulated.outputs["WebSocketUrl"] == given["WEBSOCKET_URL"]
-    assert emulated.outputs["HttpUrl"] == "http://127.0.0.1:4566/_aws/execute-api/RestAPI/api"
+    assert emulated.outputs["HttpUrl"] == "http://127.0.0.1:4566/_aws/execute-api/RestAPI/v1"
 
 
 def test_on_aws_no_function_has_an_endpoint_url(engine: Resolved) -> None:
