@@ -157,7 +157,7 @@ async def redis(services: Endpoints) -> AsyncIterator[Redis]:
 
 async def left(engine: Engine, redis: Redis) -> tuple[int, list[str]]:
     """The number of connections, and the keys in Redis."""
-    keys = [key async for key in redis.scan_iter() if not key.endswith(":lease")]
+    keys = [key async for key in redis.scan_iter() if not key.endswith((":lease", ":changes"))]
     return engine.gateway.connections, sorted(keys)
 
 
