@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,14 @@ def the_last(instruction: str) -> str:
 
 def test_every_port_is_published_on_the_loopback_only(compose: dict[str, Any]):
     ports = [port for service in compose["services"].values() for port in service["ports"]]
-    assert len(ports) == 4
+    assert len(ports) == 5
     assert all(re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port) for port in ports)
 
 
 def test_every_image_is_pinned_to_a_release(compose: dict[str, Any]):
     images = [service["image"] for service in compose["services"].values() if "build" not in service]
     images += [line[1] for line in dockerfile() if line[0] == "FROM"]
-    assert len(images) == 5
+    assert len(images) == 6
     assert all(re.search(r":\d+\.\d+(\.\d+)?(-\w+)*$", image) for image in images)
 
 
@@ -58,9 +59,31 @@ def test_the_servers_are_checked_and_the_engine_waits_for_each(compose: dict[str
     assert waits == {name: {"condition": "service_healthy"} for name in servers}
 
 
-def test_the_engine_runs_only_where_its_profile_is_asked_for(compose: dict[str, Any], engine: dict[str, Any]):
-    assert engine["profiles"] == ["engine"]
-    assert [name for name, each in compose["services"].items() if "profiles" in each] == ["engine"]
+def test_engines_run_only_where_their_profile_is_requested(compose: dict[str, Any]):
+    profiles = {name: each["profiles"] for name, each in compose["services"].items() if "profiles" in each}
+    assert profiles.pop("engine") == ["engine"]
+    assert profiles == {name: ["two"] for name in ("engine-a", "engine-b", "proxy")}
+
+
+def test_two_engines_share_servers_and_trust_their_proxy_alone(
+    compose: dict[str, Any], engine: dict[str, Any]
+):
+    subnet = ip_network(compose["networks"]["default"]["ipam"]["config"][0]["subnet"])
+    proxy = (CONTAINER / "nginx.conf").read_text()
+    for name in ("engine-a", "engine-b"):
+        service = compose["services"][name]
+        given = dict(service["environment"])
+        assert ip_network(given.pop("TRUSTED_PROXIES")) == subnet
+        assert given == engine["environment"]
+        assert (service["ports"], service["image"]) == ([], engine["image"])
+        assert f"server {name}:3000;" in proxy
+    assert set(compose["services"]["proxy"]["depends_on"]) == {"engine-a", "engine-b"}
+
+
+def test_the_whole_of_dotenv_reaches_the_container_but_its_servers_and_address(engine: dict[str, Any]):
+    assert engine["env_file"] == [{"path": ".env", "required": False}]
+    fixed = {name for name, value in engine["environment"].items() if value is not None}
+    assert fixed == {"DATABASE_URL", "REDIS_URL", "AWS_ENDPOINT_URL", "ENGINE_HOST", "PORT"}
 
 
 def test_the_engine_finds_its_servers_by_the_names_of_their_services(
