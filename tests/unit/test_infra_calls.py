@@ -13,7 +13,7 @@ from infra import smoke
 from infra.errors import MigrationError
 from infra.migrate import migrate
 from infra.smoke import find_fault
-from local.errors import Refused
+from local.errors import OutcomeUnknown, Refused
 
 
 class Function:
@@ -109,10 +109,13 @@ class Engine:
 
     def __init__(self, *statuses: int) -> None:
         self.statuses = [*statuses]
+        self.keys: set[str] = set()
 
-    async def submit(self, *order: str, key: str) -> dict[str, str]:
+    async def submit(self, terms: object, *, key: str) -> dict[str, str]:
+        self.keys.add(key)
         if self.statuses:
-            raise Refused(self.statuses.pop(0), {})
+            status = self.statuses.pop(0)
+            raise OutcomeUnknown("url", key, "no answer") if status == 504 else Refused(status, {})
         return {"orderId": "order"}
 
 
@@ -123,15 +126,16 @@ def without_delay(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 async def test_a_busy_or_starting_engine_gets_the_order_again(without_delay: pytest.MonkeyPatch) -> None:
-    client: Any = Engine(503, 429, 500)
+    client: Any = Engine(503, 429, 504)
     assert await smoke._submit(client) == {"orderId": "order"}
+    assert len(client.keys) == 1, "a second order"
 
 
-@pytest.mark.parametrize(("status", "submit_timeout_s"), [(400, 60.0), (500, 0.0)])
+@pytest.mark.parametrize(("status", "submit_timeout_s"), [(400, 60.0), (500, 0.0), (504, 0.0)])
 async def test_an_engine_that_refuses_the_order_or_does_not_start_does_not(
     without_delay: pytest.MonkeyPatch, status: int, submit_timeout_s: float
 ) -> None:
     without_delay.setattr(smoke, "SUBMIT_TIMEOUT_S", submit_timeout_s)
     client: Any = Engine(status)
-    with pytest.raises(Refused):
+    with pytest.raises((Refused, OutcomeUnknown)):
         await smoke._submit(client)

@@ -231,7 +231,7 @@ async def test_a_terminal_is_asked_first(
     finally:
         os.close(stdin)
         os.close(terminal)
-    assert "Redrive all 1 dead letters?" in done.stderr
+    assert "Redrive 1 dead letter?" in done.stderr
     assert done.returncode == code
     assert (await dead_letters(engine)).count(order_id) == left
 
