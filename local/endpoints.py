@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from chalicelib.config import Config
@@ -26,7 +26,7 @@ class Endpoints:
     aws_endpoint_url: str
     queue_url: str
     dead_letter_url: str
-    started: Sequence[str] = ()
+    started: Sequence[str] = field(default=(), compare=False)
 
     def configure(self, config: Config) -> Config:
         """`config` with these servers, and a gateway of its own: others may share them."""
