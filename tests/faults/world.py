@@ -113,6 +113,16 @@ class World:
             os.kill(pid, signal.SIGCONT)
 
     @contextmanager
+    def paused(self, target: str) -> Iterator[None]:
+        """A process of the engine is stopped until the block ends."""
+        pid = self.pid(target)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    @contextmanager
     def another_relay(self) -> Iterator[None]:
         """A second relay's process beside the supervised one, while the block runs."""
         environ = {

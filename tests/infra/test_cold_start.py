@@ -209,12 +209,8 @@ def test_a_start_imports_the_packages_that_the_function_needs_and_no_other(
 
 def test_a_start_imports_no_handlers_of_another_function(found: Start, function: str) -> None:
     module, _ = FUNCTIONS[f"app.{function}"]
-    ours = {
-        name
-        for name in found.imported
-        if name.startswith("chalicelib.api.") and not name.startswith("chalicelib.api.wire")
-    }
-    assert {name.rpartition(".")[2] for name in ours} - {"responses"} == {module}
+    handlers = {f"chalicelib.api.{name}" for name, _ in FUNCTIONS.values()}
+    assert handlers.intersection(found.imported) == {f"chalicelib.api.{module}"}
 
 
 def test_a_call_finds_everything_imported(found: Start) -> None:
@@ -227,8 +223,8 @@ def test_every_call_returns_its_functions_result(found: Start) -> None:
         assert not answer.get("batchItemFailures")
 
 
-def test_each_call_writes_one_line(found: Start, function: str) -> None:
-    assert len(found.log) == len(events("")[function])
+def test_each_call_writes_one_line_and_a_sweep_that_finds_nothing_none(found: Start, function: str) -> None:
+    assert len(found.log) == (0 if function == "sweep" else len(events("")[function]))
     assert all(line.startswith("INFO:chalicelib.api.") for line in found.log)
 
 

@@ -48,6 +48,8 @@ USE_S = 6.0  # more than the server gives a statement
 REHEARSAL_LIMITS = "SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '1s'"
 
 UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, TimeoutError)
+BEHIND = (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction)
+"""The schema is an older version's: a deployment replaces the code first, and migrates then."""
 
 
 class RepliesLost(TemporarilyUnavailable):
@@ -175,7 +177,7 @@ class Database:
                 log.warning("database session given up last_try=%s error=%s", is_last, error)
                 if is_last:
                     raise _away(lost) from error
-            except UNAVAILABLE as error:
+            except (*UNAVAILABLE, *BEHIND) as error:
                 raise _away(lost) from error
         raise AssertionError("unreachable")
 

@@ -6,6 +6,7 @@ import asyncio
 import re
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -277,3 +278,18 @@ async def test_checks_leave_nothing_behind_and_keep_no_submit_waiting(url: str, 
             for table in ("orders", "order_events", "idempotency_keys")
         ]
     assert counts == [(50,), (50,), (0,)]
+
+
+async def test_a_schema_of_an_older_version_is_unavailable_until_it_is_migrated(
+    database_url: str, tmp_path: Path
+) -> None:
+    queries = tmp_path / "queries.sql"
+    queries.write_text("-- name: newer\nSELECT newer_column FROM orders;\n")
+    database = Database(database_url)
+    database.load(queries)
+    try:
+        with pytest.raises(TemporarilyUnavailable):
+            await database.run("newer")
+        assert await database.run("ping")
+    finally:
+        await database.close()

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.integration.test_cli import Up, local
 
 from local.servers import Postgres, ServiceError
+from tests.integration.local.cli.test_cli import Up, local
 
 
 def family(pid: int) -> list[int]:

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.test_cli import Up, environment, local
-from tests.integration.test_setup import stamp
+from tests.integration.local.test_setup import stamp
 
 from local import ROOT
 from local.services import Services
+from tests.integration.local.cli.test_cli import Up, environment, local
 
 NOWHERE = "/nonexistent"
 REFUSES = "http://127.0.0.1:9"

@@ -12,10 +12,10 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 from chalicelib.config import Config
-from tests.integration.test_cli import environment
 
 from local.engine import Engine
 from local.services import Services
+from tests.integration.local.cli.test_cli import environment
 from tests.link import Link
 
 CONFIG = Config(sim_latency=0.0)
