@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.local.test_setup import stamp
 
 from local import ROOT
 from local.services import Services
 from tests.integration.local.cli.test_cli import Up, environment, local
+from tests.integration.local.test_setup import stamp
 
 NOWHERE = "/nonexistent"
 REFUSES = "http://127.0.0.1:9"
@@ -140,7 +140,9 @@ def test_for_servers_of_the_users_the_variables_hold_and_an_error_names_them(
 ) -> None:
     with Services(None, environ={}, durable=False) as services:
         endpoints = services.endpoints
-        attached = {"DATABASE_URL": endpoints.database_url, "AWS_ENDPOINT_URL": endpoints.aws_endpoint_url}
+        # As a user writes it: the URL of a server that was started here overrides these variables.
+        database_url = endpoints.database_url.partition("?")[0]
+        attached = {"DATABASE_URL": database_url, "AWS_ENDPOINT_URL": endpoints.aws_endpoint_url}
         state = str(tmp_path / "state")
         done = local("up", "--port", "0", "--state", state, **attached, **{name: value})
     assert done.returncode == 1, done.stdout
