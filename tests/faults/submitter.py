@@ -31,8 +31,14 @@ class Answers:
         self.statuses[response.status_code] = self.statuses.get(response.status_code, 0) + 1
         if response.status_code not in (*TAKEN, *TRY_AGAIN):
             self.wrong.append(f"a submit was answered {response.status_code} {response.text[:200]}")
-        elif response.status_code == 503 and "retry-after" not in response.headers:
+        elif response.status_code == 503 and not ("retry-after" in response.headers or is_unknown(response)):
             self.wrong.append(f"a 503 without Retry-After: {response.text[:200]}")
+
+
+def is_unknown(response: httpx.Response) -> bool:
+    """Whether the order may have been placed: then it is looked up or sent under its key, at any time."""
+    body = response.json()
+    return body["code"] == "OUTCOME_UNKNOWN" and "orderId" in body
 
 
 class Submitter:

@@ -4,8 +4,8 @@ Checkov rates a finding's severity only where it is connected to its vendor's pl
 counts. A resource's skipped checks are in its metadata, with the reason.
 
 Its pins contradict ours, so it lives in an environment of its own, which is made when it is first needed:
-`python -m local.environments checkov`. `CHECKOV` names another one. A report of the same templates by the
-same checkov is read from pytest's cache; `--cache-clear` empties that.
+`python -m local.environments checkov`. `CHECKOV` names another one. Its report of the same templates by the
+same checkov is kept in checkov.json, beside this file; a run over changed templates writes it again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from local.environments import REQUIREMENTS, environment
 from tests.infra.resolved import SEPARATE, load
 
 OPTIONS = ["--framework", "cloudformation", "--skip-download", "--compact", "--output", "json"]
-CACHED = "order-engine/checkov"  # the newest report, with the hash of what it is about
+KEPT = Path(__file__).with_name("checkov.json")  # the newest report, with the hash of what it is about
 
 Finding = tuple[str, str]
 
@@ -45,7 +45,6 @@ def report(
     package: Package,
     templates: dict[str, dict[str, Any]],
     tmp_path_factory: pytest.TempPathFactory,
-    pytestconfig: pytest.Config,
 ) -> dict[str, Any]:
     """What checkov finds in all templates, as they are and without their skips.
 
@@ -53,27 +52,32 @@ def report(
     """
     folder = tmp_path_factory.mktemp("checkov")
     paths = [package.template, *SEPARATE]
-    for name, template in templates.items():
+    for name, template in sorted(templates.items()):
         paths.append(folder / f"{name}-without-skips.json")
         paths[-1].write_text(json.dumps(without_skips(template)))
-    key = hash_of(REQUIREMENTS["checkov"], Path(__file__), *paths)
-    cache = pytestconfig.cache
-    assert cache is not None
-    cached = cache.get(CACHED, {})
-    if cached.get("key") == key:
-        return dict(cached["report"])
+    key = hash_of(REQUIREMENTS["checkov"], *paths)
+    kept: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    if kept.get("key") == key:
+        return dict(kept["report"])
     done = subprocess.run(
         [program(), *OPTIONS, "--file", *map(str, paths)], capture_output=True, text=True, timeout=110
     )
     found: dict[str, Any] = json.loads(done.stdout)
     assert found["summary"]["parsing_errors"] == 0
-    cache.set(CACHED, {"key": key, "report": found})
-    return found
+    report = {outcome: [summary(item) for item in items] for outcome, items in found["results"].items()}
+    KEPT.write_text(json.dumps({"key": key, "report": report}, indent=0) + "\n")
+    return report
+
+
+def summary(item: dict[str, Any]) -> list[str]:
+    """A finding's check, resource, file, and name or reason of its skip."""
+    reason = item["check_result"].get("suppress_comment") or item["check_name"]
+    return [item["check_id"], item["resource"], Path(item["file_path"]).name, reason]
 
 
 def hash_of(*paths: Path) -> str:
-    """A hash of these files, and of which checkov reads them."""
-    digest = hashlib.sha256(os.environ.get("CHECKOV", "").encode())
+    """A hash of these files, and of checkov's options."""
+    digest = hashlib.sha256(" ".join(OPTIONS).encode())
     for path in paths:
         digest.update(f"\n{path.name} {path.stat().st_size}\n".encode() + path.read_bytes())
     return digest.hexdigest()
@@ -90,10 +94,9 @@ def without_skips(template: dict[str, Any]) -> dict[str, Any]:
 def findings(report: dict[str, Any], outcome: str, *, without_skips: bool = False) -> dict[Finding, str]:
     """(check, resource) → the check's name, or the reason why it is skipped."""
     return {
-        (item["check_id"], item["resource"]): item["check_result"].get("suppress_comment")
-        or item["check_name"]
-        for item in report["results"][outcome]
-        if item["file_path"].endswith("-without-skips.json") == without_skips
+        (check, resource): reason
+        for check, resource, file, reason in report[outcome]
+        if file.endswith("-without-skips.json") == without_skips
     }
 
 
@@ -102,7 +105,7 @@ def test_no_check_fails(report: dict[str, Any]) -> None:
 
 
 def test_every_template_was_checked(report: dict[str, Any], package: Package) -> None:
-    checked = {Path(item["file_path"]).name for item in report["results"]["passed_checks"]}
+    checked = {file for _, _, file, _ in report["passed_checks"]}
     assert checked >= {path.name for path in (package.template, *SEPARATE)}
 
 

@@ -84,7 +84,7 @@ PYTHON = {
     "PYTHONHASHSEED": "7",
     "PYTHONDONTWRITEBYTECODE": "1",
 }
-GROUPS = {"aws": AWS, "postgres": POSTGRES, "network": NETWORK, "machine": MACHINE, "python": PYTHON}
+GROUPS = {"servers": AWS | POSTGRES | NETWORK, "machine": MACHINE, "python": PYTHON}
 
 
 @pytest.mark.parametrize("group", GROUPS)

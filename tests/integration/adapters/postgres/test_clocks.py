@@ -60,14 +60,14 @@ async def test_two_processes_with_different_clocks_see_one_chain(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await database.run("ping")
+    height = await Simulation(Config(sim_latency=0.0), database).chain.block_height()
     late = SimpleNamespace(time=lambda: time.time() - HOUR_S)
     monkeypatch.setattr(session, "time", late)
+    monkeypatch.setattr(simulations, "time", late)
     other = Database(database_url)
     try:
         await other.run("ping")
-        one, two = Simulation(Config(sim_latency=0.0), database), Simulation(Config(sim_latency=0.0), other)
-        height = await one.chain.block_height()
-        monkeypatch.setattr(simulations, "time", late)
+        two = Simulation(Config(sim_latency=0.0), other)
         assert await two.chain.block_height() == pytest.approx(height, abs=5)
     finally:
         await other.close()
