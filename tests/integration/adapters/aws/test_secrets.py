@@ -80,12 +80,12 @@ def role(account: Account, services: Endpoints) -> Iterator[str]:
 
 
 async def rotate_role(account: Account, services: Endpoints) -> None:
-    """A new password for the role; connections with the old one are ended."""
+    """A new password for the role; connections with the old one have ended when this returns."""
     server = await psycopg.AsyncConnection.connect(services.database_url, autocommit=True)
     async with server:
         await server.execute(f"ALTER ROLE {account.name} PASSWORD '{account.rotate()}'".encode())
         await server.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [account.name]
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = %s", [account.name]
         )
 
 
