@@ -17,7 +17,7 @@ def left_out(text: str, values: Mapping[str, str]) -> frozenset[str]:
     return frozenset(
         name
         for name, resource in body["Resources"].items()
-        if "Condition" in resource and not conditions.value({"Condition": resource["Condition"]})
+        if "Condition" in resource and not conditions.holds(resource["Condition"])
     )
 
 
@@ -28,8 +28,15 @@ class Conditions:
         self._conditions = conditions
         self._parameters = parameters
 
+    def holds(self, name: str) -> bool:
+        """Whether a condition holds, or cannot be evaluated here: only a count depends on it."""
+        try:
+            return bool(self.value({"Condition": name}))
+        except LookupError:
+            return True
+
     def value(self, of: Any) -> Any:
-        """What a condition, or a part of one, comes to."""
+        """The value of a condition, or of a part of one. Raises LookupError if it is not known here."""
         if isinstance(of, list):
             return [self.value(item) for item in of]
         if not isinstance(of, dict):
@@ -52,4 +59,4 @@ class Conditions:
             case "Fn::Join":  # of a list of parameters, whose value is a text with commas
                 separator, items = given
                 return separator.join(str(self.value(items)).split(","))
-        raise NotImplementedError(name)
+        raise LookupError(name)

@@ -94,3 +94,13 @@ def test_a_dry_run_asks_for_what_the_deployment_needs(quick: None, monkeypatch: 
     assert "Nothing was sent." in done.output
     done = CliRunner().invoke(cli, ["deploy", "dev", "--dry-run"])
     assert done.exit_code == 0, done.output
+
+
+def test_a_resource_whose_condition_cannot_be_evaluated_is_counted() -> None:
+    text = """
+    Conditions: {Here: !Equals [!Ref AWS::Region, eu-central-1], Mapped: !Equals [!FindInMap [A, B, C], "1"]}
+    Resources:
+      One: {Type: AWS::SQS::Queue, Condition: Here}
+      Two: {Type: AWS::SQS::Queue, Condition: Mapped}
+    """
+    assert left_out(text, {}) == frozenset()
