@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from ...domain.errors import InvalidRequest
-from .requests import order_id
+from .ids import order_id
 
 
 def queue_message(order_id: str) -> str:

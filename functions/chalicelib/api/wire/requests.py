@@ -14,6 +14,7 @@ from ...domain.lifecycle import Status
 from ...domain.terms import MAX_BASE_UNITS, MAX_KEY_LENGTH, MAX_PRICE_IMPACT_BPS, MAX_SLIPPAGE_BPS, Terms
 from ...domain.tokens import TOKENS, Token, find_token
 from ...services.live.messages import Ping, Request, Submit, Subscribe, Unsubscribe
+from .ids import order_id as order_id  # for those who parse requests
 from .schemas import CURSOR, DEFAULT_LIMIT, MAX_LIMIT
 
 REQUIRED = ("tokenIn", "tokenOut", "amount")
@@ -27,7 +28,6 @@ MAX_BODY_BYTES = 128 * 1024
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 _CURSOR = re.compile(CURSOR, re.ASCII)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 _DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,6})?", re.ASCII)
@@ -127,13 +127,6 @@ def idempotency_header(given: Sequence[str]) -> str | None:
         raise InvalidRequest("Idempotency-Key is there twice.", code="INVALID_IDEMPOTENCY_KEY")
     quoted = _QUOTED.fullmatch(given[0])
     return idempotency_key(re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else given[0])
-
-
-def order_id(text: object) -> str:
-    """An order id in its canonical form. Raises InvalidRequest (INVALID_ORDER_ID)."""
-    if isinstance(text, str) and _UUID.fullmatch(text):
-        return text.lower()
-    raise InvalidRequest("An order id is a UUID, as the submit answered.", code="INVALID_ORDER_ID")
 
 
 def message(body: Mapping[str, object], default_slippage_bps: int) -> Request:
