@@ -2,8 +2,9 @@
 
 Each figure is the median of fresh processes, in ms of CPU time, which is what a start consists of. `start` is
 all that Lambda does before the first call: `import app`, with every part that the function uses, ready to be
-called (boto3's clients among them). `alone` is the import of the packages that the function can't do without,
-and of nothing of ours. `no bytecode` is the same start without `.pyc` files: why the package has them.
+called (botocore's clients among them). `alone` is the import of the packages that the function can't do
+without, and of nothing of ours. `no bytecode` is the same start without `.pyc` files: why the package has
+them.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = ROOT / "functions"
 PROCESS = Path(__file__).with_name("cold_start_process.py")
 
-POSTGRES, REDIS, AWS = ("psycopg", "psycopg_pool"), ("redis",), ("boto3",)
+POSTGRES, REDIS, AWS = ("psycopg", "psycopg_pool"), ("redis",), ("botocore",)
 QUOTES, SIGNATURES = ("meteora_dlmm",), ("nacl", "base58")
 NEEDS: dict[str, tuple[str, ...]] = {  # function → the packages it can't do without, beside Chalice
     "app": (*POSTGRES, *REDIS, *AWS, *QUOTES),
@@ -41,7 +42,11 @@ NEEDS: dict[str, tuple[str, ...]] = {  # function → the packages it can't do w
     "migrate": (*POSTGRES, *AWS),
 }
 PACKAGES = {package for needed in NEEDS.values() for package in needed}
-IMPORTS = {"nacl": "nacl.signing", "redis": "redis.asyncio"}  # what of a package is used, if not all
+IMPORTS = {  # what of a package is used, if not all
+    "botocore": "botocore.session",
+    "nacl": "nacl.signing",
+    "redis": "redis.asyncio",
+}
 
 ALONE = """
 import sys, time

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.model import OperationModel
+from botocore.session import Session
+from chalicelib.adapters.aws import clients
 from chalicelib.adapters.aws.signed_http import Answer, SignedHttp
 
 ACTIONS = {  # operation → action, where IAM's name for it is not the operation's own
@@ -42,14 +43,15 @@ class Recorder:
 
     @contextmanager
     def recording(self, keys: Mapping[str, str]) -> Iterator[None]:
-        """Record the calls of every client made within the block."""
-        session = boto3.Session(**keys)
-        session.events.register("before-parameter-build", self._note)
-        session.events.register("before-send.secrets-manager", self._send_secret)
-        session.events.register("before-send.lambda", lambda request, **_: _answer(request, 202))
+        """Record the calls of every client made within the block, which gets `keys` as its environment."""
+        session = Session()
+        session.register("before-parameter-build", self._note)
+        session.register("before-send.secrets-manager", self._send_secret)
+        session.register("before-send.lambda", lambda request, **_: _answer(request, 202))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(boto3, "DEFAULT_SESSION", session)
-            patch.setenv("AWS_DEFAULT_REGION", session.region_name)
+            patch.setattr(clients, "_session", lambda: session)
+            for name, value in keys.items():
+                patch.setenv(name, value)
             patch.setattr(SignedHttp, "call", self._push)
             yield
 

@@ -1,15 +1,17 @@
-"""boto3 clients whose calls are soon over, and one error for whatever is wrong out there.
+"""botocore clients whose calls are soon over, and one error for whatever is wrong out there.
 
-Who waits for a call has a client of the engine waiting.
+Who waits for a call has a client of the engine waiting. botocore, and not boto3 above it, whose import takes
+half as long again: it brings the transfers of S3, and Python's multiprocessing with them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
-import boto3
+import botocore.session
 from botocore.config import Config as BotoConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -29,8 +31,8 @@ def connect(
 
     Each of a call's `tries` may take `connect_s` and `read_s` seconds; `connections` may be open at a time.
     """
-    return boto3.client(
-        service,  # type: ignore[call-overload]
+    return _session().create_client(
+        service,
         endpoint_url=endpoint_url or None,
         config=BotoConfig(
             connect_timeout=connect_s,
@@ -40,6 +42,12 @@ def connect(
             proxies={} if endpoint_url.startswith("http://") else None,  # an emulator is behind none
         ),
     )
+
+
+@cache
+def _session() -> botocore.session.Session:
+    """One for all clients: it holds what botocore has read of its data files."""
+    return botocore.session.Session()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The queue on SQS: boto3 in threads, sends gathered into batches of up to ten."""
+"""The queue on SQS: botocore in threads, sends gathered into batches of up to ten."""
 
 from __future__ import annotations
 

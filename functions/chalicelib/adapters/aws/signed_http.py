@@ -1,7 +1,7 @@
 """Signed calls to AWS on the event loop: botocore's credentials, and connections that are kept open.
 
-For the calls that are made for every event. boto3 takes a thread for each of them and several times the CPU;
-everything else goes through boto3 (`aws.py`).
+For the calls that are made for every event. botocore's own would take a thread for each of them and several
+times the CPU; everything else goes through those (`clients.py`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .sigv4 import signed_headers
 __all__ = ["Answer", "SignedHttp"]
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-TRY_AGAIN = frozenset({429, 500, 502, 503, 504, 509})  # the statuses after which boto3 does
+TRY_AGAIN = frozenset({429, 500, 502, 503, 504, 509})  # the statuses after which botocore does
 LONGEST_BACK_OFF_S = 1.0  # before the second try; as long again before each later one
 
 
@@ -108,5 +108,5 @@ class SignedHttp:
 
 
 def _tls(session: Session) -> ssl.SSLContext:
-    """Trusts what boto3 trusts: AWS_CA_BUNDLE, or the public authorities."""
+    """Trusts what botocore trusts: AWS_CA_BUNDLE, or the public authorities."""
     return ssl.create_default_context(cafile=get_cert_path(session.get_config_variable("ca_bundle") or True))
