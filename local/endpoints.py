@@ -64,6 +64,17 @@ def local_credentials(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: environ.get(name) or default for name, default in defaults.items()}
 
 
+def prepare_environment() -> None:
+    """Set what botocore's clients in the functions look for: credentials, and no proxy on the way to here."""
+    os.environ |= local_credentials(os.environ) | _past_proxies()
+
+
+def _past_proxies() -> dict[str, str]:
+    """The environment that keeps calls to this machine from going through a proxy, which can't reach it."""
+    known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    return dict.fromkeys(("no_proxy", "NO_PROXY"), ",".join(filter(None, [known, "127.0.0.1", "localhost"])))
+
+
 def publish(endpoints: Endpoints, state: Path) -> None:
     """Write `endpoints` where `find_running` looks; it holds a password, so for our eyes only."""
     withdraw(state)

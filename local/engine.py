@@ -27,7 +27,7 @@ from chalicelib.ports.live import Push, RelayLauncher
 from chalicelib.ports.queue import Queue
 
 from .calls import wait
-from .endpoints import Endpoints, local_credentials
+from .endpoints import Endpoints, local_credentials, prepare_environment
 from .errors import ServiceError
 from .gateway import Gateway, listen, serve_on, url_of
 from .servers.sqs.server import HostedSqs
@@ -119,11 +119,6 @@ async def _deliver_last_events() -> None:
         log.warning("engine: connections close before their last events error=%r", error)
 
 
-def prepare_environment() -> None:
-    """Set what boto3's clients in the functions look for: credentials, and no proxy on the way to here."""
-    os.environ |= local_credentials(os.environ) | _past_proxies()
-
-
 @asynccontextmanager
 async def running_functions(
     config: Config,
@@ -144,12 +139,6 @@ async def running_functions(
         # At the same time: the runtime's end is what ends the relays that the launcher waits for.
         stops = [launcher.stop()] if isinstance(launcher, LocalRelayLauncher) else []
         await asyncio.gather(runtime.stop(), *stops)
-
-
-def _past_proxies() -> dict[str, str]:
-    """The environment that keeps calls to this machine from going through a proxy, which can't reach it."""
-    known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-    return dict.fromkeys(("no_proxy", "NO_PROXY"), ",".join(filter(None, [known, "127.0.0.1", "localhost"])))
 
 
 @asynccontextmanager

@@ -29,8 +29,7 @@ from chalicelib.runtime import Runtime
 from chalicelib.services.redrive import Tally
 
 from .. import ambient
-from ..endpoints import find_running
-from ..engine import prepare_environment
+from ..endpoints import find_running, prepare_environment
 from ..errors import ClientError
 from ..settings import settings
 from ..terminal import counted
@@ -275,6 +274,6 @@ def _at_sqs(config: Config) -> Config:
     if config.aws_endpoint_url or not host.endswith(AWS):
         prepare_environment()
         return replace(config, aws_endpoint_url=config.aws_endpoint_url or f"{url.scheme}://{url.netloc}")
-    if host.startswith("sqs."):  # sqs.REGION.amazonaws.com; the credentials are boto3's to find
+    if host.startswith("sqs."):  # sqs.REGION.amazonaws.com; the credentials are botocore's to find
         os.environ["AWS_DEFAULT_REGION"] = host.split(".")[1]
     return config
