@@ -187,7 +187,7 @@ def _run_chalice(project: Path, output: Path, merge: Path | None) -> None:
 def _load_template(output: Path) -> dict[str, Any]:
     """The template that Chalice wrote: YAML if one was merged in, else JSON, which is YAML too."""
     [path] = output.glob("sam.*")
-    found: dict[str, Any] = yaml.safe_load(path.read_text())
+    found: dict[str, Any] = yaml.load(path.read_text(), yaml.CSafeLoader)
     for function in functions(found):
         function["CodeUri"] = "deployment.zip"
     name_after_routes(found["Resources"])

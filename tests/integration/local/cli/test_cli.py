@@ -16,8 +16,10 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner, Result
 
 from local import ROOT
+from local.cli import cli
 
 LONGEST_S = 60
 OURS = ("DATABASE_URL", "REDIS_URL", "AWS_ENDPOINT_URL", "LOCALSTACK_HOST", "ENGINE_URL", "PORT", "LOG_LEVEL")
@@ -41,6 +43,11 @@ def local(*arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
         timeout=LONGEST_S,
         stdin=subprocess.DEVNULL,
     )
+
+
+def typed(*arguments: str, **given: str) -> Result:
+    """The command in this process, without its start: for what ends before a server or a signal."""
+    return CliRunner().invoke(cli, arguments, env={**dict.fromkeys(OURS), **given}, prog_name="local")
 
 
 def until(met: Callable[[], Any], what: str) -> Any:
@@ -120,12 +127,12 @@ def confirmed(engine: Up) -> str:
 
 
 def test_help_teaches_every_command_with_an_example():
-    done = local("--help")
-    assert done.returncode == 0
+    done = typed("--help")
+    assert done.exit_code == 0
     for command in ("", " demo", " submit", " watch", " orders", " quote", " dlq list", " bench"):
         assert f"./local/run{command}" in done.stdout
     for command in ("up", "demo", "submit", "watch", "orders", "quote", "bench"):
-        assert "Example: ./local/run" in local(command, "--help").stdout
+        assert "Example: ./local/run" in typed(command, "--help").stdout
 
 
 def test_up_says_what_runs_where_and_what_to_type_next(engine: Up):
@@ -217,8 +224,8 @@ def test_a_quote_shows_both_venues(engine: Up):
 def test_what_the_engine_refuses_is_one_line_with_the_reason(
     engine: Up, command: tuple[str, ...], reason: str
 ):
-    done = local(*command, "--url", engine.url)
-    assert done.returncode == 2
+    done = typed(*command, "--url", engine.url)
+    assert done.exit_code == 2
     assert done.stdout == ""
     assert reason in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -230,15 +237,15 @@ def test_what_the_engine_refuses_is_one_line_with_the_reason(
 def test_without_an_engine_a_command_says_how_to_start_one(command: tuple[str, ...]):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
-        done = local(*command, ENGINE_URL=f"http://127.0.0.1:{taken.getsockname()[1]}")
-    assert done.returncode == 2
+        done = typed(*command, ENGINE_URL=f"http://127.0.0.1:{taken.getsockname()[1]}")
+    assert done.exit_code == 2
     assert "./local/run" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
 def test_without_an_engine_dlq_says_how_to_start_one(tmp_path: Path):
-    done = local("dlq", "list", "--state", str(tmp_path))
-    assert done.returncode == 2
+    done = typed("dlq", "list", "--state", str(tmp_path))
+    assert done.exit_code == 2
     assert "./local/run" in done.stderr
 
 
@@ -246,8 +253,8 @@ def test_without_an_engine_dlq_says_how_to_start_one(tmp_path: Path):
 def test_a_taken_port_is_an_error_of_one_line_before_anything_starts(tmp_path: Path, command: str):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = local(command, "--port", str(port), "--state", str(tmp_path / "state"))
-    assert done.returncode == 1
+        done = typed(command, "--port", str(port), "--state", str(tmp_path / "state"))
+    assert done.exit_code == 1
     assert str(port) in done.stderr
     assert f"./local/run {command} --port" in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -261,16 +268,16 @@ def test_a_taken_port_is_an_error_of_one_line_before_anything_starts(tmp_path: P
 def test_a_wrong_setting_is_an_error_with_its_name_before_anything_starts(
     tmp_path: Path, name: str, value: str
 ):
-    done = local("up", "--port", "0", "--state", str(tmp_path / "state"), **{name: value})
-    assert done.returncode == 2
+    done = typed("up", "--port", "0", "--state", str(tmp_path / "state"), **{name: value})
+    assert done.exit_code == 2
     assert name in done.stderr or "--log-level" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "state").exists()
 
 
 def test_a_wrong_fault_is_an_error_before_a_demo_starts():
-    done = local("demo", "--faults", "meteor")
-    assert (done.returncode, done.stdout) == (2, "")
+    done = typed("demo", "--faults", "meteor")
+    assert (done.exit_code, done.stdout) == (2, "")
     assert "SIM_FAULTS" in done.stderr
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ from chalicelib.adapters.postgres.database import Database
 from chalicelib.migrations import migrate
 
 from local.servers import Postgres
+from local.servers.postgres import NOT_IN_A_URL
 
 AMBIENT = {
     "PGSSLMODE": "require",
@@ -32,20 +34,25 @@ AMBIENT = {
 }
 
 
-@pytest.fixture(params=[*AMBIENT, "all"])
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Postgres]:
-    for name, value in AMBIENT.items():
-        if request.param in (name, "all"):
-            monkeypatch.setenv(name, value)
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A server that was started while the shell says all of it."""
     server = Postgres(tmp_path_factory.mktemp("ambient") / "postgres", durable=False, temporary=True)
-    server.start()
+    with pytest.MonkeyPatch.context() as shell:
+        for name, value in AMBIENT.items():
+            shell.setenv(name, value)
+        server.start()
+        assert not {*NOT_IN_A_URL} & {*os.environ}
     yield server
     server.stop()
 
 
-async def test_the_embedded_server_is_reached_whatever_the_shell_says(server: Postgres) -> None:
+@pytest.mark.parametrize("said", [*sorted(AMBIENT.keys() - NOT_IN_A_URL), "all"])
+async def test_the_embedded_server_is_reached_whatever_the_shell_says(
+    server: Postgres, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in AMBIENT.keys() - NOT_IN_A_URL if said == "all" else [said]:
+        monkeypatch.setenv(name, AMBIENT[name])
     await asyncio.to_thread(migrate, server.url)
     database = Database(server.url)
     try:
