@@ -46,7 +46,7 @@ def local(*arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
 
 
 def typed(*arguments: str, **given: str) -> Result:
-    """The command in this process, without its start: for what ends before a server or a signal."""
+    """The command in this process, without its start; not for one that sets up logging."""
     return CliRunner().invoke(cli, arguments, env={**dict.fromkeys(OURS), **given}, prog_name="local")
 
 
@@ -253,8 +253,8 @@ def test_without_an_engine_dlq_says_how_to_start_one(tmp_path: Path):
 def test_a_taken_port_is_an_error_of_one_line_before_anything_starts(tmp_path: Path, command: str):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = typed(command, "--port", str(port), "--state", str(tmp_path / "state"))
-    assert done.exit_code == 1
+        done = local(command, "--port", str(port), "--state", str(tmp_path / "state"))
+    assert done.returncode == 1
     assert str(port) in done.stderr
     assert f"./local/run {command} --port" in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -268,16 +268,16 @@ def test_a_taken_port_is_an_error_of_one_line_before_anything_starts(tmp_path: P
 def test_a_wrong_setting_is_an_error_with_its_name_before_anything_starts(
     tmp_path: Path, name: str, value: str
 ):
-    done = typed("up", "--port", "0", "--state", str(tmp_path / "state"), **{name: value})
-    assert done.exit_code == 2
+    done = local("up", "--port", "0", "--state", str(tmp_path / "state"), **{name: value})
+    assert done.returncode == 2
     assert name in done.stderr or "--log-level" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "state").exists()
 
 
 def test_a_wrong_fault_is_an_error_before_a_demo_starts():
-    done = typed("demo", "--faults", "meteor")
-    assert (done.exit_code, done.stdout) == (2, "")
+    done = local("demo", "--faults", "meteor")
+    assert (done.returncode, done.stdout) == (2, "")
     assert "SIM_FAULTS" in done.stderr
 
 
