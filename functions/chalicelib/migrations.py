@@ -1,5 +1,7 @@
 """Brings a database to the schema of this version: the numbered files of `sql/`, each once, in order.
 
+Each file is a transaction of its own: one that fails leaves what the ones before it have added.
+
 Those of the world that orders are traded in are numbered along with the engine's.
 """
 
@@ -65,7 +67,7 @@ def migrations(world: str = "simulated") -> list[Path]:
 def migrate(
     database_url: str, *, world: str = "simulated", secret: Secret | None = None, patience_s: float = 0.0
 ) -> list[str]:
-    """Apply what is missing, all of it in one transaction or nothing; the names of what was applied.
+    """Apply what is missing; the names of what was applied.
 
     A database that does not answer, perhaps since it is only waking up, is asked again for `patience_s`.
     One that the engine can't work with is refused. Raises MigrationError.
@@ -73,10 +75,9 @@ def migrate(
     with _connect(database_url, secret, patience_s) as connection:
         try:
             _check_fitness(connection)
-            with connection.transaction():
-                return _apply_missing(connection, migrations(world))
+            return [path.name for path in migrations(world) if _apply_once(connection, path)]
         except psycopg.Error as error:
-            raise MigrationError(f"The schema is as it was: {error}") from error
+            raise MigrationError(f"The migration has ended early: {error}") from error
 
 
 def _check_fitness(connection: psycopg.Connection) -> None:
@@ -101,25 +102,20 @@ def _check_fitness(connection: psycopg.Connection) -> None:
         )
 
 
-def _apply_missing(connection: psycopg.Connection, paths: list[Path]) -> list[str]:
-    applied = []
-    connection.execute(LIMITS)
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-    connection.execute(LEDGER)
-    known = {name for (name,) in connection.execute("SELECT name FROM schema_migrations")}
-    for path in paths:
-        if path.name not in known:
-            _apply(connection, path)
-            applied.append(path.name)
-    return applied
-
-
-def _apply(connection: psycopg.Connection, path: Path) -> None:
-    try:
-        connection.execute(path.read_text().encode())
-    except psycopg.Error as error:
-        raise MigrationError(f"{path.name} failed, so the schema is as it was: {error}") from error
-    connection.execute("INSERT INTO schema_migrations (name) VALUES (%s)", [path.name])
+def _apply_once(connection: psycopg.Connection, path: Path) -> bool:
+    """Apply a migration, unless it was applied before; whether it was missing."""
+    with connection.transaction():
+        connection.execute(LIMITS)
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        connection.execute(LEDGER)
+        if connection.execute("SELECT true FROM schema_migrations WHERE name = %s", [path.name]).fetchone():
+            return False
+        try:
+            connection.execute(path.read_text().encode())
+        except psycopg.Error as error:
+            raise MigrationError(f"{path.name} failed, and has changed nothing: {error}") from error
+        connection.execute("INSERT INTO schema_migrations (name) VALUES (%s)", [path.name])
+        return True
 
 
 def _connect(database_url: str, secret: Secret | None, patience_s: float) -> psycopg.Connection:
