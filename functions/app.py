@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from chalice.app import (
     Chalice,
@@ -70,6 +70,26 @@ def show_order(order_id: str) -> Response:
     return api.http.show_order(_request(), order_id)
 
 
+@app.route("/api/orders", methods=["DELETE"], content_types=JSON_OR_REFUSED, cors=PAGES)
+def cancel_orders() -> Response:
+    return api.http.cancel_orders(_request())
+
+
+@app.route("/api/orders/{order_id}", methods=["DELETE"], content_types=JSON_OR_REFUSED, cors=PAGES)
+def cancel_order(order_id: str) -> Response:
+    return api.http.cancel_order(_request(), order_id)
+
+
+@app.route("/api/orders/batch", methods=["POST"], content_types=JSON_OR_REFUSED, cors=PAGES)
+def execute_batch() -> Response:
+    return api.http.execute_batch(_request())
+
+
+@app.route("/api/tokens", methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
+def list_tokens() -> Response:
+    return api.http.list_tokens()
+
+
 @app.route(SUBMIT_PATH, methods=["POST"], content_types=JSON_OR_REFUSED, cors=PAGES)
 def execute_order() -> Response:
     return api.http.execute_order(_request())
@@ -113,6 +133,11 @@ def migrate(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def keep_relays(event: CloudWatchEvent) -> None:
     api.schedules.keep_relays()
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES))
+def fire_orders(event: CloudWatchEvent) -> None:
+    api.schedules.fire_orders(cast(Any, event.context).get_remaining_time_in_millis() / 1000)
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))

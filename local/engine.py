@@ -2,7 +2,7 @@
 
     functions   the Chalice app's runtime, on the loop that enters it     in every process
     gateway     API Gateway in front of the functions                     clients ⇄ gateway
-    worker      the queue's event source mapping, and the sweep           queue → worker
+    worker      the queue's event source mapping, sweep and triggers      queue → worker
     relay       the relays, and the schedule that starts missing ones     Redis → relay → gateway → clients
 
 `local/separate/` runs the parts in three processes.
@@ -173,7 +173,9 @@ async def _remove_lost_connections() -> None:
 async def working(config: Config, source: Source) -> AsyncIterator[EventSourceMapping]:
     """The mapping, receiving from `source` and invoking; it ends with the orders in flight."""
     mapping = EventSourceMapping(source, functions.process_order, concurrency=IN_FLIGHT)
-    async with mapping, Schedule(functions.sweep, _sweep_every_s(config), name="sweep"):
+    sweep = Schedule(functions.sweep, _sweep_every_s(config), name="sweep")
+    triggers = Schedule(functions.fire_orders, config.trigger_poll_ms / 1000, name="fire_orders")
+    async with mapping, sweep, triggers:
         yield mapping
 
 

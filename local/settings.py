@@ -15,7 +15,7 @@ BEGAN = time.monotonic()  # near enough to the start of the process
 STATE = ROOT / ".local"
 DOTENV = ROOT / ".env"
 
-DEFAULTS = {"SWEEP_AFTER_MS": "5000", "RELAY_LEASE_MS": "2000"}
+DEFAULTS = {"SWEEP_AFTER_MS": "5000", "RELAY_LEASE_MS": "2000", "TRIGGER_SECONDS": "0"}
 """Where one machine is better off with other defaults than the cloud: what looks after the lost comes by more
 often, and an engine that was killed and started again need not wait for the leases of the one before."""
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from chalicelib.api.wire.requests import Rules
 from chalicelib.domain.attempt import Claim, Transition
 from chalicelib.domain.errors import QuoteTimeout
 from chalicelib.domain.events import (
     OrderBuilding,
+    OrderCancelled,
     OrderConfirmed,
     OrderEvent,
+    OrderExpired,
     OrderFailed,
+    OrderReopened,
     OrderRetrying,
     OrderRouting,
     OrderSubmitted,
@@ -23,6 +27,7 @@ from chalicelib.domain.tokens import find_token
 from chalicelib.domain.transaction import SignedTransaction
 
 SOL, USDC, COPE, BONK = (found for symbol in ("SOL", "USDC", "COPE", "BONK") if (found := find_token(symbol)))
+RULES = Rules(100, lambda: ("raydium", "meteora"))
 TERMS = Terms(SOL, USDC, 10**9, slippage_bps=100)
 QUOTE = Quote("meteora", SOL, USDC, 10**9, 151_000_000, 2_000_000, 1)
 ROUTE = Route(QUOTE, 149_490_000, {"meteora": QUOTE, "raydium": QuoteTimeout("No answer.")})
@@ -31,6 +36,9 @@ ROUTE = Route(QUOTE, 149_490_000, {"meteora": QUOTE, "raydium": QuoteTimeout("No
 def event_of(status: Status, *, retry_in_ms: int = 0) -> OrderEvent:
     """An event with which a worker's order comes to `status`."""
     events: dict[Status, OrderEvent] = {
+        Status.OPEN: OrderReopened("The price is gone.", "BELOW_MINIMUM_OUT"),
+        Status.CANCELLED: OrderCancelled(),
+        Status.EXPIRED: OrderExpired(),
         Status.PENDING: OrderRetrying("No answer.", "QUOTE_TIMEOUT", retry_in_ms),
         Status.ROUTING: OrderRouting(),
         Status.BUILDING: OrderBuilding(ROUTE),

@@ -85,6 +85,16 @@ class Config:
         least=100,
         most=86_400_000,
     )
+    trigger_seconds: float = setting(
+        55.0,
+        "how long a run of the triggers watches prices, s; one is started each minute; 0 on one machine, "
+        "where each poll is a run",
+        least=0,
+        most=890,
+    )
+    trigger_poll_ms: int = setting(
+        400, "how often the triggers look at the prices of resting orders, ms", least=50, most=60_000
+    )
     idempotency_ttl_s: int = setting(
         86400, "how long an idempotency key is kept, s", least=1, most=31_536_000
     )

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .ports.metrics import Metrics
     from .ports.queue import Queue
     from .ports.trading import World
+    from .services.cancellation import Cancellation
     from .services.execution import Execution
     from .services.health import Health
     from .services.live.subscriptions import Subscriptions
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from .services.redrive import Redrive
     from .services.submission import Submission
     from .services.sweep import Sweep
+    from .services.triggers import Triggers
 
 Result = TypeVar("Result")
 Wait = Callable[[Coroutine[Any, Any, Any], asyncio.AbstractEventLoop], Any]
@@ -188,7 +190,9 @@ class Runtime:
         from .api.sockets import render
         from .services.live.subscriptions import Subscriptions
 
-        return Subscriptions(self.orders, self.registry, self.push, self.launcher, self.submission, render)
+        return Subscriptions(
+            self.orders, self.registry, self.push, self.launcher, self.submission, self.cancellation, render
+        )
 
     @cached_property
     def world(self) -> World:
@@ -235,6 +239,19 @@ class Runtime:
         from .services.sweep import Sweep
 
         return Sweep(self.store, self.queue)
+
+    @cached_property
+    def cancellation(self) -> Cancellation:
+        from .services.cancellation import Cancellation
+
+        return Cancellation(self.store, self.events)
+
+    @cached_property
+    def triggers(self) -> Triggers:
+        from .services.triggers import Triggers
+
+        poll = self.config.trigger_poll_ms / 1000
+        return Triggers(self.store, self.queue, self.events, self.quoting, poll=poll)
 
     @cached_property
     def redrive(self) -> Redrive:

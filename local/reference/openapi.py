@@ -11,6 +11,7 @@ from chalicelib import VERSION
 from chalicelib.api.wire import schemas
 from chalicelib.api.wire.codes import CODES, FAILURES, RETRY_LATER, UNQUOTABLE
 from chalicelib.domain.lifecycle import Status
+from chalicelib.domain.terms import OrderType
 from chalicelib.domain.tokens import TOKENS, Token
 
 Json = dict[str, Any]
@@ -18,6 +19,10 @@ Json = dict[str, Any]
 REF = "#/components/schemas/{name}"
 OBJECTS = (
     schemas.NewOrder,
+    schemas.Batch,
+    schemas.BatchResults,
+    schemas.Cancelled,
+    schemas.Tokens,
     schemas.Submitted,
     schemas.Order,
     schemas.OrderWithEvents,
@@ -30,11 +35,15 @@ OBJECTS = (
     schemas.Route,
 )
 EVENT_NOTES = {
-    Status.PENDING: "The order waits: new, with its terms; to be tried again; or redriven by an operator.",
+    Status.OPEN: "The order rests until its price is there: new, with its terms; or again, as it was gone.",
+    Status.PENDING: "The order waits for a worker: new, with its terms; fired, as its price is there; to be "
+    "tried again; or redriven by an operator.",
     Status.ROUTING: "A worker has claimed the order and asks every venue for a quote.",
     Status.BUILDING: "The route is chosen; its transaction is signed and kept, and not sent yet.",
     Status.SUBMITTED: "The chain has acknowledged the transaction.",
     Status.CONFIRMED: "The swap has landed: the last event.",
+    Status.CANCELLED: "Its client has cancelled the order: the last event.",
+    Status.EXPIRED: "The order's time was over before it was executed: the last event.",
     Status.FAILED: "The order has failed: the last event, unless an operator redrives it.",
 }
 ANY_TIME = (
@@ -59,6 +68,7 @@ TERMS = (
     "INVALID_SLIPPAGE",
     "INVALID_PRICE_IMPACT",
 )
+ORDERS_OWN = ("INVALID_ORDER_TYPE", "INVALID_PRICE", "INVALID_EXPIRY", "UNKNOWN_DEX")  # not a quote's
 REPLAYED = {"Idempotent-Replayed": {"required": True, "schema": {"const": "true"}}}
 
 
@@ -100,7 +110,9 @@ def routes() -> tuple[Route, ...]:
     key = parameter(
         "Idempotency-Key", _schema(schemas.Key), where="header", note="Makes it safe to submit again."
     )
-    status = {"enum": [str(status) for status in Status]}
+    one_of = "|".join(Status)
+    status = {"type": "string", "pattern": f"^({one_of})(,({one_of}))*$", "examples": ["open,pending"]}
+    order_id = parameter("order_id", {"type": "string", "format": "uuid"}, where="path", required=True)
     limit = {"type": "integer", "minimum": 1, "maximum": schemas.MAX_LIMIT, "default": schemas.DEFAULT_LIMIT}
     return (
         Route(
@@ -170,7 +182,7 @@ def routes() -> tuple[Route, ...]:
             "post",
             schemas.SUBMIT_PATH,
             "executeOrder",
-            "Submit a market order",
+            "Submit an order",
             "orders",
             {
                 200: ("The order that this key has already.", schemas.Submitted),
@@ -179,6 +191,7 @@ def routes() -> tuple[Route, ...]:
             codes=(
                 *BODY,
                 *TERMS,
+                *ORDERS_OWN,
                 "IDEMPOTENCY_CONFLICT",
                 "BODY_TOO_LARGE",
                 "UNSUPPORTED_MEDIA_TYPE",
@@ -206,9 +219,49 @@ def routes() -> tuple[Route, ...]:
             "orders",
             {200: ("The order.", schemas.OrderWithEvents)},
             codes=("INVALID_ORDER_ID", "ORDER_NOT_FOUND", "NOT_FOUND"),
+            parameters=(order_id,),
+        ),
+        Route(
+            "delete",
+            "/api/orders/{order_id}",
+            "cancelOrder",
+            "Cancel an order that no worker holds",
+            "orders",
+            {200: ("The order, cancelled, now or before.", schemas.Order)},
+            codes=("INVALID_ORDER_ID", "ORDER_NOT_FOUND", "NOT_FOUND", "NOT_CANCELLABLE"),
+            parameters=(order_id,),
+        ),
+        Route(
+            "delete",
+            "/api/orders",
+            "cancelOrders",
+            "Cancel the resting orders of this client, up to 1,000",
+            "orders",
+            {200: ("Those that were cancelled.", schemas.Cancelled)},
+            codes=("UNKNOWN_TOKEN", "INVALID_ORDER_TYPE", "UNKNOWN_FIELD", "DUPLICATE_KEY"),
             parameters=(
-                parameter("order_id", {"type": "string", "format": "uuid"}, where="path", required=True),
+                parameter("tokenIn", _schema(schemas.TokenName), note="Only those that sell it."),
+                parameter("tokenOut", _schema(schemas.TokenName), note="Only those that buy it."),
+                parameter("type", {"enum": [str(one) for one in OrderType]}, note="Only those of it."),
             ),
+        ),
+        Route(
+            "post",
+            "/api/orders/batch",
+            "executeBatch",
+            "Submit up to 100 orders, each judged alone",
+            "orders",
+            {200: ("What each order is answered.", schemas.BatchResults)},
+            codes=(*BODY, "INVALID_BATCH", "UNKNOWN_FIELD", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"),
+            body=schemas.Batch,
+        ),
+        Route(
+            "get",
+            "/api/tokens",
+            "listTokens",
+            "The tokens that are traded",
+            "market",
+            {200: ("The tokens.", schemas.Tokens)},
         ),
     )
 
@@ -224,8 +277,9 @@ def document() -> Json:
             "title": "Order execution engine",
             "version": VERSION,
             "license": {"name": "MIT", "identifier": "MIT"},
-            "description": "Takes market orders, routes each to the venue that gives the trader most, and "
-            "settles it. The WebSocket at an order's `websocket` address streams its events.",
+            "description": "Takes market, limit and stop orders, routes each to the venue that gives the "
+            "trader most, and settles it. The WebSocket at an order's `websocket` address streams its"
+            " events.",
         },
         "servers": [{"url": "/"}],
         "tags": [{"name": "orders"}, {"name": "market"}, {"name": "engine"}],
@@ -316,7 +370,8 @@ def _operation(route: Route) -> Json:
     if route.parameters:
         shown["parameters"] = list(route.parameters)
     if route.body is not None:
-        example = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.5}
+        order = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.5}
+        example = {"orders": [order]} if route.body is schemas.Batch else order
         content = {"schema": ref(route.body.__name__), "example": example}
         shown["requestBody"] = {"required": True, "content": {"application/json": content}}
     responses: dict[int, Json] = {}

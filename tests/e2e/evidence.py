@@ -52,6 +52,11 @@ def landed_swaps(engine: Engine) -> list[tuple[str, str, int, int]]:
     return _rows(engine, SWAPS)
 
 
+def landed_swaps_of(engine: Engine, order_id: str) -> int:
+    """How many swaps of an order have landed."""
+    return sum(landed for found, _, landed, _ in landed_swaps(engine) if found == order_id)
+
+
 def count_messages(engine: Engine) -> int:
     """Messages in the queue, whether or not somebody works on them."""
     found = _sqs(engine.queue_url).get_queue_attributes(

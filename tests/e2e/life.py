@@ -9,26 +9,40 @@ from typing import Any
 
 Wire = dict[str, Any]
 
-TERMINAL = ("confirmed", "failed")
+TERMINAL = ("confirmed", "failed", "cancelled", "expired")
 
-NEXT = {
-    "pending": {"routing", "failed"},
-    "routing": {"building", "pending", "failed"},
-    "building": {"submitted", "pending", "failed"},
-    "submitted": {"confirmed", "pending", "failed"},
-    "confirmed": set(),
-    "failed": set(),
+NEXT: dict[str, set[str]] = {
+    "open": {"pending", "cancelled", "expired"},
+    "pending": {"routing", "failed", "cancelled", "expired"},
+    "routing": {"building", "pending", "open", "failed"},
+    "building": {"submitted", "pending", "open", "failed"},
+    "submitted": {"confirmed", "pending", "open", "failed"},
+    **{status: set() for status in TERMINAL},
 }
 
 COMMON = {"orderId", "seq", "status", "attempt", "at"}
 FIRST = {"tokenIn", "tokenOut", "amount", "slippageBps"}
-RETRY = {"error", "code", "retryInMs"}
-FIELDS = {
+OWN = {
+    "minimumOut",
+    "maxPriceImpactBps",
+    "type",
+    "limitPrice",
+    "stopPrice",
+    "expiresAt",
+    "dexes",
+}  # if it set them
+AGAIN: dict[str, list[set[str]]] = {  # of the later events of these statuses
+    "pending": [{"error", "code", "retryInMs"}, {"triggerPrice"}],
+    "open": [{"error", "code"}],
+}
+FIELDS: dict[str, set[str]] = {
     "routing": set(),
     "building": {"chosen", "route", "quotes"},
     "submitted": {"dex", "txHash"},
     "confirmed": {"dex", "txHash", "executedPrice", "amountOut", "slot"},
     "failed": {"error", "code", "attempts"},
+    "cancelled": set(),
+    "expired": set(),
 }
 
 
@@ -41,12 +55,17 @@ def assert_complete(events: Sequence[Wire]) -> None:
     """That these are all events of one order's life, each once, in order, with their fields."""
     assert [event["seq"] for event in events] == [*range(1, len(events) + 1)], events
     assert len({event["orderId"] for event in events}) == 1
-    assert events[0]["status"] == "pending"
+    assert events[0]["status"] == ("open" if "type" in events[0] else "pending")
     assert events[-1]["status"] in TERMINAL
     attempt = 1
     for event in events:
-        fields = FIELDS.get(event["status"], FIRST if event["seq"] == 1 else RETRY)
-        assert set(event) == COMMON | fields, event
+        own = set(event) - COMMON
+        if event["seq"] == 1:
+            assert FIRST <= own <= FIRST | OWN, event
+        elif event["status"] in AGAIN:
+            assert own in AGAIN[event["status"]], event
+        else:
+            assert own == FIELDS[event["status"]], event
         attempt += "retryInMs" in event
         assert event["attempt"] == attempt, events
     for before, after in pairwise(events):

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from chalicelib.api.wire.events import event_detail
 from chalicelib.domain.errors import ClaimLost, IdempotencyConflict, LimitReached
-from chalicelib.domain.events import Event, OrderAccepted, OrderRedriven
-from chalicelib.domain.lifecycle import TERMINAL, Actor, Status, sources
+from chalicelib.domain.events import Event, OrderAccepted, OrderOpened, OrderRedriven, OrderTriggered
+from chalicelib.domain.lifecycle import CANCELLABLE, TERMINAL, Actor, Status, sources
 from chalicelib.domain.order import Order
-from chalicelib.domain.terms import Terms
-from chalicelib.ports.store import Claim, Held, NewOrder, Overdue, Reason, Transition
+from chalicelib.domain.terms import OrderType, Terms
+from chalicelib.ports.store import (
+    Claim,
+    Fired,
+    Held,
+    NewOrder,
+    Overdue,
+    PriceLevel,
+    Reason,
+    RestingGroup,
+    RestingOrder,
+    Transition,
+)
 
 from tests.fakes.rows import Key, Row
 from tests.fakes.unavailable import Unavailable
 
+CLAIMED = {*Status} - CANCELLABLE - {Status.CANCELLED, Status.EXPIRED}  # certainly: a worker has had it
 UNQUEUED = {Status.PENDING: Reason.UNACKNOWLEDGED}
 KEPT = ("venue", "quoted_out", "minimum_out", "amount_out", "signature")
 
@@ -44,6 +57,10 @@ class MemoryStore(Unavailable):
         self._max_outstanding = max_outstanding
         self._now = datetime(2026, 1, 1, tzinfo=UTC)
 
+    @property
+    def now(self) -> datetime:
+        return self._now
+
     async def pass_time(self, seconds: float) -> None:
         self.advance(seconds)
 
@@ -68,10 +85,11 @@ class MemoryStore(Unavailable):
             raise LimitReached(code="TOO_MANY_ORDERS", limit=self._max_outstanding)
         if new.key:
             self.keys[new.key] = Key(new.id, new.terms, now + self._key_ttl)
-        order = Order(new.id, new.terms, Status.PENDING, 1, 0, now, now, client_order_id=new.key)
+        first = OrderOpened(new.terms) if new.terms.rests else OrderAccepted(new.terms)
+        order = Order(new.id, new.terms, first.status, 1, 0, now, now, client_order_id=new.key)
         self.rows[new.id] = Row(order, due_at=now, client=new.client)
         self.log[new.id] = []
-        return self._move(self.rows[new.id], Status.PENDING, event_detail(OrderAccepted(new.terms)))
+        return self._move(self.rows[new.id], first.status, event_detail(first))
 
     async def withdraw(self, order_id: str) -> bool:
         self._reach()
@@ -100,6 +118,67 @@ class MemoryStore(Unavailable):
         row.transaction, row.due_at, row.queued_at = None, self._now, None
         return self._append(row, event_detail(OrderRedriven(row.redrives)))
 
+    async def cancel(self, order_id: str) -> Event | None:
+        self._reach()
+        row = self.rows.get(order_id)
+        if row is None or row.order.status not in CANCELLABLE:
+            return None
+        row.order = row.order.cancel(self._tick())
+        return self._append(row, {})
+
+    async def open_orders(
+        self, client: str, limit: int, tokens: tuple[str | None, str | None], type: OrderType | None
+    ) -> list[str]:
+        self._reach()
+        return [
+            order_id
+            for order_id, row in self.rows.items()
+            if row.order.status is Status.OPEN
+            and row.client == client
+            and tokens[0] in (None, row.order.terms.token_in.symbol)
+            and tokens[1] in (None, row.order.terms.token_out.symbol)
+            and type in (None, row.order.terms.type)
+        ][:limit]
+
+    async def expire(self, limit: int) -> list[Event]:
+        self._reach()
+        over = [row for row in self.rows.values() if row.order.status in CANCELLABLE and self._is_over(row)]
+        events = []
+        for row in over[:limit]:
+            row.order = row.order.expire(self._tick())
+            events.append(self._append(row, {}))
+        return events
+
+    async def resting_groups(self) -> list[RestingGroup]:
+        self._reach()
+        return [*dict.fromkeys(_group(row.order.terms) for row in self.rows.values() if is_open(row))]
+
+    async def resting_at(self, levels: Sequence[PriceLevel], limit: int) -> list[RestingOrder]:
+        self._reach()
+        found = []
+        for level in levels:
+            of_group = [
+                RestingOrder(order_id, row.order.terms)
+                for order_id, row in self.rows.items()
+                if is_open(row) and _group(row.order.terms) == level.group
+            ]
+            falling = level.group.type is OrderType.STOP
+            of_group.sort(key=lambda order: order.terms.price or 0, reverse=falling)
+            found += [order for order in of_group if _may_fire(order.terms, level.price)][:limit]
+        return found
+
+    async def fire(self, orders: Sequence[Fired]) -> list[Event]:
+        self._reach()
+        events = []
+        for fired in orders:
+            row = self.rows.get(fired.order_id)
+            if row is None or not is_open(row) or self._is_over(row):
+                continue
+            row.order = row.order.fire(self._tick())
+            row.due_at, row.queued_at, row.lease_until = self._now, None, None
+            events.append(self._append(row, event_detail(OrderTriggered(fired.price))))
+        return events
+
     async def forget_expired_keys(self) -> None:
         self._reach()
         self.keys = {name: key for name, key in self.keys.items() if key.expires_at >= self._now}
@@ -111,6 +190,8 @@ class MemoryStore(Unavailable):
             return None
         if row.order.is_terminal:
             return row.order
+        if is_open(row) or (row.order.status is Status.PENDING and self._is_over(row)):
+            return Held(0)
         if row.lease_until is not None and row.lease_until >= now:
             return Held(int((row.lease_until - now).total_seconds() * 1000))
         resumed = row.order.status is not Status.PENDING
@@ -132,8 +213,10 @@ class MemoryStore(Unavailable):
         row.order = replace(row.order, error=order.error, code=order.code, **kept)
         row.lease_until = row.due_at = self._tick() + self._lease
         row.transaction = transition.transaction or row.transaction
-        if transition.status in TERMINAL:
+        if transition.status in TERMINAL | {Status.OPEN}:
             row.lease_until = None
+        if transition.status is Status.OPEN:
+            row.transaction = None
         if transition.retry_in_ms is not None:
             row.order = replace(row.order, attempt=row.order.attempt + 1)
             row.lease_until, row.transaction = None, None
@@ -157,14 +240,14 @@ class MemoryStore(Unavailable):
         return self.rows[found.order_id].order if found else None
 
     async def orders(
-        self, limit: int, before: tuple[datetime, str] | None, status: Status | None
+        self, limit: int, before: tuple[datetime, str] | None, statuses: Collection[Status] | None
     ) -> list[Order]:
         self._reach()
         found = sorted((row.order for row in self.rows.values()), key=_age, reverse=True)
         return [
             order
             for order in found
-            if (status is None or order.status is status) and (before is None or _age(order) < before)
+            if (statuses is None or order.status in statuses) and (before is None or _age(order) < before)
         ][:limit]
 
     async def events(self, order_id: str, after: int = 0) -> list[Event]:
@@ -201,9 +284,7 @@ class MemoryStore(Unavailable):
 
     def lost_messages(self, drained_for_ms: int | None) -> list[Overdue]:
         """The acknowledged orders whose messages can no longer be in the queue, longest due first."""
-        proofs = [
-            row.order.created_at for row in self.rows.values() if row.order.status is not Status.PENDING
-        ]
+        proofs = [row.order.created_at for row in self.rows.values() if row.order.status in CLAIMED]
         if drained_for_ms is not None:
             proofs.append(self._now - timedelta(milliseconds=drained_for_ms))
         last = max(proofs, default=datetime.min.replace(tzinfo=UTC))
@@ -220,8 +301,12 @@ class MemoryStore(Unavailable):
 
     def _due_before(self, at: datetime) -> list[tuple[str, Row]]:
         """The orders that have not ended and were due by then, longest first."""
-        found = [item for item in self.rows.items() if not item[1].order.is_terminal and item[1].due_at < at]
+        found = [item for item in self.rows.items() if is_active(item[1]) and item[1].due_at < at]
         return sorted(found, key=lambda item: item[1].due_at)
+
+    def _is_over(self, row: Row) -> bool:
+        expires_at = row.order.terms.expires_at
+        return expires_at is not None and expires_at < self._now
 
     def _outstanding(self, client: str) -> int:
         return sum(row.client == client and not row.order.is_terminal for row in self.rows.values())
@@ -244,6 +329,25 @@ class MemoryStore(Unavailable):
     def _tick(self) -> datetime:
         self._now += timedelta(microseconds=1)
         return self._now
+
+
+def is_open(row: Row) -> bool:
+    """Whether it rests."""
+    return row.order.status is Status.OPEN
+
+
+def is_active(row: Row) -> bool:
+    """Whether its message is in the queue, or with a worker."""
+    return not row.order.is_terminal and not is_open(row)
+
+
+def _group(terms: Terms) -> RestingGroup:
+    return RestingGroup(terms.token_in, terms.token_out, terms.type, terms.amount_in.bit_length())
+
+
+def _may_fire(terms: Terms, price: Decimal) -> bool:
+    assert terms.price is not None
+    return terms.price <= price if terms.type is OrderType.LIMIT else terms.price >= price
 
 
 def is_queued(row: Row) -> bool:

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 __all__ = ["cors", "http", "migrate", "prepare", "queue", "responses", "schedules", "sockets"]
 
 FUNCTIONS = {  # what Lambda calls → its module here, and the runtime's parts that it uses
-    "app.app": ("http", ("submission", "orders", "quoting", "health")),
+    "app.app": ("http", ("submission", "orders", "cancellation", "quoting", "health")),
     "app.process_order": ("queue", ("execution", "queue")),
     "app.on_ws_connect": ("sockets", ("subscriptions",)),
     "app.on_ws_message": ("sockets", ("subscriptions",)),
     "app.on_ws_disconnect": ("sockets", ("registry",)),
     "app.relay": ("schedules", ("relay_runner",)),
     "app.keep_relays": ("schedules", ("relay_supervisor",)),
+    "app.fire_orders": ("schedules", ("triggers",)),
     "app.sweep": ("schedules", ("sweep",)),
     "app.migrate": ("migrate", ("migrate",)),
 }

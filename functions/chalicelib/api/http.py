@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from chalice.app import Request, Response
 
 from .. import runtime
 from ..domain.errors import EngineError, InvalidRequest
+from ..domain.terms import Terms
 from .addresses import base_url, websocket_url
-from .responses import account_of, client_of, json_body, refuse, reply, respond
+from .responses import account_of, client_of, json_body, refuse, reply, respond, rules
 from .wire import answers, requests
 
 
@@ -37,7 +39,7 @@ def execute_order(request: Request) -> Response:
 
     def handle() -> Response:
         engine = runtime.current()
-        terms, key = requests.order(json_body(request), engine.config.default_slippage_bps)
+        terms, key = requests.order(json_body(request), rules(engine))
         account, client = account_of(request.context), client_of(request.context)
         submitted = runtime.run(
             engine.submission.submit(account, terms, client=client, key=_key(request, key))
@@ -77,16 +79,67 @@ def list_orders(request: Request) -> Response:
     def handle() -> Response:
         asked = _parameters(request, ("limit", "cursor", "status", requests.KEY_FIELD))
         limit, key = requests.limit(asked.get("limit")), asked.get(requests.KEY_FIELD)
-        before, status = requests.cursor(asked.get("cursor")), requests.status(asked.get("status"))
+        before, statuses = requests.cursor(asked.get("cursor")), requests.statuses(asked.get("status"))
         account, reading = account_of(request.context), runtime.current().orders
         if key is None:
-            orders = runtime.run(reading.page(account, limit + 1, before, status))
+            orders = runtime.run(reading.page(account, limit + 1, before, statuses))
         else:
             key = requests.idempotency_key(key)
-            orders = runtime.run(reading.of_key(account, key, before, status))
+            orders = runtime.run(reading.of_key(account, key, before, statuses))
         return reply(answers.page(orders, limit))
 
     return respond(handle)
+
+
+def execute_batch(request: Request) -> Response:
+    """`POST /api/orders/batch`: each order is judged alone, and answered in its place."""
+
+    def handle() -> Response:
+        engine = runtime.current()
+        bodies = requests.batch(json_body(request))
+        account, client = account_of(request.context), client_of(request.context)
+        judged = [_judge(body, rules(engine)) for body in bodies]
+        orders = [item for item in judged if not isinstance(item, EngineError)]
+        submitted = iter(runtime.run(engine.submission.submit_all(account, orders, client=client)))
+        results = [item if isinstance(item, EngineError) else next(submitted) for item in judged]
+        return reply(answers.batch(results, websocket_url(request.to_original_event())))
+
+    return respond(handle)
+
+
+def cancel_order(request: Request, order_id: str) -> Response:
+    """`DELETE /api/orders/{orderId}`"""
+
+    def handle() -> Response:
+        account, given = account_of(request.context), requests.order_id(order_id)
+        return reply(answers.order(runtime.run(runtime.current().cancellation.cancel(account, given))))
+
+    return respond(handle)
+
+
+def cancel_orders(request: Request) -> Response:
+    """`DELETE /api/orders`: the client's resting orders, of a pair or a type where one is given."""
+
+    def handle() -> Response:
+        asked = _parameters(request, ("tokenIn", "tokenOut", "type"))
+        token_in, token_out, type = requests.cancel_filter(asked)
+        cancelled = runtime.run(
+            runtime.current().cancellation.cancel_all(
+                account_of(request.context),
+                client_of(request.context),
+                token_in=token_in,
+                token_out=token_out,
+                type=type,
+            )
+        )
+        return reply(answers.cancelled(cancelled))
+
+    return respond(handle)
+
+
+def list_tokens() -> Response:
+    """`GET /api/tokens`"""
+    return reply(answers.tokens())
 
 
 def quote(request: Request) -> Response:
@@ -94,8 +147,8 @@ def quote(request: Request) -> Response:
 
     def handle() -> Response:
         engine = runtime.current()
-        asked = _parameters(request, requests.FIELDS)
-        terms = requests.quote_terms(asked, engine.config.default_slippage_bps)
+        asked = _parameters(request, requests.QUOTE_FIELDS)
+        terms = requests.quote_terms(asked, rules(engine))
         quoted = runtime.run(engine.quoting.quote(account_of(request.context), terms))
         return reply(answers.quote(terms, quoted))
 
@@ -110,6 +163,14 @@ def health() -> Response:
         return reply(answers.health(found), 200 if found.ok else 503)
 
     return respond(handle)
+
+
+def _judge(body: Mapping[str, object], rules: requests.Rules) -> tuple[Terms, str | None] | EngineError:
+    """One order of a batch, or why it is refused."""
+    try:
+        return requests.order(body, rules)
+    except EngineError as error:
+        return error
 
 
 def _key(request: Request, from_body: str | None) -> str | None:

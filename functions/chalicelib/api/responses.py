@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from chalice.app import Request, Response
@@ -16,6 +16,9 @@ from . import cors
 from .wire import answers, requests
 from .wire.codes import HARMFUL_TO_RETRY, RETRY_LATER, status_of
 from .wire.schemas import Object
+
+if TYPE_CHECKING:
+    from ..runtime import Runtime
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +35,11 @@ def respond(handler: Callable[[], Response]) -> Response:
     except Exception:
         log.exception("request failed")
         return refuse(unexpected())
+
+
+def rules(engine: Runtime) -> requests.Rules:
+    """What this engine judges orders by."""
+    return requests.Rules(engine.config.default_slippage_bps, lambda: engine.world.venues)
 
 
 def reply(answer: Object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -10,6 +10,9 @@ from .. import runtime
 
 log = logging.getLogger(__name__)
 
+LAST_PASS_S = 5.0
+"""Part of the triggers' time that is left for a pass to end in."""
+
 HANDOVER_S = 10.0
 """Part of the relay function's time that is left for stopping and for requesting the next relay."""
 
@@ -20,6 +23,16 @@ def sweep() -> int:
     reasons = "".join(f" {reason.replace(' ', '_')}={count}" for reason, count in sorted(swept.items()))
     log.log(logging.WARNING if swept else logging.DEBUG, "sweep queued=%d%s", swept.total(), reasons)
     return swept.total()
+
+
+def fire_orders(remaining_s: float) -> dict[str, int]:
+    """Fire and expire orders until nearly all of the function's time is over; returns how many."""
+    engine = runtime.current()
+    seconds = min(engine.config.trigger_seconds, remaining_s - LAST_PASS_S)
+    done = runtime.run(engine.triggers.run(seconds))
+    if done.fired or done.expired:
+        log.info("triggers: ended fired=%d expired=%d", done.fired, done.expired)
+    return {"fired": done.fired, "expired": done.expired}
 
 
 def relay(event: Mapping[str, Any], remaining_s: float) -> dict[str, Any]:

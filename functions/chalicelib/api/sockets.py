@@ -17,7 +17,7 @@ from ..domain.errors import EngineError
 from ..ports.live import ConnectionGone
 from ..services.live.messages import Answer, Request
 from .addresses import websocket_url
-from .responses import account_of, client_of, unexpected
+from .responses import account_of, client_of, rules, unexpected
 from .wire import answers, requests
 from .wire.codes import status_of
 
@@ -108,7 +108,7 @@ def _request(event: WebsocketEvent) -> tuple[Mapping[str, object], Request | Eng
     try:
         body = requests.json_object((event.body or "").encode())
         echo = requests.correlation(body)
-        return echo, requests.message(body, runtime.current().config.default_slippage_bps)
+        return echo, requests.message(body, rules(runtime.current()))
     except EngineError as error:
         return echo, error
 

@@ -1,20 +1,32 @@
 """One attempt at an order: each step asks the lifecycle, and returns the transition to store.
 
 routing ──build──▶ building ──submit──▶ submitted ──confirm──▶ confirmed
-   └─────────────────┴── fail_or_retry ──┴──▶ pending (the next attempt) or failed
+   └─────────────────┴── fail_or_retry ──┴──▶ pending (the next attempt), open (a limit's price is gone),
+                                              or failed
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .errors import AttemptFailed
-from .events import OrderBuilding, OrderConfirmed, OrderEvent, OrderFailed, OrderRetrying, OrderSubmitted
+from .errors import AttemptFailed, BelowMinimumOut, SlippageExceeded
+from .events import (
+    OrderBuilding,
+    OrderConfirmed,
+    OrderEvent,
+    OrderFailed,
+    OrderReopened,
+    OrderRetrying,
+    OrderSubmitted,
+)
 from .lifecycle import Status
 from .order import Order
 from .retry import RetryPolicy
 from .routing import Route
+from .terms import OrderType
 from .transaction import SignedTransaction
+
+PRICE_GONE = (BelowMinimumOut, SlippageExceeded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +87,13 @@ class Attempt:
         return self._step(OrderConfirmed(order.terms, self._venue(), transaction.signature, amount_out, slot))
 
     def fail_or_retry(self, error: AttemptFailed, policy: RetryPolicy, jitter: float) -> Transition:
-        """The attempt came to nothing: the order waits for its next one, or has failed.
+        """The attempt came to nothing: the order waits for its next one, rests again, or has failed.
 
         Its transaction, if it has one, must be known to be dead.
         """
         attempt = self.order.attempt
+        if self.order.terms.type is OrderType.LIMIT and isinstance(error, PRICE_GONE):
+            return self._step(OrderReopened(str(error), error.code))
         retry_in_ms = policy.retry_in_ms(error, attempt, jitter)
         if retry_in_ms is None:
             return self._step(OrderFailed(str(error), error.code, attempts=attempt))

@@ -6,6 +6,7 @@
     ├── TooLarge                 more than the engine reads in one request
     ├── UnsupportedMediaType     the body is not declared as JSON
     ├── IdempotencyConflict      the key belongs to an order with other terms
+    ├── TooLate                  the order can't be cancelled any more; `status` is where it is
     ├── LimitReached             the client has reached a limit; `code` says which
     ├── TemporarilyUnavailable   a server behind the engine is unavailable; retry later
     │   └── OutcomeUnknown       … and whether the order is stored is not known; `order_id` names it
@@ -67,6 +68,11 @@ class UnsupportedMediaType(EngineError):
 class IdempotencyConflict(EngineError):
     text = "This key belongs to an order with other terms."
     code = "IDEMPOTENCY_CONFLICT"
+
+
+class TooLate(EngineError):
+    text = "The order can't be cancelled any more."
+    code = "NOT_CANCELLABLE"
 
 
 class LimitReached(EngineError):

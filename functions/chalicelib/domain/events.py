@@ -1,11 +1,14 @@
 """What happens to an order: a class for each kind of event, and an event as it is stored and streamed.
 
-    pending     OrderAccepted, OrderRetrying, OrderRedriven
+    open        OrderOpened, OrderReopened
+    pending     OrderAccepted, OrderTriggered, OrderRetrying, OrderRedriven
     routing     OrderRouting
     building    OrderBuilding
     submitted   OrderSubmitted
     confirmed   OrderConfirmed
     failed      OrderFailed
+    cancelled   OrderCancelled
+    expired     OrderExpired
 
 The lifecycle's moves give these (`order.py`, `attempt.py`); the store numbers each, and keeps it as an
 `Event`.
@@ -16,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import ClassVar
 
 from .lifecycle import TERMINAL, Status
@@ -29,6 +33,45 @@ class OrderAccepted:
 
     status: ClassVar = Status.PENDING
     terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class OrderOpened:
+    """A client has submitted an order that rests until its trigger."""
+
+    status: ClassVar = Status.OPEN
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTriggered:
+    """The order's price is there: `price`, in tokens out per token in, is what its size would get now."""
+
+    status: ClassVar = Status.PENDING
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReopened:
+    """The price was gone when the order was executed; it rests again, and no attempt is spent."""
+
+    status: ClassVar = Status.OPEN
+    error: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCancelled:
+    """Its client has cancelled the order."""
+
+    status: ClassVar = Status.CANCELLED
+
+
+@dataclass(frozen=True, slots=True)
+class OrderExpired:
+    """The order's time was over before it was executed."""
+
+    status: ClassVar = Status.EXPIRED
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +140,11 @@ class OrderFailed:
 
 OrderEvent = (
     OrderAccepted
+    | OrderOpened
+    | OrderTriggered
+    | OrderReopened
+    | OrderCancelled
+    | OrderExpired
     | OrderRetrying
     | OrderRedriven
     | OrderRouting

@@ -6,7 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from .events import Event, OrderBuilding, OrderConfirmed, OrderEvent, OrderFailed, OrderRetrying
+from .events import (
+    Event,
+    OrderBuilding,
+    OrderConfirmed,
+    OrderEvent,
+    OrderFailed,
+    OrderReopened,
+    OrderRetrying,
+)
 from .lifecycle import TERMINAL, Actor, Status, check
 from .terms import Terms
 
@@ -41,6 +49,21 @@ class Order:
         check(self.status, Status.ROUTING, Actor.CLAIM)
         return replace(self, status=Status.ROUTING, seq=self.seq + 1, updated_at=at)
 
+    def fire(self, at: datetime) -> Order:
+        """The resting order once its price is there. Raises IllegalTransition."""
+        check(self.status, Status.PENDING, Actor.TRIGGER)
+        return replace(self, status=Status.PENDING, seq=self.seq + 1, updated_at=at, error=None, code=None)
+
+    def cancel(self, at: datetime) -> Order:
+        """The order that its client has cancelled. Raises IllegalTransition."""
+        check(self.status, Status.CANCELLED, Actor.CLIENT)
+        return replace(self, status=Status.CANCELLED, seq=self.seq + 1, updated_at=at)
+
+    def expire(self, at: datetime) -> Order:
+        """The order whose time is over. Raises IllegalTransition."""
+        check(self.status, Status.EXPIRED, Actor.TRIGGER)
+        return replace(self, status=Status.EXPIRED, seq=self.seq + 1, updated_at=at)
+
     def redrive(self, at: datetime) -> Order:
         """The failed order with a new set of attempts. Raises IllegalTransition."""
         check(self.status, Status.PENDING, Actor.OPERATOR)
@@ -68,7 +91,7 @@ class Order:
                 changes["signature"] = event.signature
             case OrderRetrying():
                 changes |= {"attempt": self.attempt + 1, "error": event.error, "code": event.code}
-            case OrderFailed():
+            case OrderFailed() | OrderReopened():
                 changes |= {"error": event.error, "code": event.code}
         return replace(self, **changes)
 

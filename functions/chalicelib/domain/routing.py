@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from .errors import AttemptFailed, BelowMinimumOut, PriceImpactTooHigh
-from .terms import Terms
+from .terms import OrderType, Terms
 from .tokens import Token, price
 
 BPS = 10_000
@@ -57,7 +57,11 @@ def minimum_received(amount_out: int, terms: Terms) -> int:
     """The least the trader accepts of `amount_out` base units quoted.
 
     minimum = max(floor(quoted × (10 000 − slippage) / 10 000), the order's own floor)
+
+    A limit's is its floor alone: its trader has said what is still good enough.
     """
+    if terms.type is OrderType.LIMIT and terms.floor_out is not None:
+        return terms.floor_out
     return max(amount_out * (BPS - terms.slippage_bps) // BPS, terms.floor_out or 0)
 
 

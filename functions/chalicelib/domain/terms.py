@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import Decimal
+from datetime import datetime, timedelta
+from decimal import ROUND_CEILING, Decimal
+from enum import StrEnum
 
-from .tokens import Token, price
+from .tokens import EXACT, Token, price
 
 MAX_BASE_UNITS = 2**63 - 1
 """The most an order may sell: what a signed 64-bit amount, and so every pool, can hold."""
@@ -16,14 +18,33 @@ MAX_KEY_LENGTH = 64
 """The longest idempotency key, in characters."""
 
 
+MAX_PRICE_DIGITS = 38
+"""The most significant digits of a price: with an amount's they are within what `EXACT` holds."""
+MAX_LIFETIME = timedelta(days=365)
+"""How far ahead an order may expire."""
+
+
+class OrderType(StrEnum):
+    """When an order is executed."""
+
+    MARKET = "market"  # now
+    LIMIT = "limit"  # when its size gets `price` or more
+    STOP = "stop"  # when its size gets `price` or less
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A market order as the client asked for it; `amount_in` in base units of `token_in`.
+    """An order as the client asked for it; `amount_in` in base units of `token_in`.
+
+    `price` is a limit's or a stop's, in tokens out per token in for this size, after fees and price impact. A
+    limit's `floor_out` is at least what its price comes to, so no fill is ever below it.
 
     Slippage is measured from the quote, which is bad itself where the order is large or the pool is off the
     market. So there are two limits beside it: how far the order may move the price (None: the engine's own
     limit), and `floor_out`, base units of `token_out` that a fill may not fall below (None: no such floor).
+    `expires_at`: the order is not begun after it. `venues`: those it may trade at (None: all).
     `slippage_is_default`: the client named no slippage, and `slippage_bps` is the engine's default.
+    `expires_in_ms`: how the client said when it expires, if so.
     """
 
     token_in: Token
@@ -32,9 +53,25 @@ class Terms:
     slippage_bps: int
     max_price_impact_bps: int | None = None
     floor_out: int | None = None
+    type: OrderType = OrderType.MARKET
+    price: Decimal | None = None
+    expires_at: datetime | None = None
+    venues: frozenset[str] | None = None
     slippage_is_default: bool = field(default=False, compare=False)
+    expires_in_ms: int | None = field(default=None, compare=False)
+
+    @property
+    def rests(self) -> bool:
+        """Whether the order waits for a trigger."""
+        return self.type is not OrderType.MARKET
 
 
 def executed_price(terms: Terms, amount_out: int) -> Decimal:
     """Tokens out per token in of a fill of `amount_out` base units."""
     return price(terms.token_out, amount_out, terms.token_in, terms.amount_in)
+
+
+def least_out(token_in: Token, token_out: Token, amount_in: int, price: Decimal) -> int:
+    """The least base units of `token_out` for `amount_in` at `price` tokens out per token in, rounded up."""
+    units = EXACT.multiply(amount_in, price).scaleb(token_out.decimals - token_in.decimals, EXACT)
+    return int(units.to_integral_value(ROUND_CEILING, EXACT))

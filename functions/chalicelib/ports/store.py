@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
@@ -13,7 +14,8 @@ from ..domain.attempt import Transition as Transition  # part of this port
 from ..domain.events import Event
 from ..domain.lifecycle import Status
 from ..domain.order import Order
-from ..domain.terms import Terms
+from ..domain.terms import OrderType, Terms
+from ..domain.tokens import Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,40 @@ class NewOrder:
     key: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RestingGroup:
+    """Resting orders of a pair, a type and a size: they sell 2^(size−1) to 2^size − 1 base units each."""
+
+    token_in: Token
+    token_out: Token
+    type: OrderType
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class PriceLevel:
+    """A price, in tokens out per token in, beyond which no order of a group can fire."""
+
+    group: RestingGroup
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class RestingOrder:
+    """A resting order that may fire."""
+
+    order_id: str
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """An order that is to be fired: its size would get `price` tokens out per token in."""
+
+    order_id: str
+    price: Decimal
+
+
 class Store(Protocol):
     """The only truth about orders and their events. Every method may raise TemporarilyUnavailable.
 
@@ -75,13 +111,34 @@ class Store(Protocol):
     async def redrive(self, order_id: str) -> Event | None:
         """Give a failed order a new set of attempts; None if it is not failed."""
 
+    async def cancel(self, order_id: str) -> Event | None:
+        """Cancel an order that rests, or waits for a worker; None if it does neither."""
+
+    async def open_orders(
+        self, client: str, limit: int, tokens: tuple[str | None, str | None], type: OrderType | None
+    ) -> list[str]:
+        """Up to `limit` resting orders of a client; of these symbols in and out, and this type, if given."""
+
+    async def expire(self, limit: int) -> list[Event]:
+        """End up to `limit` orders whose time is over and that no worker holds."""
+
+    async def resting_groups(self) -> list[RestingGroup]:
+        """Every pair, type and size that an order rests in."""
+
+    async def resting_at(self, levels: Sequence[PriceLevel], limit: int) -> list[RestingOrder]:
+        """Up to `limit` orders of each level's group that may fire: limits up to it, stops from it."""
+
+    async def fire(self, orders: Sequence[Fired]) -> list[Event]:
+        """Move resting orders to `pending`, to be queued; those that were moved meanwhile are left out."""
+
     async def forget_expired_keys(self) -> None:
         """Delete expired idempotency keys, and the records of orders withdrawn long ago."""
 
     async def claim(self, order_id: str) -> Claim | Held | Order | None:
         """Claim the order; a pending one moves to `routing` with the claim.
 
-        If it can't be claimed: Held by another worker, the Order if it is terminal, None if there is none.
+        If it can't be claimed: Held by another worker, or not to be worked on now (it rests, or its time is
+        over); the Order if it is terminal; None if there is none.
         """
 
     async def record(self, transition: Transition) -> Event:
@@ -100,9 +157,9 @@ class Store(Protocol):
         """The order that an idempotency key has, for as long as the key is kept."""
 
     async def orders(
-        self, limit: int, before: tuple[datetime, str] | None, status: Status | None
+        self, limit: int, before: tuple[datetime, str] | None, statuses: Collection[Status] | None
     ) -> list[Order]:
-        """Up to `limit` orders, newest first, older than `before` (created_at, id)."""
+        """Up to `limit` orders of these statuses (None: all), newest first, from behind `before`."""
 
     async def events(self, order_id: str, after: int = 0) -> list[Event]:
         """The order's events with `seq` > `after`, in order."""

@@ -6,6 +6,7 @@ see this order" is decided. There is one account so far, and it sees all.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -52,16 +53,19 @@ class Orders:
             raise NotFound(order_id=order_id)
 
     async def page(
-        self, account: Account, limit: int, before: Position | None, status: Status | None
+        self, account: Account, limit: int, before: Position | None, statuses: Collection[Status] | None
     ) -> list[Order]:
-        """Up to `limit` orders, newest first, from behind `before`. Raises TemporarilyUnavailable."""
-        return await self._store.orders(limit, before, status)
+        """Up to `limit` orders of these statuses, newest first, from behind `before`.
+
+        Raises TemporarilyUnavailable.
+        """
+        return await self._store.orders(limit, before, statuses)
 
     async def of_key(
-        self, account: Account, key: str, before: Position | None, status: Status | None
+        self, account: Account, key: str, before: Position | None, statuses: Collection[Status] | None
     ) -> list[Order]:
         """The order that an idempotency key has, if it is on such a page. Raises TemporarilyUnavailable."""
         order = await self._store.order_of_key(key)
-        if order is None or status not in (None, order.status):
+        if order is None or (statuses is not None and order.status not in statuses):
             return []
         return [order] if before is None or (order.created_at, order.id) < before else []

@@ -47,9 +47,14 @@ class Quoting:
         return Quoted(answers, chosen, refusal(chosen, terms, self._max_price_impact_bps))
 
     async def ask(self, terms: Terms) -> Answers:
-        """Every venue's answer by the venue's name."""
-        answers = await asyncio.gather(*(self._ask(venue, terms) for venue in self._venues.values()))
-        return dict(zip(self._venues, answers, strict=True))
+        """The answer of every venue that the order may trade at, by the venue's name."""
+        asked = {
+            name: venue
+            for name, venue in self._venues.items()
+            if terms.venues is None or name in terms.venues
+        }
+        answers = await asyncio.gather(*(self._ask(venue, terms) for venue in asked.values()))
+        return dict(zip(asked, answers, strict=True))
 
     async def _ask(self, venue: Venue, terms: Terms) -> Quote | AttemptFailed:
         try:
@@ -70,5 +75,7 @@ def choose(answers: Answers) -> Quote:
     if quotes:
         return best(quotes)
     errors = [answer for answer in answers.values() if isinstance(answer, AttemptFailed)]
+    if not errors:  # a venue that an order names may be gone since
+        raise VenueUnavailable("None of the venues that the order may trade at is there.")
     error = next((error for error in errors if error.retryable), errors[0])
     raise type(error)(" ".join(dict.fromkeys(map(str, errors)))) from error

@@ -1,5 +1,7 @@
 """Submitting an order: store it with its first event, publish the event, send the message.
 
+An order that rests gets its message when it fires (`triggers.py`).
+
 An idempotency key makes a second submit safe: it gets the first one's order. When the queue is unavailable
 the order is withdrawn before the client gets the error. If it can't be withdrawn, or a second submit has
 been given the order meanwhile, the order stays, the sweep queues it, and it is answered as accepted: after an
@@ -13,12 +15,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from ..domain.account import Account
-from ..domain.errors import OutcomeUnknown, TemporarilyUnavailable
+from ..domain.errors import EngineError, OutcomeUnknown, TemporarilyUnavailable
 from ..domain.lifecycle import Status
 from ..domain.order import Order
 from ..domain.terms import Terms
@@ -65,8 +67,25 @@ class Submission:
         if isinstance(created, Order):
             return Submitted(created.id, created.status, replayed=True)
         self._events.publish(created)
-        await self._enqueue(created.order_id)
+        if not terms.rests:
+            await self._enqueue(created.order_id)
         return Submitted(created.order_id, created.status, replayed=False)
+
+    async def submit_all(
+        self, account: Account, orders: Sequence[tuple[Terms, str | None]], *, client: str = ""
+    ) -> list[Submitted | EngineError]:
+        """Accept each of the orders (terms, key), or say why not, in their order.
+
+        They are stored in one transaction and queued in batches, because calls that meet travel together.
+        """
+        results = await asyncio.gather(
+            *(self.submit(account, terms, client=client, key=key) for terms, key in orders),
+            return_exceptions=True,
+        )
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, EngineError):
+                raise result
+        return results  # type: ignore[return-value]
 
     async def settled(self) -> None:
         """Return once every acknowledgement is stored, or could not be."""

@@ -16,23 +16,28 @@
 -- returned, and nothing is counted again. A first run that is still under way is waited for at the id or the key;
 -- then the order is in neither part of the result, and the caller asks once more.
 WITH given AS (
-    SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, detail, client, key,
+    SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, type, price, size,
+        expires_at, venues,
+        detail, client, key,
         fingerprint,
         row_number() OVER (PARTITION BY client) AS nth
     FROM unnest(
         %(ids)s::uuid[], %(tokens_in)s::text[], %(tokens_out)s::text[], %(amounts_in)s::numeric[],
         %(slippages_bps)s::integer[], %(max_price_impacts_bps)s::integer[], %(floors_out)s::numeric[],
+        %(types)s::text[], %(prices)s::numeric[], %(sizes)s::smallint[], %(expiries)s::timestamptz[],
+            %(venues)s::text[],
         %(details)s::text[], %(clients)s::text[], %(keys)s::text[], %(fingerprints)s::text[]
     ) AS item (
-        id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, detail, client, key,
-        fingerprint
+        id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, type, price, size,
+        expires_at, venues, detail, client, key, fingerprint
     )
 ), busy AS (
     SELECT client, sum(orders) AS outstanding FROM outstanding_orders
     WHERE client = ANY (%(clients)s::text[])
     GROUP BY client
 ), admitted AS (
-    SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, client, key, fingerprint
+    SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, type, price, size,
+        expires_at, venues, client, key, fingerprint
     FROM given LEFT JOIN busy USING (client)
     WHERE coalesce(outstanding, 0) + nth <= %(max_outstanding)s::bigint
 ), keyed AS (
@@ -46,9 +51,11 @@ WITH given AS (
     RETURNING order_id
 ), created AS (
     INSERT INTO orders (
-        id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, client, client_order_id
+        id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, type, price, size,
+        expires_at, venues, status, client, client_order_id
     )
-    SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, client, key
+    SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, type, price, size,
+        expires_at, venues, CASE type WHEN 'market' THEN 'pending' ELSE 'open' END::order_status, client, key
     FROM admitted WHERE key IS NULL OR id IN (SELECT order_id FROM keyed)
     ON CONFLICT (id) DO NOTHING
     RETURNING id, seq, status, attempt, created_at, client
@@ -70,17 +77,17 @@ SELECT order_id, seq, status, attempt, at FROM order_events WHERE order_id = ANY
 -- Repeated: the same.
 UPDATE idempotency_keys SET replayed = true
 FROM orders
-WHERE key = ANY (%(keys)s::text[]) AND expires_at >= clock_timestamp() AND orders.id = order_id
+WHERE key = ANY (%(keys)s::text[]) AND idempotency_keys.expires_at >= clock_timestamp() AND orders.id = order_id
 RETURNING key, fingerprint,
     orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps, orders.max_price_impact_bps,
-        orders.floor_out, orders.status,
+        orders.floor_out, orders.type, orders.price, orders.expires_at, orders.venues, orders.status,
     orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
     orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code;
 
 -- name: orders_of_keys
 SELECT
     orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps, orders.max_price_impact_bps,
-        orders.floor_out, orders.status,
+        orders.floor_out, orders.type, orders.price, orders.expires_at, orders.venues, orders.status,
     orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
     orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code
 FROM idempotency_keys JOIN orders ON orders.id = order_id
@@ -165,7 +172,8 @@ UPDATE orders SET queued_at = clock_timestamp()
 FROM given WHERE orders.id = given.id AND orders.queued_at IS NULL;
 
 -- name: claim_orders
--- The lifecycle's edge pending → routing (claim), for an order that is neither terminal nor leased. An order that a
+-- The lifecycle's edge pending → routing (claim), for an order that is active and not leased, and
+-- whose time is not over: a trigger ends that one. An order that a
 -- lost worker left further on keeps its status, and its claim is `resumed`. Orders that can't be claimed are returned
 -- as they are. The claimer has the order's message, so the order counts as queued, and no later than now: a released
 -- order may be claimed early.
@@ -175,7 +183,8 @@ FROM given WHERE orders.id = given.id AND orders.queued_at IS NULL;
 -- Repeated: an order whose fence has this call's mark was claimed by the first run, and is returned as claimed. It
 -- can't have gone further: only the holder of the claim moves it, and that is who asks.
 WITH found AS (
-    SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, status, attempt, seq,
+    SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, type, price,
+        expires_at, venues, status, attempt, seq,
         created_at, updated_at,
         client_order_id, dex, quoted_out, minimum_out, amount_out, tx_hash, error, code, fence, signature,
         transaction, last_valid_block_height, lease_until
@@ -191,10 +200,12 @@ WITH found AS (
         queued_at = least(orders.queued_at, clock_timestamp())  -- also where it is NULL
     FROM found
     WHERE orders.id = found.id
-      AND NOT is_terminal(orders.status)
+      AND is_active(orders.status)
+      AND NOT (orders.status = 'pending' AND coalesce(orders.expires_at < clock_timestamp(), false))
       AND (orders.lease_until IS NULL OR orders.lease_until < clock_timestamp())
     RETURNING orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps,
-        orders.max_price_impact_bps, orders.floor_out, orders.status,
+        orders.max_price_impact_bps, orders.floor_out, orders.type, orders.price, orders.expires_at, orders.venues,
+            orders.status,
         orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
         orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code,
         orders.fence, orders.signature, orders.transaction, orders.last_valid_block_height
@@ -202,23 +213,26 @@ WITH found AS (
     INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
     SELECT id, seq, status, attempt, updated_at, '{}' FROM claimed WHERE fence & 1 = 0
 )
-SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, status, attempt, seq,
+SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, type, price, expires_at,
+    venues, status, attempt, seq,
     created_at, updated_at,
     client_order_id, dex, quoted_out, minimum_out, amount_out, tx_hash, error, code, fence, signature,
     transaction, last_valid_block_height,
     true AS claimed, 0 AS held_ms FROM claimed
 UNION ALL
-SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, status, attempt, seq,
+SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, type, price, expires_at,
+    venues, status, attempt, seq,
     created_at, updated_at,
     client_order_id, dex, quoted_out, minimum_out, amount_out, tx_hash, error, code, fence, signature,
     transaction, last_valid_block_height,
-    NOT is_terminal(status) AND fence & 4294967294 = %(mark)s::bigint,
+    is_active(status) AND fence & 4294967294 = %(mark)s::bigint,
     (1000 * extract(epoch FROM lease_until - clock_timestamp()))::integer
 FROM found WHERE id NOT IN (SELECT id FROM claimed);
 
 -- name: record_transitions
 -- The lifecycle's edges of a worker: only under the last claim's fence, and only from the statuses in `sources` (each
--- an array as text). The signed transaction comes with the transition to `building`; a retry clears it.
+-- an array as text). The signed transaction comes with the transition to `building`; a retry clears it, and so
+-- does a limit that rests again.
 -- Repeated: a claim's holder takes each step once, so an order that has the step's status and seq under the holder's
 -- own fence was moved by the first run, and its event is returned. One that was claimed since has another fence, and is
 -- as lost to the caller as if it had been claimed before.
@@ -249,11 +263,11 @@ WITH given AS (
         updated_at = clock_timestamp(),
         lease_until = CASE WHEN given.lease_ms > 0 THEN clock_timestamp() + given.lease_ms * interval '1 ms' END,
         due_at = clock_timestamp() + coalesce(given.retry_in_ms, given.lease_ms) * interval '1 ms',
-        signature = CASE WHEN given.retry_in_ms IS NULL
+        signature = CASE WHEN given.status NOT IN ('pending', 'open')
             THEN coalesce(given.signature, orders.signature) END,
-        transaction = CASE WHEN given.retry_in_ms IS NULL
+        transaction = CASE WHEN given.status NOT IN ('pending', 'open')
             THEN coalesce(given.transaction, orders.transaction) END,
-        last_valid_block_height = CASE WHEN given.retry_in_ms IS NULL
+        last_valid_block_height = CASE WHEN given.status NOT IN ('pending', 'open')
             THEN coalesce(given.last_valid_block_height, orders.last_valid_block_height) END,
         dex = coalesce(given.dex, orders.dex),
         quoted_out = coalesce(given.quoted_out, orders.quoted_out),
@@ -293,7 +307,8 @@ WHERE orders.id = given.id AND orders.fence = given.fence AND NOT is_terminal(or
 RETURNING orders.id AS order_id, orders.fence;
 
 -- name: read_orders
-SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, status, attempt, seq,
+SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, type, price, expires_at,
+    venues, status, attempt, seq,
     created_at, updated_at,
     client_order_id, dex, quoted_out, minimum_out, amount_out, tx_hash, error, code
 FROM orders WHERE id = ANY (%(ids)s::uuid[]);
@@ -302,13 +317,14 @@ FROM orders WHERE id = ANY (%(ids)s::uuid[]);
 -- The newest of each status, merged, so that one index serves the lists with and without a status. Without a cursor,
 -- `at` and `id` are the highest values.
 SELECT page.id, page.token_in, page.token_out, page.amount_in, page.slippage_bps, page.max_price_impact_bps,
-    page.floor_out, page.status, page.attempt,
+    page.floor_out, page.type, page.price, page.expires_at, page.venues, page.status, page.attempt,
     page.seq, page.created_at, page.updated_at, page.client_order_id, page.dex, page.quoted_out,
     page.minimum_out, page.amount_out, page.tx_hash, page.error, page.code
 FROM unnest(%(statuses)s::order_status[]) AS asked (status)
 CROSS JOIN LATERAL (
     SELECT orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps,
-        orders.max_price_impact_bps, orders.floor_out, orders.status,
+        orders.max_price_impact_bps, orders.floor_out, orders.type, orders.price, orders.expires_at, orders.venues,
+            orders.status,
         orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
         orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code
     FROM orders
@@ -333,7 +349,7 @@ SELECT id, seq FROM orders WHERE id = ANY (%(ids)s::uuid[]);
 -- name: any_queued_overdue
 -- Whether any queued order is overdue; only then does the sweep ask whether the queue is drained.
 SELECT true AS found FROM orders
-WHERE NOT is_terminal(status) AND queued_at IS NOT NULL
+WHERE is_active(status) AND queued_at IS NOT NULL
   AND (status = 'pending' OR queued_at >= due_at)
   AND due_at < now() - %(after_ms)s::bigint * interval '1 ms'
 LIMIT 1;
@@ -359,14 +375,14 @@ WITH newest AS (
 ), unqueued AS (
     SELECT id, CASE status WHEN 'pending' THEN 'never acknowledged' ELSE 'worker gone' END AS reason
     FROM orders
-    WHERE NOT is_terminal(status)
+    WHERE is_active(status)
       AND (queued_at IS NULL OR (status <> 'pending' AND queued_at < due_at))
       AND due_at < now() - %(after_ms)s::bigint * interval '1 ms'
     ORDER BY due_at LIMIT %(limit)s::bigint FOR UPDATE SKIP LOCKED
 ), queued AS (
     SELECT id, CASE WHEN %(drained_for_ms)s::bigint IS NULL THEN 'overtaken' ELSE 'queue drained' END AS reason
     FROM orders
-    WHERE NOT is_terminal(status) AND queued_at IS NOT NULL
+    WHERE is_active(status) AND queued_at IS NOT NULL
       AND (status = 'pending' OR queued_at >= due_at)
       AND due_at < (
           SELECT greatest(claimed, now() - %(drained_for_ms)s::bigint * interval '1 ms') FROM newest
@@ -378,6 +394,125 @@ WITH newest AS (
 UPDATE orders SET due_at = clock_timestamp(), queued_at = NULL, lease_until = NULL
 FROM overdue WHERE orders.id = overdue.id
 RETURNING orders.id, reason;
+
+-- name: cancel_orders
+-- The lifecycle's edges open, pending → cancelled (client). Between a worker's claim, a trigger and this, the row's
+-- lock
+-- decides.
+-- Repeated: finds the order cancelled, which is what its client wanted.
+WITH given AS (
+    SELECT id, status FROM orders WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
+), moved AS (
+    UPDATE orders SET status = 'cancelled', seq = orders.seq + 1, updated_at = clock_timestamp()
+    FROM given WHERE orders.id = given.id AND given.status IN ('open', 'pending')
+    RETURNING orders.id AS order_id, orders.seq, orders.status, orders.attempt, orders.updated_at AS at, '{}'::json
+        AS detail,
+        orders.client
+), recorded_events AS (
+    INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
+    SELECT order_id, seq, status, attempt, at, detail FROM moved
+), counted AS (
+    INSERT INTO outstanding_orders AS known (client, stripe, orders)
+    SELECT client, mod(pg_backend_pid(), 16), -count(*) FROM moved GROUP BY client ORDER BY client
+    ON CONFLICT (client, stripe) DO UPDATE SET orders = known.orders + excluded.orders
+)
+SELECT order_id, seq, status, attempt, at, detail FROM moved;
+
+-- name: open_orders_of
+-- A client's resting orders, of a pair or a type where one is given.
+SELECT id FROM orders
+WHERE status = 'open' AND client = %(client)s::text
+  AND (%(token_in)s::text IS NULL OR token_in = %(token_in)s::text)
+  AND (%(token_out)s::text IS NULL OR token_out = %(token_out)s::text)
+  AND (%(type)s::text IS NULL OR type = %(type)s::text)
+LIMIT %(limit)s::bigint;
+
+-- name: expire_orders
+-- The lifecycle's edges open, pending → expired (trigger), for up to `limit` orders whose time is over.
+-- Repeated: takes those that are left. A relay's poll delivers the events of those that the first run took.
+WITH given AS (
+    SELECT id FROM orders
+    WHERE status IN ('open', 'pending') AND expires_at IS NOT NULL AND expires_at < now()
+    ORDER BY expires_at LIMIT %(limit)s::bigint FOR UPDATE SKIP LOCKED
+), moved AS (
+    UPDATE orders SET status = 'expired', seq = orders.seq + 1, updated_at = clock_timestamp()
+    FROM given WHERE orders.id = given.id AND orders.status IN ('open', 'pending')
+    RETURNING orders.id AS order_id, orders.seq, orders.status, orders.attempt, orders.updated_at AS at, '{}'::json
+        AS detail,
+        orders.client
+), recorded_events AS (
+    INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
+    SELECT order_id, seq, status, attempt, at, detail FROM moved
+), counted AS (
+    INSERT INTO outstanding_orders AS known (client, stripe, orders)
+    SELECT client, mod(pg_backend_pid(), 16), -count(*) FROM moved GROUP BY client ORDER BY client
+    ON CONFLICT (client, stripe) DO UPDATE SET orders = known.orders + excluded.orders
+)
+SELECT order_id, seq, status, attempt, at, detail FROM moved;
+
+-- name: open_groups
+-- Each pair, type and size that an order rests in: one look-up for each, however many orders it has.
+WITH RECURSIVE groups AS (
+    (SELECT token_in, token_out, type, size FROM orders
+     WHERE status = 'open' AND (token_in, token_out, type, size) > ('', '', '', 0)
+     ORDER BY token_in, token_out, type, size LIMIT 1)
+    UNION ALL
+    SELECT next.token_in, next.token_out, next.type, next.size
+    FROM groups CROSS JOIN LATERAL (
+        SELECT token_in, token_out, type, size FROM orders
+        WHERE status = 'open' AND (token_in, token_out, type, size)
+            > (groups.token_in, groups.token_out, groups.type, groups.size)
+        ORDER BY token_in, token_out, type, size LIMIT 1
+    ) AS next
+)
+SELECT token_in, token_out, type, size FROM groups;
+
+-- name: orders_at_price
+-- Up to `limit` resting orders of each group that may fire at its price: limits at or below it, stops at or above it.
+SELECT found.id, found.token_in, found.token_out, found.amount_in, found.slippage_bps, found.max_price_impact_bps,
+    found.floor_out, found.type, found.price, found.expires_at, found.venues
+FROM unnest(
+    %(tokens_in)s::text[], %(tokens_out)s::text[], %(types)s::text[], %(sizes)s::smallint[], %(prices)s::numeric[]
+) AS given (token_in, token_out, type, size, price)
+CROSS JOIN LATERAL (
+    (SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, type, price,
+        expires_at, venues
+    FROM orders
+    WHERE status = 'open' AND orders.token_in = given.token_in AND orders.token_out = given.token_out
+      AND orders.type = given.type AND orders.size = given.size
+      AND given.type = 'limit' AND orders.price <= given.price
+    ORDER BY orders.price LIMIT %(limit)s::bigint)
+    UNION ALL
+    (SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, type, price,
+        expires_at, venues
+    FROM orders
+    WHERE status = 'open' AND orders.token_in = given.token_in AND orders.token_out = given.token_out
+      AND orders.type = given.type AND orders.size = given.size
+      AND given.type = 'stop' AND orders.price >= given.price
+    ORDER BY orders.price DESC LIMIT %(limit)s::bigint)
+) AS found;
+
+-- name: fire_orders
+-- The lifecycle's edge open → pending (trigger). Of two triggers, a trigger and a cancel, the row's lock lets one move
+-- it.
+-- Repeated: returns nothing for those that the first run fired. They are due and unacknowledged, so the sweep queues
+-- them.
+WITH given AS (
+    SELECT item.id, item.detail, orders.status
+    FROM unnest(%(ids)s::uuid[], %(details)s::text[]) AS item (id, detail) JOIN orders USING (id)
+    ORDER BY id FOR UPDATE OF orders
+), moved AS (
+    UPDATE orders SET
+        status = 'pending', seq = orders.seq + 1, updated_at = clock_timestamp(), due_at = clock_timestamp(),
+        queued_at = NULL, lease_until = NULL, error = NULL, code = NULL
+    FROM given WHERE orders.id = given.id AND given.status = 'open'
+      AND NOT coalesce(orders.expires_at < clock_timestamp(), false)
+    RETURNING orders.id AS order_id, orders.seq, orders.status, orders.attempt, orders.updated_at AS at, given.detail
+), recorded_events AS (
+    INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
+    SELECT order_id, seq, status, attempt, at, detail::json FROM moved
+)
+SELECT order_id, seq, status, attempt, at, detail::json AS detail FROM moved;
 
 -- name: ping
 SELECT 1 AS answer;

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 from chalicelib.domain.errors import IllegalTransition
-from chalicelib.domain.lifecycle import LIFECYCLE, TERMINAL, Actor, Status, check, sources
+from chalicelib.domain.lifecycle import CANCELLABLE, LIFECYCLE, TERMINAL, Actor, Status, check, sources
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,14 +22,28 @@ def test_every_status_is_reached_and_no_edge_is_listed_twice() -> None:
     assert Counter(LIFECYCLE).most_common(1)[0][1] == 1
 
 
-def test_an_order_begins_as_pending_by_its_client() -> None:
+def test_a_client_begins_an_order_which_is_pending_or_rests() -> None:
     assert [(target, actor) for source, target, actor in LIFECYCLE if source is None] == [
-        (Status.PENDING, Actor.CLIENT)
+        (Status.PENDING, Actor.CLIENT),
+        (Status.OPEN, Actor.CLIENT),
     ]
 
 
+def test_a_resting_order_leaves_its_rest_by_a_trigger_or_its_client_and_never_by_a_worker() -> None:
+    assert {(to, actor) for source, to, actor in LIFECYCLE if source is Status.OPEN} == {
+        (Status.PENDING, Actor.TRIGGER),
+        (Status.EXPIRED, Actor.TRIGGER),
+        (Status.CANCELLED, Actor.CLIENT),
+    }
+
+
+def test_an_order_is_cancelled_or_expires_only_while_no_worker_holds_it() -> None:
+    assert {Status.OPEN, Status.PENDING} == CANCELLABLE
+    assert {*sources(Status.CANCELLED)} == {*sources(Status.EXPIRED)} == CANCELLABLE
+
+
 def test_only_an_operator_moves_an_order_that_has_ended_and_only_a_failed_one() -> None:
-    assert {Status.CONFIRMED, Status.FAILED} == TERMINAL
+    assert {Status.CONFIRMED, Status.FAILED, Status.CANCELLED, Status.EXPIRED} == TERMINAL
     assert [edge for edge in LIFECYCLE if edge[0] in TERMINAL] == [
         (Status.FAILED, Status.PENDING, Actor.OPERATOR)
     ]

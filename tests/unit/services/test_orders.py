@@ -41,7 +41,7 @@ async def test_pages_go_from_the_newest_order_to_the_oldest(store: MemoryStore) 
 
 
 async def test_a_page_may_be_of_one_status(store: MemoryStore) -> None:
-    assert [order.id for order in await Orders(store).page(LOCAL, 9, None, Status.FAILED)] == ["second"]
+    assert [order.id for order in await Orders(store).page(LOCAL, 9, None, [Status.FAILED])] == ["second"]
 
 
 async def test_an_unavailable_store_is_an_error(store: MemoryStore) -> None:

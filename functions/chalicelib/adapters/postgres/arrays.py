@@ -7,8 +7,10 @@ statement would be prepared again for each mixture. A literal has only the type 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
 
-Value = str | bytes | int | None
+Value = str | bytes | int | Decimal | datetime | None
 
 
 def literal(values: Iterable[Value]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from ...domain.events import Event
 from ...domain.lifecycle import Status
 from ...domain.order import Order
-from ...domain.terms import Terms
+from ...domain.terms import OrderType, Terms
 from ...domain.tokens import TOKENS
 from ...ports.store import Claim, Held
 from ...ports.trading import SignedTransaction
@@ -19,17 +19,9 @@ _TOKEN = {token.symbol: token for token in TOKENS}
 
 def read_order(row: Row) -> Order:
     """The order in a row with its columns."""
-    terms = Terms(
-        _TOKEN[row["token_in"]],
-        _TOKEN[row["token_out"]],
-        int(row["amount_in"]),
-        row["slippage_bps"],
-        row["max_price_impact_bps"],
-        _whole(row["floor_out"]),
-    )
     return Order(
         id=str(row["id"]),
-        terms=terms,
+        terms=read_terms(row),
         status=Status(row["status"]),
         attempt=row["attempt"],
         seq=row["seq"],
@@ -43,6 +35,23 @@ def read_order(row: Row) -> Order:
         signature=row["tx_hash"],
         error=row["error"],
         code=row["code"],
+    )
+
+
+def read_terms(row: Row) -> Terms:
+    """The terms of the order in a row with its columns."""
+    venues = row["venues"]
+    return Terms(
+        _TOKEN[row["token_in"]],
+        _TOKEN[row["token_out"]],
+        int(row["amount_in"]),
+        row["slippage_bps"],
+        row["max_price_impact_bps"],
+        _whole(row["floor_out"]),
+        OrderType(row["type"]),
+        row["price"],
+        row["expires_at"],
+        None if venues is None else frozenset(venues.split(",")),
     )
 
 

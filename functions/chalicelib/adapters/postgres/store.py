@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TypeVar
 
@@ -27,21 +27,34 @@ from ...domain.errors import (
     OutcomeUnknown,
     TemporarilyUnavailable,
 )
-from ...domain.events import Event, OrderAccepted, OrderEvent
+from ...domain.events import Event, OrderAccepted, OrderEvent, OrderOpened, OrderTriggered
 from ...domain.lifecycle import TERMINAL, Actor, Status, sources
 from ...domain.order import Order
-from ...domain.terms import Terms
+from ...domain.terms import OrderType, Terms
 from ...domain.tokens import TOKENS
-from ...ports.store import Claim, Held, NewOrder, Overdue, Reason, Transition
+from ...ports.store import (
+    Claim,
+    Fired,
+    Held,
+    NewOrder,
+    Overdue,
+    PriceLevel,
+    Reason,
+    RestingGroup,
+    RestingOrder,
+    Transition,
+)
 from .arrays import literal
 from .database import Database, RepliesLost
 from .prepared import Row
-from .rows import appended_event, read_claim, read_event, read_order
+from .rows import appended_event, read_claim, read_event, read_order, read_terms
 
 Given = TypeVar("Given")
 
+_TOKEN = {token.symbol: token for token in TOKENS}
 _SOURCES = {status: literal(sources(status, Actor.WORKER)) for status in Status}
-_UNHELD = TERMINAL | {Status.PENDING}
+_UNHELD = TERMINAL | {Status.PENDING, Status.OPEN}
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _NEWEST = (datetime.max.replace(tzinfo=UTC), "ffffffff-ffff-ffff-ffff-ffffffffffff")
 
 
@@ -75,6 +88,7 @@ class PostgresStore:
         self._events = Batcher(self._events_all)
         self._order = Batcher(self._orders_all)
         self._redrive = Batcher(self._redrive_all)
+        self._cancel = Batcher(self._cancel_all)
         self._check = Batcher(self._check_all)
 
     async def create(self, new: NewOrder) -> Event | Order:
@@ -135,6 +149,49 @@ class PostgresStore:
         if not released:
             raise ClaimLost(order_id=claim.order.id)
 
+    async def cancel(self, order_id: str) -> Event | None:
+        return await self._cancel(order_id)
+
+    async def open_orders(
+        self, client: str, limit: int, tokens: tuple[str | None, str | None], type: OrderType | None
+    ) -> list[str]:
+        rows = await self._database.run(
+            "open_orders_of", client=client, token_in=tokens[0], token_out=tokens[1], type=type, limit=limit
+        )
+        return [str(row["id"]) for row in rows]
+
+    async def expire(self, limit: int) -> list[Event]:
+        return [read_event(row) for row in await self._database.run("expire_orders", limit=limit)]
+
+    async def resting_groups(self) -> list[RestingGroup]:
+        rows = await self._database.run("open_groups")
+        return [
+            RestingGroup(
+                _TOKEN[row["token_in"]], _TOKEN[row["token_out"]], OrderType(row["type"]), row["size"]
+            )
+            for row in rows
+        ]
+
+    async def resting_at(self, levels: Sequence[PriceLevel], limit: int) -> list[RestingOrder]:
+        groups = [level.group for level in levels]
+        rows = await self._database.run(
+            "orders_at_price",
+            tokens_in=[of.token_in.symbol for of in groups],
+            tokens_out=[of.token_out.symbol for of in groups],
+            types=[of.type for of in groups],
+            sizes=[of.size for of in groups],
+            prices=[level.price for level in levels],
+            limit=limit,
+        )
+        return [RestingOrder(str(row["id"]), read_terms(row)) for row in rows]
+
+    async def fire(self, orders: Sequence[Fired]) -> list[Event]:
+        details = [self._render(OrderTriggered(order.price)) for order in orders]
+        rows = await self._database.run(
+            "fire_orders", ids=[of.order_id for of in orders], details=[_json(detail) for detail in details]
+        )
+        return [read_event(row) for row in rows]
+
     async def order(self, order_id: str) -> Order | None:
         return await self._order(order_id)
 
@@ -143,11 +200,16 @@ class PostgresStore:
         return read_order(rows[0]) if rows else None
 
     async def orders(
-        self, limit: int, before: tuple[datetime, str] | None, status: Status | None
+        self, limit: int, before: tuple[datetime, str] | None, statuses: Collection[Status] | None
     ) -> list[Order]:
         at, order_id = before or _NEWEST
-        statuses = [status] if status else list(Status)
-        rows = await self._database.run("newest_orders", statuses=statuses, at=at, id=order_id, limit=limit)
+        rows = await self._database.run(
+            "newest_orders",
+            statuses=list(Status if statuses is None else statuses),
+            at=at,
+            id=order_id,
+            limit=limit,
+        )
         return [read_order(row) for row in rows]
 
     async def events(self, order_id: str, after: int = 0) -> list[Event]:
@@ -191,6 +253,11 @@ class PostgresStore:
             slippages_bps=[1],
             max_price_impacts_bps=[None],
             floors_out=[None],
+            types=[OrderType.MARKET],
+            prices=[None],
+            sizes=[0],
+            expiries=[None],
+            venues=[None],
             details=["{}"],
             clients=[order_id],
             keys=[order_id],
@@ -202,7 +269,7 @@ class PostgresStore:
 
     async def _create_all(self, orders: Sequence[NewOrder]) -> list[Event | None]:
         terms = [new.terms for new in orders]
-        details = [self._render(OrderAccepted(of)) for of in terms]
+        details = [self._render(_first_event(of)) for of in terms]
         rows = await self._database.run(
             "create_orders",
             ids=[new.id for new in orders],
@@ -212,6 +279,11 @@ class PostgresStore:
             slippages_bps=[of.slippage_bps for of in terms],
             max_price_impacts_bps=[of.max_price_impact_bps for of in terms],
             floors_out=[of.floor_out for of in terms],
+            types=[of.type for of in terms],
+            prices=[of.price for of in terms],
+            sizes=[of.amount_in.bit_length() if of.rests else 0 for of in terms],
+            expiries=[of.expires_at for of in terms],
+            venues=[None if of.venues is None else ",".join(sorted(of.venues)) for of in terms],
             details=[_json(detail) for detail in details],
             clients=[new.client for new in orders],
             keys=[new.key for new in orders],
@@ -243,7 +315,9 @@ class PostgresStore:
     def _fingerprint(self, terms: Terms) -> str:
         """The hash of what the client said, so that a default that has changed since makes no conflict."""
         said = replace(terms, slippage_bps=0) if terms.slippage_is_default else terms
-        rendered = self._render(OrderAccepted(said))
+        if said.expires_in_ms is not None:
+            said = replace(said, expires_at=_EPOCH + timedelta(milliseconds=said.expires_in_ms))
+        rendered = self._render(_first_event(said))
         return sha256(json.dumps(rendered, sort_keys=True).encode()).hexdigest()
 
     async def _redrive_all(self, order_ids: Sequence[str]) -> list[Event | None]:
@@ -252,6 +326,11 @@ class PostgresStore:
         return [
             events.pop(order_id, None) for order_id in order_ids
         ]  # a duplicate in the batch is redriven once
+
+    async def _cancel_all(self, order_ids: Sequence[str]) -> list[Event | None]:
+        rows = await self._database.run("cancel_orders", ids=_once(order_ids))
+        events = {str(row["order_id"]): read_event(row) for row in rows}
+        return [events.pop(order_id, None) for order_id in order_ids]
 
     async def _claim_all(self, order_ids: Sequence[str]) -> list[Claim | Held | Order | None]:
         rows = await self._database.run(
@@ -311,6 +390,10 @@ class PostgresStore:
         rows = await self._database.run("read_orders", ids=_once(order_ids))
         orders = {str(row["id"]): read_order(row) for row in rows}
         return [orders.get(order_id) for order_id in order_ids]
+
+
+def _first_event(terms: Terms) -> OrderOpened | OrderAccepted:
+    return OrderOpened(terms) if terms.rests else OrderAccepted(terms)
 
 
 def _once(given: Iterable[Given]) -> list[Given]:

@@ -13,8 +13,8 @@ from ...domain.errors import EngineError
 from ...domain.order import Order
 from ...domain.routing import minimum_received
 from ...domain.terms import Terms, executed_price
-from ...domain.tokens import Token, plain
-from ...services.live.messages import Answer, Pong, Subscribed, Unsubscribed
+from ...domain.tokens import TOKENS, Token, plain
+from ...services.live.messages import Answer, Cancelled, Pong, Subscribed, Unsubscribed
 from ...services.submission import Submitted
 from . import schemas
 from .events import event_object, quotes, terms, timestamp
@@ -31,6 +31,10 @@ ENDPOINTS = {
     "follow": f"GET {schemas.SUBMIT_PATH}?orderId={{orderId}} (WebSocket)",
     "order": "GET /api/orders/{orderId}",
     "orders": "GET /api/orders",
+    "batch": "POST /api/orders/batch",
+    "cancel": "DELETE /api/orders/{orderId}",
+    "cancelAll": "DELETE /api/orders",
+    "tokens": "GET /api/tokens",
     "quote": "GET /api/quote?tokenIn=SOL&tokenOut=USDC&amount=1",
     "health": "GET /health",
     "openapi": "GET /openapi.json",
@@ -40,7 +44,9 @@ ENDPOINTS = {
 def index() -> schemas.Index:
     """What this is and where to go."""
     return schemas.Index(
-        name="order-engine", description="Market orders, routed and settled.", endpoints=ENDPOINTS
+        name="order-engine",
+        description="Market, limit and stop orders, routed and settled.",
+        endpoints=ENDPOINTS,
     )
 
 
@@ -69,6 +75,33 @@ def order_with_events(found: OrderWithEvents, websocket_url: str) -> schemas.Ord
         **_order_fields(found.order),  # type: ignore[arg-type]
         websocket=websocket_address(websocket_url, found.order.id),
         events=[event_object(event) for event in found.events],
+    )
+
+
+def batch(results: Sequence[Submitted | EngineError], websocket_url: str) -> schemas.BatchResults:
+    """What each order of a batch is answered."""
+    return schemas.BatchResults(
+        results=[
+            msgspec.to_builtins(
+                error(result) if isinstance(result, EngineError) else _submitted(result, websocket_url)
+            )
+            for result in results
+        ]
+    )
+
+
+def cancelled(order_ids: list[str]) -> schemas.Cancelled:
+    """The orders that were cancelled."""
+    return schemas.Cancelled(cancelled=order_ids)
+
+
+def tokens() -> schemas.Tokens:
+    """The tokens that are traded."""
+    return schemas.Tokens(
+        tokens=[
+            schemas.Token(symbol=token.symbol, mint=token.mint, decimals=token.decimals, tradable=True)
+            for token in TOKENS
+        ]
     )
 
 
@@ -126,12 +159,13 @@ def message(
         case EngineError():
             found: schemas.Object = error(answer)
         case Submitted():
-            found = submitted(answer, websocket_url)
-            found.replayed = answer.replayed
+            found = _submitted(answer, websocket_url)
         case Subscribed(order_id, after):
             found = schemas.Subscribed(action="subscribed", order_id=order_id, after=after)
         case Unsubscribed(order_id):
             found = schemas.Unsubscribed(action="unsubscribed", order_id=order_id)
+        case Cancelled(order_id):
+            found = schemas.CancelledOne(action="cancelled", order_id=order_id)
         case Pong():
             found = schemas.Pong(action="pong")
     return msgspec.json.encode({**msgspec.to_builtins(found), **echo}).decode()
@@ -145,6 +179,13 @@ def text(answer: schemas.Object) -> str:
 def event_list(events: Sequence[Event]) -> list[dict[str, object]]:
     """Events as clients get them."""
     return [event_object(event) for event in events]
+
+
+def _submitted(answer: Submitted, websocket_url: str) -> schemas.Submitted:
+    """The answer to a submit where no status of HTTP says whether it is a replay."""
+    found = submitted(answer, websocket_url)
+    found.replayed = answer.replayed
+    return found
 
 
 def _order_fields(of: Order) -> dict[str, object]:

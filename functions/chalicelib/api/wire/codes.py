@@ -29,6 +29,16 @@ CODES: dict[str, Code] = {
     "SAME_TOKEN": Code((400,), "sold and bought are the same"),
     "INVALID_SLIPPAGE": Code((400,), "not a whole number from 1 to 5000"),
     "INVALID_PRICE_IMPACT": Code((400,), "`maxPriceImpactBps` is not a whole number from 1 to 10000"),
+    "INVALID_ORDER_TYPE": Code((400,), "`type` is not one of `market`, `limit`, `stop`"),
+    "INVALID_PRICE": Code(
+        (400,), "a price that is not above zero or has more than 38 digits, or that the order's type has not"
+    ),
+    "INVALID_EXPIRY": Code(
+        (400,),
+        "`expiresAt` is no time of RFC 3339, is over or beyond a year, or stands beside `expiresInMs`",
+    ),
+    "UNKNOWN_DEX": Code((400,), "no such venue, or none is left; `supported` lists them"),
+    "INVALID_BATCH": Code((400,), "a batch of no order or of more than 100, or with the same key twice"),
     "INVALID_ORDER_ID": Code((400,), "not a UUID"),
     "INVALID_IDEMPOTENCY_KEY": Code(
         (400,), "not 1 to 64 printable ASCII characters, or header and body differ"
@@ -40,6 +50,7 @@ CODES: dict[str, Code] = {
     "METHOD_NOT_ALLOWED": Code((405,), "the path knows other methods; `Allow` lists them"),
     "REQUEST_TIMEOUT": Code((408,), "the head did not arrive within 10 s, or the body within 30 s"),
     "IDEMPOTENCY_CONFLICT": Code((409,), "the key belongs to an order with other terms; `orderId` names it"),
+    "NOT_CANCELLABLE": Code((409,), "a worker has the order, or it has ended; `status` says where it is"),
     "BODY_TOO_LARGE": Code((413,), "a body of more than 128 KB"),
     "MESSAGE_TOO_LARGE": Code((413,), "a message of more than 128 KB; the connection is closed"),
     "UNSUPPORTED_MEDIA_TYPE": Code((415,), "a body that is not `application/json`"),

@@ -13,7 +13,7 @@ from ...domain.errors import AttemptFailed
 from ...domain.events import Event, OrderEvent
 from ...domain.lifecycle import TERMINAL
 from ...domain.routing import Answers, Quote
-from ...domain.terms import Terms, executed_price
+from ...domain.terms import OrderType, Terms, executed_price
 from ...domain.tokens import plain
 from ...ports.live import EventMessage
 from . import schemas
@@ -74,6 +74,11 @@ def terms(of: Terms) -> schemas.Terms:
         slippage_bps=of.slippage_bps,
         max_price_impact_bps=of.max_price_impact_bps,
         minimum_out=None if of.floor_out is None else of.token_out.text(of.floor_out),
+        type=of.type if of.rests else None,
+        limit_price=plain(of.price) if of.price is not None and of.type is OrderType.LIMIT else None,
+        stop_price=plain(of.price) if of.price is not None and of.type is OrderType.STOP else None,
+        expires_at=None if of.expires_at is None else timestamp(of.expires_at),
+        dexes=None if of.venues is None else sorted(of.venues),
     )
 
 
@@ -97,6 +102,27 @@ def _detail(event: OrderEvent) -> schemas.Object:
 @_detail.register
 def _(event: events.OrderAccepted) -> schemas.Object:
     return terms(event.terms)
+
+
+@_detail.register
+def _(event: events.OrderOpened) -> schemas.Object:
+    return terms(event.terms)
+
+
+@_detail.register
+def _(event: events.OrderTriggered) -> schemas.Object:
+    return schemas.Triggered(trigger_price=plain(event.price))
+
+
+@_detail.register
+def _(event: events.OrderReopened) -> schemas.Object:
+    return schemas.Reopened(error=event.error, code=event.code)
+
+
+@_detail.register(events.OrderCancelled)
+@_detail.register(events.OrderExpired)
+def _(event: OrderEvent) -> schemas.Object:
+    return schemas.Withdrawn()
 
 
 @_detail.register

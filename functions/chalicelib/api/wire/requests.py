@@ -4,35 +4,63 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ...domain.errors import InvalidRequest, TooLarge
 from ...domain.lifecycle import Status
-from ...domain.terms import MAX_BASE_UNITS, MAX_KEY_LENGTH, MAX_PRICE_IMPACT_BPS, MAX_SLIPPAGE_BPS, Terms
+from ...domain.terms import (
+    MAX_BASE_UNITS,
+    MAX_KEY_LENGTH,
+    MAX_LIFETIME,
+    MAX_PRICE_DIGITS,
+    MAX_PRICE_IMPACT_BPS,
+    MAX_SLIPPAGE_BPS,
+    OrderType,
+    Terms,
+    least_out,
+)
 from ...domain.tokens import TOKENS, Token, find_token
-from ...services.live.messages import Ping, Request, Submit, Subscribe, Unsubscribe
+from ...services.live.messages import Cancel, Ping, Request, Submit, Subscribe, Unsubscribe
 from .ids import order_id as order_id  # for those who parse requests
 from .schemas import CURSOR, DEFAULT_LIMIT, MAX_LIMIT
 
 REQUIRED = ("tokenIn", "tokenOut", "amount")
 WHOLE_NUMBERS = ("slippageBps", "maxPriceImpactBps")
-FIELDS = (*REQUIRED, *WHOLE_NUMBERS, "minimumOut")
+QUOTE_FIELDS = (*REQUIRED, *WHOLE_NUMBERS, "minimumOut")
+PRICE_FIELDS = {OrderType.LIMIT: "limitPrice", OrderType.STOP: "stopPrice"}
+EXPIRY_FIELDS = ("expiresAt", "expiresInMs")
+VENUE_FIELDS = ("dexes", "excludeDexes")
+FIELDS = (*QUOTE_FIELDS, "type", *PRICE_FIELDS.values(), *EXPIRY_FIELDS, *VENUE_FIELDS)
+MAX_BATCH = 100  # orders
 KEY_FIELD = "clientOrderId"
 ID_FIELD = "id"  # of any message on a connection
 MAX_NUMBER = 2**53 - 1  # the largest that JavaScript reads exactly
-ACTIONS = ("subscribe", "unsubscribe", "ping")
+ACTIONS = ("subscribe", "unsubscribe", "cancel", "ping")
 MAX_BODY_BYTES = 128 * 1024
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _CURSOR = re.compile(CURSOR, re.ASCII)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
+_TIMESTAMP = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})",
+    re.ASCII,
+)
 _DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,6})?", re.ASCII)
 _MAX_DIGITS = 100  # of an amount: far more than any needs
 _EXACT = Context(prec=2 * _MAX_DIGITS)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a body is judged by: the default slippage, the venues there are (asked for when one is named)."""
+
+    default_slippage_bps: int
+    venues: Callable[[], Collection[str]]
 
 
 def json_object(raw: bytes) -> dict[str, object]:
@@ -56,22 +84,38 @@ def json_object(raw: bytes) -> dict[str, object]:
     return value
 
 
-def order(body: Mapping[str, object], default_slippage_bps: int) -> tuple[Terms, str | None]:
+def order(body: Mapping[str, object], rules: Rules) -> tuple[Terms, str | None]:
     """The terms in a submit's body, and its idempotency key if it has one. Raises InvalidRequest."""
     given = {name: value for name, value in body.items() if name != KEY_FIELD}
     key = idempotency_key(body[KEY_FIELD]) if KEY_FIELD in body else None
-    return terms(given, default_slippage_bps), key
+    return terms(given, rules), key
 
 
-def terms(body: Mapping[str, object], default_slippage_bps: int) -> Terms:
+def batch(body: Mapping[str, object]) -> list[Mapping[str, object]]:
+    """The orders of a batch, each still to be judged. Raises InvalidRequest."""
+    for name in body:
+        if name != "orders":
+            raise _unknown_field(name, ("orders",))
+    found = body.get("orders")
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise InvalidRequest("orders is a list of orders.", code="INVALID_BATCH", field="orders")
+    if not 1 <= len(found) <= MAX_BATCH:
+        raise InvalidRequest(
+            f"A batch has 1 to {MAX_BATCH} orders, and this one {len(found)}.",
+            code="INVALID_BATCH",
+            field="orders",
+        )
+    keys = [item[KEY_FIELD] for item in found if isinstance(item.get(KEY_FIELD), str)]
+    if len(set(keys)) < len(keys):
+        raise InvalidRequest("Two orders of the batch have the same clientOrderId.", code="INVALID_BATCH")
+    return found
+
+
+def terms(body: Mapping[str, object], rules: Rules, fields: Collection[str] = FIELDS) -> Terms:
     """The terms in `body`, whose numbers are Decimals. Raises InvalidRequest with the field and its code."""
     for name in body:
-        if name not in FIELDS:
-            raise InvalidRequest(
-                f"The field {name[:50]!r} is not known; an order has {', '.join(FIELDS)}.",
-                code="UNKNOWN_FIELD",
-                field=name[:50].encode(errors="replace").decode(),  # a lone surrogate can't be sent back
-            )
+        if name not in fields:
+            raise _unknown_field(name, fields)
     for name in REQUIRED:
         if name not in body:
             raise InvalidRequest(f"The field {name!r} is missing.", code="MISSING_FIELD", field=name)
@@ -79,31 +123,43 @@ def terms(body: Mapping[str, object], default_slippage_bps: int) -> Terms:
     token_out = _token(body["tokenOut"], "tokenOut")
     if token_in == token_out:
         raise InvalidRequest("tokenIn and tokenOut are the same token.", code="SAME_TOKEN", field="tokenOut")
+    amount_in = _base_units(body, "amount", token_in)
+    type = _order_type(body)
+    limit_or_stop = _price(body, type)
+    floor_out = _base_units(body, "minimumOut", token_out) if "minimumOut" in body else None
+    if type is OrderType.LIMIT and limit_or_stop is not None:
+        floor_out = max(floor_out or 0, _least_out(token_in, token_out, amount_in, limit_or_stop))
+    expires_at, expires_in_ms = _expiry(body)
     return Terms(
         token_in,
         token_out,
-        amount_in=_base_units(body, "amount", token_in),
+        amount_in=amount_in,
         slippage_bps=_bps(body, "slippageBps", MAX_SLIPPAGE_BPS, code="INVALID_SLIPPAGE")
         if "slippageBps" in body
-        else default_slippage_bps,
+        else rules.default_slippage_bps,
         max_price_impact_bps=_bps(
             body, "maxPriceImpactBps", MAX_PRICE_IMPACT_BPS, code="INVALID_PRICE_IMPACT"
         )
         if "maxPriceImpactBps" in body
         else None,
-        floor_out=_base_units(body, "minimumOut", token_out) if "minimumOut" in body else None,
+        floor_out=floor_out,
+        type=type,
+        price=limit_or_stop,
+        expires_at=expires_at,
+        venues=_venues(body, rules),
         slippage_is_default="slippageBps" not in body,
+        expires_in_ms=expires_in_ms,
     )
 
 
-def quote_terms(parameters: Mapping[str, str], default_slippage_bps: int) -> Terms:
+def quote_terms(parameters: Mapping[str, str], rules: Rules) -> Terms:
     """The terms in a query string. Raises InvalidRequest."""
     given: dict[str, object] = dict(parameters)
     for name in WHOLE_NUMBERS:
         if name in given:
             text = str(given[name])
             given[name] = Decimal(text) if text.isascii() and text.isdigit() else text
-    return terms(given, default_slippage_bps)
+    return terms(given, rules, QUOTE_FIELDS)
 
 
 def idempotency_key(value: object) -> str:
@@ -129,11 +185,11 @@ def idempotency_header(given: Sequence[str]) -> str | None:
     return idempotency_key(re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else given[0])
 
 
-def message(body: Mapping[str, object], default_slippage_bps: int) -> Request:
+def message(body: Mapping[str, object], rules: Rules) -> Request:
     """What a client requests on its connection. Raises InvalidRequest."""
     if "action" not in body:
         given = {name: value for name, value in body.items() if name != ID_FIELD}
-        return Submit(*order(given, default_slippage_bps))
+        return Submit(*order(given, rules))
     match body:
         case {"action": "ping"}:
             return Ping()
@@ -141,6 +197,8 @@ def message(body: Mapping[str, object], default_slippage_bps: int) -> Request:
             return subscription(body.get("orderId"), body.get("after", "0"))
         case {"action": "unsubscribe"}:
             return Unsubscribe(order_id(body.get("orderId")))
+        case {"action": "cancel"}:
+            return Cancel(order_id(body.get("orderId")))
     raise InvalidRequest(f"action is one of {', '.join(ACTIONS)}.", code="UNKNOWN_ACTION")
 
 
@@ -188,12 +246,20 @@ def limit(text: str | None) -> int:
     raise InvalidRequest(f"limit is a whole number from 1 to {MAX_LIMIT}.", code="INVALID_PARAMETER")
 
 
-def status(text: str | None) -> Status | None:
-    """The status that orders are filtered by, if any. Raises InvalidRequest."""
+def statuses(text: str | None) -> list[Status] | None:
+    """The statuses that orders are filtered by, separated by commas; None: by none. Raises InvalidRequest."""
     try:
-        return None if text is None else Status(text)
+        return None if text is None else [*dict.fromkeys(map(Status, text.split(",")))]
     except ValueError:
         raise InvalidRequest(f"status is one of {', '.join(Status)}.", code="INVALID_PARAMETER") from None
+
+
+def cancel_filter(query: Mapping[str, str]) -> tuple[str | None, str | None, OrderType | None]:
+    """Symbols sold and bought, and the type, of the orders to be cancelled. Raises InvalidRequest."""
+    token_in, token_out = (
+        _token(query[field], field).symbol if field in query else None for field in ("tokenIn", "tokenOut")
+    )
+    return token_in, token_out, _order_type(query) if "type" in query else None
 
 
 def cursor(text: str | None) -> tuple[datetime, str] | None:
@@ -240,6 +306,100 @@ def _base_units(body: Mapping[str, object], field: str, token: Token) -> int:
     if units > MAX_BASE_UNITS:
         raise _too_large(field, token)
     return int(units)
+
+
+def _order_type(body: Mapping[str, object]) -> OrderType:
+    try:
+        return OrderType(str(body.get("type", OrderType.MARKET)))
+    except ValueError:
+        raise _wrong("type", f"type is one of {', '.join(OrderType)}.", code="INVALID_ORDER_TYPE") from None
+
+
+def _price(body: Mapping[str, object], type: OrderType) -> Decimal | None:
+    """The price of an order of this type, None for a market order. Raises InvalidRequest."""
+    own = PRICE_FIELDS.get(type)
+    for field in PRICE_FIELDS.values():
+        if field in body and field != own:
+            raise _wrong(field, f"An order of type {type} has no {field}.", code="INVALID_PRICE")
+    if own is None:
+        return None
+    if own not in body:
+        raise InvalidRequest(f"The field {own!r} is missing.", code="MISSING_FIELD", field=own)
+    price = _decimal(body[own], own)
+    if price <= 0:
+        raise _wrong(own, f"{own} must be greater than zero.", code="INVALID_PRICE")
+    if len(price.as_tuple().digits) > MAX_PRICE_DIGITS or abs(price.adjusted()) > MAX_PRICE_DIGITS:
+        raise _wrong(own, f"{own} has more than {MAX_PRICE_DIGITS} digits.", code="INVALID_PRICE")
+    return price
+
+
+def _least_out(token_in: Token, token_out: Token, amount_in: int, price: Decimal) -> int:
+    """What a limit's price comes to, in base units of `token_out`. Raises InvalidRequest."""
+    units = least_out(token_in, token_out, amount_in, price)
+    if units > MAX_BASE_UNITS:
+        raise _too_large("limitPrice", token_out)
+    return units
+
+
+def _expiry(body: Mapping[str, object]) -> tuple[datetime | None, int | None]:
+    """When the order expires, and in how many ms if that is how the client said it. Raises InvalidRequest."""
+    if all(field in body for field in EXPIRY_FIELDS):
+        raise _wrong(
+            "expiresAt", "expiresAt and expiresInMs are both there; one is enough.", code="INVALID_EXPIRY"
+        )
+    now = datetime.now(UTC)
+    if "expiresInMs" in body:
+        in_ms = _bps(
+            body, "expiresInMs", int(MAX_LIFETIME / timedelta(milliseconds=1)), code="INVALID_EXPIRY"
+        )
+        return now + timedelta(milliseconds=in_ms), in_ms
+    if "expiresAt" not in body:
+        return None, None
+    text = body["expiresAt"]
+    if not isinstance(text, str):
+        raise _wrong("expiresAt", "expiresAt must be a string.", code="INVALID_TYPE")
+    try:
+        if not _TIMESTAMP.fullmatch(text):
+            raise ValueError
+        expires_at = datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        example = "2026-01-31T12:00:00Z"
+        raise _wrong(
+            "expiresAt", f"expiresAt is a time of RFC 3339, like {example}.", code="INVALID_EXPIRY"
+        ) from None
+    if not now < expires_at <= now + MAX_LIFETIME:
+        raise _wrong("expiresAt", "expiresAt is a time from now to a year ahead.", code="INVALID_EXPIRY")
+    return expires_at, None
+
+
+def _venues(body: Mapping[str, object], rules: Rules) -> frozenset[str] | None:
+    """The venues that the order may trade at, None for all of them. Raises InvalidRequest."""
+    if not any(field in body for field in VENUE_FIELDS):
+        return None
+    known = [*rules.venues()]
+    for field in VENUE_FIELDS:
+        named = body.get(field, [])
+        if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+            raise _wrong(field, f"{field} is a list of venues' names.", code="INVALID_TYPE")
+        if any(name not in known for name in named):
+            raise _no_venue(field, f"{field} names a venue that there is not.", known)
+    given: dict[str, Any] = {"dexes": known, "excludeDexes": []} | dict(body)
+    chosen = frozenset[str](given["dexes"]) - frozenset[str](given["excludeDexes"])
+    if not chosen:
+        raise _no_venue(next(field for field in VENUE_FIELDS if field in body), "No venue is left.", known)
+    return chosen
+
+
+def _no_venue(field: str, text: str, known: list[str]) -> InvalidRequest:
+    return InvalidRequest(text, code="UNKNOWN_DEX", field=field, supported=known)
+
+
+def _unknown_field(name: str, known: Collection[str]) -> InvalidRequest:
+    return InvalidRequest(
+        f"The field {name[:50]!r} is not known; there are {', '.join(known)}.",
+        code="UNKNOWN_FIELD",
+        field=name[:50].encode(errors="replace").decode(),  # a lone surrogate can't be sent back
+    )
 
 
 def _decimal(value: object, field: str) -> Decimal:

@@ -10,7 +10,13 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from ...domain.lifecycle import Status
-from ...domain.terms import DEFAULT_SLIPPAGE_BPS, MAX_KEY_LENGTH, MAX_PRICE_IMPACT_BPS, MAX_SLIPPAGE_BPS
+from ...domain.terms import (
+    DEFAULT_SLIPPAGE_BPS,
+    MAX_KEY_LENGTH,
+    MAX_PRICE_IMPACT_BPS,
+    MAX_SLIPPAGE_BPS,
+    OrderType,
+)
 from ...domain.tokens import TOKENS
 from .codes import FAILURES
 
@@ -77,6 +83,13 @@ class Terms(Object):
     minimum_out: (
         Annotated[Money, Meta(description="the least of `tokenOut` that it asks for, if it set that")] | None
     ) = None
+    type: (
+        Annotated[OrderType, Meta(description="when it is executed; absent of a market order: now")] | None
+    ) = None
+    limit_price: Annotated[Money, Meta(description="a limit's least `tokenOut` per `tokenIn`")] | None = None
+    stop_price: Annotated[Money, Meta(description="the price that a stop waits for")] | None = None
+    expires_at: Annotated[Timestamp, Meta(description="after this it is not begun")] | None = None
+    dexes: Annotated[list[Venue], Meta(description="where it may trade, if not everywhere")] | None = None
 
 
 class NewOrder(Object, forbid_unknown_fields=True):
@@ -115,6 +128,37 @@ class NewOrder(Object, forbid_unknown_fields=True):
         ]
         | None
     ) = None
+    type: Annotated[
+        OrderType,
+        Meta(
+            description="`market`: now; `limit`: when this size gets `limitPrice` or more; `stop`: "
+            "when it gets `stopPrice` or less"
+        ),
+    ] = OrderType.MARKET
+    limit_price: (
+        Annotated[
+            Annotated[float, Meta(gt=0)] | DecimalText,
+            Meta(
+                description="of a limit: the least `tokenOut` per `tokenIn`, after fees and price impact, "
+                "for this size; no fill is below it"
+            ),
+        ]
+        | None
+    ) = None
+    stop_price: (
+        Annotated[
+            Annotated[float, Meta(gt=0)] | DecimalText,
+            Meta(description="of a stop: sells once this size gets so little `tokenOut` per `tokenIn`"),
+        ]
+        | None
+    ) = None
+    expires_at: (
+        Annotated[Timestamp, Meta(description="after this the order is not begun; at most a year ahead")]
+        | None
+    ) = None
+    expires_in_ms: Annotated[Ordinal, Meta(description="the same, in ms from the submit")] | None = None
+    dexes: Annotated[list[Venue], Meta(description="the only venues it may trade at")] | None = None
+    exclude_dexes: Annotated[list[Venue], Meta(description="venues it may not trade at")] | None = None
     client_order_id: (
         Annotated[Key, Meta(description="the idempotency key: makes it safe to submit again")] | None
     ) = None
@@ -127,6 +171,42 @@ class Submitted(Object):
     status: Annotated[Status, Meta(description="`pending`; of a key's first order, its status now")]
     websocket: Annotated[str, Meta(description="address that streams the order's events")]
     replayed: Annotated[bool, Meta(description="on a connection: whether its key had an order")] | None = None
+
+
+class Batch(Object, forbid_unknown_fields=True):
+    """The body of a batch."""
+
+    orders: Annotated[list[NewOrder], Meta(description="each judged alone", min_length=1, max_length=100)]
+
+
+class BatchResults(Object):
+    """The answer to a batch."""
+
+    results: Annotated[
+        list[dict[str, Any]],
+        Meta(description="in the order of the batch: what a submit alone is answered, or its error"),
+    ]
+
+
+class Cancelled(Object):
+    """The orders that were cancelled."""
+
+    cancelled: Annotated[list[OrderId], Meta(description="their ids")]
+
+
+class Token(Object):
+    """A token that is traded."""
+
+    symbol: Symbol
+    mint: Annotated[str, Meta(description="its address on Solana")]
+    decimals: Count
+    tradable: Annotated[bool, Meta(description="whether orders may name it now")]
+
+
+class Tokens(Object):
+    """The tokens that are traded."""
+
+    tokens: list[Token]
 
 
 class Order(Object, kw_only=True):
@@ -145,6 +225,13 @@ class Order(Object, kw_only=True):
     max_price_impact_bps: (
         Annotated[PriceImpactBps, Meta(description="how far it may move the price, if it set that")] | None
     ) = None
+    type: Annotated[OrderType, Meta(description="when it is executed; absent of a market order")] | None = (
+        None
+    )
+    limit_price: Annotated[Money, Meta(description="a limit's least `tokenOut` per `tokenIn`")] | None = None
+    stop_price: Annotated[Money, Meta(description="the price that a stop waits for")] | None = None
+    expires_at: Annotated[Timestamp, Meta(description="after this it is not begun")] | None = None
+    dexes: Annotated[list[Venue], Meta(description="where it may trade, if not everywhere")] | None = None
     dex: Annotated[Venue, Meta(description="the venue it was routed to")] | None = None
     quoted_out: Annotated[Money, Meta(description="how much of `tokenOut` the venue quoted")] | None = None
     minimum_out: (
@@ -194,6 +281,7 @@ class Error(Object):
     supported: Annotated[list[str], Meta(description="the values that are known")] | None = None
     order_id: Annotated[OrderId, Meta(description="the order that it is about")] | None = None
     limit: Annotated[int, Meta(description="the limit that was reached")] | None = None
+    status: Annotated[Status, Meta(description="where the order is that can't be cancelled")] | None = None
     allow: Annotated[str, Meta(description="the methods that the path takes")] | None = None
 
 
@@ -254,6 +342,23 @@ class Head(Object):
     status: Annotated[Status, Meta(description="the order's new status")]
     attempt: Annotated[Ordinal, Meta(description="which attempt, from 1")]
     at: Annotated[Timestamp, Meta(description="when it was stored")]
+
+
+class Triggered(Object):
+    """A resting order's price is there."""
+
+    trigger_price: Annotated[Money, Meta(description="`tokenOut` per `tokenIn` that its size would get")]
+
+
+class Reopened(Object):
+    """The price was gone when the order was executed: it rests again, and no attempt is spent."""
+
+    error: Annotated[str, Meta(description="why it was not executed")]
+    code: Annotated[FailureCode, Meta(description="its code")]
+
+
+class Withdrawn(Object):
+    """The order has ended before it was executed: the last event."""
 
 
 class Retrying(Object):
@@ -317,12 +422,15 @@ class Failed(Object):
 
 
 EVENTS: dict[Status, tuple[type[Object], ...]] = {
-    Status.PENDING: (Terms, Retrying, Redriven),
+    Status.OPEN: (Terms, Reopened),
+    Status.PENDING: (Terms, Triggered, Retrying, Redriven),
     Status.ROUTING: (Routing,),
     Status.BUILDING: (Building,),
     Status.SUBMITTED: (Sent,),
     Status.CONFIRMED: (Confirmed,),
     Status.FAILED: (Failed,),
+    Status.CANCELLED: (Withdrawn,),
+    Status.EXPIRED: (Withdrawn,),
 }
 """What an event of each status holds beside its head: the fields of one of these."""
 
@@ -339,6 +447,13 @@ class Unsubscribed(Object):
     """The answer to an unsubscribe."""
 
     action: Literal["unsubscribed"]
+    order_id: OrderId
+
+
+class CancelledOne(Object):
+    """The answer to a cancel."""
+
+    action: Literal["cancelled"]
     order_id: OrderId
 
 

@@ -35,10 +35,11 @@ class Admission:
         match claim:
             case Claim():
                 return claim
-            case Held():  # its worker has a message of its own; the sweep stands in if that worker is lost
+            case Held():  # its worker has a message of its own; the sweep stands in if that worker is lost.
+                # Or it rests, and gets another message when it fires.
                 return Outcome(done=True)
             case Order():
-                return Outcome(done=claim.status is Status.CONFIRMED)
+                return Outcome(done=claim.status is not Status.FAILED)
             case None if await self._store.was_withdrawn(order_id):
                 # The send failed and so the order was withdrawn, but the queue had taken the message.
                 log.info("order withdrawn order=%s", order_id)

@@ -92,7 +92,7 @@ class Execution:
         return await self._settlement.settle(attempt, attempt.claim.transaction)
 
     async def _fail_or_retry(self, attempt: Attempt, error: AttemptFailed) -> Outcome:
-        """Return the order to `pending` for its next attempt, or end it."""
+        """Return the order to `pending` for its next attempt, or to its rest, or end it."""
         transition = attempt.fail_or_retry(error, self._limits.retry, self._jitter())
         try:
             await self._record(transition)
@@ -101,6 +101,8 @@ class Execution:
         else:
             if transition.status is Status.FAILED:
                 self._metrics.failed()
+            if transition.status is Status.OPEN:
+                return Outcome(done=True)  # it gets another message when it fires again
         return Outcome(done=False, retry_in_ms=transition.retry_in_ms or 0)
 
     async def _record(self, transition: Transition) -> Event:

@@ -32,11 +32,18 @@ class Unsubscribe:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancel:
+    """Cancel the order."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """Answer with a pong."""
 
 
-Request = Submit | Subscribe | Unsubscribe | Ping
+Request = Submit | Subscribe | Unsubscribe | Cancel | Ping
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +62,15 @@ class Unsubscribed:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The order is cancelled."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pong:
     """The answer to a ping."""
 
 
-Answer = Submitted | Subscribed | Unsubscribed | Pong
+Answer = Submitted | Subscribed | Unsubscribed | Cancelled | Pong

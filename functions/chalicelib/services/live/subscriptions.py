@@ -1,4 +1,5 @@
-"""Requests on a client's connection: connect, subscribe, unsubscribe, ping, submit an order.
+"""Requests on a client's connection: connect, subscribe, unsubscribe, ping, submit or cancel
+an order.
 
     change the registry → answer on the connection → request a relay if its shard has none
 
@@ -13,9 +14,22 @@ from collections.abc import Callable
 from ...domain.account import Account
 from ...domain.errors import EngineError
 from ...ports.live import Push, Registry, RelayLauncher, Subscription
+from ..cancellation import Cancellation
 from ..orders import Orders
 from ..submission import Submission
-from .messages import Answer, Ping, Pong, Request, Submit, Subscribe, Subscribed, Unsubscribe, Unsubscribed
+from .messages import (
+    Answer,
+    Cancel,
+    Cancelled,
+    Ping,
+    Pong,
+    Request,
+    Submit,
+    Subscribe,
+    Subscribed,
+    Unsubscribe,
+    Unsubscribed,
+)
 from .supervisor import request_relay
 
 CONNECTION_NOT_REGISTERED = "the engine has lost track of this connection: connect again, with after"
@@ -31,6 +45,7 @@ class Subscriptions:
         push: Push,
         launcher: RelayLauncher,
         submission: Submission,
+        cancellation: Cancellation,
         render: Callable[[Answer | EngineError], str],
     ) -> None:
         self._orders = orders
@@ -38,6 +53,7 @@ class Subscriptions:
         self._push = push
         self._launcher = launcher
         self._submission = submission
+        self._cancellation = cancellation
         self._render = render
 
     async def connect(
@@ -93,6 +109,9 @@ class Subscriptions:
             case Unsubscribe(order_id):
                 await self._registry.unsubscribe(connection_id, order_id)
                 await self.answer(connection_id, Unsubscribed(order_id))
+            case Cancel(order_id):
+                await self._cancellation.cancel(account, order_id)
+                await self.answer(connection_id, Cancelled(order_id))
             case Submit(terms, key):
                 submitted = await self._submission.submit(account, terms, client=client, key=key)
                 await self.answer(connection_id, submitted)

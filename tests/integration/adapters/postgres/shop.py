@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.adapters.postgres.database import Database
@@ -30,6 +30,11 @@ class Shop:
     """A store, and what a test changes behind it."""
 
     store: Store
+
+    @property
+    def now(self) -> datetime:
+        """The store's time."""
+        raise NotImplementedError
 
     async def pass_time(self, seconds: float) -> None:
         raise NotImplementedError
@@ -76,6 +81,10 @@ class MemoryShop(Shop):
     def __init__(self) -> None:
         self.memory = self.store = MemoryStore(**SETTINGS)
 
+    @property
+    def now(self) -> datetime:
+        return self.memory.now
+
     async def pass_time(self, seconds: float) -> None:
         await self.memory.pass_time(seconds)
 
@@ -90,6 +99,10 @@ class PostgresShop(Shop):
         self.database = Database(url)
         self.store = PostgresStore(self.database, StoreSettings(**SETTINGS, **LIMITS), event_detail)
 
+    @property
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
     async def execute(self, statement: str, *parameters: object) -> None:
         async with self.database.connection() as connection:
             await connection.execute(statement.encode(), parameters)
@@ -97,7 +110,8 @@ class PostgresShop(Shop):
     async def pass_time(self, seconds: float) -> None:
         await self.execute(
             "UPDATE orders SET lease_until = lease_until - passed, due_at = due_at - passed,"
-            " queued_at = queued_at - passed, created_at = created_at - passed"
+            " queued_at = queued_at - passed, created_at = created_at - passed,"
+            " expires_at = expires_at - passed"
             " FROM (SELECT %s * interval '1 s' AS passed) AS time",
             seconds,
         )

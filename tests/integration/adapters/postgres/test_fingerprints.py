@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
@@ -20,6 +21,7 @@ from chalicelib.domain.order import Order
 from chalicelib.ports.store import NewOrder, Store
 
 from tests.fakes import MemoryStore
+from tests.samples import RULES
 
 SETTINGS = StoreSettings(lease_ms=20_000, sweep_after_ms=60_000, key_ttl_s=100, max_outstanding=10_000)
 BODY: dict[str, object] = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1.5"}
@@ -40,7 +42,11 @@ def store(request: pytest.FixtureRequest, database: Database) -> Store:
 
 
 async def submit(store: Store, key: str, default: int, **said: Any) -> Event | Order:
-    return await store.create(NewOrder(str(uuid.uuid4()), terms({**BODY, **said}, default), key=key))
+    return await store.create(
+        NewOrder(
+            str(uuid.uuid4()), terms({**BODY, **said}, replace(RULES, default_slippage_bps=default)), key=key
+        )
+    )
 
 
 SAME = {
@@ -86,7 +92,7 @@ async def test_a_key_of_the_version_before_is_still_valid(database: Database, sa
     store, key = PostgresStore(database, SETTINGS, event_detail), uuid.uuid4().hex
     created = await submit(store, key, 100, **said)
     assert isinstance(created, Event)
-    stored = event_detail(OrderAccepted(terms({**BODY, **said}, 100)))  # what that version took the hash of
+    stored = event_detail(OrderAccepted(terms({**BODY, **said}, RULES)))  # what that version took the hash of
     fingerprint = sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()
     async with database.connection() as connection:
         await connection.execute(

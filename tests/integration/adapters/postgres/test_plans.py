@@ -30,7 +30,8 @@ GIVEN: dict[str, dict[str, Any]] = {
     "create_orders": BATCH
     | dict.fromkeys(("tokens_in", "tokens_out", "clients", "keys", "fingerprints"), TEXTS)
     | {"amounts_in": NUMBERS, "slippages_bps": NUMBERS, "details": ["{}"] * 100}
-    | {"max_price_impacts_bps": NUMBERS, "floors_out": NUMBERS}
+    | {"max_price_impacts_bps": NUMBERS, "floors_out": NUMBERS, "prices": NUMBERS, "sizes": NUMBERS}
+    | {"types": ["limit"] * 100, "expiries": NONE, "venues": NONE}
     | {"max_outstanding": 10, "key_ttl_s": 60},
     "find_keys": {"keys": TEXTS},
     "orders_of_keys": {"keys": TEXTS},
@@ -53,6 +54,13 @@ GIVEN: dict[str, dict[str, Any]] = {
     "last_seqs": BATCH,
     "any_queued_overdue": {"after_ms": 60_000},
     "take_overdue": {"after_ms": 60_000, "limit": 5000, "drained_for_ms": 1000},
+    "cancel_orders": BATCH,
+    "open_orders_of": {"client": "client 1", "token_in": None, "token_out": None, "type": None, "limit": 10},
+    "expire_orders": {"limit": 1000},
+    "open_groups": {},
+    "orders_at_price": dict.fromkeys(("tokens_in", "tokens_out"), TEXTS)
+    | {"types": ["limit"] * 100, "sizes": NUMBERS, "prices": NUMBERS, "limit": 200},
+    "fire_orders": BATCH | {"details": ["{}"] * 100},
     "ping": {},
     "store_transactions": dict.fromkeys(
         ("signature", "memo", "venue", "token_in", "token_out", "error_code"), TEXTS
@@ -67,9 +75,11 @@ FILL = """
 SET statement_timeout = 0;
 SET session_replication_role = replica;  -- no foreign key is checked, which would take most of the time
 INSERT INTO orders
-    (id, token_in, token_out, amount_in, slippage_bps, client, status, queued_at, due_at, created_at)
+    (id, token_in, token_out, amount_in, slippage_bps, client, status, type, price, size, expires_at,
+    queued_at, due_at, created_at)
 SELECT gen_random_uuid(), 'SOL', 'USDC', 1, 50, 'client ' || n % 100,
-    (enum_range(NULL::order_status))[CASE WHEN n % 50 < 6 THEN n % 6 + 1 ELSE 5 END],
+    (enum_range(NULL::order_status))[CASE WHEN n % 50 < 8 THEN n % 8 + 1 ELSE 6 END],
+    'limit', n, n % 60, CASE WHEN n % 2 > 0 THEN now() + n * interval '1 s' END,
     CASE WHEN n % 3 > 0 THEN now() END, now() - n * interval '1 s', now() - n * interval '1 s'
 FROM generate_series(1, {n}) AS n;
 INSERT INTO order_events (order_id, seq, status, attempt, at, detail)

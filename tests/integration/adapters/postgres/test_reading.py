@@ -67,7 +67,7 @@ async def pages(store: Store, limit: int, status: Status | None = None) -> list[
     """Every order's id, page by page."""
     found: list[str] = []
     before = None
-    while page := await store.orders(limit, before, status):
+    while page := await store.orders(limit, before, status and [status]):
         assert len(page) <= limit
         found += [order.id for order in page]
         before = page[-1].created_at, page[-1].id

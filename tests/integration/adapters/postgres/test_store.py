@@ -154,7 +154,7 @@ async def test_a_store_claims_and_redrives_exactly_where_the_lifecycle_lists_it(
     assert (redriven is not None) == (source in sources(Status.PENDING, Actor.OPERATOR))
 
 
-@pytest.mark.parametrize("status", sorted(TERMINAL))
+@pytest.mark.parametrize("status", [Status.CONFIRMED, Status.FAILED])
 async def test_an_order_that_has_ended_is_returned_and_not_claimed(shop: Shop, status: Status) -> None:
     order_id = await shop.new()
     claim = await shop.claim(order_id)

@@ -13,6 +13,7 @@ from chalicelib.domain.account import LOCAL
 from chalicelib.domain.errors import EngineError, NotFound, TemporarilyUnavailable
 from chalicelib.ports.live import ConnectionGone
 from chalicelib.ports.store import NewOrder
+from chalicelib.services.cancellation import Cancellation
 from chalicelib.services.live.messages import Request, Subscribe
 from chalicelib.services.live.subscriptions import Subscriptions
 from chalicelib.services.orders import Orders
@@ -27,7 +28,7 @@ from tests.fakes import (
     MemoryStore,
     Redis,
 )
-from tests.samples import TERMS
+from tests.samples import RULES, TERMS
 
 ORDER = "11111111-1111-4111-8111-111111111111"
 UNKNOWN = "22222222-2222-4222-8222-222222222222"
@@ -42,10 +43,11 @@ class World:
         self.redis, self.store, self.queue = Redis(), MemoryStore(), MemoryQueue()
         self.push, self.launcher = MemoryPush(), MemoryLauncher()
         submission = Submission(self.store, self.queue, MemoryEvents(self.redis), new_id=lambda: NEW)
+        cancellation = Cancellation(self.store, MemoryEvents(self.redis))
         registry = MemoryRegistry(self.redis)
         render = partial(answers.message, websocket_url="wss://engine.example")
         self.subscriptions = Subscriptions(
-            Orders(self.store), registry, self.push, self.launcher, submission, render
+            Orders(self.store), registry, self.push, self.launcher, submission, cancellation, render
         )
 
     async def connect(
@@ -74,7 +76,7 @@ class World:
 
 def parsed(message: dict[str, object]) -> Request | EngineError:
     try:
-        return requests.message(message, default_slippage_bps=100)
+        return requests.message(message, RULES)
     except EngineError as error:
         return error
 
