@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 from chalicelib.domain.events import Event
 from chalicelib.domain.lifecycle import Actor, Status, sources
+from chalicelib.domain.terms import OrderType
 
 from tests.statemachine.world import KEY_TTL_S, World
 
 MAX_ATTEMPTS = 3
+WITHOUT_A_SWAP = {*Status} - {Status.ROUTING, Status.BUILDING, Status.SUBMITTED, Status.CONFIRMED}
+"""Ended without one, or to be signed again."""
+PRICE_GONE = ("BELOW_MINIMUM_OUT", "SLIPPAGE_EXCEEDED")
 
 
 class Invariants:
@@ -26,6 +31,7 @@ class Invariants:
         for order_id in store.rows:
             self._check_history(order_id)
             self._check_chain(order_id)
+            self._check_limit(order_id)
         self._check_keys()
 
     def _check_history(self, order_id: str) -> None:
@@ -33,7 +39,8 @@ class Invariants:
         said = self._said.get(order_id, [])
         assert log[: len(said)] == said, "what was said of an order has changed"
         if not said:
-            assert (log[0].seq, log[0].status, log[0].attempt) == (1, Status.PENDING, 1)
+            first = Status.OPEN if order.terms.rests else Status.PENDING
+            assert (log[0].seq, log[0].status, log[0].attempt) == (1, first, 1)
         for before, after in itertools.pairwise(log[max(len(said) - 1, 0) :]):
             _check_step(before, after)
         assert (order.status, order.seq, order.attempt) == (log[-1].status, len(log), log[-1].attempt)
@@ -46,9 +53,22 @@ class Invariants:
         assert len(landed) + len(may_land) <= 1, "an order is swapped twice, or may yet be"
         if order.status is Status.CONFIRMED:
             assert landed == [order.signature], "an order is confirmed, and its swap has not landed"
-        if order.status in (Status.FAILED, Status.PENDING):  # ended, or to be signed again
+        if order.status in WITHOUT_A_SWAP:
             assert not landed, f"an order is {order.status}, and its swap has landed"
             assert not may_land, f"an order is {order.status}, and its swap may yet land"
+
+    def _check_limit(self, order_id: str) -> None:
+        order = self._world.store.rows[order_id].order
+        if order.terms.type is not OrderType.LIMIT:
+            return
+        for transaction in self._world.chain.sent:
+            message = json.loads(transaction.raw)
+            if message["memo"] == order_id:
+                least = order.terms.floor_out or 0
+                assert message["minimum_out"] >= least, "a limit may fill below its price"
+        assert order.status is not Status.FAILED or order.code not in PRICE_GONE, (
+            "a limit has failed because its price was gone"
+        )
 
     def _check_keys(self) -> None:
         keyed = [row.order for row in self._world.store.rows.values() if row.order.client_order_id]
@@ -62,9 +82,8 @@ def _check_step(before: Event, after: Event) -> None:
     if "redriven" in after.detail:
         assert (before.status, after.status, after.attempt) == (Status.FAILED, Status.PENDING, 1)
         return
-    assert before.status in sources(after.status, Actor.CLAIM, Actor.WORKER), (
-        f"{before.status} → {after.status}"
-    )
-    is_retry = after.status is Status.PENDING
+    movers = [actor for actor in Actor if actor is not Actor.OPERATOR]
+    assert before.status in sources(after.status, *movers), f"{before.status} → {after.status}"
+    is_retry = after.status is Status.PENDING and before.status is not Status.OPEN
     assert after.attempt == before.attempt + is_retry, "an attempt is not counted"
     assert after.attempt <= MAX_ATTEMPTS, "an order is attempted too often"

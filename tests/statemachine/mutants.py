@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,8 @@ from chalicelib.domain.errors import AttemptFailed, BlockhashExpired, WorkerLost
 from chalicelib.domain.events import Event
 from chalicelib.domain.lifecycle import Actor, Status, sources
 from chalicelib.domain.retry import RetryPolicy
-from chalicelib.ports.store import Claim, Overdue, Transition
+from chalicelib.domain.terms import OrderType
+from chalicelib.ports.store import Claim, Fired, Overdue, Transition
 from chalicelib.ports.trading import SignedTransaction, TransactionStatus
 from chalicelib.services.execution import Execution, Outcome, Undecided
 from chalicelib.services.execution.settlement import Settlement
@@ -220,6 +222,67 @@ class ForgetsKeys(MemoryStore):
         self.keys.clear()
 
 
+class FiresWhatIsOver(MemoryStore):
+    """An order is fired whatever has become of it since the trigger looked."""
+
+    async def fire(self, orders: Sequence[Fired]) -> list[Event]:
+        for fired in orders:
+            row = self.rows[fired.order_id]
+            row.order = replace(row.order, status=Status.OPEN)
+        return await super().fire(orders)
+
+
+class CancelsWhatIsAtWork(MemoryStore):
+    """An order is cancelled although a worker holds it."""
+
+    async def cancel(self, order_id: str) -> Event | None:
+        row = self.rows[order_id]
+        if not row.order.is_terminal:
+            row.order = replace(row.order, status=Status.PENDING)
+        return await super().cancel(order_id)
+
+
+class ExpiresWhatIsAtWork(MemoryStore):
+    """An order expires although a worker holds it."""
+
+    async def expire(self, limit: int) -> list[Event]:
+        for row in self.rows.values():
+            if not row.order.is_terminal and self._is_over(row):
+                row.order = replace(row.order, status=Status.PENDING)
+        return await super().expire(limit)
+
+
+class KeepsTheTransactionOfARest(MemoryStore):
+    """A limit that rests again keeps what was signed for it, and its next worker settles that."""
+
+    async def record(self, transition: Transition) -> Event:
+        row = self.rows[transition.order.id]
+        kept = transition.transaction or row.transaction
+        event = await super().record(transition)
+        if transition.status is Status.OPEN:
+            row.transaction = kept
+            row.order = replace(row.order, status=Status.BUILDING)
+        return event
+
+
+class FillsBelowTheLimit(Execution):
+    """A limit is executed as a market order."""
+
+    async def _trade(self, attempt: Attempt) -> Event:
+        order = attempt.order
+        attempt.order = replace(order, terms=replace(order.terms, floor_out=None))
+        return await super()._trade(attempt)
+
+
+class FailsWhenThePriceIsGone(Execution):
+    """A limit whose price is gone spends an attempt, and fails after the last."""
+
+    async def _fail_or_retry(self, attempt: Attempt, error: AttemptFailed) -> Outcome:
+        order = attempt.order
+        attempt.order = replace(order, terms=replace(order.terms, type=OrderType.MARKET))
+        return await super()._fail_or_retry(attempt, error)
+
+
 class _Instead:
     """`port` with some of its calls replaced."""
 
@@ -231,7 +294,9 @@ class _Instead:
         return getattr(self._port, name)
 
 
-def machine_of(mutant: type[Execution] | type[MemoryStore]) -> type[OrderMachine]:
+def machine_of(
+    mutant: type[Execution] | type[MemoryStore], machine: type[OrderMachine] = OrderMachine
+) -> type[OrderMachine]:
     """The state machine on an engine with this part."""
     part = "execution" if issubclass(mutant, Execution) else "store"
-    return type(mutant.__name__, (OrderMachine,), {part: mutant})
+    return type(mutant.__name__, (machine,), {part: mutant})

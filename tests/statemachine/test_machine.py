@@ -18,6 +18,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.fakes import MemoryStore
 from tests.statemachine import mutants
 from tests.statemachine.machine import OrderMachine
+from tests.statemachine.resting import RestingMachine
 
 LONG = int(os.environ.get("MACHINE_EXAMPLES", "0"))
 MOST_SEEDS = 5
@@ -30,6 +31,7 @@ SETTINGS = settings(
     print_blob=True,
     suppress_health_check=list(HealthCheck),
 )
+RESTING_SETTINGS = settings(SETTINGS, max_examples=LONG or 100)
 UNTIL_CAUGHT = settings(SETTINGS, max_examples=LONG or 1500, phases=[Phase.generate])
 
 MET = {  # what the examples must reach
@@ -83,6 +85,29 @@ MUTANTS: dict[Mutant, int] = {  # and a seed from which each is caught soon
     mutants.RedrivesWhatIsAlive: 1,
     mutants.ForgetsKeys: 1,
 }
+RESTING_MET = {
+    "accepted",
+    "fired",
+    "expired",
+    "cancelled",
+    "cancelled too late",
+    "rested again",
+    "confirmed",
+    "resumed, signed",
+    "code SLIPPAGE_EXCEEDED",
+    "code BELOW_MINIMUM_OUT",
+    "crash before resting_groups",
+    "crash before send",
+    "swept: never acknowledged",
+}
+RESTING_MUTANTS: dict[Mutant, int] = {
+    mutants.FiresWhatIsOver: 1,
+    mutants.CancelsWhatIsAtWork: 1,
+    mutants.ExpiresWhatIsAtWork: 1,
+    mutants.KeepsTheTransactionOfARest: 1,
+    mutants.FillsBelowTheLimit: 1,
+    mutants.FailsWhenThePriceIsGone: 6,
+}
 HARD_TO_CATCH: list[Mutant] = [
     mutants.WithdrawsWhatIsAtWork,
     mutants.WithdrawsWhatWasReplayed,
@@ -111,6 +136,25 @@ def test_no_sequence_of_faults_loses_an_order_or_swaps_it_twice() -> None:
     for what, times in sorted(OrderMachine.met.items()):
         print(f"{times:8} {what}")
     assert set(OrderMachine.met) >= MET
+
+
+@pytest.mark.timeout(0)
+def test_no_sequence_of_faults_fires_a_resting_order_twice_or_fills_it_below_its_price() -> None:
+    RestingMachine.met.clear()
+    for first in range(SEED, SEED + MOST_SEEDS):
+        run(RestingMachine, first, RESTING_SETTINGS)
+        if set(RestingMachine.met) >= RESTING_MET:
+            break
+    for what, times in sorted(RestingMachine.met.items()):
+        print(f"{times:8} {what}")
+    assert set(RestingMachine.met) >= RESTING_MET
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("mutant", RESTING_MUTANTS, ids=lambda found: found.__name__)
+def test_a_mutant_of_resting_orders_is_caught(mutant: Mutant) -> None:
+    with pytest.raises(AssertionError):
+        run(mutants.machine_of(mutant, RestingMachine), RESTING_MUTANTS[mutant], UNTIL_CAUGHT)
 
 
 @pytest.mark.timeout(0)

@@ -16,18 +16,22 @@ from chalicelib.domain.account import LOCAL
 from chalicelib.domain.errors import (
     EngineError,
     IdempotencyConflict,
+    NotFound,
     OutcomeUnknown,
     TemporarilyUnavailable,
+    TooLate,
 )
 from chalicelib.domain.lifecycle import TERMINAL, Status
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.terms import Terms
 from chalicelib.ports.store import Claim
+from chalicelib.services.cancellation import Cancellation
 from chalicelib.services.execution import Execution, ExecutionLimits, Outcome
 from chalicelib.services.quoting import Quoting
 from chalicelib.services.redrive import Redrive
 from chalicelib.services.submission import Submission
 from chalicelib.services.sweep import Sweep
+from chalicelib.services.triggers import Triggers
 
 from tests.fakes import MemoryChain, MemoryEvents, MemoryMetrics, MemorySigner, MemoryStore, MemoryVenue
 from tests.samples import SOL, USDC
@@ -100,6 +104,22 @@ class World:
         redrive = Redrive(store, queue, self.events, NoDeadLetters())  # type: ignore[arg-type]
         return self._start(process, self._redrive(redrive, order_id))
 
+    def trigger(self) -> Process:
+        process = self._process("trigger")
+        triggers = Triggers(
+            self._to(process, self.store),
+            self._to(process, self.queue),
+            self.events,
+            Quoting(self.venues, timeout=1.0, max_price_impact_bps=1000),
+            poll=0,
+        )
+        return self._start(process, self._trigger(triggers))
+
+    def cancel(self, order_id: str) -> Process:
+        process = self._process("cancel")
+        cancellation = Cancellation(self._to(process, self.store), self.events)
+        return self._start(process, self._cancel(cancellation, order_id))
+
     @property
     def running(self) -> list[Process]:
         return [process for process in self.processes if not process.over]
@@ -167,12 +187,38 @@ class World:
         row = self.store.rows[claim.order.id]
         self.met["resumed, signed" if claim.transaction else f"resumed: {claim.resumed}"] += 1
         if outcome.done:
-            assert row.order.status is Status.CONFIRMED, "a message is done with, and its order is not"
+            rested = any(
+                event.status is Status.OPEN and event.seq > claim.order.seq
+                for event in self.store.log[claim.order.id]
+            )
+            assert row.order.status is Status.CONFIRMED or rested, (
+                "a message is done with, and its order is not"
+            )
         elif row.fence != claim.fence:
             self.met["taken over"] += 1
         elif row.order.status is Status.PENDING:
             announced = self.store.log[claim.order.id][-1].detail.get("retryInMs", outcome.retry_in_ms)
             assert outcome.retry_in_ms in (announced, UNAVAILABLE_S * 1000), "a retry is due at another time"
+
+    async def _trigger(self, triggers: Triggers) -> None:
+        try:
+            done = await triggers.once()
+        except TemporarilyUnavailable:
+            self.met["trigger gave up"] += 1
+        else:
+            self.met["fired"] += done.fired
+            self.met["expired"] += done.expired
+
+    async def _cancel(self, cancellation: Cancellation, order_id: str) -> None:
+        try:
+            order = await cancellation.cancel(LOCAL, order_id)
+        except TooLate:
+            self.met["cancelled too late"] += 1
+        except (NotFound, TemporarilyUnavailable):
+            self.met["cancel gave up"] += 1
+        else:
+            assert order.status is Status.CANCELLED
+            self.met["cancelled"] += 1
 
     async def _sweep(self, process: Process, sweep: Sweep) -> None:
         try:
