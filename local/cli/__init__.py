@@ -2,7 +2,7 @@
 
 The group of commands, its `--help`, and how an error becomes one line and an exit code:
 
-0  done            1  the order failed, or the engine could not start or go on
+0  done            1  the order failed, expired or was cancelled; or the engine could not start or go on
 2  not done: wrong usage, a wrong setting, no engine there, or it refused
 3  unknown: the order may have been placed     130  Ctrl-C
 """
@@ -27,8 +27,11 @@ MODULES = {  # of each command; a module is imported when one of its commands is
     "demo": "demo",
     "submit": "orders",
     "watch": "orders",
+    "cancel": "resting",
+    "open": "resting",
     "orders": "orders",
     "quote": "orders",
+    "tokens": "orders",
     "dlq": "dlq",
     "emulator": "emulator",
     "bench": "bench",
@@ -49,7 +52,8 @@ class Commands(click.Group):
         """The command, or None."""
         if cmd_name not in MODULES:
             return None
-        command = getattr(import_module(f".{MODULES[cmd_name]}", __package__), cmd_name)
+        module = import_module(f".{MODULES[cmd_name]}", __package__)
+        command = getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_")  # `open` is Python's
         assert isinstance(command, click.Command)
         return command
 

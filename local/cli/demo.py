@@ -1,10 +1,11 @@
-"""`demo`: an engine of its own, five orders over HTTP, subscribed to over WebSockets; then the table."""
+"""`demo`: an engine of its own, six orders over HTTP, subscribed to over WebSockets; then the table."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from decimal import ROUND_DOWN, Context, Decimal
 
 import click
 import psycopg
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from ..client import EngineClient
+from ..client import EngineClient, Refused, Wire
 from ..engine import Engine
 from ..gateway import listen
 from ..process import Stopped, Stopping, run_on_loop, signals
@@ -48,6 +49,8 @@ ORDERS = (
         "20000",
     ),  # moves the price at Raydium by some 14 %, which no order may, and by 2 % at Meteora
 )
+LIMIT = ("JTO", "USDC", "100")
+BELOW_MARKET = Decimal("0.99")  # of the best quote: further than a price moves until the order is filled
 LONGEST_S = 120.0  # for all of them, retries included
 
 COUNT_SWAPS = "SELECT memo, count(*) FROM sim.swaps WHERE memo = ANY(%s) GROUP BY memo"
@@ -58,7 +61,10 @@ FRAMES_PER_S = 12
 @options.world
 @options.log_level
 def demo(latency: float | None, faults: str | None, log_level: str, verbose: bool) -> None:
-    """Show five orders from submit to settlement, in an engine that is started for it and leaves nothing.
+    """Show six orders from submit to settlement, in an engine that is started for it and leaves nothing.
+
+    Five are market orders. One is a limit order whose price the market has reached: it rests until the engine
+    next looks at prices, and fires.
 
     Exits 0 only if all are confirmed, every event arrived once and in order, and the chain holds exactly one
     swap for each.
@@ -92,14 +98,17 @@ def _run(environ: dict[str, str], stopping: Stopping) -> bool:
 
 async def _play(engine: Engine, console: Console) -> bool:
     """Whether all ended as they should."""
-    console.print(f"submitting {len(ORDERS)} orders to {engine.url}\n")
+    orders: list[Wire] = [dict(zip(NAMES, order, strict=True)) for order in ORDERS]
     async with EngineClient(engine.url) as client:
-        submitted = await asyncio.gather(
-            *(client.submit(dict(zip(NAMES, order, strict=True))) for order in ORDERS)
-        )
+        try:
+            orders.append(await _limit_order(client, console))
+        except Refused as refusal:  # by faults that were asked for
+            console.print(f"no limit order, since it takes a quote to choose its price: {refusal}")
+        console.print(f"submitting {len(orders)} orders to {engine.url}\n")
+        submitted = await asyncio.gather(*map(client.submit, orders))
         lives = [
-            Life(answer["orderId"], dict(zip(NAMES, order, strict=True)))
-            for answer, order in zip(submitted, ORDERS, strict=True)
+            Life(answer["orderId"], {name: order[name] for name in NAMES})
+            for answer, order in zip(submitted, orders, strict=True)
         ]
         with draw_lives(lives, console) as drawn:
             subscriptions = (
@@ -112,6 +121,20 @@ async def _play(engine: Engine, console: Console) -> bool:
         console.print(table)
     swaps = await asyncio.to_thread(_count_swaps, engine.config.database_url, lives)
     return _judge(lives, swaps, console)
+
+
+async def _limit_order(client: EngineClient, console: Console) -> Wire:
+    """A limit order that fires once the engine looks at prices. Raises Refused where no venue quotes."""
+    terms = dict(zip(NAMES, LIMIT, strict=True))
+    quote = await client.quote(terms)
+    best = Decimal(quote["quotes"][quote["chosen"]]["price"])
+    price = Context(prec=5, rounding=ROUND_DOWN).multiply(best, BELOW_MARKET)
+    sold, asked = f"{short(terms['amount'])} {terms['tokenIn']}", f"{price:f} {terms['tokenOut']}"
+    console.print(
+        f"a limit order sells {sold} at {asked} or more; the best quote is {short(f'{best:f}')}, "
+        "so it fires when the engine next looks"
+    )
+    return terms | {"type": "limit", "limitPrice": f"{price:f}"}
 
 
 async def _subscribe(client: EngineClient, life: Life, websocket: str, drawn: Callable[[Life], None]) -> None:
@@ -178,11 +201,14 @@ Cell = Callable[[Life], str]
 
 def outcome_tables(lives: Sequence[Life], width: int) -> list[Table]:
     """What came of the orders: one table, or as few as fit where the terminal is narrow."""
+    rested = any(life.seconds_in(Status.OPEN) is not None for life in lives)
+    times = TIMES[:1] + [("open", _in(Status.OPEN))] * rested + TIMES[1:]
     choices = (
-        [NAME + RESULT + TIMES],
-        [NAME + RESULT, NAME[:2] + TIMES],
-        [NAME + RESULT[:1], NAME[:2] + RESULT[1:], NAME[:2] + TIMES],
-        [NAME + RESULT[:1], NAME[:2] + RESULT[1:], NAME[:1] + TIMES],
+        [NAME + RESULT + times],
+        [NAME + RESULT, NAME[:2] + times],
+        [NAME + RESULT[:1], NAME[:2] + RESULT[1:], NAME[:2] + times],
+        [NAME + RESULT[:1], NAME[:2] + RESULT[1:], NAME[:1] + times],
+        [NAME + RESULT[:1], NAME[:2] + RESULT[1:], NAME[:1] + times[:-2], NAME[:1] + times[-2:]],
     )
     for columns in choices:
         tables = [_table(lives, some, gap=2 if len(columns) == 1 else 1) for some in columns]

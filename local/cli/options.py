@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -78,7 +79,14 @@ def terms(command: Command) -> Command:
     @click.option(
         "--max-price-impact-bps", type=int, help="How far it may move the price, in 1/100 of a per cent."
     )
-    @click.option("--minimum-out", type=NUMBER, help="The least of TOKEN_OUT that is accepted, in tokens.")
+    @click.option(
+        "--minimum-out",
+        "--floor",
+        "minimum_out",
+        type=NUMBER,
+        metavar="AMOUNT",
+        help="The least of TOKEN_OUT that is accepted, in tokens, whatever is quoted.",
+    )
     @functools.wraps(command)
     def with_terms(
         *args: Any,
@@ -104,7 +112,103 @@ def terms(command: Command) -> Command:
     return with_terms  # type: ignore[return-value]
 
 
+def conditions(command: Command) -> Command:
+    """Adds when and where an order is executed, to the `terms` that a command has from `terms`."""
+
+    @click.option(
+        "--limit", type=NUMBER, metavar="PRICE", help="Rest until it gets this price or more, in TOKEN_OUT."
+    )
+    @click.option(
+        "--stop", type=NUMBER, metavar="PRICE", help="Rest until it gets this price or less, in TOKEN_OUT."
+    )
+    @click.option(
+        "--expires",
+        type=EXPIRY,
+        metavar="WHEN",
+        help="Not to be begun after: 10m, 2h, 7d, or a time of RFC 3339.",
+    )
+    @click.option(
+        "--dex", "dexes", multiple=True, metavar="NAME", help="Trade at this venue only; may be given again."
+    )
+    @click.option(
+        "--exclude-dex", "exclude_dexes", multiple=True, metavar="NAME", help="Don't trade at this venue."
+    )
+    @functools.wraps(command)
+    def with_conditions(
+        *args: Any,
+        terms: dict[str, Any],
+        limit: str | None,
+        stop: str | None,
+        expires: dict[str, Any] | None,
+        dexes: tuple[str, ...],
+        exclude_dexes: tuple[str, ...],
+        **options: Any,
+    ) -> Any:
+        if limit is not None and stop is not None:
+            raise click.UsageError("An order has a --limit or a --stop, not both.")
+        if limit is not None:
+            terms |= {"type": "limit", "limitPrice": limit}
+        if stop is not None:
+            terms |= {"type": "stop", "stopPrice": stop}
+        venues = {"dexes": [*dexes], "excludeDexes": [*exclude_dexes]}
+        terms |= {name: names for name, names in venues.items() if names}
+        return command(*args, terms=terms | (expires or {}), **options)
+
+    return with_conditions  # type: ignore[return-value]
+
+
+def typed_again(terms: Mapping[str, Any]) -> list[str]:
+    """The arguments and options from which `terms` and `conditions` make these terms."""
+    found = [str(terms[name]) for name in ("tokenIn", "tokenOut", "amount")]
+    for name, option in _OPTIONS.items():
+        given = terms.get(name, [])
+        for value in given if isinstance(given, list) else [given]:
+            found += [option, f"{value / 1000:g}s" if name == "expiresInMs" else str(value)]
+    return found
+
+
+_OPTIONS = {
+    "slippageBps": "--slippage-bps",
+    "maxPriceImpactBps": "--max-price-impact-bps",
+    "minimumOut": "--minimum-out",
+    "limitPrice": "--limit",
+    "stopPrice": "--stop",
+    "expiresAt": "--expires",
+    "expiresInMs": "--expires",
+    "dexes": "--dex",
+    "excludeDexes": "--exclude-dex",
+}
+
+
+class Expiry(click.ParamType[dict[str, Any]]):
+    """When an order expires: in a while, or at a time; as the wire's field."""
+
+    name = "expiry"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """`10m` → `{"expiresInMs": 600000}`; a time goes to the engine as it is."""
+        if found := _DURATION.fullmatch(value):
+            in_ms = Decimal(found[1]) * _UNITS_MS[found[2]]
+            if in_ms == int(in_ms):
+                return {"expiresInMs": int(in_ms)}
+        elif _DATE.match(value):
+            return {"expiresAt": value}
+        return self.fail(
+            f"{value!r} is neither like 10m, 2h or 7d nor like 2026-01-31T12:00:00Z.", param, ctx
+        )
+
+
+EXPIRY = Expiry()
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)([smhd])", re.ASCII)
+_DATE = re.compile(r"[0-9]{4}-")
+_UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
 def _token(ctx: click.Context, param: click.Parameter, name: str) -> str:
+    return symbol(name)
+
+
+def symbol(name: str) -> str:
     """`sol` is SOL; what is no symbol goes to the engine as it is."""
     return name.upper() if find_token(name) is None and find_token(name.upper()) else name
 

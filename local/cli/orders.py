@@ -1,10 +1,10 @@
-"""The commands of a client: `submit`, `watch`, `orders` and `quote`."""
+"""The commands of a client: `submit`, `watch`, `orders`, `quote` and `tokens`."""
 
 from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -14,7 +14,18 @@ from chalicelib.domain.lifecycle import Status
 from ..client import EngineClient, OutcomeUnknown, Unreachable, Wire, new_key
 from ..terminal import Failure
 from . import options
-from .view import Life, dump, event_line, orders_view, quote_table, say, screen, short
+from .view import (
+    Life,
+    dump,
+    event_line,
+    orders_view,
+    price_asked,
+    quote_table,
+    say,
+    screen,
+    short,
+    tokens_view,
+)
 
 PAGE = 200
 INTERRUPTED, UNKNOWN = 130, 3  # exit codes
@@ -24,28 +35,41 @@ Result = TypeVar("Result")
 
 @click.command(cls=options.NegativeNumbers)
 @options.terms
+@options.conditions
 @click.option("--key", help="The idempotency key to submit it under; one is made unless given.")
-@click.option("--watch", is_flag=True, help="Subscribe to it until it ends; exit 1 if it failed.")
+@click.option("--watch", is_flag=True, help="Subscribe to it until it ends; exit 1 unless it is confirmed.")
 @options.engine
 @options.as_json
 def submit(terms: Wire, key: str | None, watch: bool, engine: options.Place, as_json: bool) -> None:
-    """Submit a market order: sell AMOUNT of TOKEN_IN for TOKEN_OUT. Tokens are symbols or mints.
+    """Submit an order: sell AMOUNT of TOKEN_IN for TOKEN_OUT. Tokens are symbols or mints.
+
+    It is a market order, executed at once, unless it has a price to wait for. Then it rests (`open`) until
+    its whole amount gets that price, after fees and price impact: a --limit waits for a better price and is
+    never filled below it, a --stop sells once the price has fallen so far, at what the market then gives.
+    A price is the TOKEN_OUT that one TOKEN_IN brings.
 
     It is submitted under an idempotency key, and again under it if the answer does not come, so it is placed
     once. Exits 3 if the answer never comes: then it may have been placed.
 
     \b
     Example: ./local/run submit SOL USDC 1.5 --slippage-bps 50 --watch
+             ./local/run submit SOL USDC 1.5 --limit 160 --expires 2h
+             ./local/run submit SOL USDC 1.5 --stop 140 --floor 205
+             ./local/run submit USDC SOL 200 --dex raydium
     """
     key = key or new_key()
-    answer = run(_submit(engine, terms, key), _may_have_been_placed(engine, terms, key))
+    answer = run(_submit(engine, terms, key), lambda: _may_have_been_placed(engine, terms, key))
     if as_json:
         dump(answer)
     if watch:
         _watch(engine, answer["orderId"], websocket=answer["websocket"], as_json=as_json)
     if not as_json:
-        say(f"order {answer['orderId']} is {answer['status']}")
-        say(f"subscribe: {_command('watch', answer['orderId'], engine)}")
+        is_open = answer["status"] == Status.OPEN
+        waits = f": it waits for {price_asked(terms)} {_per(terms)}" if is_open else ""
+        say(f"order {answer['orderId']} is {answer['status']}{waits}")
+        say(f"subscribe: {command('watch', answer['orderId'], engine)}")
+        if is_open:
+            say(f"cancel:    {command('cancel', answer['orderId'], engine)}")
 
 
 @click.command()
@@ -53,7 +77,9 @@ def submit(terms: Wire, key: str | None, watch: bool, engine: options.Place, as_
 @options.engine
 @options.as_json
 def watch(order_id: str, engine: options.Place, as_json: bool) -> None:
-    """Subscribe to ORDER until it ends; exit 0 if it is confirmed, 1 if it failed.
+    """Subscribe to ORDER until it ends; exit 0 if it is confirmed, 1 if it failed, expired or was cancelled.
+
+    An order that rests is waited for. Ctrl-C ends the command only, not the order.
 
     \b
     Example: ./local/run watch 7f0c2f8e-6f1e-4a53-9d1b-0c5f0f6c2a11
@@ -63,23 +89,33 @@ def watch(order_id: str, engine: options.Place, as_json: bool) -> None:
 
 @click.command()
 @click.option(
-    "--status", type=click.Choice([str(one) for one in Status]), help="Only those with this status."
+    "--status",
+    "statuses",
+    multiple=True,
+    type=click.Choice([str(one) for one in Status]),
+    help="Only those with this status; may be given again.",
 )
 @click.option("--key", help="Only the one that was submitted under this idempotency key.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many at most.")
 @options.engine
 @options.as_json
-def orders(status: str | None, key: str | None, limit: int, engine: options.Place, as_json: bool) -> None:
+def orders(
+    statuses: tuple[str, ...], key: str | None, limit: int, engine: options.Place, as_json: bool
+) -> None:
     """List orders, newest first.
 
     \b
     Example: ./local/run orders --status failed --limit 5
+             ./local/run orders --status cancelled --status expired
     """
-    found = run(_newest(engine.url, status, key, limit))
+    found = run(newest(engine.url, limit, statuses, key=key))
     if as_json:
         dump(found)
     elif not found:
-        say("no orders" + (f" with the key {key}" if key else f" are {status}" if status else " yet"))
+        say(
+            "no orders"
+            + (f" with the key {key}" if key else f" are {' or '.join(statuses)}" if statuses else " yet")
+        )
     else:
         console = screen()
         console.print(orders_view(found, datetime.now(UTC), console.width))
@@ -112,12 +148,34 @@ def quote(terms: Wire, engine: options.Place, as_json: bool) -> None:
         say(f"at least {short(found['minimumOut'])} {found['tokenOut']}, or the attempt fails")
 
 
-def run(work: Coroutine[Any, Any, Result], interrupted: str = "") -> Result:
+@click.command()
+@options.engine
+@options.as_json
+def tokens(engine: options.Place, as_json: bool) -> None:
+    """List the tokens that are traded: symbol, decimals, mint.
+
+    \b
+    Example: ./local/run tokens
+    """
+
+    async def ask() -> list[Wire]:
+        async with EngineClient(engine.url) as client:
+            return await client.tokens()
+
+    found = run(ask())
+    if as_json:
+        dump(found)
+    else:
+        console = screen()
+        console.print(tokens_view(found, console.width))
+
+
+def run(work: Coroutine[Any, Any, Result], interrupted: Callable[[], str] = str) -> Result:
     """What `work` gives; on Ctrl-C say `interrupted`, and end with the exit code that shells know it by."""
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
-        click.echo(f"\n{interrupted}".rstrip(), err=True)
+        click.echo(f"\n{interrupted()}".rstrip(), err=True)
         raise SystemExit(INTERRUPTED) from None
 
 
@@ -136,70 +194,69 @@ class Unknown(Failure):
 
 
 def _may_have_been_placed(engine: options.Place, terms: Wire, key: str) -> str:
-    named = [f"--{_dashed(name)} {value}" for name, value in terms.items() if name not in _ARGUMENTS]
-    again = " ".join(
-        ["submit", *(str(terms[name]) for name in _ARGUMENTS), *named, "--key", shlex.quote(key)]
-    )
+    again = shlex.join(["submit", *options.typed_again(terms), "--key", key])
     return (
         f"If it was placed, it has the key {key}:\n"
-        f"  look for it   {_command('orders --key', shlex.quote(key), engine)}\n"
-        f"  submit again  {_command(again, '', engine)}\n"
+        f"  look for it   {command('orders --key', shlex.quote(key), engine)}\n"
+        f"  submit again  {command(again, '', engine)}\n"
         "Under the same key it is placed once, however often it is submitted."
     )
 
 
-_ARGUMENTS = ("tokenIn", "tokenOut", "amount")
+def command(name: str, argument: str, engine: options.Place) -> str:
+    """A command to type that finds the same engine."""
+    return f"./local/run {name} {argument}".rstrip() + engine.hint
 
 
-def _dashed(name: str) -> str:
-    return "".join(f"-{one.lower()}" if one.isupper() else one for one in name)
-
-
-def _command(command: str, argument: str, engine: options.Place) -> str:
-    return f"./local/run {command} {argument}".rstrip() + engine.hint
+def _per(terms: Wire) -> str:
+    return f"{terms['tokenOut']} per {terms['tokenIn']}"
 
 
 def _watch(
     engine: options.Place, order_id: str, *, websocket: str | None = None, as_json: bool = False
 ) -> None:
     """Print an order's events to its last, and end the command with its exit code."""
-    further = f"The order goes on without you. Subscribe again: {_command('watch', order_id, engine)}"
+    life = Life(order_id)
 
-    async def subscribe() -> bool:
+    def further() -> str:
+        again = f"Subscribe again: {command('watch', order_id, engine)}"
+        if life.status != Status.OPEN:
+            return f"The order goes on without you. {again}"
+        return f"The order stays open. {again}\nCancel it:       {command('cancel', order_id, engine)}"
+
+    async def subscribe() -> None:
         async with EngineClient(engine.url) as client:
-            return await print_events(client, order_id, websocket=websocket, as_json=as_json)
+            await _print_events(client, life, websocket=websocket, as_json=as_json)
 
     try:
-        is_confirmed = run(subscribe(), further)
+        run(subscribe(), further)
     except Unreachable as error:
         if websocket is None:
             raise
-        raise Unknown(f"{error}\nThe order was placed. {further}") from error
-    raise SystemExit(0 if is_confirmed else 1)
+        raise Unknown(f"{error}\nThe order was placed. {further()}") from error
+    raise SystemExit(0 if life.status == Status.CONFIRMED else 1)
 
 
-async def print_events(
-    client: EngineClient, order_id: str, *, websocket: str | None = None, as_json: bool = False
-) -> bool:
-    """Print the order's events as they come; whether it is confirmed."""
-    life, console = Life(order_id), screen()
-    async for event in client.follow(order_id, websocket=websocket):
+async def _print_events(client: EngineClient, life: Life, *, websocket: str | None, as_json: bool) -> None:
+    """Print the order's events as they come, to its last."""
+    console = screen()
+    async for event in client.follow(life.order_id, websocket=websocket):
         life.take(event)
         if as_json:
             dump(event)
         else:
             if not life.events[1:]:
-                console.print(f"order {order_id}")
+                console.print(f"order {life.order_id}")
             console.print(event_line(event, life), soft_wrap=True)
-    return life.status == Status.CONFIRMED
 
 
-async def _newest(url: str, status: str | None, key: str | None, limit: int) -> list[Wire]:
+async def newest(url: str, limit: int, statuses: Sequence[str] = (), *, key: str | None = None) -> list[Wire]:
+    """The newest orders, of these statuses, or the one of this idempotency key."""
     found: list[Wire] = []
     cursor: str | None = None
     async with EngineClient(url) as client:
         while len(found) < limit:
-            page = await client.orders(PAGE if key else min(PAGE, limit - len(found)), status, cursor)
+            page = await client.orders(PAGE if key else min(PAGE, limit - len(found)), statuses, cursor)
             found += [order for order in page["orders"] if key in (None, order.get("clientOrderId"))]
             cursor = page["next"]
             if cursor is None or (key and found):

@@ -21,10 +21,17 @@ Wire = dict[str, Any]
 
 STEPS = (Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED)
 PLAIN_WIDTH = 160  # of output that goes to a file or a pipe, where nothing need be folded
-NUMBERS = ("age", "amount", "received", "attempt", "attempts")
+NUMBERS = ("age", "amount", "received", "attempt", "attempts", "asks", "now", "away", "expires", "decimals")
 TEXTS = ("error", "body")  # of any length: these are folded
 LEAST_TEXT, GAP = 24, 2
-COLOURS = {str(Status.CONFIRMED): "green", str(Status.FAILED): "red"}
+COLOURS = {
+    str(Status.OPEN): "blue",
+    str(Status.CONFIRMED): "green",
+    str(Status.FAILED): "red",
+    str(Status.CANCELLED): "yellow",
+    str(Status.EXPIRED): "yellow",
+}
+NO_SWAP = {Status.FAILED: "✗", Status.CANCELLED: "–", Status.EXPIRED: "–"}
 
 
 @dataclass
@@ -34,12 +41,14 @@ class Life:
     order_id: str
     terms: Wire = field(default_factory=lambda: {"tokenIn": "?", "tokenOut": "?", "amount": ""})
     events: list[Wire] = field(default_factory=list)
+    venues: Sequence[str] = ()  # the only ones that it may trade at; empty: all
 
     def take(self, event: Wire) -> None:
         """Add the next event."""
         self.events.append(event)
         if "tokenIn" in event:
             self.terms = {name: event[name] for name in ("tokenIn", "tokenOut", "amount")}
+            self.venues = event.get("dexes", ())
 
     @property
     def status(self) -> str:
@@ -95,6 +104,13 @@ def describe(event: Wire, life: Life) -> str:
     """What an event says, in a few words."""
     token_out = life.terms["tokenOut"]
     match event:
+        case {"status": Status.OPEN, "error": error, "code": code}:
+            return f"rests again: {error} ({code})"
+        case {"status": Status.OPEN}:
+            asked = f"waits for {price_asked(event)} {token_out} per {life.terms['tokenIn']}"
+            return ", ".join([str(life), asked, *_limits(event, token_out)])
+        case {"status": Status.PENDING, "triggerPrice": price}:
+            return f"fires: its price is there, {short(price)}"
         case {"status": Status.PENDING, "error": error, "code": code}:
             return f"attempt {event['attempt']} in {event['retryInMs']} ms: {error} ({code})"
         case {"status": Status.PENDING, "redriven": times}:
@@ -102,7 +118,8 @@ def describe(event: Wire, life: Life) -> str:
         case {"status": Status.PENDING}:
             return ", ".join([str(life), *_limits(event, token_out)])
         case {"status": Status.ROUTING}:
-            return "asking both venues" + (f", attempt {event['attempt']}" if event["attempt"] > 1 else "")
+            attempt = f", attempt {event['attempt']}" if event["attempt"] > 1 else ""
+            return f"asking {_venues(life.venues)}{attempt}"
         case {"status": Status.BUILDING, "route": route, "quotes": quotes}:
             others = "".join(f"; {line}" for line in quote_lines(quotes) if not line.startswith(route["dex"]))
             impact = percent(route["priceImpactBps"])
@@ -114,22 +131,46 @@ def describe(event: Wire, life: Life) -> str:
             return f"received {received} at {short(event['executedPrice'])}, slot {event['slot']}"
         case {"status": Status.FAILED}:
             return f"{event['error']} ({event['code']}, attempts: {event['attempts']})"
+        case {"status": Status.CANCELLED}:
+            return "by its client; nothing was traded"
+        case {"status": Status.EXPIRED}:
+            return "its time is over; nothing was traded"
     return ""
 
 
+def price_asked(order: Wire) -> str:
+    """`≥ 150` of a limit, `≤ 140` of a stop; empty of a market order."""
+    if "limitPrice" in order:
+        return f"≥ {short(order['limitPrice'])}"
+    return f"≤ {short(order['stopPrice'])}" if "stopPrice" in order else ""
+
+
+def _venues(names: Sequence[str]) -> str:
+    return " and ".join(names) or "both venues"
+
+
 def _limits(event: Wire, token_out: str) -> Iterator[str]:
-    if "slippageBps" in event:
+    if "slippageBps" in event and "limitPrice" not in event:  # a limit's price is what it accepts
         yield f"slippage up to {percent(event['slippageBps'])}"
     if "maxPriceImpactBps" in event:
         yield f"price impact up to {percent(event['maxPriceImpactBps'])}"
     if "minimumOut" in event:
         yield f"at least {short(event['minimumOut'])} {token_out}"
+    if "dexes" in event:
+        yield f"only at {_venues(event['dexes'])}"
+    if "expiresAt" in event:
+        yield f"until {date_and_time(event['expiresAt'])}"
 
 
 def quote_lines(quotes: Wire) -> Iterator[str]:
     """`raydium 224.81`, or why it gave none, for each venue."""
     for dex, quote in quotes.items():
         yield f"{dex} {short(quote['amountOut']) if 'amountOut' in quote else quote['code']}"
+
+
+def date_and_time(at: str) -> str:
+    """`2026-01-31T12:00:00.000Z` → `2026-01-31 12:00:00 UTC`"""
+    return f"{at[:10]} {at[11:19]} UTC"
 
 
 def percent(bps: int) -> str:
@@ -196,9 +237,12 @@ def lives_table(lives: Sequence[Life]) -> Table:
 
 
 def _dots(life: Life) -> Text:
-    if life.status == Status.FAILED:
-        return Text("✗", "red")
-    last = STEPS.index(life.status) if life.status in STEPS else len(STEPS)
+    if life.status in NO_SWAP:
+        return Text(NO_SWAP[Status(life.status)], COLOURS[life.status])
+    if life.status == Status.OPEN:
+        last = -1
+    else:
+        last = STEPS.index(Status(life.status)) if life.status in STEPS else len(STEPS)
     dots = (
         ("●", COLOURS.get(life.status, "cyan")) if n <= last else ("○", "dim") for n in range(len(STEPS) + 1)
     )
@@ -281,6 +325,46 @@ def quote_table(quote: Wire) -> Table:
                 percent(answer["priceImpactBps"]),
             )
     return table
+
+
+def tokens_view(tokens: Sequence[Wire], width: int) -> RenderableType:
+    """The tokens, with what an order may name them by."""
+    rows = [
+        {
+            "token": token["symbol"],
+            "decimals": str(token["decimals"]),
+            "mint": token["mint"] + ("" if token["tradable"] else "  not traded now"),
+        }
+        for token in tokens
+    ]
+    return list_view(rows, width, head=2)
+
+
+def resting_view(orders: Sequence[Wire], now: datetime, width: int) -> RenderableType:
+    """Resting orders with `priceNow`, and how far it is from the price that each asks."""
+    rows = [
+        {
+            "order": order["orderId"],
+            "type": order["type"],
+            "pair": f"{order['tokenIn']} → {order['tokenOut']}",
+            "amount": short(order["amount"]),
+            "asks": price_asked(order),
+            "now": short(order["priceNow"]) if order["priceNow"] else "no quote",
+            "away": _away(order),
+            "expires": age((datetime.fromisoformat(order["expiresAt"]) - now).total_seconds())
+            if "expiresAt" in order
+            else "never",
+        }
+        for order in orders
+    ]
+    return list_view(rows, width, head=3)
+
+
+def _away(order: Wire) -> Text:
+    """How far the price has to move; `there` from when it has done so until the order fires."""
+    if order["isThere"]:
+        return Text("there", "green")
+    return Text("" if order["awayBps"] is None else f"{order['awayBps'] / 100:+,.2f} %")
 
 
 def age(seconds: float) -> str:

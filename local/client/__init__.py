@@ -1,9 +1,11 @@
 """The client library: the engine's API for programs in Python, and for the command line.
 
-HTTP to submit and to ask, a WebSocket for the events of an order. Both survive a broken connection:
+HTTP to submit, cancel and ask, a WebSocket for the events of an order. Both survive a broken connection:
 
-submit    has an idempotency key, and is sent again under it until its answer comes; so it is placed once
-follow    connects again, and asks for the events after the last one that it has received
+submit, batch    have idempotency keys, and are sent again under them until the answer comes; so each order is
+                 placed once
+cancel           is sent again until its answer comes: to cancel an order twice is the same as once
+follow           connects again, and asks for the events after the last one that it has received
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any
@@ -39,7 +41,8 @@ __all__ = [
 Wire = dict[str, Any]
 
 SUBMIT_PATH = "/api/orders/execute"
-SUBMIT_TRIES = 4
+BATCH_PATH = "/api/orders/batch"
+TRIES = 4  # of a request that may be sent again
 BUSY = (429, 503)
 SILENT_FOR_S = 10.0  # then the engine is sent a ping
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
@@ -66,40 +69,78 @@ class EngineClient:
     async def submit(self, terms: Mapping[str, object], *, key: str | None = None) -> Wire:
         """Submit an order with the wire's fields as its terms: `{orderId, status, websocket}`.
 
-        It is sent under `key`, or one of its own, and again while the answer does not come. Raises
-        OutcomeUnknown if it never does: then the order may have been placed. Any other error says that it
-        was not.
+        `type` `limit` with a `limitPrice`, or `stop` with a `stopPrice`, makes it rest until its price is
+        there: its status is `open`. It is sent under `key`, or one of its own, and again while the answer
+        does not come. Raises OutcomeUnknown if it never does: then the order may have been placed. Any other
+        error says that it was not.
         """
         key = key or new_key()
-        order = {**terms, "clientOrderId": key}
-        lost: Exception | None = None  # why the answer to an earlier try did not come
-        for tries_left in reversed(range(SUBMIT_TRIES)):
-            try:
-                return await self._ask("POST", SUBMIT_PATH, json=order)
-            except ClientError as error:
-                if _may_have_acted(error):
-                    lost = error
-                elif lost is None or _is_final(error):
-                    raise
-            if tries_left:
-                await asyncio.sleep(FIRST_PAUSE_S * 2 ** (SUBMIT_TRIES - tries_left))
-        assert lost is not None
-        cause = lost.__cause__ or lost
-        reason = str(cause) or type(cause).__name__
-        raise OutcomeUnknown(self.url, key, reason) from lost
+        try:
+            return await self._ask_again("POST", SUBMIT_PATH, json={**terms, "clientOrderId": key})
+        except _Lost as lost:
+            raise OutcomeUnknown(self.url, key, lost.reason) from lost.error
+
+    async def batch(self, orders: Sequence[Mapping[str, object]]) -> list[Wire]:
+        """Submit up to 100 orders at once; for each, in their order, a submit's answer or `{error, code}`.
+
+        Each is placed under its `clientOrderId`, or a key of its own, and all are sent again while the answer
+        does not come. Raises OutcomeUnknown, whose `key` is all keys, separated by commas, if it never does.
+        """
+        keyed = [{"clientOrderId": new_key(), **order} for order in orders]
+        try:
+            found = await self._ask_again("POST", BATCH_PATH, json={"orders": keyed})
+        except _Lost as lost:
+            keys = ",".join(str(order["clientOrderId"]) for order in keyed)
+            raise OutcomeUnknown(self.url, keys, lost.reason) from lost.error
+        results: list[Wire] = found["results"]
+        return results
+
+    async def cancel(self, order_id: str) -> Wire:
+        """Cancel an order that no worker has taken; the order, which is cancelled.
+
+        Raises Refused with the code NOT_CANCELLABLE, and the order's `status` in its answer, once it is too
+        late.
+        """
+        if quote(order_id, safe="") in ("", ".", ".."):  # which is the path of cancel_all
+            raise _no_order_id()
+        return await self._delete(_order_path(order_id))
+
+    async def cancel_all(
+        self, *, token_in: str | None = None, token_out: str | None = None, type: str | None = None
+    ) -> list[str]:
+        """Cancel this client's resting orders: of these tokens and this type, where given.
+
+        Their ids, but for those that an answer named which did not come.
+        """
+        asked = _given({"tokenIn": token_in, "tokenOut": token_out, "type": type})
+        cancelled: list[str] = []
+        while True:  # an answer has a limited number of them
+            some = (await self._delete("/api/orders", params=asked))["cancelled"]
+            if not some:
+                return cancelled
+            cancelled += some
+
+    async def tokens(self) -> list[Wire]:
+        """The tokens that are traded: `{symbol, mint, decimals, tradable}`."""
+        found: list[Wire] = (await self._ask("GET", "/api/tokens"))["tokens"]
+        return found
 
     async def order(self, order_id: str) -> Wire:
         """An order with its `events`."""
-        answer = await self._ask("GET", f"/api/orders/{quote(order_id, safe='')}")
+        answer = await self._ask("GET", _order_path(order_id))
         if "orderId" not in answer:  # an id like "" or "." leads to another path
-            raise Refused(400, {"error": "That is no order's id.", "code": "INVALID_ORDER_ID"})
+            raise _no_order_id()
         return answer
 
     async def orders(
-        self, limit: int | None = None, status: str | None = None, cursor: str | None = None
+        self,
+        limit: int | None = None,
+        status: str | Collection[str] | None = None,
+        cursor: str | None = None,
     ) -> Wire:
-        """One page of orders, newest first: `{orders, next}`."""
-        asked = {"limit": limit, "status": status, "cursor": cursor}
+        """One page of orders, newest first, of a status or of several: `{orders, next}`."""
+        statuses = status if isinstance(status, str) or not status else ",".join(status)
+        asked = {"limit": limit, "status": statuses or None, "cursor": cursor}
         return await self._ask("GET", "/api/orders", params=_given(asked))
 
     async def quote(self, terms: Mapping[str, object]) -> Wire:
@@ -115,6 +156,7 @@ class EngineClient:
     ) -> AsyncIterator[Wire]:
         """The order's events after the `after`-th, as they come, to its last one.
 
+        An order that rests (`open`) is waited for, however long that is.
         Nothing is left out or put in order here: what the engine sent is what is yielded. `websocket` is what
         the submit answered; without it the engine is asked. Raises Unreachable when a connection that broke
         could not be made again for `patience_s`.
@@ -144,8 +186,8 @@ class EngineClient:
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     async def _is_last(self, event: Wire) -> bool:
-        """Whether this is the last event: `failed` is not if the order was redriven."""
-        if event["status"] == Status.CONFIRMED:
+        """Whether this terminal event is the last: `failed` is not if the order was redriven."""
+        if event["status"] != Status.FAILED:
             return True
         try:
             order = await self.order(event["orderId"])
@@ -176,6 +218,31 @@ class EngineClient:
         scheme = {"http": "ws", "https": "wss"}.get(url.scheme, url.scheme)
         return url._replace(scheme=scheme, query=query).geturl()
 
+    async def _delete(self, path: str, **rest: Any) -> Wire:
+        try:
+            return await self._ask_again("DELETE", path, **rest)
+        except _Lost as lost:
+            raise lost.error from lost.error.__cause__
+
+    async def _ask_again(self, method: str, path: str, **rest: Any) -> Wire:
+        """The answer to a request that may be carried out twice; sent again while its answer does not come.
+
+        Raises _Lost if it never does; any other error says that nothing was done.
+        """
+        lost: ClientError | None = None  # why the answer to an earlier try did not come
+        for tries_left in reversed(range(TRIES)):
+            try:
+                return await self._ask(method, path, **rest)
+            except ClientError as error:
+                if _may_have_acted(error):
+                    lost = error
+                elif lost is None or _is_final(error):
+                    raise
+            if tries_left:
+                await asyncio.sleep(FIRST_PAUSE_S * 2 ** (TRIES - tries_left))
+        assert lost is not None
+        raise _Lost(lost)
+
     async def _ask(self, method: str, path: str, **rest: Any) -> Wire:
         try:
             response = await self._http.request(method, path, **rest)
@@ -194,9 +261,31 @@ class EngineClient:
         return Unreachable(f"No engine answers at {self.url}{why}.", sent=sent)
 
 
+class _Lost(Exception):
+    """The answer to a request never came; `error` says why it did not come the last time."""
+
+    def __init__(self, error: ClientError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+    @property
+    def reason(self) -> str:
+        """The cause, in a few words."""
+        cause = self.error.__cause__ or self.error
+        return str(cause) or type(cause).__name__
+
+
 def new_key() -> str:
     """An idempotency key that no other submit has."""
     return str(uuid.uuid4())
+
+
+def _order_path(order_id: str) -> str:
+    return f"/api/orders/{quote(order_id, safe='')}"
+
+
+def _no_order_id() -> Refused:
+    return Refused(400, {"error": "That is no order's id.", "code": "INVALID_ORDER_ID"})
 
 
 def _may_have_acted(error: ClientError) -> bool:

@@ -91,7 +91,7 @@ GROUPS = {"servers": AWS | POSTGRES | NETWORK, "machine": MACHINE, "python": PYT
 def test_the_embedded_engine_runs_whatever_the_shell_says_of_others(group: str) -> None:
     done = local("demo", "--latency", "0", **GROUPS[group])
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "5 of 5 orders confirmed" in done.stdout
+    assert "6 of 6 orders confirmed" in done.stdout
     assert done.stderr == ""
 
 
@@ -163,7 +163,7 @@ OTHER_PYTHON = {
 
 
 @pytest.mark.parametrize(
-    ("command", "shown"), [("submit --help", "Submit a market order"), ("demo --latency 0", "5 of 5 orders")]
+    ("command", "shown"), [("submit --help", "Submit an order"), ("demo --latency 0", "6 of 6 orders")]
 )
 def test_the_start_script_leaves_the_settings_of_another_python_behind(
     tmp_path: Path, command: str, shown: str

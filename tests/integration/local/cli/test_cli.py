@@ -377,11 +377,11 @@ def test_a_second_ctrl_c_ends_it_at_once(tmp_path: Path):
     up.leaves_nothing()
 
 
-def test_the_demo_shows_five_orders_and_counts_their_swaps():
+def test_the_demo_shows_six_orders_and_counts_their_swaps():
     done = local("demo", "--latency", "0", SIM_SLOT_MS="20")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "5 of 5 orders confirmed" in done.stdout
-    assert "sim.swaps holds 5 landed swaps" in done.stdout
+    assert "6 of 6 orders confirmed" in done.stdout
+    assert "sim.swaps holds 6 landed swaps" in done.stdout
     assert "\x1b" not in done.stdout
     impacts = [float(found) for found in re.findall(r" (\d+\.\d\d) %  ", done.stdout.partition("route")[2])]
     assert max(impacts) > 1  # one order moves the price
@@ -391,4 +391,4 @@ def test_the_demo_fails_if_an_order_does():
     done = local("demo", "--latency", "0", "--faults", "quote-timeout token=FIDA", RETRY_BASE_MS="0")
     assert done.returncode == 1
     assert "WRONG" in done.stdout
-    assert "4 of 5 orders confirmed" in done.stdout
+    assert "5 of 6 orders confirmed" in done.stdout
