@@ -15,7 +15,8 @@ Json = dict[str, Any]
 FORM = "application/x-www-form-urlencoded"
 ORDER_ID = "{orderId}"
 DESCRIPTION = (
-    "Every request of the API. `Submit an order` keeps the order's id for `Show an order`. To subscribe to "
+    "Every request of the API. `Submit an order` and `Submit a limit order` keep the order's id for `Show an "
+    "order` and `Cancel an order`. To subscribe to "
     f"an order, open a WebSocket request at ws://127.0.0.1:3000{SUBMIT_PATH}?orderId={{{{orderId}}}}."
 )
 
@@ -57,6 +58,11 @@ BY_MINT = json.dumps(
 )
 
 
+def batch(*orders: str) -> str:
+    """The body of a batch."""
+    return json.dumps({"orders": [json.loads(one) for one in orders]}, indent=4)
+
+
 def order(token_in: str, token_out: str, amount: object, **more: object) -> str:
     """The body of a submit."""
     return json.dumps({"tokenIn": token_in, "tokenOut": token_out, "amount": amount, **more})
@@ -80,6 +86,33 @@ REQUESTS = (
         BY_MINT,
     ),
     Example(
+        "submit-limit",
+        "Submit a limit order",
+        "an order that rests until 1.5 SOL bring 160 USDC each or more, for an hour at most.",
+        SUBMIT_PATH,
+        202,
+        order("SOL", "USDC", 1.5, type="limit", limitPrice="160", expiresInMs=3_600_000),
+    ),
+    Example(
+        "submit-stop",
+        "Submit a stop order",
+        "an order that rests until 1.5 SOL bring 140 USDC each or less, and then is filled at Raydium only.",
+        SUBMIT_PATH,
+        202,
+        order("SOL", "USDC", 1.5, type="stop", stopPrice="140", dexes=["raydium"]),
+    ),
+    Example(
+        "batch",
+        "Submit a batch",
+        "several orders at once; each is answered in its place, with its id or its error.",
+        "/api/orders/batch",
+        200,
+        batch(
+            order("SOL", "USDC", "0.5"),
+            order("USDC", "SOL", "75", type="limit", limitPrice="0.01", expiresInMs=3_600_000),
+        ),
+    ),
+    Example(
         "order",
         "Show an order",
         "an order with its events. Usage: order.sh ORDER_ID",
@@ -94,6 +127,31 @@ REQUESTS = (
         "/api/orders?limit=10&status=confirmed",
         200,
     ),
+    Example(
+        "orders-open",
+        "List orders that have not ended",
+        "the newest that rest or wait for a worker; statuses are separated by commas.",
+        "/api/orders?status=open,pending",
+        200,
+    ),
+    Example(
+        "cancel",
+        "Cancel an order",
+        "cancels an order that is open or pending; 409 NOT_CANCELLABLE once a worker has taken it. "
+        "Usage: cancel.sh ORDER_ID",
+        f"/api/orders/{ORDER_ID}",
+        200,
+        method="DELETE",
+    ),
+    Example(
+        "cancel-all",
+        "Cancel resting orders",
+        "cancels those of your limit orders that sell SOL for USDC; without parameters all that rest.",
+        "/api/orders?tokenIn=SOL&tokenOut=USDC&type=limit",
+        200,
+        method="DELETE",
+    ),
+    Example("tokens", "Tokens", "the tokens that are traded.", "/api/tokens", 200),
     Example(
         "quote",
         "Quote",
@@ -132,10 +190,10 @@ ERRORS = (
     Example(
         "error-method",
         "Method",
-        "orders can't be deleted.",
+        "orders can't be replaced.",
         "/api/orders",
         "METHOD_NOT_ALLOWED",
-        method="DELETE",
+        method="PUT",
     ),
     Example(
         "error-missing-field",
@@ -182,6 +240,30 @@ ERRORS = (
         SUBMIT_PATH,
         "AMOUNT_TOO_PRECISE",
         order("USDC", "SOL", "1.0000001"),
+    ),
+    Example(
+        "error-price",
+        "Price of another type",
+        "a market order with the price of a limit.",
+        SUBMIT_PATH,
+        "INVALID_PRICE",
+        order("SOL", "USDC", 1, limitPrice="160"),
+    ),
+    Example(
+        "error-expiry",
+        "Expiry in the past",
+        "a time that is over.",
+        SUBMIT_PATH,
+        "INVALID_EXPIRY",
+        order("SOL", "USDC", 1, expiresAt="2020-01-31T12:00:00Z"),
+    ),
+    Example(
+        "error-unknown-dex",
+        "Unknown venue",
+        "the answer lists those that there are.",
+        SUBMIT_PATH,
+        "UNKNOWN_DEX",
+        order("SOL", "USDC", 1, dexes=["orca"]),
     ),
     Example(
         "error-unknown-order",
@@ -236,7 +318,7 @@ def collection() -> str:
 
 
 def _script(example: Example) -> str:
-    path = example.path.replace(ORDER_ID, "${1:?Usage: order.sh ORDER_ID}")
+    path = example.path.replace(ORDER_ID, f"${{1:?Usage: {example.script}.sh ORDER_ID}}")
     line = f'curl -sSi "${{ENGINE_URL:-http://127.0.0.1:3000}}{path}"'
     options = [f"-H {shlex.quote(header)}" for header in _headers(example) if FORM not in header]
     if example.method:
@@ -290,6 +372,6 @@ def _assertions(example: Example) -> tuple[str, ...]:
     if example.code:
         lines.append(f'    pm.expect(pm.response.json().code).to.eql("{example.code}");')
     lines.append("});")
-    if example.script == "submit":
+    if example.script in ("submit", "submit-limit"):
         lines.append('pm.collectionVariables.set("orderId", pm.response.json().orderId);')
     return tuple(lines)

@@ -17,6 +17,7 @@ from local import ROOT
 from tests.e2e.client import Client
 from tests.e2e.engine import Engine
 
+FAR_ABOVE = {"type": "limit", "limitPrice": "1000000", "expiresInMs": 3_600_000}  # so it can be cancelled
 SCRIPTS = sorted((ROOT / "local" / "requests").glob("*.sh"))
 COLLECTION: dict[str, Any] = json.loads((ROOT / "local" / "postman_collection.json").read_text())
 POSTMAN: list[dict[str, Any]] = [item for folder in COLLECTION["item"] for item in folder["item"]]
@@ -50,7 +51,7 @@ async def test_each_script_gets_the_answer_that_it_promises(
     skip_if_not_ours(engine, code)
     if shutil.which("curl") is None:
         pytest.skip("there is no curl")
-    order = await client.submit("SOL", "USDC")
+    order = await client.submit("SOL", "USDC", **FAR_ABOVE)
     running = await asyncio.create_subprocess_exec(
         script,
         order["orderId"],
@@ -67,7 +68,7 @@ async def test_each_script_gets_the_answer_that_it_promises(
 async def test_each_postman_request_gets_the_answer_that_its_test_awaits(
     client: Client, engine: Engine
 ) -> None:
-    order = await client.submit("SOL", "USDC")
+    order = await client.submit("SOL", "USDC", **FAR_ABOVE)
     values = {"{{baseUrl}}": engine.http_url, "{{orderId}}": order["orderId"]}
     for item in POSTMAN:
         status, code = said_of(item)
