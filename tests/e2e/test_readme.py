@@ -13,7 +13,7 @@ from chalicelib.config import Config
 
 from local import FUNCTIONS, ROOT
 from tests.e2e import readme
-from tests.e2e.life import FIELDS, FIRST, RETRY
+from tests.e2e.life import AGAIN, FIELDS, FIRST, OWN
 
 TESTS = ROOT / "tests"
 CODE = re.compile(r"""\bcode(?:: \S+)? ?= ?"([A-Z_]+)\"""")
@@ -47,7 +47,8 @@ def test_the_table_of_settings_lists_every_setting_with_its_default() -> None:
 
 def test_the_table_of_requests_lists_every_route_of_the_api() -> None:
     listed = {
-        span.partition("?")[0] for span in readme.in_tables(readme.section("HTTP API"), "(GET|POST) .*")
+        span.partition("?")[0]
+        for span in readme.in_tables(readme.section("HTTP API"), "(GET|POST|DELETE) .*")
     }
     routes = {
         f"{method} {path}"
@@ -58,11 +59,11 @@ def test_the_table_of_requests_lists_every_route_of_the_api() -> None:
     assert {request.replace("{orderId}", "{order_id}") for request in listed} == routes
 
 
-@pytest.mark.parametrize("status", ["pending", *FIELDS])
+@pytest.mark.parametrize("status", [*AGAIN, *FIELDS])
 def test_the_table_of_events_names_every_field(status: str) -> None:
     [row] = re.findall(rf"^\| `{status}` \| (.*) \|$", readme.section("Events"), re.MULTILINE)
     said = set(re.findall(r"\w+", row))
-    assert FIELDS.get(status, FIRST | RETRY) <= said
+    assert (FIELDS[status] if status in FIELDS else (FIRST | OWN).union(*AGAIN[status])) <= said
 
 
 def test_the_list_of_readmes_is_complete_and_the_front_links_to_each() -> None:
