@@ -163,7 +163,7 @@ def typed_again(terms: Mapping[str, Any]) -> list[str]:
     for name, option in _OPTIONS.items():
         given = terms.get(name, [])
         for value in given if isinstance(given, list) else [given]:
-            found += [option, f"{value / 1000:g}s" if name == "expiresInMs" else str(value)]
+            found += [option, f"{Decimal(value) / 1000:f}s" if name == "expiresInMs" else str(value)]
     return found
 
 

@@ -87,6 +87,17 @@ async def test_events_are_neither_dropped_nor_reordered():
         assert [event async for event in client.follow("x", websocket=ADDRESS)] == sent
 
 
+@pytest.mark.parametrize("end", ["cancelled", "expired"])
+async def test_an_order_that_rested_is_followed_to_its_end(end: str):
+    events = [{"orderId": "x", "seq": seq, "status": status} for seq, status in enumerate(("open", end), 1)]
+
+    async def rest(connection: ServerConnection, after: int) -> None:
+        await send(connection, events[after])  # and the connection is closed while the order rests
+
+    async with engine(rest) as client:
+        assert [event async for event in client.follow("x", websocket=ADDRESS)] == events
+
+
 async def everything(connection: ServerConnection, after: int) -> None:
     await send(connection, *EVENTS[after:])
 

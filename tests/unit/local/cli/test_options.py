@@ -1,0 +1,85 @@
+"""What is typed becomes the wire's terms, and those become what is typed again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from local.cli import options
+from local.cli.resting import Pair
+
+ARGUMENTS = ("SOL", "USDC", "1.5")
+TERMS = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1.5"}
+
+
+def parsed(*arguments: str) -> Any:
+    """The terms that a submit gets, or the text of its refusal."""
+    found: list[Any] = []
+
+    @click.command(cls=options.NegativeNumbers)
+    @options.terms
+    @options.conditions
+    def submit(terms: dict[str, Any]) -> None:
+        found.append(terms)
+
+    result = CliRunner().invoke(submit, [*ARGUMENTS, *arguments])
+    return found[0] if found else result.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "terms"),
+    [
+        ((), {}),
+        (("--limit", "160"), {"type": "limit", "limitPrice": "160"}),
+        (("--stop", "140"), {"type": "stop", "stopPrice": "140"}),
+        (("--limit", "-1"), {"type": "limit", "limitPrice": "-1"}),  # the engine judges
+        (("--floor", "205"), {"minimumOut": "205"}),
+        (("--minimum-out", "205"), {"minimumOut": "205"}),
+        (("--expires", "90s"), {"expiresInMs": 90_000}),
+        (("--expires", "10m"), {"expiresInMs": 600_000}),
+        (("--expires", "1.5h"), {"expiresInMs": 5_400_000}),
+        (("--expires", "7d"), {"expiresInMs": 604_800_000}),
+        (("--expires", "2026-01-31T12:00:00Z"), {"expiresAt": "2026-01-31T12:00:00Z"}),
+        (("--dex", "raydium", "--dex", "meteora"), {"dexes": ["raydium", "meteora"]}),
+        (("--exclude-dex", "raydium"), {"excludeDexes": ["raydium"]}),
+    ],
+)
+def test_each_option_becomes_the_wires_field(typed: tuple[str, ...], terms: dict[str, object]):
+    assert parsed(*typed) == TERMS | terms
+
+
+@pytest.mark.parametrize("when", ["soon", "10", "10 m", "10w", "-10m", "", "0.00001s"])
+def test_an_expiry_that_is_neither_a_duration_nor_a_time_is_refused(when: str):
+    assert "10m, 2h or 7d" in parsed("--expires", when)
+
+
+def test_an_order_has_one_price():
+    assert "not both" in parsed("--limit", "160", "--stop", "140")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        (),
+        ("--slippage-bps", "50", "--minimum-out", "205", "--limit", "160", "--expires", "2h"),
+        ("--stop", "140", "--expires", "2026-01-31T12:00:00Z", "--dex", "a", "--dex", "b"),
+        ("--expires", "0.001s", "--exclude-dex", "a"),
+        ("--expires", "365d"),
+    ],
+)
+def test_terms_are_typed_again_as_options_that_give_the_same_terms(typed: tuple[str, ...]):
+    terms = parsed(*typed)
+    assert parsed(*options.typed_again(terms)[len(ARGUMENTS) :]) == terms
+
+
+def test_a_pair_is_what_is_sold_and_for_what():
+    assert Pair().convert("sol/USDC", None, None) == ("SOL", "USDC")
+
+
+@pytest.mark.parametrize("text", ["SOL", "SOL/", "/USDC"])
+def test_a_pair_has_two_tokens(text: str):
+    with pytest.raises(click.BadParameter, match="SOL/USDC"):
+        Pair().convert(text, None, None)

@@ -1,0 +1,126 @@
+"""Cancelling, batches and lists: what is sent, what is sent again, and what is made of the answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from local import client as module
+from local.client import EngineClient, OutcomeUnknown, Refused, Unreachable
+
+TERMS = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1"}
+ID = "7f0c2f8e-6f1e-4a53-9d1b-0c5f0f6c2a11"
+
+Answer = tuple[int, object] | Exception
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.001)
+
+
+class Engine:
+    """Gives the answers of `script` in their order, and keeps the requests."""
+
+    def __init__(self, *script: Answer) -> None:
+        self.script = list(script)
+        self.asked: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        answer = self.script.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return httpx.Response(answer[0], json=answer[1])
+
+    async def ask(self, work: Callable[[EngineClient], Any]) -> Any:
+        async with EngineClient("http://127.0.0.1:9") as client:
+            await client._http.aclose()
+            client._http = httpx.AsyncClient(base_url=client.url, transport=httpx.MockTransport(self))
+            return await work(client)
+
+    @property
+    def lines(self) -> list[str]:
+        return [f"{one.method} {one.url.raw_path.decode()}" for one in self.asked]
+
+
+async def test_an_order_of_any_type_is_submitted_with_the_wires_fields():
+    engine = Engine((202, {"orderId": ID, "status": "open"}))
+    limit = {**TERMS, "type": "limit", "limitPrice": "160", "expiresInMs": 1, "dexes": ["raydium"]}
+    await engine.ask(lambda client: client.submit(limit, key="k"))
+    assert json.loads(engine.asked[0].content) == limit | {"clientOrderId": "k"}
+
+
+async def test_a_cancel_whose_answer_is_lost_is_sent_again():
+    engine = Engine(httpx.ReadError("cut"), (500, {"error": "?"}), (200, {"orderId": ID}))
+    assert await engine.ask(lambda client: client.cancel(ID)) == {"orderId": ID}
+    assert engine.lines == [f"DELETE /api/orders/{ID}"] * 3
+
+
+async def test_a_cancel_whose_answer_never_comes_raises_why():
+    engine = Engine(*[httpx.ReadError("cut")] * 4)
+    with pytest.raises(Unreachable):
+        await engine.ask(lambda client: client.cancel(ID))
+
+
+async def test_a_cancel_that_is_too_late_is_refused_with_the_orders_status():
+    engine = Engine((409, {"error": "Too late.", "code": "NOT_CANCELLABLE", "status": "routing"}))
+    with pytest.raises(Refused) as refused:
+        await engine.ask(lambda client: client.cancel(ID))
+    assert (refused.value.code, refused.value.answer["status"]) == ("NOT_CANCELLABLE", "routing")
+
+
+@pytest.mark.parametrize("order_id", ["", ".", ".."])
+async def test_an_id_that_leads_to_another_path_cancels_nothing(order_id: str):
+    engine = Engine()
+    with pytest.raises(Refused, match="no order's id"):
+        await engine.ask(lambda client: client.cancel(order_id))
+    assert engine.asked == []
+
+
+async def test_all_resting_orders_are_cancelled_however_many_an_answer_has():
+    engine = Engine((200, {"cancelled": ["a", "b"]}), (200, {"cancelled": ["c"]}), (200, {"cancelled": []}))
+    cancelled = await engine.ask(lambda client: client.cancel_all(token_in="SOL", type="limit"))
+    assert cancelled == ["a", "b", "c"]
+    assert engine.lines == ["DELETE /api/orders?tokenIn=SOL&type=limit"] * 3
+
+
+async def test_a_batch_is_sent_again_under_the_same_keys():
+    results = [{"orderId": ID}, {"error": "No.", "code": "UNKNOWN_TOKEN"}]
+    engine = Engine(httpx.ReadError("cut"), (200, {"results": results}))
+    assert (
+        await engine.ask(lambda client: client.batch([TERMS, TERMS | {"clientOrderId": "mine"}])) == results
+    )
+    first, second = (json.loads(one.content)["orders"] for one in engine.asked)
+    assert first == second
+    assert [{**TERMS, "clientOrderId": key} for key in (first[0]["clientOrderId"], "mine")] == first
+
+
+async def test_a_batch_whose_answer_never_comes_may_have_been_placed():
+    engine = Engine(*[httpx.ReadError("cut")] * 4)
+    orders = [TERMS | {"clientOrderId": key} for key in ("one", "two")]
+    with pytest.raises(OutcomeUnknown) as unknown:
+        await engine.ask(lambda client: client.batch(orders))
+    assert unknown.value.key == "one,two"
+
+
+async def test_orders_of_several_statuses_are_asked_for_at_once():
+    page = {"orders": [], "next": None}
+    engine = Engine((200, page), (200, page), (200, page))
+    await engine.ask(lambda client: client.orders(status=["open", "pending"]))
+    await engine.ask(lambda client: client.orders(5, "failed"))
+    await engine.ask(lambda client: client.orders(status=[]))
+    assert [str(one.url.params) for one in engine.asked] == [
+        "status=open%2Cpending",
+        "limit=5&status=failed",
+        "",
+    ]
+
+
+async def test_tokens_are_listed():
+    tokens = [{"symbol": "SOL", "mint": "So1", "decimals": 9, "tradable": True}]
+    assert await Engine((200, {"tokens": tokens})).ask(lambda client: client.tokens()) == tokens
