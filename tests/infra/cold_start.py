@@ -38,6 +38,7 @@ NEEDS: dict[str, tuple[str, ...]] = {  # function → the packages it can't do w
     "on_ws_disconnect": (*REDIS, *AWS),  # AWS for the secret
     "relay": (*POSTGRES, *REDIS, *AWS),
     "keep_relays": (*REDIS, *AWS),
+    "fire_orders": (*POSTGRES, *REDIS, *AWS, *QUOTES),
     "sweep": (*POSTGRES, *AWS),
     "migrate": (*POSTGRES, *AWS),
 }

@@ -8,12 +8,13 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import Any
 
 import app as functions
 from chalicelib import runtime
 from chalicelib.config import Config
-from chalicelib.domain.terms import Terms
+from chalicelib.domain.terms import OrderType, Terms
 from chalicelib.domain.tokens import find_token
 from chalicelib.ports.store import NewOrder
 
@@ -23,6 +24,7 @@ from tests.rest import call, submit
 
 SOL, USDC = (found for symbol in ("SOL", "USDC") if (found := find_token(symbol)))
 ORDER = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1}
+FAR_LIMIT = ORDER | {"type": "limit", "limitPrice": 1_000_000}  # it rests
 SOON_S = 20.0
 
 
@@ -47,6 +49,7 @@ class FunctionCalls:
         calls: dict[str, Callable[[set[Permission]], None]] = {
             "Migrate": self.migrate,
             "APIHandler": self.api_handler,
+            "FireOrders": self.fire_orders,
             "Sweep": self.sweep,  # while the order waits
             "ProcessOrder": self.process_order,
             "WebsocketConnect": self.websocket_connect,
@@ -57,7 +60,7 @@ class FunctionCalls:
         }
         needed = {}
         async with self._engine():
-            await self._place_order()
+            await self._place_orders()
         for name, call_function in calls.items():
             async with self._engine():
                 with self._recorder.recorded() as noted:
@@ -73,16 +76,19 @@ class FunctionCalls:
         finally:
             await runtime.stop()
 
-    async def _place_order(self) -> None:
-        """A pending order that is not in the queue."""
-        await runtime.current().store.create(NewOrder(self._order_id, Terms(SOL, USDC, 10**9, 100)))
+    async def _place_orders(self) -> None:
+        """A pending order that is not in the queue, and a resting one whose price is there."""
+        create = runtime.current().store.create
+        await create(NewOrder(self._order_id, Terms(SOL, USDC, 10**9, 100)))
+        limit = Terms(SOL, USDC, 10**9, 100, floor_out=10**6, type=OrderType.LIMIT, price=Decimal(1))
+        await create(NewOrder(str(uuid.uuid4()), limit))
 
     def migrate(self, noted: set[Permission]) -> None:
         assert functions.migrate({}, Context()) == {"applied": []}
 
     def api_handler(self, noted: set[Permission]) -> None:
         self._sqs.send_message(QueueUrl=self._config.orders_dlq_url, MessageBody="{}")  # for /health to count
-        for route in ("/", "/openapi.json", "/health", "/api/orders"):
+        for route in ("/", "/openapi.json", "/health", "/api/orders", "/api/tokens"):
             assert call("GET", route).status == 200, route
         query = {name: [str(value)] for name, value in ORDER.items()}
         assert call("GET", "/api/quote", query=query).status == 200
@@ -90,11 +96,21 @@ class FunctionCalls:
         assert [submit(headers=key).status for _ in range(2)] == [202, 200]
         order_id = submit().body["orderId"]
         assert call("GET", "/api/orders/{order_id}", order_id=order_id).status == 200
+        batch = json.dumps({"orders": [ORDER, FAR_LIMIT]}).encode()
+        assert call("POST", "/api/orders/batch", batch).status == 200
+        order_id = submit(json.dumps(FAR_LIMIT).encode()).body["orderId"]
+        assert call("DELETE", "/api/orders/{order_id}", order_id=order_id).status == 200
+        assert call("DELETE", "/api/orders").status == 200
 
     def process_order(self, noted: set[Permission]) -> None:
         """One order that is confirmed, and a message that stays in the queue."""
         assert self._process(json.dumps({"orderId": self._order_id})) == []
         assert len(self._process("{}")) == 1
+
+    def fire_orders(self, noted: set[Permission]) -> None:
+        """One run, which fires an order and queues it."""
+        functions.fire_orders(schedule_event("fire_orders"), Context())
+        assert "sqs:SendMessage" in {action for action, _ in noted}
 
     def sweep(self, noted: set[Permission]) -> None:
         """Until it has queued an order again, and has asked the queue about one that waits there."""
@@ -110,7 +126,8 @@ class FunctionCalls:
     def websocket_message(self, noted: set[Permission]) -> None:
         """Valid messages, one that is not JSON, and one of an unknown connection."""
         subscribe = json.dumps({"action": "subscribe", "orderId": self._order_id})
-        for text in (json.dumps(ORDER), '{"action": "ping"}', subscribe, "?"):
+        cancel = json.dumps({"action": "cancel", "orderId": self._order_id})
+        for text in (json.dumps(ORDER), '{"action": "ping"}', subscribe, cancel, "?"):
             assert self._socket("message", text) == {"statusCode": 200}
         self._socket("message", '{"action": "ping"}', connection="unknown")
 

@@ -62,6 +62,15 @@ def test_the_relay_alarm_is_raised_after_three_minutes_without_a_relay(engine: R
     assert alarm["Period"] * alarm["EvaluationPeriods"] == 180
 
 
+def test_triggers_that_are_not_started_for_three_minutes_raise_an_alarm(engine: Resolved) -> None:
+    """Lambda counts no invocation that was not made, so no data is what there is to see."""
+    alarm = engine["TriggersGoneAlarm"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Invocations")
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": engine["FireOrders"]["FunctionName"]}]
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
+    assert (alarm["Period"] * alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (180, "breaching")
+
+
 def test_every_function_has_its_alarms_for_errors_and_throttles(engine: Resolved) -> None:
     for name, function in engine.of_type("Serverless::Function").items():
         for metric in ("Errors", "Throttles"):
@@ -72,7 +81,7 @@ def test_every_function_has_its_alarms_for_errors_and_throttles(engine: Resolved
 
 def test_every_alarm_notifies_when_it_is_raised_and_when_it_ends(engine: Resolved) -> None:
     alarms = engine.of_type("CloudWatch::Alarm").values()
-    assert len(alarms) == 5 + 2 * len(engine.of_type("Serverless::Function"))
+    assert len(alarms) == 6 + 2 * len(engine.of_type("Serverless::Function"))
     assert all(alarm["AlarmActions"] == alarm["OKActions"] == ["AlarmTopic"] for alarm in alarms)
     assert all(alarm["AlarmDescription"] for alarm in alarms)
 

@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -21,7 +22,7 @@ from chalicelib.adapters.redis.pool import connect
 from chalicelib.adapters.redis.registry import RedisRegistry
 from chalicelib.api import FUNCTIONS
 from chalicelib.api.wire.events import event_detail
-from chalicelib.domain.terms import Terms
+from chalicelib.domain.terms import OrderType, Terms
 from chalicelib.ports.live import Subscription
 from chalicelib.ports.store import NewOrder
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -100,6 +101,7 @@ def environ(aws: str, database_url: str, services: Endpoints) -> dict[str, str]:
         "AWS_ENDPOINT_URL": aws,
         "WEBSOCKET_ENDPOINT": f"{aws}/api",
         "SIM_LATENCY": "0",
+        "TRIGGER_SECONDS": "0",
     }
 
 
@@ -112,15 +114,19 @@ def passwords() -> list[str]:
 
 @asynccontextmanager
 async def subscribed_order(database_url: str, redis_url: str) -> AsyncIterator[str]:
-    """An order that waits for a worker, and a connection subscribed to it, without a relay."""
+    """An order that waits for a worker, and a connection subscribed to it, without a relay.
+
+    And a resting order whose price is there.
+    """
     database, redis = Database(database_url), connect(redis_url)
     settings = StoreSettings(lease_ms=20_000, sweep_after_ms=60_000, key_ttl_s=60, max_outstanding=10_000)
     registry = RedisRegistry(redis, shards=1, connections_per_client=10, subscriptions_per_connection=10)
     try:
         order_id = str(uuid.uuid4())
-        await PostgresStore(database, settings, event_detail).create(
-            NewOrder(order_id, Terms(SOL, USDC, 10**9, 100))
-        )
+        store = PostgresStore(database, settings, event_detail)
+        await store.create(NewOrder(order_id, Terms(SOL, USDC, 10**9, 100)))
+        limit = Terms(SOL, USDC, 10**9, 100, floor_out=10**6, type=OrderType.LIMIT, price=Decimal(1))
+        await store.create(NewOrder(str(uuid.uuid4()), limit))
         await registry.connect("socket", CLIENT)
         await registry.subscribe(Subscription("socket", order_id))
         yield order_id
@@ -168,6 +174,7 @@ def events(order_id: str) -> dict[str, list[dict[str, Any]]]:
         "on_ws_disconnect": [{"requestContext": SOCKET}],
         "relay": [{"shard": 0}],
         "keep_relays": [schedule_event("keep_relays")],
+        "fire_orders": [schedule_event("fire_orders")],
         "sweep": [schedule_event("sweep")],
         "migrate": [{}],
     }

@@ -24,6 +24,7 @@ FUNCTION_NAMES = {
     "WebsocketDisconnect": ("app.on_ws_disconnect", "stack-disconnect"),
     "Relay": ("app.relay", "stack-relay"),
     "KeepRelays": ("app.keep_relays", "stack-keep-relays"),
+    "FireOrders": ("app.fire_orders", "stack-fire-orders"),
     "Sweep": ("app.sweep", "stack-sweep"),
     "Migrate": ("app.migrate", "stack-migrate"),
 }
@@ -89,7 +90,7 @@ def test_ten_orders_are_processed_at_once_in_batches_of_one(
 
 
 def test_the_schedules_run_every_minute(functions: dict[str, dict[str, Any]]) -> None:
-    for name in ("KeepRelays", "Sweep"):
+    for name in ("KeepRelays", "FireOrders", "Sweep"):
         [event] = functions[name]["Events"].values()
         assert event["Properties"]["Schedule"] == "rate(1 minute)"
 
@@ -101,6 +102,7 @@ def test_the_schedules_run_every_minute(functions: dict[str, dict[str, Any]]) ->
         ("ProcessOrder", 30),
         ("WebsocketConnect", 15),
         ("Relay", 900),
+        ("FireOrders", 75),  # the longest TriggerSeconds, and a last pass with slow servers
         ("Sweep", 60),
         ("Migrate", 300),
     ],
@@ -127,8 +129,12 @@ def test_every_route_is_in_the_api(merged: dict[str, Any]) -> None:
         ("/openapi.json", "GET"),
         ("/api/quote", "GET"),
         ("/api/orders", "GET"),
+        ("/api/orders", "DELETE"),
         ("/api/orders/{order_id}", "GET"),
+        ("/api/orders/{order_id}", "DELETE"),
         ("/api/orders/execute", "POST"),
+        ("/api/orders/batch", "POST"),
+        ("/api/tokens", "GET"),
     }
 
 

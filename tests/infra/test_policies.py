@@ -33,6 +33,7 @@ NAMES = [
     "WebsocketDisconnect",
     "Relay",
     "KeepRelays",
+    "FireOrders",
     "Sweep",
     "Migrate",
 ]
@@ -122,6 +123,7 @@ def config(engine: Resolved, database_url: str, services: Endpoints, queues: lis
         orders_queue_url=orders,
         orders_dlq_url=dead,
         sweep_after_ms=100,
+        trigger_seconds=0.0,
         sim_latency=0.0,
     )
 

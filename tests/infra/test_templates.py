@@ -114,7 +114,7 @@ def test_lambda_does_not_retry_scheduled_functions_and_relays(
         item["FunctionName"]: item["MaximumRetryAttempts"]
         for item in expanded.of_type("Lambda::EventInvokeConfig").values()
     }
-    assert found == {"Relay": 0, "KeepRelays": 0, "Sweep": 0}
+    assert found == {"Relay": 0, "KeepRelays": 0, "FireOrders": 0, "Sweep": 0}
 
 
 def test_relay_function_names_the_relay(engine: Resolved) -> None:
