@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.resolved import Resolved
+from infra.package import FUNCTIONS
+from tests.infra.resolved import Resolved, load
 
 STAGES = Path(__file__).parents[2] / "infra" / "stages"
 HOURS = 730
+GB_SECOND = 16.67e-6  # of Lambda, $
+METRICS = 4  # that the functions write
+TRIGGER_SECONDS = load("engine.yaml")["Parameters"]["TriggerSeconds"]["Default"]
+ONE_PASS_S = 0.5  # at the simulated venues' own latency
 NODE_HOUR = {"cache.t4g.micro": 0.0128, "cache.t4g.small": 0.0256}
 FROM_NETWORK = {"VpcId": "vpc", "SubnetIds": "subnet-a,subnet-b", "SecurityGroupIds": "functions"}
 README = (Path(__file__).parents[2] / "infra" / "README.md").read_text()
@@ -50,7 +55,7 @@ def test_the_front_readme_shows_the_same_sums() -> None:
 
 
 @pytest.mark.parametrize(("column", "name"), [(1, "dev"), (2, "prod")])
-def test_the_cost_of_a_month_counts_what_the_stage_creates(column: int, name: str) -> None:
+def test_the_cost_of_a_month_counts_what_the_stage_creates(engine: Resolved, column: int, name: str) -> None:
     stage = json.loads((STAGES / f"{name}.json").read_text())
     network = Resolved("network.yaml", **stage["network"])
     tier = Resolved("data.yaml", **FROM_NETWORK, **stage["data"])
@@ -66,8 +71,28 @@ def test_the_cost_of_a_month_counts_what_the_stage_creates(column: int, name: st
         "NAT gateways": 0.05 * len(network.of_type("EC2::NatGateway")),
         "Interface endpoints": 0.01 * len(interfaces),
         "Relays": 0.03 * stage["engine"]["RelayShards"],  # half a GB for 3600 s
+        "Triggers": triggers_hour(stage["engine"].get("TriggerSeconds", TRIGGER_SECONDS)),
     }
+    alarms = engine.of_type("CloudWatch::Alarm")
+    fixed = {"Alarms": 0.10 * len(alarms) + 3 + 0.30 * METRICS}
     costs = {row[0]: float(row[column]) for row in rows("A month, whether orders come or not")}
-    for what, price in hourly.items():
+    for what, price in ({what: HOURS * price for what, price in hourly.items()} | fixed).items():
         [cost] = [cost for row, cost in costs.items() if row.startswith(what)]
-        assert cost == pytest.approx(HOURS * price, abs=0.01), what
+        assert cost == pytest.approx(price, abs=0.01), what
+
+
+def triggers_hour(seconds: float) -> float:
+    """What an hour of the triggers costs: a run each minute, paid for its time and its memory."""
+    return 60 * seconds * memory_gb("fire_orders") * GB_SECOND
+
+
+def memory_gb(function: str) -> float:
+    config = json.loads((FUNCTIONS / ".chalice" / "config.json").read_text())
+    [stage] = config["stages"].values()
+    return float(stage["lambda_functions"][function]["lambda_memory_size"]) / 1024
+
+
+@pytest.mark.parametrize("row", rows("The triggers"), ids=lambda row: row[0])
+def test_the_cost_of_the_triggers_is_calculated_for_each_setting(row: list[str]) -> None:
+    seconds = float(row[0].split()[0])
+    assert float(row[1]) == pytest.approx(HOURS * triggers_hour(max(seconds, ONE_PASS_S)), abs=0.01)
