@@ -18,6 +18,7 @@ import boto3
 from local import ROOT
 from local.emulator import Cloud
 from local.endpoints import local_credentials
+from local.triggers.schedule import schedule_event
 from tests.e2e.engine import SETTINGS, Engine
 
 STACK = "order-engine-local"
@@ -52,6 +53,7 @@ class Deployment:
         self.client("lambda").put_function_recursion_config(
             FunctionName=f"{STACK}-relay", RecursiveLoop="Allow"
         )
+        self.start("fire-orders", schedule_event("fire_orders"))  # else with the minute's schedule
         return self.engine
 
     def infra(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -107,6 +109,12 @@ class Deployment:
             FunctionName=f"{STACK}-{function}", Payload=json.dumps(event).encode()
         )
         return json.loads(answer["Payload"].read())
+
+    def start(self, function: str, event: object) -> None:
+        """Have a function of the stack run, and do not wait for it."""
+        self.client("lambda").invoke(
+            FunctionName=f"{STACK}-{function}", InvocationType="Event", Payload=json.dumps(event).encode()
+        )
 
     def __enter__(self) -> Deployment:
         self.cloud.__enter__()
