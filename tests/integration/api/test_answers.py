@@ -91,6 +91,8 @@ def test_only_what_is_the_same_for_all_may_be_cached(engine: MemoryEngine, route
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "QUERY"])
 @pytest.mark.parametrize("route", functions.app.routes)
 def test_a_wrong_method_is_told_the_right_ones(engine: MemoryEngine, method: str, route: str) -> None:
+    if method in functions.app.routes[route]:
+        pytest.skip("it is a right one here")
     answer = call(method, route, order_id="x")
     assert (answer.status, answer.body["code"]) == (405, "METHOD_NOT_ALLOWED")
     assert answer.headers["Allow"] == answer.body["allow"]

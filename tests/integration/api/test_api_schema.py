@@ -96,7 +96,14 @@ def test_every_event_matches_the_schema_of_its_status(url: str) -> None:
         {"$ref": "#/components/schemas/Event", "components": DOCUMENT["components"]},
         format_checker=FormatChecker(),
     )
-    events = [event for token in ("SOL", "RAY", "FIDA") for event in ended(url, token)["events"]]
+    resting = {"type": "limit", "limitPrice": 1_000_000}
+    lives = [ended(url, token) for token in ("SOL", "RAY", "FIDA")]
+    lives += [
+        ended(url, "SOL", type="stop", stopPrice=1_000_000),
+        ended(url, "SOL", **resting, expiresInMs=100),
+    ]
+    lives += [ended(url, "SOL", **resting, cancel=True)]
+    events = [event for order in lives for event in order["events"]]
     for event in events:
         validator.validate(event)
         described = SCHEMAS[f"{event['status'].capitalize()}Event"]["properties"]
@@ -105,10 +112,12 @@ def test_every_event_matches_the_schema_of_its_status(url: str) -> None:
     assert any("retryInMs" in event for event in events)
 
 
-def ended(url: str, token: str) -> dict[str, Any]:
+def ended(url: str, token: str, *, cancel: bool = False, **more: object) -> dict[str, Any]:
     """A new order that sells `token`, once it has ended."""
-    body = {"tokenIn": token, "tokenOut": "USDC", "amount": 1}
+    body = {"tokenIn": token, "tokenOut": "USDC", "amount": 1, **more}
     order_id = httpx.post(f"{url}/api/orders/execute", json=body).json()["orderId"]
+    if cancel:
+        httpx.delete(f"{url}/api/orders/{order_id}").raise_for_status()
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         order: dict[str, Any] = httpx.get(f"{url}/api/orders/{order_id}").json()
