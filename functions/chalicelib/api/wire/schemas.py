@@ -176,7 +176,10 @@ class Submitted(Object):
 class Batch(Object, forbid_unknown_fields=True):
     """The body of a batch."""
 
-    orders: Annotated[list[NewOrder], Meta(description="each judged alone", min_length=1, max_length=100)]
+    orders: Annotated[
+        list[dict[str, Any]],
+        Meta(description="orders as a submit takes them, each judged alone", min_length=1, max_length=100),
+    ]
 
 
 class BatchResults(Object):
