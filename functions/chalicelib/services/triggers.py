@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_DOWN, Context, Decimal
 
-from ..domain.errors import AttemptFailed, TemporarilyUnavailable
+from ..domain.errors import AttemptFailed, InsufficientLiquidity, TemporarilyUnavailable
 from ..domain.events import Event
 from ..domain.routing import Quote
-from ..domain.terms import MAX_BASE_UNITS, OrderType, Terms
+from ..domain.terms import MAX_BASE_UNITS, MAX_PRICE_DIGITS, OrderType, Terms
 from ..domain.tokens import price
 from ..ports.live import Events
 from ..ports.queue import Queue
@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 MOST_OF_A_GROUP = 200  # orders that a pass looks at in a group: those furthest beyond the price first
 MOST_EXPIRED = 1000  # orders that a pass ends
+HIGHEST = Decimal(10) ** MAX_PRICE_DIGITS
+"""Above every price that an order can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +82,22 @@ class Triggers:
         """The price that no order of the group can beat: limits at the least size, stops at the largest.
 
         More is sold at a worse price, but for what rounding takes from a small amount: a base unit of the fee
-        and one of the fill. None while no venue quotes.
+        and one of the fill. Where a pool can't take that size, the others of the group have no such bound.
+        None while no venue answers.
         """
         is_limit = group.type is OrderType.LIMIT
         size = 1 << (group.size - 1) if is_limit else min((1 << group.size) - 1, MAX_BASE_UNITS)
-        quoted = await self._quote(Terms(group.token_in, group.token_out, size, slippage_bps=0))
-        if quoted is None:
+        answers = await self._quoting.ask(Terms(group.token_in, group.token_out, size, slippage_bps=0))
+        offers = [answer.amount_out for answer in answers.values() if isinstance(answer, Quote)]
+        bounded = not any(isinstance(answer, InsufficientLiquidity) for answer in answers.values())
+        if bounded and not offers:
             return None
         if is_limit:
-            received, sold = quoted.chosen.amount_out + 1, max(size - 1, 1)
+            if not offers:
+                return PriceLevel(group, HIGHEST)
+            received, sold = max(offers) + 1, max(size - 1, 1)
         else:  # an order may name the venue that offers least
-            offers = [answer.amount_out for answer in quoted.answers.values() if isinstance(answer, Quote)]
-            received, sold = max(min(offers) - 2, 0), size
+            received, sold = max(min(offers) - 2, 0) if bounded else 0, size
         exact = Context(prec=40, rounding=ROUND_CEILING if is_limit else ROUND_DOWN)
         return PriceLevel(group, exact.divide(group.token_out.amount(received), group.token_in.amount(sold)))
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from chalicelib.domain.errors import VenueUnavailable
+from chalicelib.domain.errors import InsufficientLiquidity, VenueUnavailable
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.routing import Quote
 from chalicelib.domain.terms import OrderType, Terms
@@ -28,8 +28,11 @@ class FixedPrice(MemoryVenue):
     """A venue where any amount of SOL is sold for `usdc` each."""
 
     usdc = Decimal(100)
+    only: int | None = None  # the one amount that its pool takes
 
     async def quote(self, token_in: Token, token_out: Token, amount_in: int) -> Quote:
+        if self.only not in (None, amount_in):
+            raise InsufficientLiquidity
         self.amount_out = int(token_in.amount(amount_in) * self.usdc * 10**token_out.decimals)
         return await super().quote(token_in, token_out, amount_in)
 
@@ -111,6 +114,19 @@ async def test_a_stop_at_the_venue_that_offers_least_fires_at_that_venues_price(
     await market.triggers.once()
     assert await market.status(named) is Status.PENDING
     assert await market.status(free) is Status.OPEN
+
+
+async def test_an_order_fires_though_the_pool_cannot_take_the_size_that_its_group_is_judged_by(
+    market: Market,
+) -> None:
+    limit, stop = await market.rest(), await market.rest(STOP)
+    market.venue.only = TERMS.amount_in
+    market.trade_at("151")
+    await market.triggers.once()
+    assert await market.status(limit) is Status.PENDING
+    market.trade_at("139")
+    await market.triggers.once()
+    assert await market.status(stop) is Status.PENDING
 
 
 async def test_a_venue_that_does_not_quote_fires_nothing(market: Market) -> None:
