@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import uuid
 
+import pytest
+
 from local.triggers.schedule import schedule_event
 from tests.e2e import evidence
 from tests.e2e.client import Client, eventually
@@ -23,6 +25,7 @@ EVERY_S = 0.5  # a trader submits
 EVERY_SECOND = {name: schedule_event(name) for name in ("keep-relays", "sweep")}
 
 
+@pytest.mark.timeout(240)
 async def test_orders_submitted_while_the_stack_is_updated_end_and_every_event_is_received(
     deployment: Deployment, client: Client, engine: Engine
 ) -> None:
