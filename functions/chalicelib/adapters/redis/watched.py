@@ -76,7 +76,7 @@ class WatchedPubSub:
         connection = self._pubsub.connection
         if connection is None or not connection.is_connected:
             return  # the reader connects again, and has until the next tick
-        # The reader meets the same. AttributeError: redis-py's connection that was closed while this waited for
-        # its turn has no writer.
+        # The reader meets the same. AttributeError: redis-py's, of a connection that was closed while this
+        # waited for its turn.
         with suppress(RedisError, OSError, AttributeError):
             await self._pubsub.ping()
