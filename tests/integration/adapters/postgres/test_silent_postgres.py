@@ -52,6 +52,7 @@ async def answers(database: Database) -> int:
 async def test_a_statement_that_gets_no_answer_is_given_up_and_its_connection_not_used_again(
     server: Postgres, database: Database
 ) -> None:
+    await answers(database)  # connected, however long that takes
     async with asyncio.timeout(5):
         with pytest.raises(TemporarilyUnavailable):
             async with database.connection() as connection:
