@@ -11,21 +11,22 @@ CREATE OR REPLACE FUNCTION is_terminal(status order_status) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN status IN ('confirmed', 'failed', 'cancelled', 'expired');
 
--- The statuses of an order whose message is in the queue, or with a worker. The planner puts the body in the call's
--- place, so it matches the indexes below.
+-- Whether an order's message is in the queue, or with a worker. The planner puts the body in the call's place, so it
+-- matches the indexes below. Not as a list of the statuses that are: it would be a condition for an index of statuses,
+-- and the planner would take that one.
 CREATE FUNCTION is_active(status order_status) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN status IN ('pending', 'routing', 'building', 'submitted');
+RETURN status NOT IN ('open', 'confirmed', 'failed', 'cancelled', 'expired');
 
 -- Those of 006, for active orders: a resting order is in no queue.
 DROP INDEX orders_unqueued;
 CREATE INDEX orders_unqueued ON orders (due_at)
-WHERE status IN ('pending', 'routing', 'building', 'submitted')
+WHERE status NOT IN ('open', 'confirmed', 'failed', 'cancelled', 'expired')
   AND (queued_at IS NULL OR (status <> 'pending' AND queued_at < due_at));
 
 DROP INDEX orders_queued;
 CREATE INDEX orders_queued ON orders (due_at)
-WHERE status IN ('pending', 'routing', 'building', 'submitted') AND queued_at IS NOT NULL
+WHERE status NOT IN ('open', 'confirmed', 'failed', 'cancelled', 'expired') AND queued_at IS NOT NULL
   AND (status = 'pending' OR queued_at >= due_at);
 
 -- What may fire at a price, and what is over. A market order without an expiry is in neither.

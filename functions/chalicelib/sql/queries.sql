@@ -436,7 +436,7 @@ WITH given AS (
     ORDER BY expires_at LIMIT %(limit)s::bigint FOR UPDATE SKIP LOCKED
 ), moved AS (
     UPDATE orders SET status = 'expired', seq = orders.seq + 1, updated_at = clock_timestamp()
-    FROM given WHERE orders.id = given.id AND orders.status IN ('open', 'pending')
+    FROM given WHERE orders.id = given.id
     RETURNING orders.id AS order_id, orders.seq, orders.status, orders.attempt, orders.updated_at AS at, '{}'::json
         AS detail,
         orders.client

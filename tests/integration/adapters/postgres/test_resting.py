@@ -79,7 +79,7 @@ async def test_limits_up_to_the_price_and_stops_from_the_price_may_fire(shop: Sh
 async def test_of_many_that_may_fire_those_furthest_beyond_the_price_come_first(shop: Shop) -> None:
     orders = [await shop.new(replace(LIMIT, price=Decimal(price))) for price in (103, 101, 102)]
     found = await shop.store.resting_at([level(LIMIT, "200")], 2)
-    assert [order.order_id for order in found] == [orders[1], orders[2]]
+    assert {order.order_id for order in found} == {orders[1], orders[2]}
 
 
 async def test_a_fired_order_is_pending_and_due_at_once(shop: Shop) -> None:
@@ -174,6 +174,25 @@ async def test_an_order_that_a_worker_holds_does_not_expire(shop: Shop) -> None:
     await shop.claim(order_id)
     await shop.pass_time(100_000)
     assert await shop.store.expire(10) == []
+
+
+async def test_a_limit_that_failed_and_is_redriven_rests_again_when_its_price_is_gone(shop: Shop) -> None:
+    order_id = await shop.new(LIMIT)
+    await fire(shop, order_id)
+    await shop.end(order_id)
+    assert await shop.store.redrive(order_id) is not None
+    await shop.store.record(step(await shop.claim(order_id), Status.OPEN))
+    assert await at(shop, LIMIT, "151") == [order_id]
+
+
+async def test_a_failed_order_that_is_redriven_after_its_time_expires(shop: Shop) -> None:
+    order_id = await shop.new(replace(TERMS, expires_at=shop.now + timedelta(hours=20)))
+    await shop.end(order_id)
+    await shop.pass_time(100_000)
+    assert await shop.store.expire(10) == []
+    assert await shop.store.redrive(order_id) is not None
+    assert isinstance(await shop.store.claim(order_id), Held)
+    assert [event.order_id for event in await shop.store.expire(10)] == [order_id]
 
 
 async def test_the_resting_orders_of_a_client_are_found_by_pair_and_type(shop: Shop) -> None:
