@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from tests.e2e import evidence
 from tests.e2e.client import Client, eventually
-from tests.e2e.engine import Engine, LocalEngine
 from tests.e2e.life import Wire, statuses
 
 SETTINGS = {"SIM_LATENCY": "0", "SIM_SLOT_MS": "20"}
 FAR = {"type": "limit", "limitPrice": "100000"}
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with LocalEngine(SETTINGS) as local:
-        yield local.start()
-        assert local.stop() == 0, local.log
-
-
-@pytest.fixture
-async def client(engine: Engine) -> AsyncIterator[Client]:
-    async with Client(engine) as client:
-        yield client
 
 
 async def test_a_cancel_and_a_worker_have_one_winner(client: Client) -> None:

@@ -7,7 +7,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from chalicelib.config import Config
@@ -21,9 +21,10 @@ from chalicelib.runtime import Runtime
 from local.endpoints import find_running, local_credentials
 from tests.e2e import evidence
 from tests.e2e.client import Client, eventually
-from tests.e2e.engine import Engine, LocalEngine
+from tests.e2e.engine import Engine
 from tests.e2e.life import Wire, assert_complete, statuses
-from tests.integration.adapters.aws.dead_letter_queue import SETTINGS, bodies_of, put_on_sqs
+from tests.integration.adapters.aws.dead_letter_queue import SETTINGS as SETTINGS  # the engine's
+from tests.integration.adapters.aws.dead_letter_queue import bodies_of, put_on_sqs
 from tests.samples import SOL, USDC, step
 
 TERMS = Terms(SOL, USDC, 10**7, 100)
@@ -37,19 +38,6 @@ WITHOUT_ORDER = (
     '{"orderId": "x"}',
     json.dumps({"orderId": UNKNOWN}),
 )
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with LocalEngine(SETTINGS) as local:
-        yield local.start()
-        assert local.stop() == 0, local.log
-
-
-@pytest.fixture
-async def client(engine: Engine) -> AsyncIterator[Client]:
-    async with Client(engine) as client:
-        yield client
 
 
 @pytest.fixture

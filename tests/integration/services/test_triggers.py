@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
@@ -14,24 +14,11 @@ from chalicelib.runtime import Runtime
 from local.endpoints import find_running, local_credentials
 from tests.e2e import evidence
 from tests.e2e.client import Client, eventually
-from tests.e2e.engine import Engine, LocalEngine
+from tests.e2e.engine import Engine
 from tests.e2e.life import Wire, assert_complete, statuses
 
 SETTINGS = {"SIM_LATENCY": "0", "SIM_SLOT_MS": "20", "RETRY_BASE_MS": "1", "TRIGGER_POLL_MS": "50"}
 WAY = ["open", "pending", "routing", "building", "submitted", "confirmed"]
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with LocalEngine(SETTINGS) as local:
-        yield local.start()
-        assert local.stop() == 0, local.log
-
-
-@pytest.fixture
-async def client(engine: Engine) -> AsyncIterator[Client]:
-    async with Client(engine) as client:
-        yield client
 
 
 @pytest.fixture
