@@ -58,7 +58,11 @@ async def test_a_limit_beyond_the_market_rests_until_it_is_cancelled(client: Cli
     order = await rest(client, await price_of(client) * 2)
     async with client.socket(order["websocket"]) as socket:
         assert (await socket.receive())["status"] == order["status"] == "open"
-        assert await socket.ask(action="cancel", orderId=order["orderId"]) is not None
+        await socket.send(action="cancel", orderId=order["orderId"])
+        # the answer and the event come in either order
+        received = [await socket.receive(), await socket.receive()]
+        assert {"action": "cancelled", "orderId": order["orderId"]} in received
+        assert "cancelled" in [message.get("status") for message in received]
         shown = await client.order(order["orderId"])
     assert shown["status"] == "cancelled"
     assert statuses(shown["events"]) == ["open", "cancelled"]
