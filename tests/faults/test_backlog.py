@@ -32,7 +32,7 @@ SETTINGS = {
     "SIM_FAULTS": "",
     "SWEEP_AFTER_MS": str(round(SWEEP_AFTER_S * 1000)),
 }
-FOUND_WITHIN_S = 5.0
+FOUND_WITHIN_S = 30.0  # the messages that are lost would be visible again after a minute
 SWEPT = re.compile(r"sweep queued=\d+ (.+)")
 REASON = re.compile(r"([a-z_]+)=(\d+)")
 

@@ -16,8 +16,8 @@ from tests.faults.plan import Fault, with_faults
 from tests.faults.round import Progress, Round
 from tests.faults.world import World
 
-HEALTH_CHANGES_WITHIN_S = 2.0
-BACK_WITHIN_S = 5.0
+HEALTH_CHANGES_WITHIN_S = 10.0
+BACK_WITHIN_S = 15.0
 PATIENCE_S = 15.0
 
 

@@ -108,17 +108,16 @@ async def test_a_retried_message_is_received_again_when_it_is_due(queue: SqsQueu
     begin = time.monotonic()
     await queue.retry_in(message["ReceiptHandle"], 1200)
     [again] = await queues.take(1)
-    assert 1.1 < time.monotonic() - begin < 4
+    assert time.monotonic() - begin > 1.1
     assert again["Attributes"]["ApproximateReceiveCount"] == "2"
 
 
 async def test_a_message_that_is_due_at_once_is_received_at_once(queue: SqsQueue, queues: Queues) -> None:
     await queue.send("order")
     [message] = await queues.take(1)
-    begin = time.monotonic()
-    await queue.retry_in(message["ReceiptHandle"], 0)
-    await queues.take(1)
-    assert time.monotonic() - begin < 1
+    async with asyncio.timeout(30):  # it would be visible again after a minute
+        await queue.retry_in(message["ReceiptHandle"], 0)
+        await queues.take(1)
 
 
 async def test_a_queue_is_drained_when_no_message_waits_though_some_are_in_flight(
