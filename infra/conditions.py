@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cfnlint.decode import decode_str
+from .template import parse
 
 
 def left_out(text: str, values: Mapping[str, str]) -> frozenset[str]:
     """The logical ids of resources whose condition does not hold under these values of the parameters."""
-    body, faults = decode_str(text)
-    assert body is not None and not faults  # it has been validated
+    body = parse(text)
     defaults = {name: found.get("Default", "") for name, found in body.get("Parameters", {}).items()}
     conditions = Conditions(body.get("Conditions", {}), {**defaults, **values})
     return frozenset(

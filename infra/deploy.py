@@ -33,15 +33,14 @@ from .stacks import Stack, Stacks
 from .stage import (
     ARTIFACTS,
     Stage,
-    Template,
     Values,
     check_names,
     choose_values,
     load_stage,
     parse_settings,
-    read_template,
     stack_name,
 )
+from .template import Template, read_template
 from .validate import validate
 
 DEFAULT_REGION = "us-east-1"  # whose rules --dry-run validates against, unless a region is given

@@ -5,10 +5,7 @@ Resources that a template retains are named at the end: mostly final snapshots o
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
-from cfnlint.decode import decode_str
 
 from local.terminal import counted
 
@@ -23,6 +20,7 @@ from .console import (
 from .errors import Refused
 from .stacks import DATABASE_PROTECTION, NEVER_CREATED, Stack, Stacks
 from .stage import ARTIFACTS, PARTS, check_name, stack_name, stage_names
+from .template import parse
 
 UNPROTECT = (
     "  aws cloudformation update-termination-protection "
@@ -99,7 +97,7 @@ def _retained(stacks: Stacks, stack: Stack) -> list[str]:
     """What the stack's template retains."""
     if stack.status in NEVER_CREATED:
         return []
-    body: Any = decode_str(stacks.template(stack.name))[0] or {}
+    body = parse(stacks.template(stack.name))
     policies = {
         name: found.get("DeletionPolicy", "Delete") for name, found in body.get("Resources", {}).items()
     }

@@ -18,16 +18,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
-from cfnlint.decode import decode
 from types_boto3_cloudformation.type_defs import ParameterTypeDef
 
-from .errors import StageError, ValidationError
-from .package import TEMPLATES, functions
+from .errors import StageError
+from .template import Template
 
 STAGES = Path(__file__).parent / "stages"
 PARTS = ("network", "data", "engine")  # each may use the outputs of those before it
@@ -116,32 +114,6 @@ def parameter_text(value: object) -> str:
 
 
 @dataclass(frozen=True)
-class Parameter:
-    """One parameter of a template; without a default it needs a value."""
-
-    default: str | None
-    description: str
-
-
-@dataclass(frozen=True)
-class Template:
-    """One template of a stage."""
-
-    part: str
-    path: Path
-    text: str  # as it is sent to CloudFormation
-    parameters: Mapping[str, Parameter]
-    outputs: frozenset[str]
-
-    def with_code(self, location: str) -> Template:
-        """A copy with its functions' code at `location`, an `s3://BUCKET/KEY`; the template must be JSON."""
-        body = json.loads(self.text)
-        for function in functions(body):
-            function["CodeUri"] = location
-        return replace(self, text=json.dumps(body, indent=1))
-
-
-@dataclass(frozen=True)
 class Values:
     """The values of one template's parameters; those named in `previous` stay as they are in the stack."""
 
@@ -154,25 +126,6 @@ class Values:
             {"ParameterKey": name, "ParameterValue": value} for name, value in self.given.items()
         ]
         return given + [{"ParameterKey": name, "UsePreviousValue": True} for name in self.previous]
-
-
-def read_template(part: str, path: Path | None = None) -> Template:
-    """The template of a part, from `path` or from templates/. Raises ValidationError if it is malformed."""
-    path = path or TEMPLATES / f"{part}.yaml"
-    body, faults = decode(str(path))
-    if body is None or faults:
-        raise ValidationError(f"{path.name} can't be read: {'; '.join(fault.message for fault in faults)}")
-    outputs = frozenset(str(name) for name in body.get("Outputs", {}))
-    return Template(part, path, path.read_text(), _parameters(body), outputs)
-
-
-def _parameters(body: Mapping[str, Any]) -> dict[str, Parameter]:
-    return {
-        name: Parameter(
-            str(found["Default"]) if "Default" in found else None, str(found.get("Description", ""))
-        )
-        for name, found in body.get("Parameters", {}).items()
-    }
 
 
 def choose_values(

@@ -1,42 +1,71 @@
-"""Templates checked before anything is sent: by cfn-lint, and by applying the SAM transform."""
+"""Templates checked before anything is sent: by cfn-lint, and by applying the SAM transform.
+
+Both take seconds, most of them to load rules. So templates without an error are remembered by their content
+in `.local/validated/`, with their warnings, and checked again once they or the checkers change.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import importlib.metadata
+import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import boto3
-from cfnlint.api import ManualArgs, lint_by_config
-from cfnlint.decode import decode
-from cfnlint.exceptions import InvalidRegionException
-from cfnlint.rules import Match
-from samtranslator.model.exceptions import InvalidDocumentException
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
-from samtranslator.utils.py27hash_fix import to_py27_compatible_template
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Any
 
 from local.terminal import counted
 
 from .errors import StageError, ValidationError
-from .package import functions
+from .package import ROOT, functions
+from .template import parse
 
-logging.getLogger("samtranslator").addHandler(logging.NullHandler())  # it logs metrics of its own
+if TYPE_CHECKING:
+    from cfnlint.rules import Match
 
+VALIDATED = ROOT / ".local" / "validated"  # any file may be deleted at any time
+CHECKERS = ("cfn-lint", "aws-sam-translator", "boto3")
 SAM_TRANSFORM = "AWS::Serverless-2016-10-31"
 
 
 def validate(paths: Sequence[Path], regions: Sequence[str]) -> list[str]:
     """Warnings about the templates. Raises ValidationError for errors, StageError for an unknown region."""
+    known = VALIDATED / _key(paths, regions)
+    try:
+        warnings: list[str] = json.loads(known.read_text())
+    except (OSError, ValueError):  # not validated yet, or written by half
+        warnings = _check(paths, regions)
+        _remember(known, warnings)
+    return warnings
+
+
+def _key(paths: Sequence[Path], regions: Sequence[str]) -> str:
+    """A hash of the templates, the regions and the versions of the checkers."""
+    versions = [importlib.metadata.version(name) for name in CHECKERS]
+    texts = [f"{path.name}\n{path.read_text()}" for path in paths]
+    return hashlib.sha256(json.dumps([versions, [*regions], texts]).encode()).hexdigest()
+
+
+def _remember(known: Path, warnings: list[str]) -> None:
+    try:
+        known.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile("w", dir=known.parent, delete=False) as new:
+            json.dump(warnings, new)
+        Path(new.name).replace(known)
+    except OSError:  # a full disk, or a checkout that is not ours to write to
+        return
+
+
+def _check(paths: Sequence[Path], regions: Sequence[str]) -> list[str]:
     errors: list[str] = []
     warnings: list[str] = []
     for match in _lint(paths, regions):
         (errors if match.rule.severity == "error" else warnings).append(_line(match))
     if not errors:
         for path in paths:
-            template, _ = decode(str(path))
-            errors += [f"  {path.name}: {message} [SAM]" for message in sam_errors(template, regions[0])]
+            found = sam_errors(parse(path.read_text()), regions[0])
+            errors += [f"  {path.name}: {message} [SAM]" for message in found]
     if errors:
         raise ValidationError(
             "\n".join([f"CloudFormation would reject this ({counted(len(errors), 'finding')}):", *errors])
@@ -46,6 +75,9 @@ def validate(paths: Sequence[Path], regions: Sequence[str]) -> list[str]:
 
 def _lint(paths: Sequence[Path], regions: Sequence[str]) -> list[Match]:
     """The findings of cfn-lint; one run for all templates, because it loads its rules for each run."""
+    from cfnlint.api import ManualArgs, lint_by_config
+    from cfnlint.exceptions import InvalidRegionException
+
     try:
         found: list[Match] = lint_by_config(
             ManualArgs(templates=[str(path) for path in paths], regions=list(regions))
@@ -65,6 +97,13 @@ def sam_errors(template: dict[str, Any], region: str) -> list[str]:
     """The errors of the SAM transform, as CloudFormation applies it. Changes `template`."""
     if template.get("Transform") != SAM_TRANSFORM:
         return []
+    import boto3
+    from samtranslator.model.exceptions import InvalidDocumentException
+    from samtranslator.parser.parser import Parser
+    from samtranslator.translator.translator import Translator
+    from samtranslator.utils.py27hash_fix import to_py27_compatible_template
+
+    logging.getLogger("samtranslator").addHandler(logging.NullHandler())  # it logs metrics of its own
     for function in functions(template):
         function["CodeUri"] = "s3://bucket/key"  # it is a local file until it is uploaded
     values: dict[str, Any] = {}

@@ -9,9 +9,8 @@ import ipaddress
 import re
 from typing import Any
 
-import yaml
-
 from infra.package import ENGINE, TEMPLATES
+from infra.template import parse
 
 SEPARATE = [path for path in TEMPLATES.iterdir() if path != ENGINE]  # those that Chalice does not merge
 GONE = object()  # AWS::NoValue
@@ -25,28 +24,9 @@ PSEUDO = {
 }
 
 
-class _Loader(yaml.CSafeLoader):
-    """YAML with CloudFormation's short tags written out."""
-
-
-def _tag(loader: _Loader, name: str, node: yaml.Node) -> dict[str, Any]:
-    if isinstance(node, yaml.ScalarNode):
-        value: Any = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_mapping(node, deep=True)
-    if name == "GetAtt" and isinstance(value, str):
-        value = value.split(".", 1)
-    return {name if name in ("Ref", "Condition") else f"Fn::{name}": value}
-
-
-_Loader.add_multi_constructor("!", _tag)
-
-
 def load(name: str) -> dict[str, Any]:
     """The template as it is written."""
-    return yaml.load((TEMPLATES / name).read_text(), _Loader)
+    return parse((TEMPLATES / name).read_text())
 
 
 class Resolved:

@@ -11,16 +11,14 @@ from infra.change_set import Version
 from infra.errors import StageError, ValidationError
 from infra.stage import (
     STAGES,
-    Parameter,
-    Template,
     Values,
     check_names,
     choose_values,
     load_stage,
     parse_settings,
-    read_template,
     stack_name,
 )
+from infra.template import Parameter, Template, read_template
 
 TEMPLATE = Template(
     "engine",
