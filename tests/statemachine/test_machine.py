@@ -11,14 +11,13 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from chalicelib.services.execution import Execution
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.fakes import MemoryStore
-from tests.statemachine import mutants
+from tests.statemachine import mutants, sequences
 from tests.statemachine.machine import OrderMachine
 from tests.statemachine.resting import RestingMachine
+from tests.statemachine.sequences import SEQUENCES, Mutant
 
 LONG = int(os.environ.get("MACHINE_EXAMPLES", "0"))
 MOST_SEEDS = 5
@@ -63,24 +62,19 @@ MET = {  # what the examples must reach
     "swept: queue drained",
 }
 
-Mutant = type[Execution] | type[MemoryStore]
-
 MUTANTS: dict[Mutant, int] = {  # and a seed from which each is caught soon
     mutants.SignsAgainWithoutAsking: 3,
     mutants.GivesUpOnALostReply: 1,
     mutants.FailsWithALiveTransaction: 5,
-    mutants.AsksInTheWrongOrder: 1,
     mutants.SendsBeforeItKeeps: 14,
     mutants.AcknowledgesBeforeItKnows: 1,
     mutants.LosesARetry: 1,
     mutants.NeverStopsTrying: 3,
     mutants.KeepsNoTransaction: 3,
-    mutants.HasNoFence: 5,
     mutants.HasNoLease: 2,
     mutants.KnowsNoLifecycle: 14,
     mutants.GivesOverdueOrdersOutTwice: 1,
     mutants.TakesWaitingForLost: 1,
-    mutants.TakesReleasedForLost: 5,
     mutants.NeverLooksForLostMessages: 4,
     mutants.RedrivesWhatIsAlive: 1,
     mutants.ForgetsKeys: 1,
@@ -109,6 +103,7 @@ RESTING_MUTANTS: dict[Mutant, int] = {
     mutants.FailsWhenThePriceIsGone: 6,
 }
 HARD_TO_CATCH: list[Mutant] = [
+    *SEQUENCES,
     mutants.WithdrawsWhatIsAtWork,
     mutants.WithdrawsWhatWasReplayed,
 ]
@@ -162,3 +157,10 @@ def test_a_mutant_of_resting_orders_is_caught(mutant: Mutant) -> None:
 def test_a_mutant_is_caught(mutant: Mutant) -> None:
     with pytest.raises((AssertionError, KeyError)):  # KeyError: an order that is worked on is gone
         run(mutants.machine_of(mutant), MUTANTS.get(mutant, SEED), UNTIL_CAUGHT)
+
+
+@pytest.mark.parametrize("mutant", SEQUENCES, ids=lambda found: found.__name__)
+def test_a_mutant_that_is_hard_to_catch_at_random_is_caught_by_its_sequence(mutant: Mutant) -> None:
+    sequences.run(OrderMachine, SEQUENCES[mutant])
+    with pytest.raises(AssertionError):
+        sequences.run(mutants.machine_of(mutant), SEQUENCES[mutant])
