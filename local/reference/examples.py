@@ -254,7 +254,7 @@ ERRORS = (
         "Expiry in the past",
         "a time that is over.",
         SUBMIT_PATH,
-        "INVALID_EXPIRY",
+        "EXPIRY_OUT_OF_RANGE",
         order("SOL", "USDC", 1, expiresAt="2020-01-31T12:00:00Z"),
     ),
     Example(

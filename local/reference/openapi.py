@@ -10,9 +10,9 @@ import msgspec
 from chalicelib import VERSION
 from chalicelib.api.wire import schemas
 from chalicelib.api.wire.codes import CODES, FAILURES, RETRY_LATER, UNQUOTABLE
+from chalicelib.api.wire.requests import EXPIRY_FIELDS, PRICE_FIELDS
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.terms import OrderType
-from chalicelib.domain.tokens import TOKENS, Token
 
 Json = dict[str, Any]
 
@@ -34,6 +34,11 @@ OBJECTS = (
     schemas.Error,
     schemas.Route,
 )
+TYPE_NOTES = {
+    OrderType.MARKET: "An order that is executed now.",
+    OrderType.LIMIT: "An order that rests until its size gets `limitPrice` or more.",
+    OrderType.STOP: "An order that rests until its size gets `stopPrice` or less.",
+}
 EVENT_NOTES = {
     Status.OPEN: "The order rests until its price is there: new, with its terms; or again, as it was gone.",
     Status.PENDING: "The order waits for a worker: new, with its terms; fired, as its price is there; to be "
@@ -68,7 +73,13 @@ TERMS = (
     "INVALID_SLIPPAGE",
     "INVALID_PRICE_IMPACT",
 )
-ORDERS_OWN = ("INVALID_ORDER_TYPE", "INVALID_PRICE", "INVALID_EXPIRY", "UNKNOWN_DEX")  # not a quote's
+ORDERS_OWN = (
+    "INVALID_ORDER_TYPE",
+    "INVALID_PRICE",
+    "INVALID_EXPIRY",
+    "EXPIRY_OUT_OF_RANGE",
+    "UNKNOWN_DEX",
+)  # not a quote's
 REPLAYED = {"Idempotent-Replayed": {"required": True, "schema": {"const": "true"}}}
 
 
@@ -86,6 +97,8 @@ class Route:
     parameters: tuple[Json, ...] = ()
     body: type[schemas.Object] | None = None
     headers: dict[int, Json] = field(default_factory=dict)
+    order: str = ""
+    """Where the answer holds the id of an order that can be shown, as a JSON pointer."""
 
 
 def ref(name: str) -> Json:
@@ -112,7 +125,9 @@ def routes() -> tuple[Route, ...]:
     )
     one_of = "|".join(Status)
     status = {"type": "string", "pattern": f"^({one_of})(,({one_of}))*$", "examples": ["open,pending"]}
-    order_id = parameter("order_id", {"type": "string", "format": "uuid"}, where="path", required=True)
+    order_id = parameter(
+        "order", _schema(schemas.OrderId), where="path", required=True, note="Its `orderId`."
+    )
     limit = {"type": "integer", "minimum": 1, "maximum": schemas.MAX_LIMIT, "default": schemas.DEFAULT_LIMIT}
     return (
         Route(
@@ -177,6 +192,7 @@ def routes() -> tuple[Route, ...]:
                 parameter("status", status),
                 parameter("clientOrderId", _schema(schemas.Key), note="Only the order that has this key."),
             ),
+            order="/orders/0/orderId",
         ),
         Route(
             "post",
@@ -192,6 +208,7 @@ def routes() -> tuple[Route, ...]:
                 *BODY,
                 *TERMS,
                 *ORDERS_OWN,
+                "IDEMPOTENCY_KEYS_DIFFER",
                 "IDEMPOTENCY_CONFLICT",
                 "BODY_TOO_LARGE",
                 "UNSUPPORTED_MEDIA_TYPE",
@@ -201,19 +218,11 @@ def routes() -> tuple[Route, ...]:
             parameters=(key,),
             body=schemas.NewOrder,
             headers={200: REPLAYED},
+            order="/orderId",
         ),
         Route(
             "get",
-            schemas.SUBMIT_PATH,
-            "connect",
-            "Subscribe to orders, and submit them, over a WebSocket",
-            "orders",
-            {101: ("The WebSocket is open; its messages are described in functions/README.md.", None)},
-            codes=("UPGRADE_REQUIRED",),
-        ),
-        Route(
-            "get",
-            "/api/orders/{order_id}",
+            "/api/orders/{order}",
             "showOrder",
             "One order with its events",
             "orders",
@@ -223,7 +232,7 @@ def routes() -> tuple[Route, ...]:
         ),
         Route(
             "delete",
-            "/api/orders/{order_id}",
+            "/api/orders/{order}",
             "cancelOrder",
             "Cancel an order that no worker holds",
             "orders",
@@ -271,6 +280,7 @@ def document() -> Json:
     paths: dict[str, Json] = {}
     for route in routes():
         paths.setdefault(route.path, {})[route.method] = _operation(route)
+    paths[schemas.SUBMIT_PATH]["x-websocket"] = websocket()
     return {
         "openapi": "3.1.0",
         "info": {
@@ -297,6 +307,23 @@ def document() -> Json:
     }
 
 
+def websocket() -> Json:
+    """The GET of the path of a submit. OpenAPI has operations that are answered 2xx, and it is none."""
+    return {
+        "summary": "Subscribe to orders, and submit them, over a WebSocket",
+        "description": "GET with the handshake of RFC 6455. Messages and events are described in "
+        "functions/README.md; the schema of an event is `Event`.",
+        "parameters": [
+            parameter("orderId", _schema(schemas.OrderId), note="Subscribe to this order at once."),
+            parameter("after", _schema(schemas.Count), note="The `seq` of the last event that was seen."),
+        ],
+        "responses": {
+            "101": {"description": "The WebSocket is open."},
+            "426": _response(_when(["UPGRADE_REQUIRED"]), _refusal(["UPGRADE_REQUIRED"])),
+        },
+    }
+
+
 def text() -> str:
     """The document as it is packaged."""
     return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
@@ -318,16 +345,29 @@ def components() -> dict[str, Json]:
         },
     }
     shown["OrderWithEvents"]["properties"]["events"]["items"] = ref("Event")
-    shown["NewOrder"]["anyOf"] = [_sells(token) for token in TOKENS]  # and buys another
+    shown |= _orders_by_type(shown["NewOrder"])
     shown["Status"]["enum"] = [status.value for status in Status]  # in the order of the lifecycle
     return dict(sorted({**shown, **events}.items()))
 
 
-def _sells(token: Token) -> Json:
-    """An order that sells this token for another, each by symbol or by mint."""
-    others = [name for other in TOKENS if other != token for name in (other.symbol, other.mint)]
-    sold = {"enum": [token.symbol, token.mint]}
-    return {"type": "object", "properties": {"tokenIn": sold, "tokenOut": {"enum": others}}}
+def _orders_by_type(order: Json) -> dict[str, Json]:
+    """What a submit takes: an order of one type, with the price of that type and no other, and one expiry."""
+    found = {}
+    for type in OrderType:
+        price = PRICE_FIELDS.get(type)
+        others = [field for field in PRICE_FIELDS.values() if field != price]
+        properties = {name: one for name, one in order["properties"].items() if name not in others}
+        properties["type"] = {"const": type.value, "description": order["properties"]["type"]["description"]}
+        found[f"{type.value.capitalize()}Order"] = {
+            **order,
+            "title": f"{type.value.capitalize()}Order",
+            "description": TYPE_NOTES[type],
+            "properties": properties,
+            "required": [*order["required"], *(["type", price] if price else [])],
+            "not": {"required": list(EXPIRY_FIELDS)},
+        }
+    one_of = [ref(name) for name in found]
+    return {"NewOrder": {"description": order["description"], "oneOf": one_of}, **found}
 
 
 def fields(of: type[schemas.Object]) -> dict[str, Json]:
@@ -378,6 +418,8 @@ def _operation(route: Route) -> Json:
     for status, (description, schema) in route.answers.items():
         body = ref(schema.__name__) if schema else {"type": "object"}
         responses[status] = {"description": description} if status == 101 else _response(description, body)
+        if route.order:
+            responses[status]["links"] = {"order": _link(route.order)}
         if status in route.headers:
             responses[status]["headers"] = route.headers[status]
     for status, codes in _by_status((*route.codes, *ANY_TIME)).items():
@@ -391,6 +433,16 @@ def _operation(route: Route) -> Json:
         responses[status] = refusal
     shown["responses"] = {str(status): responses[status] for status in sorted(responses)}
     return shown
+
+
+def _link(pointer: str) -> Json:
+    """A link to the order that an answer names.
+
+    There is none to `cancelOrder`: what follows links takes a DELETE for the end of a resource, and a
+    cancelled order can still be shown. For the same reason the path's parameter is not called `orderId`, from
+    which clients infer links by themselves.
+    """
+    return {"operationId": "showOrder", "parameters": {"order": f"$response.body#{pointer}"}}
 
 
 def _by_status(codes: tuple[str, ...]) -> dict[int, list[str]]:

@@ -16,6 +16,8 @@ from .addresses import base_url, websocket_url
 from .responses import account_of, client_of, json_body, refuse, reply, respond, rules
 from .wire import answers, requests
 
+SUBMIT_METHODS = "OPTIONS, POST"
+
 
 def index() -> Response:
     """What this is and where to go."""
@@ -53,7 +55,15 @@ def execute_order(request: Request) -> Response:
 
 
 def socket_only(request: Request) -> Response:
-    """`GET /api/orders/execute` that is no handshake; or is one, where sockets have another address."""
+    """`GET /api/orders/execute` that is no handshake; or is one, where sockets have another address.
+
+    With a body it is a submit by the wrong method.
+    """
+    if request.raw_body:
+        message = f"An order is submitted by POST; this path does not take {request.method} with a body."
+        refusal = refuse(EngineError(message, code="METHOD_NOT_ALLOWED", allow=SUBMIT_METHODS))
+        refusal.headers["Allow"] = SUBMIT_METHODS
+        return refusal
     address = websocket_url(request.to_original_event())
     refusal = refuse(
         EngineError(f"Orders are streamed by a WebSocket at {address}.", code="UPGRADE_REQUIRED")
@@ -182,7 +192,7 @@ def _key(request: Request, from_body: str | None) -> str | None:
         return from_body
     if from_body not in (None, header):
         raise InvalidRequest(
-            "Idempotency-Key and clientOrderId differ; one is enough.", code="INVALID_IDEMPOTENCY_KEY"
+            "Idempotency-Key and clientOrderId differ; one is enough.", code="IDEMPOTENCY_KEYS_DIFFER"
         )
     return header
 

@@ -22,6 +22,7 @@ MAX_PRICE_DIGITS = 38
 """The most significant digits of a price: with an amount's they are within what `EXACT` holds."""
 MAX_LIFETIME = timedelta(days=365)
 """How far ahead an order may expire."""
+MAX_LIFETIME_MS = int(MAX_LIFETIME / timedelta(milliseconds=1))
 
 
 class OrderType(StrEnum):

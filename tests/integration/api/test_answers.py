@@ -120,6 +120,13 @@ def test_a_get_of_the_sockets_path_says_how_to_upgrade(engine: MemoryEngine) -> 
     assert (answer.headers["Upgrade"], answer.headers["Sec-WebSocket-Version"]) == ("websocket", "13")
 
 
+def test_a_get_with_an_order_in_its_body_says_that_orders_are_submitted_by_post(engine: MemoryEngine) -> None:
+    answer = call("GET", "/api/orders/execute", body=ORDER)
+    assert (answer.status, answer.body["code"]) == (405, "METHOD_NOT_ALLOWED")
+    assert answer.headers["Allow"] == answer.body["allow"] == "OPTIONS, POST"
+    assert not engine.store.rows
+
+
 REFUSALS = {  # of API Gateway → of the local gateway
     "MISSING_AUTHENTICATION_TOKEN": errors.RouteNotFound,
     "THROTTLED": errors.TooManyRequests,

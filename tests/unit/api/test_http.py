@@ -104,11 +104,11 @@ def test_a_body_of_128_kb_is_read(engine: MemoryEngine) -> None:
         (ORDER.replace(b"1}", b'1, "amount": 2}'), "application/json", 400, "DUPLICATE_KEY"),
         (ORDER.replace(b"1}", b'1, "x": {"y": 1, "y": 2}}'), "application/json", 400, "DUPLICATE_KEY"),
         (ORDER.replace(b"1}", b'1, "\\u0061mount": 2}'), "application/json", 400, "DUPLICATE_KEY"),  # escaped
-        (ORDER.replace(b"1}", b"1e400}"), "application/json", 400, "AMOUNT_TOO_LARGE"),
+        (ORDER.replace(b"1}", b"1e400}"), "application/json", 409, "AMOUNT_TOO_LARGE"),
         (ORDER.replace(b"1}", b"1e99999999999999999999}"), "application/json", 400, "INVALID_AMOUNT"),
         (ORDER.replace(b"1}", b"9" * 100_000 + b"}"), "application/json", 400, "INVALID_AMOUNT"),
         (ORDER.replace(b"1}", b"true}"), "application/json", 400, "INVALID_TYPE"),
-        (ORDER.replace(b"USDC", b"SOL"), "application/json", 400, "SAME_TOKEN"),
+        (ORDER.replace(b"USDC", b"SOL"), "application/json", 409, "SAME_TOKEN"),
         (padded(MAX_BODY_BYTES + 1), "application/json", 413, "BODY_TOO_LARGE"),
         (padded(129 * 1024), "application/json", 413, "BODY_TOO_LARGE"),
         (ORDER, "text/plain", 415, "UNSUPPORTED_MEDIA_TYPE"),
@@ -139,11 +139,12 @@ def test_numbers_come_as_decimals_and_never_as_floats() -> None:
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (InvalidRequest(code="SAME_TOKEN"), 400),
+        (InvalidRequest(code="INVALID_AMOUNT"), 400),
+        (InvalidRequest(code="SAME_TOKEN"), 409),
         (NotFound(), 404),
         (TooLarge(), 413),
         (UnsupportedMediaType(), 415),
-        (VenueUnavailable(), 422),
+        (VenueUnavailable(), 409),
         (TemporarilyUnavailable(), 503),
         (ClaimLost(), 500),
         (EngineError(), 500),
@@ -261,28 +262,32 @@ def test_a_quote_shows_both_venues_and_the_choice(engine: MemoryEngine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "code"),
+    ("changes", "status", "code"),
     [
-        ({"amount": ["0"]}, "INVALID_AMOUNT"),
-        ({"slippageBps": ["0"]}, "INVALID_SLIPPAGE"),
-        ({"slippageBps": ["abc"]}, "INVALID_TYPE"),
-        ({"tokenOut": ["SOL"]}, "SAME_TOKEN"),
-        ({"side": ["buy"]}, "UNKNOWN_FIELD"),
-        ({"amount": ["1", "2"]}, "DUPLICATE_KEY"),
+        ({"amount": ["0"]}, 400, "INVALID_AMOUNT"),
+        ({"slippageBps": ["0"]}, 400, "INVALID_SLIPPAGE"),
+        ({"slippageBps": ["abc"]}, 400, "INVALID_TYPE"),
+        ({"side": ["buy"]}, 400, "UNKNOWN_FIELD"),
+        ({"amount": ["1", "2"]}, 400, "DUPLICATE_KEY"),
+        # what no schema of single parameters can forbid
+        ({"tokenOut": ["SOL"]}, 409, "SAME_TOKEN"),
+        ({"amount": ["0.0000000001"]}, 409, "AMOUNT_TOO_SMALL"),
+        ({"amount": ["1.0000000001"]}, 409, "AMOUNT_TOO_PRECISE"),
+        ({"amount": ["1" * 30]}, 409, "AMOUNT_TOO_LARGE"),
     ],
 )
 def test_a_quote_is_as_strict_as_an_order(
-    engine: MemoryEngine, changes: dict[str, list[str]], code: str
+    engine: MemoryEngine, changes: dict[str, list[str]], status: int, code: str
 ) -> None:
     query = {"tokenIn": ["SOL"], "tokenOut": ["USDC"], "amount": ["1"]} | changes
     answer = call("GET", "/api/quote", query=query)
-    assert (answer.status, answer.body["code"]) == (400, code)
+    assert (answer.status, answer.body["code"]) == (status, code)
 
 
-def test_a_quote_that_no_venue_gives_is_422_with_the_reason(engine: MemoryEngine) -> None:
+def test_a_quote_that_no_venue_gives_is_409_with_the_reason(engine: MemoryEngine) -> None:
     engine.raydium.always = engine.meteora.always = VenueUnavailable("No venue answers.")
     answer = call("GET", "/api/quote", query={"tokenIn": ["SOL"], "tokenOut": ["USDC"], "amount": ["1"]})
-    assert (answer.status, answer.body) == (422, {"error": "No venue answers.", "code": "VENUE_UNAVAILABLE"})
+    assert (answer.status, answer.body) == (409, {"error": "No venue answers.", "code": "VENUE_UNAVAILABLE"})
 
 
 def test_health_names_an_unavailable_server(engine: MemoryEngine) -> None:

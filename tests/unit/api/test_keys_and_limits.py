@@ -88,7 +88,7 @@ def test_a_key_in_the_body_is_a_string(engine: MemoryEngine, value: object) -> N
 
 def test_two_keys_that_differ_are_refused(engine: MemoryEngine) -> None:
     answer = keyed("one", clientOrderId="other")
-    assert (answer.status, answer.body["code"]) == (400, "INVALID_IDEMPOTENCY_KEY")
+    assert (answer.status, answer.body["code"]) == (409, "IDEMPOTENCY_KEYS_DIFFER")
     assert engine.store.rows == {}
 
 

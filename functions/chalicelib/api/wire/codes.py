@@ -1,4 +1,8 @@
-"""Every error code: the HTTP status that it comes with, and when it is given."""
+"""Every error code: the HTTP status that it comes with, and when it is given.
+
+400 is for what the OpenAPI document forbids. 409 is for what it allows and cannot be done all the same: each
+field is right, and contradicts another, its token, the venues, the prices or the time.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +26,7 @@ CODES: dict[str, Code] = {
     "UNKNOWN_FIELD": Code((400,), "a field or parameter is not known; `field` names it"),
     "INVALID_TYPE": Code((400,), "a field of the wrong type"),
     "INVALID_AMOUNT": Code((400,), "not a decimal number, zero, negative, not finite"),
-    "AMOUNT_TOO_PRECISE": Code((400,), "more decimals than the token has"),
-    "AMOUNT_TOO_SMALL": Code((400,), "less than one base unit"),
-    "AMOUNT_TOO_LARGE": Code((400,), "more than a pool can hold"),
     "UNKNOWN_TOKEN": Code((400,), "no such token; `supported` lists them"),
-    "SAME_TOKEN": Code((400,), "sold and bought are the same"),
     "INVALID_SLIPPAGE": Code((400,), "not a whole number from 1 to 5000"),
     "INVALID_PRICE_IMPACT": Code((400,), "`maxPriceImpactBps` is not a whole number from 1 to 10000"),
     "INVALID_ORDER_TYPE": Code((400,), "`type` is not one of `market`, `limit`, `stop`"),
@@ -35,20 +35,24 @@ CODES: dict[str, Code] = {
     ),
     "INVALID_EXPIRY": Code(
         (400,),
-        "`expiresAt` is no time of RFC 3339, is over or beyond a year, or stands beside `expiresInMs`",
+        "`expiresAt` is no time of RFC 3339, `expiresInMs` is beyond a year, or both are there",
     ),
-    "UNKNOWN_DEX": Code((400,), "no such venue, or none is left; `supported` lists them"),
     "INVALID_BATCH": Code((400,), "a batch of no order or of more than 100, or with the same key twice"),
     "INVALID_ORDER_ID": Code((400,), "not a UUID"),
-    "INVALID_IDEMPOTENCY_KEY": Code(
-        (400,), "not 1 to 64 printable ASCII characters, or header and body differ"
-    ),
+    "INVALID_IDEMPOTENCY_KEY": Code((400,), "not 1 to 64 printable ASCII characters, or there twice"),
     "INVALID_PARAMETER": Code((400,), "a wrong `limit`, `cursor`, `status` or `after`"),
     "UNKNOWN_ACTION": Code((400,), "on a connection: no such action"),
     "ORDER_NOT_FOUND": Code((404,), "no such order; `orderId` repeats it"),
     "NOT_FOUND": Code((404,), "no such path"),
     "METHOD_NOT_ALLOWED": Code((405,), "the path knows other methods; `Allow` lists them"),
     "REQUEST_TIMEOUT": Code((408,), "the head did not arrive within 10 s, or the body within 30 s"),
+    "SAME_TOKEN": Code((409,), "sold and bought are the same"),
+    "AMOUNT_TOO_PRECISE": Code((409,), "more decimals than the token has"),
+    "AMOUNT_TOO_SMALL": Code((409,), "less than one base unit of the token"),
+    "AMOUNT_TOO_LARGE": Code((409,), "more of the token than a pool can hold"),
+    "EXPIRY_OUT_OF_RANGE": Code((409,), "`expiresAt` is over, or beyond a year"),
+    "UNKNOWN_DEX": Code((409,), "no such venue, or none is left; `supported` lists them"),
+    "IDEMPOTENCY_KEYS_DIFFER": Code((409,), "`Idempotency-Key` and `clientOrderId` are two keys"),
     "IDEMPOTENCY_CONFLICT": Code((409,), "the key belongs to an order with other terms; `orderId` names it"),
     "NOT_CANCELLABLE": Code((409,), "a worker has the order, or it has ended; `status` says where it is"),
     "BODY_TOO_LARGE": Code((413,), "a body of more than 128 KB"),
@@ -91,9 +95,9 @@ FAILURES: dict[str, str] = {
     "PRICE_IMPACT_TOO_HIGH": "the order would move the price further than its limit or the engine's",
     "BELOW_MINIMUM_OUT": "the best quote is less than the order's `minimumOut`; nothing was sent",
 }
-"""Why an attempt fails: in events, and with 422 of a quote."""
+"""Why an attempt fails: in events, and with 409 of a quote."""
 
-UNQUOTABLE = 422
+UNQUOTABLE = 409
 RETRY_LATER = (429, 503)  # with Retry-After, except where another try may do harm
 HARMFUL_TO_RETRY = ("OUTCOME_UNKNOWN",)
 

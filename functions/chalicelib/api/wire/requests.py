@@ -16,6 +16,7 @@ from ...domain.terms import (
     MAX_BASE_UNITS,
     MAX_KEY_LENGTH,
     MAX_LIFETIME,
+    MAX_LIFETIME_MS,
     MAX_PRICE_DIGITS,
     MAX_PRICE_IMPACT_BPS,
     MAX_SLIPPAGE_BPS,
@@ -326,6 +327,9 @@ def _price(body: Mapping[str, object], type: OrderType) -> Decimal | None:
     if own not in body:
         raise InvalidRequest(f"The field {own!r} is missing.", code="MISSING_FIELD", field=own)
     price = _decimal(body[own], own)
+    text = body[own]
+    if isinstance(text, str) and len(text) > MAX_PRICE_DIGITS:
+        raise _wrong(own, f"{own} has more than {MAX_PRICE_DIGITS} characters.", code="INVALID_PRICE")
     if price <= 0:
         raise _wrong(own, f"{own} must be greater than zero.", code="INVALID_PRICE")
     if len(price.as_tuple().digits) > MAX_PRICE_DIGITS or abs(price.adjusted()) > MAX_PRICE_DIGITS:
@@ -349,9 +353,7 @@ def _expiry(body: Mapping[str, object]) -> tuple[datetime | None, int | None]:
         )
     now = datetime.now(UTC)
     if "expiresInMs" in body:
-        in_ms = _bps(
-            body, "expiresInMs", int(MAX_LIFETIME / timedelta(milliseconds=1)), code="INVALID_EXPIRY"
-        )
+        in_ms = _bps(body, "expiresInMs", MAX_LIFETIME_MS, code="INVALID_EXPIRY")
         return now + timedelta(milliseconds=in_ms), in_ms
     if "expiresAt" not in body:
         return None, None
@@ -368,7 +370,7 @@ def _expiry(body: Mapping[str, object]) -> tuple[datetime | None, int | None]:
             "expiresAt", f"expiresAt is a time of RFC 3339, like {example}.", code="INVALID_EXPIRY"
         ) from None
     if not now < expires_at <= now + MAX_LIFETIME:
-        raise _wrong("expiresAt", "expiresAt is a time from now to a year ahead.", code="INVALID_EXPIRY")
+        raise _wrong("expiresAt", "expiresAt is a time from now to a year ahead.", code="EXPIRY_OUT_OF_RANGE")
     return expires_at, None
 
 

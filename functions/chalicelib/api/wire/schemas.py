@@ -13,6 +13,8 @@ from ...domain.lifecycle import Status
 from ...domain.terms import (
     DEFAULT_SLIPPAGE_BPS,
     MAX_KEY_LENGTH,
+    MAX_LIFETIME_MS,
+    MAX_PRICE_DIGITS,
     MAX_PRICE_IMPACT_BPS,
     MAX_SLIPPAGE_BPS,
     OrderType,
@@ -34,7 +36,14 @@ Timestamp = Annotated[
 Money = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?$", examples=["227.331"])]
 Count = Annotated[int, Meta(ge=0)]
 Ordinal = Annotated[int, Meta(ge=1)]
-DecimalText = Annotated[str, Meta(max_length=100, pattern=r"^[0-9]+(\.[0-9]+)?$", examples=["1.5"])]
+ABOVE_ZERO = r"^(0*[1-9][0-9]*(\.[0-9]+)?|0+\.0*[1-9][0-9]*)$"
+DecimalText = Annotated[str, Meta(max_length=100, pattern=ABOVE_ZERO, examples=["1.5"])]
+Amount = Annotated[float, Meta(gt=0)] | DecimalText
+Price = (
+    Annotated[float, Meta(ge=10.0**-MAX_PRICE_DIGITS, lt=10.0 ** (MAX_PRICE_DIGITS + 1))]
+    | Annotated[str, Meta(max_length=MAX_PRICE_DIGITS, pattern=ABOVE_ZERO, examples=["1.5"])]
+)
+Lifetime = Annotated[int, Meta(ge=1, le=MAX_LIFETIME_MS)]
 SlippageBps = Annotated[int, Meta(ge=1, le=MAX_SLIPPAGE_BPS)]
 PriceImpactBps = Annotated[int, Meta(ge=1, le=MAX_PRICE_IMPACT_BPS)]
 Key = Annotated[str, Meta(min_length=1, max_length=MAX_KEY_LENGTH, pattern=r"^[\x20-\x7e]+$")]
@@ -98,7 +107,7 @@ class NewOrder(Object, forbid_unknown_fields=True):
     token_in: Annotated[TokenName, Meta(description="what is sold: symbol or mint")]
     token_out: Annotated[TokenName, Meta(description="what is bought: symbol or mint")]
     amount: Annotated[
-        Annotated[float, Meta(gt=0)] | DecimalText,
+        Amount,
         Meta(
             description="how much of `tokenIn` is sold, in tokens; at most as many decimals as the token "
             "has, at most 2⁶³ − 1 base units"
@@ -120,7 +129,7 @@ class NewOrder(Object, forbid_unknown_fields=True):
     ) = None
     minimum_out: (
         Annotated[
-            Annotated[float, Meta(gt=0)] | DecimalText,
+            Amount,
             Meta(
                 description="the least of `tokenOut` that the trader accepts, in tokens, whatever is quoted; "
                 "slippage may ask for more"
@@ -137,7 +146,7 @@ class NewOrder(Object, forbid_unknown_fields=True):
     ] = OrderType.MARKET
     limit_price: (
         Annotated[
-            Annotated[float, Meta(gt=0)] | DecimalText,
+            Price,
             Meta(
                 description="of a limit: the least `tokenOut` per `tokenIn`, after fees and price impact, "
                 "for this size; no fill is below it"
@@ -147,7 +156,7 @@ class NewOrder(Object, forbid_unknown_fields=True):
     ) = None
     stop_price: (
         Annotated[
-            Annotated[float, Meta(gt=0)] | DecimalText,
+            Price,
             Meta(description="of a stop: sells once this size gets so little `tokenOut` per `tokenIn`"),
         ]
         | None
@@ -156,7 +165,7 @@ class NewOrder(Object, forbid_unknown_fields=True):
         Annotated[Timestamp, Meta(description="after this the order is not begun; at most a year ahead")]
         | None
     ) = None
-    expires_in_ms: Annotated[Ordinal, Meta(description="the same, in ms from the submit")] | None = None
+    expires_in_ms: Annotated[Lifetime, Meta(description="the same, in ms from the submit")] | None = None
     dexes: Annotated[list[Venue], Meta(description="the only venues it may trade at")] | None = None
     exclude_dexes: Annotated[list[Venue], Meta(description="venues it may not trade at")] | None = None
     client_order_id: (
