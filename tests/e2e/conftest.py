@@ -81,5 +81,5 @@ async def client(engine: Engine) -> AsyncIterator[Client]:
 def gateway(engine: Engine) -> Engine:
     """The engine behind our own gateway: AWS's says the same things in other words."""
     if not engine.is_local:
-        pytest.skip("API Gateway refuses in its own words")
+        pytest.skip("what stands in front refuses in its own words")
     return engine

@@ -2,6 +2,7 @@
 
     ENGINE_HTTP_URL, ENGINE_WS_URL                    a deployed engine, with FAULTS as its SIM_FAULTS
     ENGINE_CALLS_AT_ONCE                              how many requests and handshakes it takes at a time
+    ENGINE_PROXIED                                    how many of `local up` a proxy serves there (see two.py)
     DATABASE_URL, REDIS_URL, ORDERS_…_URL             what lies behind it, for the tests that count there
 
 Of an engine that is started here, all of it is read from the file that `up` leaves for a second terminal.
@@ -57,11 +58,17 @@ class Engine:
     redis_url: str = ""
     state: Path | None = None
     calls_at_once: int = 100  # that a client may make: as many as a machine with an emulator has room for
+    proxied: int = 0  # engines with our own gateway that a proxy stands in front of
 
     @property
     def is_local(self) -> bool:
         """Whether our own gateway stands in front of it, and not API Gateway."""
         return self.state is not None
+
+    @property
+    def takes_handshakes(self) -> bool:
+        """Whether a handshake is refused by our own gateway, which gives the reason on the connection."""
+        return self.is_local or self.proxied > 0
 
     @property
     def shows_its_inside(self) -> bool:
@@ -86,6 +93,7 @@ def deployed(environ: Mapping[str, str] = os.environ) -> Engine | None:
         environ.get("ORDERS_DLQ_URL", ""),
         environ.get("REDIS_URL", ""),
         calls_at_once=int(environ.get("ENGINE_CALLS_AT_ONCE", "100")),
+        proxied=int(environ.get("ENGINE_PROXIED", "0")),
     )
 
 

@@ -40,7 +40,7 @@ def said_of(item: dict[str, Any]) -> Said:
 
 def skip_if_not_ours(engine: Engine, code: str) -> None:
     if code in OUR_GATEWAYS and not engine.is_local:
-        pytest.skip("API Gateway refuses in its own words")
+        pytest.skip("what stands in front refuses in its own words")
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
