@@ -126,7 +126,7 @@ def orders(
 @options.engine
 @options.as_json
 def quote(terms: Wire, engine: options.Place, as_json: bool) -> None:
-    """Ask both venues what AMOUNT of TOKEN_IN would bring now; nothing is traded.
+    """Ask every venue what AMOUNT of TOKEN_IN would bring now; nothing is traded.
 
     \b
     Example: ./local/run quote SOL USDC 1.5

@@ -15,7 +15,7 @@ SOL_MINT = "So11111111111111111111111111111111111111112"
 USDC_MINT = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGkZwyTDt1v"
 
 HAPPY = ["pending", "routing", "building", "submitted", "confirmed"]
-VENUES = {"raydium", "meteora"}
+VENUES = {"raydium", "meteora", "orca"}
 QUOTE = {"dex", "price", "amountOut", "fee", "priceImpactBps"}
 
 

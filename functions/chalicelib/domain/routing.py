@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
+from .curve import BPS as BPS
+from .curve import Curve
 from .errors import AttemptFailed, BelowMinimumOut, PriceImpactTooHigh
 from .terms import OrderType, Terms
 from .tokens import Token, price
-
-BPS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,9 @@ class Quote:
     amount_out: int
     fee: int
     price_impact_bps: int
+    pool: str = field(default="", compare=False)
+    curve: Curve | None = field(default=None, compare=False, repr=False)
+    legs: tuple[Quote, ...] = ()
 
     @property
     def price(self) -> Decimal:

@@ -20,7 +20,11 @@ from ..domain.tokens import TOKENS, Token
 PPB = 10**9
 """Noise and drift are whole parts per billion."""
 
-NOISE = {"raydium": (-PPB * 2 // 100, PPB * 2 // 100), "meteora": (-PPB * 3 // 100, PPB * 2 // 100)}
+NOISE = {
+    "raydium": (-PPB * 2 // 100, PPB * 2 // 100),
+    "meteora": (-PPB * 3 // 100, PPB * 2 // 100),
+    "orca": (-PPB * 3 // 100, PPB * 2 // 100),
+}
 """How far a venue's price lies from the fair one, at the least and at the most."""
 
 NOISE_PERIOD_MS = 60_000

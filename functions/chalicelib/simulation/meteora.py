@@ -8,15 +8,20 @@ price leaves the bin. Bins are finite: an order that drains them all is refused.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import accumulate
 
 from meteora_dlmm import Bin, PoolState, StaticParams, VariableParams, array_index_of
 from meteora_dlmm import quote as walk
 
+from ..domain.curve import Fill
 from ..domain.errors import InsufficientLiquidity
 from ..domain.routing import BPS, Quote
 from ..domain.tokens import Token
 from .market import Market, depth, sides
+from .pool import pool_address
 
 BIN_STEP = 10
 """bps between a bin's price and the next one's."""
@@ -79,6 +84,82 @@ def pool(x: Token, y: Token, active_id: int) -> PoolState:
     )
 
 
+@lru_cache(maxsize=256)
+def _from_bin(x: Token, y: Token, active_id: int, bin_id: int) -> PoolState:
+    """The same pool after a swap that has ended in the bin `bin_id`, as far as that bin is concerned."""
+    return replace(pool(x, y, active_id), active_id=bin_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """The bins in the order in which a swap drains them, and the sums of the first, the first two, and so on.
+
+    `prices` are what each pays, as `domain.curve` has it, but negative so that they rise. `sold`, the fee
+    included, and `bought` are what has changed hands once the bin is empty.
+    """
+
+    bin_ids: tuple[int, ...]
+    prices: tuple[int, ...]
+    sold: tuple[int, ...]
+    bought: tuple[int, ...]
+
+
+@lru_cache(maxsize=128)
+def drained(x: Token, y: Token, active_id: int, sells_x: bool) -> Drained:
+    """What draining the pool's bins one after the other takes and gives, rounded as the program rounds."""
+    bin_ids = tuple(active_id - distance if sells_x else active_id + distance for distance in range(BINS + 1))
+    prices, sold, bought = [], [], []
+    for bin_id in bin_ids:
+        found = pool(x, y, active_id).bins[bin_id]
+        price = found.price_x64
+        holds = found.amount_y if sells_x else found.amount_x
+        taken = -(-(holds << 64) // price) if sells_x else -(-holds * price >> 64)
+        pays = price << 64 if sells_x else (1 << 192) // price
+        prices.append(-(pays * (BPS - FEE_BPS) // BPS))
+        sold.append(-(-taken * BPS // (BPS - FEE_BPS)))
+        bought.append(holds)
+    return Drained(bin_ids, tuple(prices), tuple(accumulate(sold)), tuple(accumulate(bought)))
+
+
+@dataclass(frozen=True, slots=True)
+class Bins:
+    """`domain.curve.Curve` of a pair's pool while `active_id` is its active bin."""
+
+    x: Token
+    y: Token
+    active_id: int
+    sells_x: bool
+
+    @property
+    def capacity(self) -> int:
+        """What empties all bins."""
+        return self._drained().sold[-1]
+
+    def swap(self, amount_in: int) -> Fill:
+        """The bins that are drained, and the program's walk for the rest. Raises InsufficientLiquidity."""
+        bins = self._drained()
+        empty = bisect_right(bins.sold, amount_in)
+        left = amount_in - bins.sold[empty - 1] if empty else amount_in
+        amount_out = bins.bought[empty - 1] if empty else 0
+        if left > 0:
+            if empty == len(bins.sold):
+                raise InsufficientLiquidity(_unfilled(self.x if self.sells_x else self.y, amount_in, left))
+            last = _from_bin(self.x, self.y, self.active_id, bins.bin_ids[empty])
+            amount_out += walk(last, left, self.sells_x, timestamp=0).amount_out
+        fee = -(-amount_in * FEE_BPS // BPS)
+        impact = price_impact_bps(bin_price(self.active_id), amount_in - fee, amount_out, self.sells_x)
+        return Fill(amount_out, fee, impact)
+
+    def sold_until(self, price: int) -> int:
+        """All of the bins that pay at least `price`."""
+        bins = self._drained()
+        paying = bisect_right(bins.prices, -price)
+        return bins.sold[paying - 1] if paying else 0
+
+    def _drained(self) -> Drained:
+        return drained(self.x, self.y, self.active_id, self.sells_x)
+
+
 class Meteora:
     """The venue's pools, one for each unordered pair."""
 
@@ -97,12 +178,24 @@ class Meteora:
         x, y = sides(token_in, token_out)
         active_id = self.active_bin(x, y, at_ms)
         sells_x = token_in == x
-        found = walk(pool(x, y, active_id), amount_in, sells_x, timestamp=0)
-        if found.remaining_in > 0 or found.amount_out == 0:
-            raise InsufficientLiquidity(_refusal(token_in, token_out, amount_in, found.remaining_in))
-        fee = -(-amount_in * FEE_BPS // BPS)
-        impact = price_impact_bps(bin_price(active_id), amount_in - fee, found.amount_out, sells_x)
-        return Quote(self.name, token_in, token_out, amount_in, found.amount_out, fee, impact)
+        curve = Bins(x, y, active_id, sells_x)
+        fill = curve.swap(amount_in)
+        if fill.amount_out == 0:
+            raise InsufficientLiquidity(
+                f"{token_in.text(amount_in)} {token_in.symbol} on Meteora comes to less than the smallest "
+                f"unit of {token_out.symbol}."
+            )
+        return Quote(
+            self.name,
+            token_in,
+            token_out,
+            amount_in,
+            fill.amount_out,
+            fill.fee,
+            fill.price_impact_bps,
+            pool_address(self.name, x, y),
+            curve,
+        )
 
 
 def price_impact_bps(active_price: int, sold: int, amount_out: int, sells_x: bool) -> int:
@@ -112,11 +205,9 @@ def price_impact_bps(active_price: int, sold: int, amount_out: int, sells_x: boo
     lies within half a bin step of it: an order that the active bin fills has no impact.
     """
     without_impact = sold * active_price >> 64 if sells_x else (sold << 64) // active_price
-    return -(-max(0, without_impact - amount_out) * BPS // without_impact)
+    return -(-max(0, without_impact - amount_out) * BPS // without_impact) if without_impact else 0
 
 
-def _refusal(token_in: Token, token_out: Token, amount_in: int, unfilled: int) -> str:
+def _unfilled(token_in: Token, amount_in: int, unfilled: int) -> str:
     order = f"{token_in.text(amount_in)} {token_in.symbol}"
-    if unfilled > 0:
-        return f"Meteora's bins can't fill {order}: {token_in.text(unfilled)} of it would be left over."
-    return f"{order} on Meteora comes to less than the smallest unit of {token_out.symbol}."
+    return f"Meteora's bins can't fill {order}: {token_in.text(unfilled)} of it would be left over."

@@ -9,21 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import isqrt
 
+from ..domain.curve import ONE, Fill
 from ..domain.errors import InsufficientLiquidity
 from ..domain.routing import BPS, Quote
+from ..domain.terms import MAX_BASE_UNITS
 from ..domain.tokens import Token
 from .market import Market, depth, sides
+from .pool import pool_address
 
 FEE_BPS = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Fill:
-    """What one swap gives; `fee` in the input's base units; the impact leaves the fee out, rounded up."""
-
-    amount_out: int
-    fee: int
-    price_impact_bps: int
 
 
 def swap(reserve_in: int, reserve_out: int, amount_in: int) -> Fill:
@@ -41,6 +35,32 @@ def swap(reserve_in: int, reserve_out: int, amount_in: int) -> Fill:
     amount_out = reserve_out * sold // reserve_after
     price_impact_bps = -(-sold * BPS // reserve_after)
     return Fill(amount_out, fee, price_impact_bps)
+
+
+@dataclass(frozen=True, slots=True)
+class ConstantProduct:
+    """`domain.curve.Curve` of a pool with these reserves."""
+
+    reserve_in: int
+    reserve_out: int
+
+    @property
+    def capacity(self) -> int:
+        """Such a pool takes any amount."""
+        return MAX_BASE_UNITS
+
+    def swap(self, amount_in: int) -> Fill:
+        """What `swap` gives."""
+        return swap(self.reserve_in, self.reserve_out, amount_in)
+
+    def sold_until(self, price: int) -> int:
+        """The derivative of `swap`, solved for the amount: with γ = 1 − fee,
+
+        price = γ·k / (x + Δx)², so x + Δx = √(γ·k / price) and amount_in = Δx / γ
+        """
+        kept = BPS - FEE_BPS
+        reserve_after = isqrt(self.reserve_in * self.reserve_out * kept * ONE // (BPS * price))
+        return max(0, min(self.capacity, (reserve_after - self.reserve_in) * BPS // kept))
 
 
 class Raydium:
@@ -67,12 +87,21 @@ class Raydium:
         x, y = sides(token_in, token_out)
         reserve_x, reserve_y = self.reserves(x, y, at_ms)
         reserve_in, reserve_out = (reserve_x, reserve_y) if token_in == x else (reserve_y, reserve_x)
-        fill = swap(reserve_in, reserve_out, amount_in)
+        curve = ConstantProduct(reserve_in, reserve_out)
+        fill = curve.swap(amount_in)
         if fill.amount_out == 0:
             raise InsufficientLiquidity(
                 f"{token_in.text(amount_in)} {token_in.symbol} on Raydium comes to less than the smallest "
                 f"unit of {token_out.symbol}."
             )
         return Quote(
-            self.name, token_in, token_out, amount_in, fill.amount_out, fill.fee, fill.price_impact_bps
+            self.name,
+            token_in,
+            token_out,
+            amount_in,
+            fill.amount_out,
+            fill.fee,
+            fill.price_impact_bps,
+            pool_address(self.name, x, y),
+            curve,
         )

@@ -1,4 +1,4 @@
-"""The simulated world as the settings describe it: two venues, the chain they settle on, and a wallet."""
+"""The simulated world as the settings describe it: the venues, the chain they settle on, and a wallet."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from .fault_rules import parse
 from .faults import Faults
 from .market import Market
 from .meteora import Meteora
+from .orca import Orca
 from .raydium import Raydium
 from .venue import Dex, SimulatedVenue
 
@@ -33,7 +34,8 @@ class Simulation(World):
         self._random = Random(config.sim_seed)  # noqa: S311  (draws latencies and faults, no secrets)
         self._faults = Faults(parse(config.sim_faults), self._count, self._random)
         market = Market(config.sim_seed)
-        self._dexes: dict[str, Dex] = {dex.name: dex for dex in (Raydium(market), Meteora(market))}
+        dexes: tuple[Dex, ...] = Raydium(market), Meteora(market), Orca(market)
+        self._dexes = {dex.name: dex for dex in dexes}
 
     @cached_property
     def venues(self) -> dict[str, Venue]:

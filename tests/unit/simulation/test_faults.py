@@ -70,7 +70,7 @@ def test_a_token_may_be_named_by_its_mint() -> None:
         ("times=2 slippage", "'times=2' is not a fault"),  # the kind comes first
         ("slippage often", "'often' is not an option"),
         ("slippage pool=raydium", "'pool=raydium' is not an option"),
-        ("slippage venue=orca", "'orca' is not a venue"),
+        ("slippage venue=lifinity", "'lifinity' is not a venue"),
         ("slippage token=DOGE", "'DOGE' is not a token"),
         ("slippage times=0", "'0' is not a times"),
         ("slippage times=two", "'two' is not a times"),

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 from chalicelib.domain.tokens import TOKENS, Token, find_token
-from chalicelib.simulation.market import DRIFT_PERIOD_MS, NOISE_PERIOD_MS, Market, depth, sides
+from chalicelib.simulation.market import DRIFT_PERIOD_MS, NOISE, NOISE_PERIOD_MS, Market, depth, sides
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +17,7 @@ SETTLEMENT_MS = 3_000
 pairs = st.permutations(TOKENS).map(lambda tokens: sides(tokens[0], tokens[1]))
 instants = st.integers(0, 4_000_000_000_000)
 markets = st.text(max_size=8).map(Market)
-venues = st.sampled_from(("raydium", "meteora"))
+venues = st.sampled_from(sorted(NOISE))
 
 
 def token(symbol: str) -> Token:
@@ -34,15 +34,18 @@ def test_raydium_stays_within_2_percent_of_the_fair_price(
     assert Fraction(98, 100) <= ratio <= Fraction(102, 100)
 
 
-@given(markets, pairs, instants)
-def test_meteora_stays_between_3_percent_below_and_2_above_the_fair_price(
-    market: Market, pair: tuple[Token, Token], at: int
+@given(markets, st.sampled_from(("meteora", "orca")), pairs, instants)
+def test_meteora_and_orca_stay_between_3_percent_below_and_2_above_the_fair_price(
+    market: Market, venue: str, pair: tuple[Token, Token], at: int
 ) -> None:
-    ratio = market.venue_price("meteora", *pair, at) / market.fair_price(*pair, at)
+    ratio = market.venue_price(venue, *pair, at) / market.fair_price(*pair, at)
     assert Fraction(97, 100) <= ratio <= Fraction(102, 100)
 
 
-@pytest.mark.parametrize(("venue", "low", "high"), [("raydium", -0.018, 0.018), ("meteora", -0.027, 0.017)])
+@pytest.mark.parametrize(
+    ("venue", "low", "high"),
+    [("raydium", -0.018, 0.018), ("meteora", -0.027, 0.017), ("orca", -0.027, 0.017)],
+)
 def test_the_noise_uses_its_whole_band(venue: str, low: float, high: float) -> None:
     market, x, y = Market("band"), token("SOL"), token("USDC")
     noise = [

@@ -202,12 +202,12 @@ def test_orders_are_listed_newest_first_and_by_status(engine: Up):
     assert "pending" not in shown
 
 
-def test_a_quote_shows_both_venues(engine: Up):
+def test_a_quote_shows_every_venue(engine: Up):
     asked = ("quote", "SOL", "USDC", "1.5", "--slippage-bps", "50", "--url", engine.url)
     shown = local(*asked).stdout
-    assert "raydium" in shown
-    assert "meteora" in shown
-    assert set(json.loads(local(*asked, "--json").stdout)["quotes"]) == {"raydium", "meteora"}
+    for venue in ("raydium", "meteora", "orca"):
+        assert venue in shown
+    assert set(json.loads(local(*asked, "--json").stdout)["quotes"]) == {"raydium", "meteora", "orca"}
 
 
 @pytest.mark.parametrize(

@@ -126,9 +126,9 @@ def test_a_life_is_complete_if_each_event_came_once_and_in_order(seqs: list[int]
     ("seq", "text"),
     [
         (1, "1.5 SOL → USDC, slippage up to 1.00 %"),
-        (2, "asking both venues"),
+        (2, "asking every venue"),
         (3, "attempt 2 in 612 ms: No venue answered. (QUOTE_TIMEOUT)"),
-        (4, "asking both venues, attempt 2"),
+        (4, "asking every venue, attempt 2"),
         (5, "raydium gives 223.65 USDC, impact 0.03 %; meteora QUOTE_TIMEOUT"),
         (6, "sent to raydium, 555555555555…"),
         (7, "received 223.8 USDC at 149.2, slot 7"),
@@ -147,7 +147,7 @@ def test_a_failure_is_shown_with_its_reason_code_and_attempts():
 
 def test_an_event_line_has_its_time_and_its_order():
     line = event_line(CONFIRMED[1], life_of(CONFIRMED[:2]), name=ID[:8])
-    assert line.plain == "12:00:00.100  7f0c2f8e  routing    asking both venues"
+    assert line.plain == "12:00:00.100  7f0c2f8e  routing    asking every venue"
 
 
 @pytest.mark.parametrize("position", range(1, len(CONFIRMED) + 1))

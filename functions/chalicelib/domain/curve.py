@@ -1,0 +1,103 @@
+"""A pool as it was when its venue quoted: what any amount would give, without asking the venue again.
+
+Prices are marginal: what the next base unit sold gives, in base units bought, after the fee, times 2¹²⁸.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isqrt
+from typing import Protocol
+
+BPS = 10_000
+ONE = 1 << 128
+"""The price of one base unit bought for each base unit sold."""
+HIGHEST_PRICE = ONE << 64
+"""Above what any pool pays."""
+PRECISION = 48
+"""Prices are searched to within one part in 2⁴⁸. What that misses counts squared, so it is no base unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """What one swap gives; `fee` in the input's base units; the impact leaves the fee out, rounded up."""
+
+    amount_out: int
+    fee: int
+    price_impact_bps: int
+
+
+class Curve(Protocol):
+    """A pool's snapshot, in one direction."""
+
+    @property
+    def capacity(self) -> int:
+        """The most base units that can be sold."""
+
+    def swap(self, amount_in: int) -> Fill:
+        """What selling `amount_in` gives, exactly as the pool rounds; at most `capacity`."""
+
+    def sold_until(self, price: int) -> int:
+        """How much is sold until the next base unit gives less than `price`; at most `capacity`.
+
+        Rounded down. It never grows with the price.
+        """
+
+
+def price_where(enough: Callable[[int], bool]) -> tuple[int, int]:
+    """`(low, high)`, two prices next to each other: `enough(low)` holds and `enough(high)` does not.
+
+    `enough` holds for low prices only; 1 is returned as the low one if it holds for none.
+    """
+    low, high = 1, HIGHEST_PRICE
+    while high - low > (low >> PRECISION) + 1:
+        middle = isqrt(low * high)  # the geometric mean: prices span many orders of magnitude
+        if enough(middle):
+            low = middle
+        else:
+            high = middle
+    return low, high
+
+
+@dataclass(frozen=True, slots=True)
+class TwoHops:
+    """The curve of selling on `first`, and then on `second` all that it gave."""
+
+    first: Curve
+    second: Curve
+
+    @property
+    def capacity(self) -> int:
+        """What the first can take and the second too."""
+        most, room = self.first.capacity, self.second.capacity
+        if self.first.swap(most).amount_out <= room:
+            return most
+        least = 0
+        while most - least > 1:
+            middle = (least + most) // 2
+            if self.first.swap(middle).amount_out <= room:
+                least = middle
+            else:
+                most = middle
+        return least
+
+    def swap(self, amount_in: int) -> Fill:
+        """The fill of both: their fees in what is sold first, and their impacts one after the other."""
+        first = self.first.swap(amount_in)
+        second = self.second.swap(first.amount_out)
+        fee = first.fee
+        if first.amount_out:
+            fee += -(-second.fee * amount_in // first.amount_out)
+        rest = (BPS - first.price_impact_bps) * (BPS - second.price_impact_bps)
+        return Fill(second.amount_out, fee, -(-(BPS * BPS - rest) // BPS))
+
+    def sold_until(self, price: int) -> int:
+        """Found where both prices multiply to `price` and the second sells just what the first gives."""
+
+        def is_more_than_second_takes(first_price: int) -> bool:
+            given = self.first.swap(self.first.sold_until(first_price)).amount_out
+            return given >= self.second.sold_until(price * ONE // first_price)
+
+        _, high = price_where(is_more_than_second_takes)
+        return self.first.sold_until(high)
