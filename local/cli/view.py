@@ -146,7 +146,7 @@ def price_asked(order: Wire) -> str:
 
 
 def _venues(names: Sequence[str]) -> str:
-    return " and ".join(names) or "both venues"
+    return " and ".join(names) or "every venue"
 
 
 def _limits(event: Wire, token_out: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from math import isqrt
 from typing import Protocol
 
@@ -15,8 +16,8 @@ ONE = 1 << 128
 """The price of one base unit bought for each base unit sold."""
 HIGHEST_PRICE = ONE << 64
 """Above what any pool pays."""
-PRECISION = 48
-"""Prices are searched to within one part in 2⁴⁸. What that misses counts squared, so it is no base unit."""
+PRECISION = 32
+"""Prices are searched to within one part in 2³². What that misses counts squared, so it is no base unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +61,14 @@ def price_where(enough: Callable[[int], bool]) -> tuple[int, int]:
     return low, high
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TwoHops:
     """The curve of selling on `first`, and then on `second` all that it gave."""
 
     first: Curve
     second: Curve
 
-    @property
+    @cached_property
     def capacity(self) -> int:
         """What the first can take and the second too."""
         most, room = self.first.capacity, self.second.capacity

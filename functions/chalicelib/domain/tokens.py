@@ -53,6 +53,9 @@ TOKENS: tuple[Token, ...] = (
     Token("JTO", "jtojtomepa8beP8AuQc6eXt5FriJwfFMwQx2v2f9mCL", 9),
 )
 
+HUBS = TOKENS[:2]
+"""SOL and USDC: most pools trade one of them, so what has no good pool of its own is traded through them."""
+
 _BY_NAME = {name: token for token in TOKENS for name in (token.symbol, token.mint)}
 
 

@@ -1,6 +1,6 @@
 """Venue, chain and signer, in the shape of the real ones: implement these to trade elsewhere.
 
-An execution uses them in this order: every venue's `quote` at the same time, the chosen venue's `build`,
+An execution uses them in this order: every venue's `quote` at the same time, `build` for each leg,
 `Chain.latest_blockhash`, `Signer.sign`, then `Chain.send` and `Chain.status` until it is decided.
 """
 
@@ -18,21 +18,31 @@ from ..domain.transaction import SignedTransaction as SignedTransaction  # part 
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """A venue's instruction: sell `amount_in`, fail on chain below `minimum_out` (both in base units)."""
+    """A venue's instruction: sell `amount_in`, fail on chain below `minimum_out` (both in base units).
+
+    With `legs` it is all of a route: `venue` is that of the largest, and `minimum_out` holds for what they
+    give together. They are executed in their order, all or none. One that sells another token than the route
+    does sells all that the leg before it gave, whatever its own `amount_in` says.
+    """
 
     venue: str
     token_in: Token
     token_out: Token
     amount_in: int
     minimum_out: int
+    legs: tuple[Swap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """The transaction is on the chain and gave the trader `amount_out` base units."""
+    """The transaction is on the chain and gave the trader `amount_out` base units.
+
+    `network_fee`: what the network took for it, in lamports.
+    """
 
     slot: int
     amount_out: int
+    network_fee: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +63,11 @@ class Venue(Protocol):
     name: str
 
     async def quote(self, token_in: Token, token_out: Token, amount_in: int) -> Quote:
-        """What selling `amount_in` base units gives now. Raises an AttemptFailed."""
+        """What selling `amount_in` base units gives now. Raises an AttemptFailed.
+
+        A quote with a `curve`, a copy of the pool's state that tells what other amounts would give, lets the
+        order be divided between venues; without one the venue is taken for the whole order or not at all.
+        """
 
     async def build(self, quote: Quote, minimum_out: int) -> Swap:
         """The instruction that fills `quote`, refusing less than `minimum_out`. Raises an AttemptFailed."""

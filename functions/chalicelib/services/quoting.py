@@ -1,24 +1,32 @@
-"""Quotes of every venue at the same time, the choice among them, and whether the order's limits allow it."""
+"""Quotes of every venue at the same time, the best route among them, and whether the order's limits allow it.
+
+Where the best of them moves the price far, or none can fill the order, more is asked: each venue that refused
+the whole order for a part of it, and all of them for the two hops through each hub.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..domain.account import Account
-from ..domain.errors import AttemptFailed, QuoteTimeout, VenueUnavailable
-from ..domain.routing import Answers, Quote, best, refusal
+from ..domain.errors import AttemptFailed, InsufficientLiquidity, QuoteTimeout, VenueUnavailable
+from ..domain.routing import HOPS_FROM_BPS, Answers, Path, Quote, best, best_route, best_single, refusal
 from ..domain.terms import Terms
+from ..domain.tokens import HUBS, Token
 from ..ports.trading import Venue
 
 log = logging.getLogger(__name__)
 
+PART = 8
+"""A venue that can't take a whole order is asked for this fraction of it: any amount shows its curve."""
+
 
 @dataclass(frozen=True, slots=True)
 class Quoted:
-    """Every venue's answer, the best quote among them, and why an order is not filled by it, if it is not."""
+    """Every venue's answer, the best route, and why an order is not filled by it, if it is not."""
 
     answers: Answers
     chosen: Quote
@@ -41,25 +49,55 @@ class Quoting:
         return await self.best(terms)
 
     async def best(self, terms: Terms) -> Quoted:
-        """The best quote now, and whether an order on these terms may take it. Raises AttemptFailed."""
+        """The best route now, and whether an order on these terms may take it. Raises AttemptFailed."""
         answers = await self.ask(terms)
-        chosen = choose(answers)
+        paths: list[Path] = [(quote,) for quote in _quotes(answers)]
+        if _is_thin(answers):
+            paths += await self._ask_further(terms, answers)
+        chosen = best_route(paths, terms.amount_in) or choose(answers)
         return Quoted(answers, chosen, refusal(chosen, terms, self._max_price_impact_bps))
 
     async def ask(self, terms: Terms) -> Answers:
         """The answer of every venue that the order may trade at, by the venue's name."""
-        asked = {
-            name: venue
-            for name, venue in self._venues.items()
-            if terms.venues is None or name in terms.venues
-        }
-        answers = await asyncio.gather(*(self._ask(venue, terms) for venue in asked.values()))
-        return dict(zip(asked, answers, strict=True))
+        return await self._ask_every(self._allowed(terms), terms.token_in, terms.token_out, terms.amount_in)
 
-    async def _ask(self, venue: Venue, terms: Terms) -> Quote | AttemptFailed:
+    def _allowed(self, terms: Terms) -> list[str]:
+        """The names of the venues that the order may trade at."""
+        return [name for name in self._venues if terms.venues is None or name in terms.venues]
+
+    async def _ask_further(self, terms: Terms, answers: Answers) -> list[Path]:
+        """Ways on which a part of the order may go: pools too small for all of it, and two hops."""
+        refusing = [name for name, found in answers.items() if isinstance(found, InsufficientLiquidity)]
+        part = terms.amount_in // PART or 1
+        hubs = [hub for hub in HUBS if hub not in (terms.token_in, terms.token_out)]
+        direct, hops = await asyncio.gather(
+            self._ask_every(refusing, terms.token_in, terms.token_out, part),
+            asyncio.gather(*(self._two_hops(hub, terms) for hub in hubs)),
+        )
+        return [*((quote,) for quote in _quotes(direct)), *(path for path in hops if path)]
+
+    async def _two_hops(self, hub: Token, terms: Terms) -> Path:
+        """The best venue to the hub, and from there with what it gives; empty if one is missing."""
+        venues = self._allowed(terms)
+        first = best_single(await self._ask_every(venues, terms.token_in, hub, terms.amount_in))
+        if first is None:
+            return ()
+        second = best_single(await self._ask_every(venues, hub, terms.token_out, first.amount_out))
+        return () if second is None else (first, second)
+
+    async def _ask_every(
+        self, names: Iterable[str], token_in: Token, token_out: Token, amount_in: int
+    ) -> Answers:
+        names = list(names)
+        asked = (self._ask(self._venues[name], token_in, token_out, amount_in) for name in names)
+        return dict(zip(names, await asyncio.gather(*asked), strict=True))
+
+    async def _ask(
+        self, venue: Venue, token_in: Token, token_out: Token, amount_in: int
+    ) -> Quote | AttemptFailed:
         try:
             async with asyncio.timeout(self._timeout):
-                return await venue.quote(terms.token_in, terms.token_out, terms.amount_in)
+                return await venue.quote(token_in, token_out, amount_in)
         except AttemptFailed as error:
             return error
         except TimeoutError:
@@ -71,11 +109,22 @@ class Quoting:
 
 def choose(answers: Answers) -> Quote:
     """The best quote. Without any, raises an error with every venue's reason, retryable if one of them is."""
-    quotes = [answer for answer in answers.values() if isinstance(answer, Quote)]
-    if quotes:
+    if quotes := _quotes(answers):
         return best(quotes)
     errors = [answer for answer in answers.values() if isinstance(answer, AttemptFailed)]
     if not errors:  # a venue that an order names may be gone since
         raise VenueUnavailable("None of the venues that the order may trade at is there.")
     error = next((error for error in errors if error.retryable), errors[0])
     raise type(error)(" ".join(dict.fromkeys(map(str, errors)))) from error
+
+
+def _quotes(answers: Answers) -> list[Quote]:
+    return [answer for answer in answers.values() if isinstance(answer, Quote)]
+
+
+def _is_thin(answers: Answers) -> bool:
+    """Whether the best pool moves far, or every venue says that its pool can't fill the order."""
+    quote = best_single(answers)
+    if quote is None:
+        return all(isinstance(answer, InsufficientLiquidity) for answer in answers.values())
+    return quote.price_impact_bps >= HOPS_FROM_BPS

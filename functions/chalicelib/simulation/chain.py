@@ -8,6 +8,7 @@ and the view `sim.swaps` would show it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
@@ -20,16 +21,19 @@ from ..domain.errors import (
     SlippageExceeded,
     TransactionFailed,
 )
+from ..domain.routing import Quote
 from ..domain.tokens import Token, find_token
 from ..ports.trading import Chain, Landed, ProgramError, SignedTransaction, TransactionStatus
 from .database import Database
 from .fault_rules import Kind
 from .faults import Faults
 from .slots import Slots
-from .transaction import Message, verify
+from .transaction import Leg, Message, verify
 from .venue import Clock, Dex
 
 LANDING_MS = (2000, 3000)
+NETWORK_FEE = 5000
+"""What Solana takes for a transaction with one signature, in lamports."""
 
 _PROGRAM_ERRORS: dict[str, type[AttemptFailed]] = {
     error.code: error for error in (SlippageExceeded, InsufficientLiquidity)
@@ -51,6 +55,7 @@ COLUMNS = (
     "slot",
     "amount_out",
     "error_code",
+    "legs",
 )
 
 
@@ -88,6 +93,7 @@ class SimulatedChain(Chain):
         """Raises BlockhashExpired, TransactionFailed (refused), TimeoutError, TemporarilyUnavailable."""
         signature, message = verify(transaction.raw)
         token_in, token_out = _token(message.mint_in), _token(message.mint_out)
+        _check(message)
 
         async def strikes(kind: Kind, occasion: str | None = None) -> bool:
             return await self._faults.strike(kind, message.venue, token_in, token_out, message.memo, occasion)
@@ -122,15 +128,26 @@ class SimulatedChain(Chain):
 
     def _fill(self, message: Message, at_ms: int) -> Row:
         """`amount_out` of the swap at that instant, or the `error_code` it fails with."""
-        dex = self._dexes[message.venue]
-        token_in, token_out = _token(message.mint_in), _token(message.mint_out)
         try:
-            amount_out = dex.quote_at(token_in, token_out, message.amount_in, at_ms).amount_out
+            fills = self._fill_legs(message, at_ms)
         except InsufficientLiquidity as error:
             return {"error_code": error.code}
+        amount_out = sum(fill.amount_out for fill in fills if fill.token_out.mint == message.mint_out)
         if amount_out < message.minimum_out:
             return {"error_code": SlippageExceeded.code}
-        return {"amount_out": amount_out}
+        return {"amount_out": amount_out, "legs": _legs_json(fills) if message.legs else None}
+
+    def _fill_legs(self, message: Message, at_ms: int) -> list[Quote]:
+        """What each leg gives at that instant. Raises InsufficientLiquidity, and then none is executed."""
+        fills: list[Quote] = []
+        given: dict[str, int] = {}  # of what only passes through, by mint
+        for leg in message.legs or [Leg(message.venue, message.mint_in, message.mint_out, message.amount_in)]:
+            amount_in = leg.amount_in if leg.mint_in == message.mint_in else given.pop(leg.mint_in, 0)
+            token_in, token_out = _token(leg.mint_in), _token(leg.mint_out)
+            fill = self._dexes[leg.venue].quote_at(token_in, token_out, amount_in, at_ms)
+            given[leg.mint_out] = given.get(leg.mint_out, 0) + fill.amount_out
+            fills.append(fill)
+        return fills
 
     def _is_alive(self, message: Message, at_ms: int) -> bool:
         return self._slots.admits(message.blockhash, message.last_valid_block_height, at_ms)
@@ -159,8 +176,32 @@ class SimulatedChain(Chain):
 
 def _status(row: Row) -> Landed | ProgramError:
     if row["error_code"] is None:
-        return Landed(row["slot"], row["amount_out"])
+        return Landed(row["slot"], row["amount_out"], NETWORK_FEE)
     return ProgramError(row["slot"], _PROGRAM_ERRORS[row["error_code"]]())
+
+
+def _legs_json(fills: Sequence[Quote]) -> str:
+    return json.dumps(
+        [
+            {
+                "venue": fill.venue,
+                "tokenIn": fill.token_in.symbol,
+                "tokenOut": fill.token_out.symbol,
+                "amountIn": fill.amount_in,
+                "amountOut": fill.amount_out,
+            }
+            for fill in fills
+        ]
+    )
+
+
+def _check(message: Message) -> None:
+    """Raise TransactionFailed unless the legs sell what the message says, and nothing else is left of it."""
+    sold = sum(leg.amount_in for leg in message.legs if leg.mint_in == message.mint_in)
+    given = {leg.mint_out for leg in message.legs}
+    used = {message.mint_in, message.mint_out} | {leg.mint_in for leg in message.legs}
+    if message.legs and (sold != message.amount_in or not given <= used):
+        raise TransactionFailed("The transaction's legs are not the swap it is for.")
 
 
 def _token(mint: str) -> Token:

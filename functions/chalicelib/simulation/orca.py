@@ -20,7 +20,7 @@ from math import isqrt
 from ..domain.curve import Fill
 from ..domain.errors import InsufficientLiquidity
 from ..domain.routing import BPS, Quote
-from ..domain.tokens import TOKENS, Token
+from ..domain.tokens import HUBS, Token
 from .market import Market, depth, sides
 from .pool import pool_address
 
@@ -31,8 +31,6 @@ POSITIONS = ((8, 50), (32, 35), (108, 15))
 """Each position's reach to either side, in tick spacings, and its share of the pool, in per cent."""
 SHARE = 4
 """Concentrated liquidity needs less of it: a side holds this fraction of what the listing says."""
-HUBS = frozenset(TOKENS[:2])
-"""SOL and USDC: a pair without one of them has no pool."""
 
 _MILLION = 1_000_000
 _ONE = 1 << 64
@@ -247,7 +245,7 @@ class Whirlpool:
 
 
 class Orca:
-    """The venue's pools, one for each unordered pair with SOL or USDC."""
+    """The venue's pools, one for each unordered pair that has a hub, SOL or USDC, in it."""
 
     name = "orca"
 
@@ -263,7 +261,7 @@ class Orca:
         """What selling `amount_in` gives at that instant. Raises InsufficientLiquidity."""
         x, y = sides(token_in, token_out)
         order = f"{token_in.text(amount_in)} {token_in.symbol}"
-        if not HUBS & {x, y}:
+        if x not in HUBS and y not in HUBS:
             raise InsufficientLiquidity(f"Orca has no pool of {x.symbol} and {y.symbol}.")
         sqrt_price = self.sqrt_price(x, y, at_ms)
         anchor = tick_of(sqrt_price) // TICK_SPACING * TICK_SPACING

@@ -19,8 +19,21 @@ SIGNATURE_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
+class Leg:
+    """Sell `amount_in` of `mint_in` on `venue`; if another leg gives that mint, all that it gave."""
+
+    venue: str
+    mint_in: str
+    mint_out: str
+    amount_in: int
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """Sell `amount_in` of `mint_in` on `venue`, for at least `minimum_out` of `mint_out`; `payer` signs."""
+    """Sell `amount_in` of `mint_in` on `venue`, for at least `minimum_out` of `mint_out`; `payer` signs.
+
+    With `legs`, they are what is executed, all or none, and `venue` is that of the largest.
+    """
 
     payer: str
     venue: str
@@ -31,14 +44,21 @@ class Message:
     memo: str
     blockhash: str
     last_valid_block_height: int
+    legs: tuple[Leg, ...] = ()
 
     def to_bytes(self) -> bytes:
-        """The bytes that are signed: the same message, the same bytes."""
+        """The bytes that are signed: the same message, the same bytes.
+
+        A message without legs has no such key, as before there were any, so that every version of the engine
+        reads it.
+        """
         named = {name: getattr(self, name) for name in _FIELDS}
+        if self.legs:
+            named["legs"] = [[leg.venue, leg.mint_in, leg.mint_out, leg.amount_in] for leg in self.legs]
         return json.dumps(named, separators=(",", ":")).encode()
 
 
-_FIELDS = sorted(field.name for field in fields(Message))
+_FIELDS = sorted({field.name for field in fields(Message)} - {"legs"})
 
 
 @lru_cache(maxsize=4096)  # the wallet names what the chain is sent a moment later
@@ -56,8 +76,10 @@ def verify(raw: bytes) -> tuple[str, Message]:
     """`(signature, message)` of a transaction that its payer has signed. Raises TransactionFailed."""
     signature, signed = raw[:SIGNATURE_BYTES], raw[SIGNATURE_BYTES:]
     try:
-        message = Message(**json.loads(signed))
+        named = json.loads(signed)
+        legs = tuple(Leg(*leg) for leg in named.pop("legs", ()))
+        message = Message(**named, legs=legs)
         _verify_key(message.payer).verify(signed, signature)
-    except (ValueError, TypeError, BadSignatureError) as error:
+    except (ValueError, TypeError, AttributeError, BadSignatureError) as error:
         raise TransactionFailed("The transaction's signature does not verify.") from error
     return signature_text(signature), message

@@ -8,7 +8,7 @@ import base58
 from nacl.signing import SigningKey
 
 from ..ports.trading import SignedTransaction, Signer, Swap
-from .transaction import Message, signature_text
+from .transaction import Leg, Message, signature_text
 
 
 class Wallet(Signer):
@@ -30,6 +30,9 @@ class Wallet(Signer):
             memo=memo,
             blockhash=blockhash,
             last_valid_block_height=last_valid_block_height,
+            legs=tuple(
+                Leg(leg.venue, leg.token_in.mint, leg.token_out.mint, leg.amount_in) for leg in swap.legs
+            ),
         ).to_bytes()
         signature = self._key.sign(message).signature
         return SignedTransaction(signature_text(signature), signature + message, last_valid_block_height)

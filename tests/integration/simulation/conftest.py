@@ -31,7 +31,8 @@ async def database(services: Endpoints) -> AsyncIterator[Database]:
         await server.execute(f"CREATE DATABASE {name}".encode())
         url = make_conninfo(services.database_url, dbname=name)
         async with await psycopg.AsyncConnection.connect(url) as connection:
-            await connection.execute((SQL / "002_sim.sql").read_bytes())
+            for migration in sorted(SQL.glob("[0-9]*.sql")):
+                await connection.execute(migration.read_bytes())
         database = Database(url)
         yield database
         await database.close()

@@ -5,10 +5,9 @@ from fractions import Fraction
 
 import pytest
 from chalicelib.domain.errors import InsufficientLiquidity
-from chalicelib.domain.tokens import TOKENS, Token, find_token
+from chalicelib.domain.tokens import HUBS, TOKENS, Token, find_token
 from chalicelib.simulation.market import Market, depth, sides
 from chalicelib.simulation.orca import (
-    HUBS,
     SHARE,
     TICK_SPACING,
     Orca,
@@ -30,7 +29,7 @@ Q64 = 2**64
 
 directions = (
     st.permutations(TOKENS)
-    .filter(lambda tokens: bool(HUBS & {*tokens[:2]}))
+    .filter(lambda tokens: bool({*HUBS} & {*tokens[:2]}))
     .map(lambda tokens: (*tokens[:2],))
 )
 shares = st.fractions(Fraction(1, 1000), Fraction(99, 100))  # of all that a pool can take
@@ -213,7 +212,7 @@ def test_a_pair_trades_in_both_directions_if_one_of_it_is_sol_or_usdc() -> None:
         for token_out in TOKENS:
             if token_in == token_out:
                 continue
-            if HUBS & {token_in, token_out}:
+            if {*HUBS} & {token_in, token_out}:
                 quote = ORCA.quote_at(token_in, token_out, 10 * 10**token_in.decimals, NOW)
                 assert (quote.venue, quote.token_in, quote.token_out) == ("orca", token_in, token_out)
                 assert 0 <= quote.fee - quote.amount_in * 3 // 1000 <= 2

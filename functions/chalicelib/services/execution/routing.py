@@ -1,4 +1,4 @@
-"""From an order to its signed swap: quotes → best quote, within limits → minimum received → build → sign."""
+"""From an order to its signed swap: quotes → best route, within limits → minimum received → build → sign."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from ...domain.errors import ChainUnavailable
 from ...domain.order import Order
-from ...domain.routing import Route, minimum_received
-from ...ports.trading import Chain, SignedTransaction, Signer, Venue
+from ...domain.routing import Quote, Route, minimum_received
+from ...ports.trading import Chain, SignedTransaction, Signer, Swap, Venue
 from ..quoting import Quoting
 from .both import both
 
@@ -31,9 +31,16 @@ class Routing:
             raise quoted.refusal
         quote = quoted.chosen
         minimum_out = minimum_received(quote.amount_out, order.terms)
-        swap = await self._venues[quote.venue].build(quote, minimum_out)
+        swap = await self._build(quote, minimum_out)
         transaction = self._signer.sign(swap, order.id, blockhash, last_valid)
-        return Route(quote, minimum_out, quoted.answers), transaction
+        return Route(quote, minimum_out, quoted.answers, order.terms.slippage_bps), transaction
+
+    async def _build(self, quote: Quote, minimum_out: int) -> Swap:
+        """The swap of the whole route; of several legs none has a minimum of its own."""
+        if not quote.legs:
+            return await self._venues[quote.venue].build(quote, minimum_out)
+        legs = [await self._venues[leg.venue].build(leg, 0) for leg in quote.legs]
+        return Swap(quote.venue, quote.token_in, quote.token_out, quote.amount_in, minimum_out, tuple(legs))
 
     async def _latest_blockhash(self) -> tuple[str, int]:
         try:
