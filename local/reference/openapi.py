@@ -33,6 +33,12 @@ OBJECTS = (
     schemas.Index,
     schemas.Error,
     schemas.Route,
+    schemas.RouteStep,
+    schemas.SwapInfo,
+    schemas.SingleVenue,
+    schemas.Fill,
+    schemas.Fees,
+    schemas.Fee,
 )
 TYPE_NOTES = {
     OrderType.MARKET: "An order that is executed now.",

@@ -72,19 +72,34 @@ class Attempt:
     def __init__(self, claim: Claim) -> None:
         self.claim = claim
         self.order = claim.order
+        self._route: Route | None = None
 
     def build(self, route: Route, transaction: SignedTransaction) -> Transition:
         """The route is chosen and the swap signed; `transaction` is kept, so it may be sent."""
+        self._route = route
         return self._step(OrderBuilding(route), transaction)
 
     def submit(self, transaction: SignedTransaction) -> Transition:
         """The chain has acknowledged the transaction."""
         return self._step(OrderSubmitted(self._venue(), transaction.signature))
 
-    def confirm(self, transaction: SignedTransaction, *, amount_out: int, slot: int) -> Transition:
-        """The transaction has landed and gave the trader `amount_out` base units."""
+    def confirm(
+        self, transaction: SignedTransaction, *, amount_out: int, slot: int, network_fee: int = 0
+    ) -> Transition:
+        """The transaction has landed and gave `amount_out` base units, for `network_fee` lamports."""
         order = self.order
-        return self._step(OrderConfirmed(order.terms, self._venue(), transaction.signature, amount_out, slot))
+        return self._step(
+            OrderConfirmed(
+                order.terms,
+                self._venue(),
+                transaction.signature,
+                amount_out,
+                slot,
+                network_fee,
+                order.quoted_out,
+                self._route,
+            )
+        )
 
     def fail_or_retry(self, error: AttemptFailed, policy: RetryPolicy, jitter: float) -> Transition:
         """The attempt came to nothing: the order waits for its next one, rests again, or has failed.

@@ -118,7 +118,11 @@ class OrderSubmitted:
 
 @dataclass(frozen=True, slots=True)
 class OrderConfirmed:
-    """The swap has landed and gave the trader `amount_out` base units of `terms.token_out`."""
+    """The swap has landed and gave the trader `amount_out` base units of `terms.token_out`.
+
+    `network_fee` is in lamports. `route` is None if another worker had chosen it, which was lost since: its
+    event, `building`, tells it.
+    """
 
     status: ClassVar = Status.CONFIRMED
     terms: Terms
@@ -126,6 +130,9 @@ class OrderConfirmed:
     signature: str
     amount_out: int
     slot: int
+    network_fee: int = 0
+    quoted_out: int | None = None
+    route: Route | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from chalicelib.domain.order import Order
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.transaction import SignedTransaction
 
-from tests.samples import ROUTE, TERMS
+from tests.samples import QUOTE, ROUTE, TERMS
 
 AT = datetime(2026, 1, 31, 12, 0, 0, 0, UTC)
 LATER = AT + timedelta(seconds=1)
@@ -70,8 +70,10 @@ def test_later_steps_name_the_venue_that_was_built_for() -> None:
     attempt = attempt_at()
     attempt.build(ROUTE, SIGNED)
     assert attempt.submit(SIGNED).event == OrderSubmitted("meteora", "signature")
-    confirmed = attempt.confirm(SIGNED, amount_out=149_490_000, slot=7)
-    assert confirmed.event == OrderConfirmed(TERMS, "meteora", "signature", 149_490_000, 7)
+    confirmed = attempt.confirm(SIGNED, amount_out=149_490_000, slot=7, network_fee=5000)
+    assert confirmed.event == OrderConfirmed(
+        TERMS, "meteora", "signature", 149_490_000, 7, 5000, QUOTE.amount_out, ROUTE
+    )
     assert (confirmed.order.amount_out, confirmed.order.signature) == (149_490_000, "signature")
 
 

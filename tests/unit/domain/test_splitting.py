@@ -69,6 +69,7 @@ def best_of_every_division(curves: Sequence[Curve], amount_in: int) -> int | Non
     return best[-1]
 
 
+@pytest.mark.timeout(max(120, EXAMPLES))
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(st.lists(curves, min_size=2, max_size=3), st.integers(1, 250))
 def test_no_division_gives_over_one_base_unit_a_leg_more_and_no_single_venue_gives_more(
@@ -86,6 +87,7 @@ def test_no_division_gives_over_one_base_unit_a_leg_more_and_no_single_venue_giv
             assert out(curves, found) >= curve.swap(amount_in).amount_out
 
 
+@pytest.mark.timeout(max(120, EXAMPLES))
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(st.lists(products(), min_size=2, max_size=2), st.integers(1, 3000))
 def test_two_constant_products_are_divided_as_no_other_division_betters(

@@ -19,6 +19,7 @@ from ...services.submission import Submitted
 from . import schemas
 from .events import event_object, quotes, terms, timestamp
 from .requests import EPOCH
+from .routes import explained, jupiter, single_venue
 
 if TYPE_CHECKING:
     from ...domain.events import Event
@@ -75,6 +76,7 @@ def order_with_events(found: OrderWithEvents, websocket_url: str) -> schemas.Ord
         **_order_fields(found.order),  # type: ignore[arg-type]
         websocket=websocket_address(websocket_url, found.order.id),
         events=[event_object(event) for event in found.events],
+        **explained(found.events),  # type: ignore[arg-type]
     )
 
 
@@ -117,6 +119,7 @@ def page(orders: Sequence[Order], limit: int) -> schemas.Page:
 def quote(of: Terms, quoted: Quoted) -> schemas.Quotes:
     """Every venue's quote for these terms."""
     shown, chosen = terms(of), quoted.chosen
+    minimum_out = minimum_received(chosen.amount_out, of)
     return schemas.Quotes(
         token_in=shown.token_in,
         token_out=shown.token_out,
@@ -124,10 +127,12 @@ def quote(of: Terms, quoted: Quoted) -> schemas.Quotes:
         slippage_bps=shown.slippage_bps,
         chosen=chosen.venue,
         amount_out=of.token_out.text(chosen.amount_out),
-        minimum_out=of.token_out.text(minimum_received(chosen.amount_out, of)),
+        minimum_out=of.token_out.text(minimum_out),
         quotes=quotes(quoted.answers),
         max_price_impact_bps=of.max_price_impact_bps,
         refusal=None if quoted.refusal is None else error(quoted.refusal),
+        best_single=single_venue(quoted.answers),
+        **jupiter(chosen, minimum_out),  # type: ignore[arg-type]
     )
 
 

@@ -17,6 +17,7 @@ from ...domain.terms import OrderType, Terms, executed_price
 from ...domain.tokens import plain
 from ...ports.live import EventMessage
 from . import schemas
+from .routes import fill, jupiter, single_venue
 
 _head = msgspec.json.Decoder(schemas.Head)
 _encode = msgspec.json.Encoder().encode
@@ -152,6 +153,9 @@ def _(event: events.OrderBuilding) -> schemas.Object:
             price_impact_bps=quote.price_impact_bps,
         ),
         quotes=quotes(route.answers),
+        slippage_bps=route.slippage_bps,
+        best_single=single_venue(route.answers),
+        **jupiter(quote, route.minimum_out),  # type: ignore[arg-type]
     )
 
 
@@ -168,6 +172,7 @@ def _(event: events.OrderConfirmed) -> schemas.Object:
         executed_price=plain(executed_price(event.terms, event.amount_out)),
         amount_out=event.terms.token_out.text(event.amount_out),
         slot=event.slot,
+        fill=fill(event),
     )
 
 

@@ -34,6 +34,9 @@ Timestamp = Annotated[
     str, Meta(description="RFC 3339, UTC, milliseconds", extra_json_schema={"format": "date-time"})
 ]
 Money = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?$", examples=["227.331"])]
+BaseUnits = Annotated[str, Meta(pattern=r"^[0-9]+$", examples=["227331000"])]
+Ratio = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?$", examples=["0.0012"])]
+Mint = Annotated[str, Meta(examples=["So11111111111111111111111111111111111111112"])]
 Count = Annotated[int, Meta(ge=0)]
 Ordinal = Annotated[int, Meta(ge=1)]
 ABOVE_ZERO = r"^(0*[1-9][0-9]*(\.[0-9]+)?|0+\.0*[1-9][0-9]*)$"
@@ -173,6 +176,69 @@ class NewOrder(Object, forbid_unknown_fields=True):
     ) = None
 
 
+class SwapInfo(Object):
+    """A leg of a route: a swap in one pool, as Jupiter describes it; amounts in base units."""
+
+    amm_key: Annotated[str, Meta(description="the pool's address")]
+    label: Annotated[Venue, Meta(description="its venue")]
+    input_mint: Annotated[Mint, Meta(description="mint of what is sold")]
+    output_mint: Annotated[Mint, Meta(description="mint of what is bought")]
+    in_amount: Annotated[BaseUnits, Meta(description="how much is sold")]
+    out_amount: Annotated[BaseUnits, Meta(description="how much that gives")]
+    fee_amount: Annotated[BaseUnits, Meta(description="the venue's fee, part of `inAmount`")]
+    fee_mint: Annotated[Mint, Meta(description="mint of the fee")]
+
+
+class RouteStep(Object):
+    """A leg of a route, with its share of what the route sells of its `inputMint`."""
+
+    percent: Annotated[int, Meta(ge=0, le=100, description="the share in per cent, rounded down")]
+    bps: Annotated[int, Meta(ge=0, le=10_000, description="the share in 1/100 of a per cent")]
+    swap_info: SwapInfo
+
+
+RoutePlan = Annotated[
+    list[RouteStep], Meta(description="the legs, in the order of their execution; they land together or not")
+]
+
+
+class SingleVenue(Object):
+    """What the best venue would have given alone."""
+
+    dex: Annotated[Venue, Meta(description="the venue")]
+    amount_out: Annotated[Money, Meta(description="how much of `tokenOut`")]
+
+
+class Fee(Object):
+    """A fee."""
+
+    amount: Annotated[Money, Meta(description="in tokens")]
+    token: Annotated[Symbol, Meta(description="of which token")]
+
+
+class Fees(Object):
+    """What a fill has cost, by who took it."""
+
+    network: Annotated[Fee, Meta(description="the chain's fee for the transaction")]
+    venue: Annotated[list[Fee] | None, Meta(description="the venues' fees, by token")] = None
+
+
+class Fill(Object, kw_only=True):
+    """How a fill came to what it gave."""
+
+    quoted_out: Annotated[Money, Meta(description="how much of `tokenOut` was quoted")]
+    received_out: Annotated[Money, Meta(description="how much the trader received")]
+    slippage_used_bps: Annotated[
+        int, Meta(description="how much less than quoted that is, in 1/100 of a per cent, rounded up")
+    ]
+    price_impact_bps: Annotated[Count, Meta(description="how far the order moves the price")] | None = None
+    fees: Fees
+    best_single: SingleVenue | None = None
+    step_ms: (
+        Annotated[dict[str, Count], Meta(description="ms spent in each status, over all attempts")] | None
+    ) = None
+
+
 class Submitted(Object):
     """The answer to a submit."""
 
@@ -244,7 +310,10 @@ class Order(Object, kw_only=True):
     stop_price: Annotated[Money, Meta(description="the price that a stop waits for")] | None = None
     expires_at: Annotated[Timestamp, Meta(description="after this it is not begun")] | None = None
     dexes: Annotated[list[Venue], Meta(description="where it may trade, if not everywhere")] | None = None
-    dex: Annotated[Venue, Meta(description="the venue it was routed to")] | None = None
+    dex: (
+        Annotated[Venue, Meta(description="the venue it was routed to; of several, that of the largest leg")]
+        | None
+    ) = None
     quoted_out: Annotated[Money, Meta(description="how much of `tokenOut` the venue quoted")] | None = None
     minimum_out: (
         Annotated[Money, Meta(description="the least of `tokenOut` that the swap may give")] | None
@@ -263,6 +332,8 @@ class OrderWithEvents(Order, kw_only=True):
 
     websocket: Annotated[str, Meta(description="address that streams the order's events")]
     events: Annotated[list[dict[str, Any]], Meta(description="its events, by `seq`", min_length=1)]
+    route_plan: RoutePlan | None = None
+    fill: Annotated[Fill, Meta(description="how the fill came to what it gave")] | None = None
 
 
 class Page(Object):
@@ -304,7 +375,7 @@ class Quotes(Object):
     token_out: Annotated[Symbol, Meta(description="what is bought")]
     amount: Annotated[Money, Meta(description="how much of `tokenIn` is sold, in tokens")]
     slippage_bps: Annotated[SlippageBps, Meta(description="how much less than quoted the trader accepts")]
-    chosen: Annotated[Venue, Meta(description="the venue with the best quote")]
+    chosen: Annotated[Venue, Meta(description="the venue of the best route; of several, of its largest leg")]
     amount_out: Annotated[Money, Meta(description="what it would give")]
     minimum_out: Annotated[Money, Meta(description="the least that a swap would give")]
     quotes: VenueAnswers
@@ -314,6 +385,12 @@ class Quotes(Object):
     refusal: (
         Annotated[Error, Meta(description="why an order on these terms would fail now, if it would")] | None
     ) = None
+    in_amount: Annotated[BaseUnits, Meta(description="`amount` in base units")] | None = None
+    out_amount: Annotated[BaseUnits, Meta(description="`amountOut` in base units")] | None = None
+    other_amount_threshold: Annotated[BaseUnits, Meta(description="`minimumOut` in base units")] | None = None
+    price_impact: Annotated[Ratio, Meta(description="how far the order moves the price")] | None = None
+    route_plan: RoutePlan | None = None
+    best_single: SingleVenue | None = None
 
 
 class DeadLetters(Object):
@@ -392,7 +469,7 @@ class Routing(Object):
 
 
 class Route(Object):
-    """The quote that is taken."""
+    """The quote that is taken; of several legs, their sum."""
 
     dex: Venue
     amount_out: Money
@@ -403,9 +480,18 @@ class Route(Object):
 class Building(Object):
     """The route is chosen; its transaction is signed and kept, and not sent yet."""
 
-    chosen: Annotated[Venue, Meta(description="the venue")]
+    chosen: Annotated[Venue, Meta(description="the venue; of several, that of the largest leg")]
     route: Route
     quotes: VenueAnswers
+    in_amount: Annotated[BaseUnits, Meta(description="the order's amount in base units")] | None = None
+    out_amount: Annotated[BaseUnits, Meta(description="the route's `amountOut` in base units")] | None = None
+    other_amount_threshold: (
+        Annotated[BaseUnits, Meta(description="the route's `minimumOut` in base units")] | None
+    ) = None
+    slippage_bps: Annotated[SlippageBps, Meta(description="the order's")] | None = None
+    price_impact: Annotated[Ratio, Meta(description="how far the order moves the price")] | None = None
+    route_plan: RoutePlan | None = None
+    best_single: SingleVenue | None = None
 
 
 class Sent(Object):
@@ -423,6 +509,7 @@ class Confirmed(Object):
     executed_price: Annotated[Money, Meta(description="`tokenOut` per `tokenIn`")]
     amount_out: Annotated[Money, Meta(description="what the trader received")]
     slot: Annotated[Count, Meta(description="the slot it landed in")]
+    fill: Annotated[Fill, Meta(description="how the fill came to what it gave")] | None = None
 
 
 class Failed(Object):

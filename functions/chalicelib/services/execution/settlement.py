@@ -80,7 +80,12 @@ class Settlement:
             if isinstance(found, Landed):
                 if attempt.order.status is Status.BUILDING:
                     await self._record(attempt.submit(transaction))
-                confirmed = attempt.confirm(transaction, amount_out=found.amount_out, slot=found.slot)
+                confirmed = attempt.confirm(
+                    transaction,
+                    amount_out=found.amount_out,
+                    slot=found.slot,
+                    network_fee=found.network_fee,
+                )
                 return await self._record(confirmed)
             if isinstance(found, ProgramError):
                 raise found.error

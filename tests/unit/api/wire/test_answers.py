@@ -114,6 +114,27 @@ def test_times_are_written_in_utc_whatever_zone_they_come_in() -> None:
                     },
                     "raydium": {"error": "No answer.", "code": "QUOTE_TIMEOUT"},
                 },
+                "inAmount": "1000000000",
+                "outAmount": "151000000",
+                "otherAmountThreshold": "149490000",
+                "priceImpact": "0.0001",
+                "routePlan": [
+                    {
+                        "percent": 100,
+                        "bps": 10_000,
+                        "swapInfo": {
+                            "ammKey": "",
+                            "label": "meteora",
+                            "inputMint": SOL.mint,
+                            "outputMint": USDC.mint,
+                            "inAmount": "1000000000",
+                            "outAmount": "151000000",
+                            "feeAmount": "2000000",
+                            "feeMint": SOL.mint,
+                        },
+                    }
+                ],
+                "bestSingle": {"dex": "meteora", "amountOut": "151"},
             },
         ),
         (Status.SUBMITTED, {"dex": "meteora", "txHash": "signature"}),
