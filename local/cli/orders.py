@@ -18,6 +18,7 @@ from .view import (
     Life,
     dump,
     event_line,
+    legs_line,
     orders_view,
     price_asked,
     quote_table,
@@ -142,6 +143,8 @@ def quote(terms: Wire, engine: options.Place, as_json: bool) -> None:
         return
     say(f"{short(found['amount'])} {found['tokenIn']} → {found['tokenOut']}")
     screen().print(quote_table(found))
+    if legs := legs_line(found):
+        say(f"divided: {legs} give {short(found['amountOut'])} {found['tokenOut']}")
     if refusal := found.get("refusal"):
         say(f"an order would fail now: {refusal['error']} ({refusal['code']})")
     else:

@@ -121,9 +121,12 @@ def describe(event: Wire, life: Life) -> str:
             attempt = f", attempt {event['attempt']}" if event["attempt"] > 1 else ""
             return f"asking {_venues(life.venues)}{attempt}"
         case {"status": Status.BUILDING, "route": route, "quotes": quotes}:
-            others = "".join(f"; {line}" for line in quote_lines(quotes) if not line.startswith(route["dex"]))
-            impact = percent(route["priceImpactBps"])
-            return f"{route['dex']} gives {short(route['amountOut'])} {token_out}, impact {impact}{others}"
+            legs = legs_line(event)
+            others = "".join(
+                f"; {line}" for line in quote_lines(quotes) if legs or not line.startswith(route["dex"])
+            )
+            gives = f"{short(route['amountOut'])} {token_out}, impact {percent(route['priceImpactBps'])}"
+            return f"{legs or route['dex']} gives {gives}{others}"
         case {"status": Status.SUBMITTED}:
             return f"sent to {event['dex']}, {event['txHash'][:12]}…"
         case {"status": Status.CONFIRMED}:
@@ -171,6 +174,23 @@ def quote_lines(quotes: Wire) -> Iterator[str]:
 def date_and_time(at: str) -> str:
     """`2026-01-31T12:00:00.000Z` → `2026-01-31 12:00:00 UTC`"""
     return f"{at[:10]} {at[11:19]} UTC"
+
+
+def legs_line(found: Wire) -> str:
+    """`raydium 34 % + orca → meteora 66 %` for a route of several legs, empty for one of a single leg."""
+    plan = found.get("routePlan", ())
+    if len(plan) < 2:
+        return ""
+    sold = plan[0]["swapInfo"]["inputMint"]
+    paths: list[tuple[str, int]] = []
+    for step in plan:
+        swap = step["swapInfo"]
+        if swap["inputMint"] == sold:
+            paths.append((swap["label"], step["percent"]))
+        else:
+            venue, share = paths.pop()
+            paths.append((f"{venue} → {swap['label']}", share))
+    return " + ".join(f"{venues} {share} %" for venues, share in paths)
 
 
 def percent(bps: int) -> str:
@@ -308,7 +328,7 @@ def _lines(row: Mapping[str, str | Text], head: int) -> Iterator[Text]:
 
 
 def quote_table(quote: Wire) -> Table:
-    """Both venues' quotes, the one chosen marked."""
+    """Every venue's quote, the one chosen marked."""
     table = plain_table()
     for title in ("  venue", "gives", "price", "fee", "impact"):
         table.add_column(title, justify="left" if title == "  venue" else "right", no_wrap=True)  # cut with …

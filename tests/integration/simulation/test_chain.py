@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from chalicelib.adapters.postgres.database import Database
@@ -17,8 +18,11 @@ from chalicelib.domain.errors import (
     TransactionFailed,
 )
 from chalicelib.ports.trading import Landed, ProgramError, Swap
+from chalicelib.simulation.chain import NETWORK_FEE
 from chalicelib.simulation.market import Market
 from chalicelib.simulation.meteora import Meteora
+from chalicelib.simulation.orca import Orca
+from chalicelib.simulation.raydium import Raydium
 
 from tests.integration.simulation.world import Clock, World
 from tests.samples import COPE, SOL, USDC
@@ -98,6 +102,102 @@ async def test_two_transactions_of_one_order_both_land_and_show(world: Callable[
     for minimum_out in (1, 2):
         await here.chain.send(await here.sign(memo="order", minimum_out=minimum_out))
     assert await here.landed() == {"order": 2}
+
+
+SPLIT = (Swap("raydium", SOL, USDC, 4 * 10**8, 0), Swap("orca", SOL, USDC, 6 * 10**8, 0))
+HOPS = (Swap("orca", SOL, COPE, 10**9, 0), Swap("raydium", COPE, USDC, 1, 0))
+
+
+async def rows(database: Database) -> list[dict[str, Any]]:
+    async with database.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT *, (extract(epoch FROM lands_at) * 1000)::bigint AS at FROM sim.swaps"
+        )
+        return [dict(row) async for row in cursor]
+
+
+async def test_all_legs_of_a_split_land_as_one_swap(world: Callable[..., World], database: Database) -> None:
+    here = world(sim_seed="legs")
+    signed = await here.sign(memo="order", legs=SPLIT)
+    await here.chain.send(signed)
+    (swap,) = await rows(database)
+    market = Market("legs")
+    gives = [
+        dex.quote_at(SOL, USDC, leg.amount_in, swap["at"]).amount_out
+        for dex, leg in zip((Raydium(market), Orca(market)), SPLIT, strict=True)
+    ]
+    assert await here.chain.status(signed.signature) == Landed(swap["slot"], sum(gives), NETWORK_FEE)
+    assert [(leg["venue"], leg["amountIn"], leg["amountOut"]) for leg in swap["legs"]] == [
+        ("raydium", 4 * 10**8, gives[0]),
+        ("orca", 6 * 10**8, gives[1]),
+    ]
+    assert await here.landed() == {"order": 1}
+
+
+async def test_a_second_hop_sells_all_that_the_first_one_gave(
+    world: Callable[..., World], database: Database
+) -> None:
+    here = world()
+    await here.chain.send(await here.sign(legs=HOPS))
+    (swap,) = await rows(database)
+    first, second = swap["legs"]
+    assert (first["tokenOut"], second["tokenIn"]) == ("COPE", "COPE")
+    assert first["amountOut"] == second["amountIn"] > 1
+    assert second["amountOut"] == swap["amount_out"]
+
+
+async def test_a_swap_of_one_leg_shows_that_leg(world: Callable[..., World], database: Database) -> None:
+    here = world()
+    await here.chain.send(await here.sign())
+    (swap,) = await rows(database)
+    assert swap["legs"] == [
+        {
+            "venue": "meteora",
+            "tokenIn": "SOL",
+            "tokenOut": "USDC",
+            "amountIn": 10**9,
+            "amountOut": swap["amount_out"],
+        }
+    ]
+
+
+async def test_legs_that_give_less_than_the_minimum_together_do_not_land(world: Callable[..., World]) -> None:
+    here = world()
+    signed = await here.sign(legs=SPLIT, minimum_out=10**15)
+    await here.chain.send(signed)
+    found = await here.chain.status(signed.signature)
+    assert isinstance(found, ProgramError)
+    assert isinstance(found.error, SlippageExceeded)
+    assert await here.landed() == {}
+
+
+async def test_when_one_leg_cannot_be_filled_none_is(world: Callable[..., World]) -> None:
+    here = world()
+    much = 10**17  # more than Orca's positions take
+    legs = Swap("raydium", SOL, USDC, 10**9, 0), Swap("orca", SOL, USDC, much, 0)
+    signed = await here.sign(legs=legs, amount_in=10**9 + much)
+    await here.chain.send(signed)
+    found = await here.chain.status(signed.signature)
+    assert isinstance(found, ProgramError)
+    assert isinstance(found.error, InsufficientLiquidity)
+    assert await here.landed() == {}
+
+
+@pytest.mark.parametrize(
+    "legs",
+    [
+        SPLIT[:1],  # sells less than the swap
+        (*SPLIT, SPLIT[0]),  # sells more
+        HOPS[:1],  # leaves what nobody sells on
+    ],
+)
+async def test_legs_that_are_not_the_swap_are_refused(
+    world: Callable[..., World], legs: tuple[Swap, ...]
+) -> None:
+    here = world()
+    with pytest.raises(TransactionFailed, match="legs are not the swap"):
+        await here.chain.send(await here.sign(legs=legs))
+    assert await here.landed() == {}
 
 
 async def test_a_fill_below_the_minimum_fails_on_chain(world: Callable[..., World]) -> None:

@@ -6,9 +6,10 @@ import pytest
 from chalicelib.domain.errors import InsufficientLiquidity
 from chalicelib.domain.tokens import TOKENS, Token, find_token
 from chalicelib.simulation.market import Market, sides
-from chalicelib.simulation.meteora import BINS, Meteora, bin_price, pool
+from chalicelib.simulation.meteora import BINS, Bins, Meteora, bin_price, drained, pool
 from hypothesis import given
 from hypothesis import strategies as st
+from meteora_dlmm import quote as walk
 
 NOW = 1_750_000_000_000
 MARKET = Market("solana")
@@ -171,3 +172,40 @@ def test_settlement_gives_less_than_1_percent_less_than_the_quote(at_ms: int) ->
     quoted = METEORA.quote_at(sol, usdc, 100 * 10**9, at_ms).amount_out
     settled = METEORA.quote_at(sol, usdc, 100 * 10**9, at_ms + 3_000).amount_out
     assert abs(Fraction(settled, quoted) - 1) < Fraction(7, 1000)
+
+
+@given(directions, shares)
+def test_a_walk_that_skips_the_drained_bins_equals_the_programs(
+    direction: tuple[Token, Token], share: Fraction
+) -> None:
+    x, y = sides(*direction)
+    curve = METEORA.quote_at(*direction, 10 ** direction[0].decimals, NOW).curve
+    assert isinstance(curve, Bins)
+    edges = drained(x, y, curve.active_id, curve.sells_x).sold
+    edge = edges[int(len(edges) * share)]
+    for amount_in in (int(curve.capacity * share), edge - 1, edge, min(edge + 1, curve.capacity)):
+        whole = walk(pool(x, y, curve.active_id), amount_in, curve.sells_x, timestamp=0)
+        assert whole.remaining_in == 0
+        assert curve.swap(amount_in).amount_out == whole.amount_out
+
+
+@given(directions)
+def test_a_pools_capacity_is_what_drains_it(direction: tuple[Token, Token]) -> None:
+    curve = METEORA.quote_at(*direction, 10 ** direction[0].decimals, NOW).curve
+    assert curve is not None
+    assert abs(curve.capacity - capacity(*direction)) <= 3 * BINS
+    curve.swap(curve.capacity)
+    with pytest.raises(InsufficientLiquidity):
+        curve.swap(curve.capacity + 1)
+
+
+@given(directions, shares)
+def test_all_bins_that_pay_a_price_are_sold_until_it(direction: tuple[Token, Token], share: Fraction) -> None:
+    x, y = sides(*direction)
+    curve = METEORA.quote_at(*direction, 10 ** direction[0].decimals, NOW).curve
+    assert isinstance(curve, Bins)
+    bins = drained(x, y, curve.active_id, curve.sells_x)
+    number = int(len(bins.sold) * share)
+    assert curve.sold_until(-bins.prices[number]) == bins.sold[number]
+    assert curve.sold_until(-bins.prices[number] + 1) == (bins.sold[number - 1] if number else 0)
+    assert curve.sold_until(-bins.prices[0] + 1) == 0

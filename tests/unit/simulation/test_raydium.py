@@ -7,7 +7,7 @@ import pytest
 from chalicelib.domain.errors import InsufficientLiquidity
 from chalicelib.domain.tokens import TOKENS, Token, find_token
 from chalicelib.simulation.market import Market, sides
-from chalicelib.simulation.raydium import Raydium, swap
+from chalicelib.simulation.raydium import ConstantProduct, Raydium, swap
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -118,3 +118,16 @@ def test_the_fee_is_30_bps_of_the_input() -> None:
 def test_an_order_with_no_output_is_refused() -> None:
     with pytest.raises(InsufficientLiquidity, match="less than the smallest unit of USDC"):
         RAYDIUM.quote_at(token("SOL"), token("USDC"), 2, NOW)
+
+
+@given(reserves, reserves, amounts)
+def test_what_is_sold_until_a_price_is_where_the_next_base_unit_gives_that_much(
+    x: int, y: int, amount_in: int
+) -> None:
+    curve = ConstantProduct(x, y)
+    kept = Fraction(997, 1000)
+    price = kept * x * y / (x + kept * amount_in) ** 2  # the derivative of y·γa / (x + γa)
+    assume(price > Fraction(1, 2**64))
+    found = curve.sold_until(int(price * 2**128))
+    assert amount_in - 2 <= found <= amount_in + 2 + amount_in // 2**30
+    assert curve.sold_until(2**192) == 0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import base58
@@ -11,9 +12,10 @@ from chalicelib.simulation.wallet import Wallet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.samples import SOL, USDC
+from tests.samples import COPE, SOL, USDC
 
 SWAP = Swap("meteora", SOL, USDC, 10**9, 149_000_000)
+LEGS = (Swap("raydium", SOL, USDC, 4, 0), Swap("orca", SOL, COPE, 6, 0), Swap("meteora", COPE, USDC, 9, 0))
 SIGNED = Wallet("solana").sign(SWAP, "order-1", "blockhash", 200)
 
 
@@ -38,6 +40,38 @@ def test_the_signed_message_has_every_term_of_the_swap() -> None:
     assert (message.blockhash, message.last_valid_block_height) == ("blockhash", 200)
 
 
+def test_the_signed_message_has_every_leg_in_its_order() -> None:
+    _, message = verify(Wallet("solana").sign(replace(SWAP, legs=LEGS), "order-1", "blockhash", 200).raw)
+    assert [(leg.venue, leg.mint_in, leg.mint_out, leg.amount_in) for leg in message.legs] == [
+        ("raydium", SOL.mint, USDC.mint, 4),
+        ("orca", SOL.mint, COPE.mint, 6),
+        ("meteora", COPE.mint, USDC.mint, 9),
+    ]
+    assert message.venue == "meteora"
+
+
+def test_a_message_of_one_leg_has_the_keys_that_every_released_version_knows() -> None:
+    assert set(json.loads(SIGNED.raw[64:])) == {
+        "amount_in",
+        "blockhash",
+        "last_valid_block_height",
+        "memo",
+        "mint_in",
+        "mint_out",
+        "minimum_out",
+        "payer",
+        "venue",
+    }
+    assert verify(SIGNED.raw)[1].legs == ()
+
+
+@pytest.mark.parametrize("legs", [7, [["raydium"]], {"raydium": 1}, None])
+def test_a_message_with_malformed_legs_does_not_verify(legs: object) -> None:
+    named = json.loads(SIGNED.raw[64:]) | {"legs": legs}
+    with pytest.raises(TransactionFailed):
+        verify(SIGNED.raw[:64] + json.dumps(named).encode())
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -48,9 +82,10 @@ def test_the_signed_message_has_every_term_of_the_swap() -> None:
         Wallet("solana").sign(replace(SWAP, venue="raydium"), "order-1", "blockhash", 200),
         Wallet("solana").sign(replace(SWAP, minimum_out=1), "order-1", "blockhash", 200),
         Wallet("solana").sign(replace(SWAP, amount_in=1), "order-1", "blockhash", 200),
+        Wallet("solana").sign(replace(SWAP, legs=LEGS), "order-1", "blockhash", 200),
         Wallet("solana").sign(replace(SWAP, token_in=USDC, token_out=SOL), "order-1", "blockhash", 200),
     ],
-    ids=["wallet", "memo", "blockhash", "expiry", "venue", "minimum", "amount", "direction"],
+    ids=["wallet", "memo", "blockhash", "expiry", "venue", "minimum", "amount", "legs", "direction"],
 )
 def test_any_difference_changes_the_signature(other: object) -> None:
     assert other != SIGNED

@@ -15,6 +15,7 @@ from local.cli.view import (
     age,
     describe,
     event_line,
+    legs_line,
     lives_table,
     orders_view,
     percent,
@@ -195,6 +196,19 @@ def test_orders_are_listed_with_whole_ids_however_narrow_the_terminal():
     text = drawn(orders_view([order], datetime(2026, 1, 31, 12, 17, tzinfo=UTC), 80), 80)
     assert ID in text
     assert "17 min" in text
+
+
+def step(venue: str, sold: str, percent: int) -> dict[str, object]:
+    return {"percent": percent, "swapInfo": {"label": venue, "inputMint": sold}}
+
+
+def test_a_route_of_several_legs_is_shown_with_their_shares():
+    plan = [step("raydium", "SOL", 34), step("orca", "SOL", 66), step("meteora", "COPE", 100)]
+    assert legs_line({"routePlan": plan}) == "raydium 34 % + orca → meteora 66 %"
+    assert legs_line({"routePlan": plan[:1]}) == ""
+    assert legs_line({}) == ""
+    said = describe(CONFIRMED[4] | {"routePlan": plan[:2]}, life_of(CONFIRMED))
+    assert said.startswith("raydium 34 % + orca 66 % gives 223.65 USDC, impact 0.03 %; raydium 223.65")
 
 
 def test_a_quote_marks_the_chosen_venue_and_shows_why_another_gave_none():
