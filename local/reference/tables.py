@@ -157,8 +157,9 @@ def _doc(kind: type[schemas.Object]) -> str:
 def _names(kind: type[schemas.Object]) -> str:
     shown = []
     for name, schema in openapi.fields(kind).items():
-        inner = schema.get("$ref", "").rpartition("/")[2]
-        parts = f" {{{', '.join(openapi.fields(getattr(schemas, inner)))}}}" if inner else ""
+        inner = getattr(schemas, schema.get("$ref", "").rpartition("/")[2], None)
+        is_object = isinstance(inner, type) and issubclass(inner, schemas.Object)  # and no enumeration
+        parts = f" {{{', '.join(openapi.fields(inner))}}}" if is_object else ""
         shown.append(f"`{name}`{f' `{parts.strip()}`' if parts else ''}")
     return ", ".join(shown) if shown else "–"
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Context, Decimal
+from functools import lru_cache
 
 # Wide enough for every product and quotient of two u64 amounts.
 EXACT = Context(prec=60, rounding=ROUND_DOWN)
@@ -22,11 +23,20 @@ class Token:
 
     def amount(self, base_units: int) -> Decimal:
         """`base_units` as an exact number of tokens."""
-        return Decimal(base_units).scaleb(-self.decimals, EXACT)
+        return _amount(base_units, self.decimals)
 
     def text(self, base_units: int) -> str:
         """`base_units` as a plain decimal string without trailing zeros, as money travels on the wire."""
-        return plain(self.amount(base_units))
+        return _text(base_units, self.decimals)
+
+
+@lru_cache(maxsize=1024)  # an order's amounts are in several fields of several events
+def _text(base_units: int, decimals: int) -> str:
+    return plain(_amount(base_units, decimals))
+
+
+def _amount(base_units: int, decimals: int) -> Decimal:
+    return Decimal(base_units).scaleb(-decimals, EXACT)
 
 
 def plain(number: Decimal) -> str:

@@ -78,10 +78,7 @@ class Market:
 
         price = worth(x) / worth(y), where worth = calm worth × (10⁹ + drift) / 10⁹
         """
-        calm = _calm_price(x, y)
-        return Fraction(
-            calm.numerator * (PPB + self._drift(x, at_ms)), calm.denominator * (PPB + self._drift(y, at_ms))
-        )
+        return _fair_price(self, x, y, at_ms)
 
     def venue_price(self, venue: str, x: Token, y: Token, at_ms: int) -> Fraction:
         """Base units of `y` per base unit of `x` in `venue`'s pool, for `x` and `y` as `sides` gives them."""
@@ -89,7 +86,8 @@ class Market:
         noise = self._wave(f"{venue}/{x.symbol}/{y.symbol}", at_ms, NOISE_PERIOD_MS, *NOISE[venue])
         return Fraction(fair.numerator * (PPB + noise), fair.denominator * PPB)
 
-    def _drift(self, token: Token, at_ms: int) -> int:
+    def drift(self, token: Token, at_ms: int) -> int:
+        """How far a token's worth is from its calm one at an instant, ppb."""
         most = _LISTINGS[token.symbol].drift
         return self._wave(token.symbol, at_ms, DRIFT_PERIOD_MS, -most, most)
 
@@ -100,6 +98,14 @@ class Market:
             low + _hash(self.seed, subject, edge) * (high - low) // 2**64 for edge in (period, period + 1)
         )
         return start + (end - start) * since // period_ms
+
+
+@lru_cache(maxsize=64)  # every venue asks for the same instant's
+def _fair_price(market: Market, x: Token, y: Token, at_ms: int) -> Fraction:
+    calm = _calm_price(x, y)
+    return Fraction(
+        calm.numerator * (PPB + market.drift(x, at_ms)), calm.denominator * (PPB + market.drift(y, at_ms))
+    )
 
 
 @lru_cache(maxsize=4096)  # every price in a period lies between the same two hashes

@@ -12,6 +12,7 @@ From the Uniswap v3 whitepaper (§6.2), with L the liquidity in a range and s = 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -195,8 +196,8 @@ class Whirlpool:
     def swap(self, amount_in: int) -> Fill:
         """Sell range by range. Raises InsufficientLiquidity if that leaves the last one."""
         left, fee, amount_out = amount_in, 0, 0
-        for part in self._way:
-            taken = step(left, part.start, part.end, part.liquidity)
+        for start, end, liquidity in self._walk():
+            taken = step(left, start, end, liquidity)
             left -= taken.amount_in + taken.fee
             fee += taken.fee
             amount_out += taken.amount_out
@@ -226,16 +227,19 @@ class Whirlpool:
     def _way(self) -> tuple[Part, ...]:
         """What a swap comes through, range by range."""
         parts, sold = [], 0
-        for found in reversed(self.ranges) if self.sells_x else self.ranges:
-            if self.sells_x:
-                start, end = min(found.upper, self.sqrt_price), found.lower
-            else:
-                start, end = max(found.lower, self.sqrt_price), found.upper
-            if (start > end) if self.sells_x else (start < end):
-                whole = step_to(end, start, found.liquidity)
-                sold += whole.amount_in + whole.fee
-                parts.append(Part(start, end, found.liquidity, sold))
+        for start, end, liquidity in self._walk():
+            whole = step_to(end, start, liquidity)
+            sold += whole.amount_in + whole.fee
+            parts.append(Part(start, end, liquidity, sold))
         return tuple(parts)
+
+    def _walk(self) -> Iterator[tuple[int, int, int]]:
+        """`(price at its start, price at its end, liquidity)` of each range that a swap comes through."""
+        for found in reversed(self.ranges) if self.sells_x else self.ranges:
+            if self.sells_x and found.lower < self.sqrt_price:
+                yield min(found.upper, self.sqrt_price), found.lower, found.liquidity
+            elif not self.sells_x and found.upper > self.sqrt_price:
+                yield max(found.lower, self.sqrt_price), found.upper, found.liquidity
 
     def _impact_bps(self, sold: int, amount_out: int) -> int:
         """How much worse than all of `sold` at the price before the trade the fill is, in bps, rounded up."""
@@ -260,18 +264,20 @@ class Orca:
     def quote_at(self, token_in: Token, token_out: Token, amount_in: int, at_ms: int) -> Quote:
         """What selling `amount_in` gives at that instant. Raises InsufficientLiquidity."""
         x, y = sides(token_in, token_out)
-        order = f"{token_in.text(amount_in)} {token_in.symbol}"
         if x not in HUBS and y not in HUBS:
             raise InsufficientLiquidity(f"Orca has no pool of {x.symbol} and {y.symbol}.")
         sqrt_price = self.sqrt_price(x, y, at_ms)
         anchor = tick_of(sqrt_price) // TICK_SPACING * TICK_SPACING
         curve = Whirlpool(ranges(x, y, anchor), sqrt_price, token_in == x)
-        if amount_in > curve.capacity:
-            raise InsufficientLiquidity(f"{order} is more than Orca's positions can fill.")
-        fill = curve.swap(amount_in)
+        try:
+            fill = curve.swap(amount_in)
+        except InsufficientLiquidity as error:
+            order = f"{token_in.text(amount_in)} {token_in.symbol}"
+            raise InsufficientLiquidity(f"{order} is more than Orca's positions can fill.") from error
         if fill.amount_out == 0:
             raise InsufficientLiquidity(
-                f"{order} on Orca comes to less than the smallest unit of {token_out.symbol}."
+                f"{token_in.text(amount_in)} {token_in.symbol} on Orca comes to less than the smallest "
+                f"unit of {token_out.symbol}."
             )
         return Quote(
             self.name,

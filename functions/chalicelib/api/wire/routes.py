@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -24,14 +25,21 @@ def jupiter(quote: Quote, minimum_out: int) -> dict[str, object]:
         "in_amount": str(quote.amount_in),
         "out_amount": str(quote.amount_out),
         "other_amount_threshold": str(minimum_out),
-        "price_impact": plain(Decimal(quote.price_impact_bps).scaleb(-4)),
+        "price_impact": _ratio(quote.price_impact_bps),
         "route_plan": route_plan(quote),
     }
+
+
+@lru_cache(maxsize=256)
+def _ratio(bps: int) -> str:
+    return plain(Decimal(bps).scaleb(-4))
 
 
 def route_plan(quote: Quote) -> list[schemas.RouteStep]:
     """The legs, each with its share among those that sell the same token; the largest has the rest."""
     legs = legs_of(quote)
+    if len(legs) == 1:
+        return [schemas.RouteStep(percent=100, bps=BPS, swap_info=_swap_info(quote))]
     shares = [leg.amount_in * BPS // _sold(legs, leg.token_in) for leg in legs]
     for token in {leg.token_in for leg in legs}:
         selling = [index for index, leg in enumerate(legs) if leg.token_in == token]
