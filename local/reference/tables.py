@@ -158,8 +158,10 @@ def _names(kind: type[schemas.Object]) -> str:
     shown = []
     for name, schema in openapi.fields(kind).items():
         inner = getattr(schemas, schema.get("$ref", "").rpartition("/")[2], None)
-        is_object = isinstance(inner, type) and issubclass(inner, schemas.Object)  # and no enumeration
-        parts = f" {{{', '.join(openapi.fields(inner))}}}" if is_object else ""
+        if isinstance(inner, type) and issubclass(inner, schemas.Object):  # and no enumeration
+            parts = f" {{{', '.join(openapi.fields(inner))}}}"
+        else:
+            parts = ""
         shown.append(f"`{name}`{f' `{parts.strip()}`' if parts else ''}")
     return ", ".join(shown) if shown else "–"
 

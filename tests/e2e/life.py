@@ -35,11 +35,12 @@ AGAIN: dict[str, list[set[str]]] = {  # of the later events of these statuses
     "pending": [{"error", "code", "retryInMs"}, {"triggerPrice"}],
     "open": [{"error", "code"}],
 }
+JUPITER = {"inAmount", "outAmount", "otherAmountThreshold", "priceImpact", "routePlan"}
 FIELDS: dict[str, set[str]] = {
     "routing": set(),
-    "building": {"chosen", "route", "quotes"},
+    "building": {"chosen", "route", "quotes", "slippageBps", "bestSingle", *JUPITER},
     "submitted": {"dex", "txHash"},
-    "confirmed": {"dex", "txHash", "executedPrice", "amountOut", "slot"},
+    "confirmed": {"dex", "txHash", "executedPrice", "amountOut", "slot", "fill"},
     "failed": {"error", "code", "attempts"},
     "cancelled": set(),
     "expired": set(),

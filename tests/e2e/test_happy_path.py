@@ -57,6 +57,30 @@ async def test_an_order_is_routed_to_the_venue_that_leaves_the_trader_with_more(
     assert building["route"]["priceImpactBps"] == chosen["priceImpactBps"]
 
 
+async def test_a_large_order_is_divided_among_venues_and_says_what_that_was_worth(client: Client) -> None:
+    events = await client.execute("USDC", "BONK", 300_000, maxPriceImpactBps=10_000, slippageBps=500)
+    building, confirmed = events[2], events[-1]
+    assert statuses(events) == HAPPY
+    plan = building["routePlan"]
+    sold = plan[0]["swapInfo"]["inputMint"]
+    first = [step["swapInfo"] for step in plan if step["swapInfo"]["inputMint"] == sold]
+    assert len(first) > 1
+    assert sum(int(swap["inAmount"]) for swap in first) == int(building["inAmount"]) == 300_000 * 10**6
+    largest = max(first, key=lambda swap: int(swap["inAmount"]))
+    assert confirmed["dex"] == building["chosen"] == largest["label"]
+    assert all(len(base58.b58decode(step["swapInfo"]["ammKey"])) == 32 for step in plan)
+    route = building["route"]
+    assert Decimal(route["amountOut"]) > Decimal(building["bestSingle"]["amountOut"])
+    assert Decimal(building["outAmount"]) == Decimal(route["amountOut"]) * 10**5
+    assert Decimal(building["otherAmountThreshold"]) == Decimal(route["minimumOut"]) * 10**5
+    order = await client.order(building["orderId"])
+    assert order["routePlan"] == plan
+    assert set(order["fill"].pop("stepMs")) == {*HAPPY} - {"confirmed"}
+    assert order["fill"] == confirmed["fill"]
+    assert confirmed["fill"]["receivedOut"] == confirmed["amountOut"]
+    assert confirmed["fill"]["bestSingle"] == building["bestSingle"]
+
+
 async def test_money_is_exact_and_consistent_from_quote_to_fill(client: Client) -> None:
     events = await client.execute("SOL", "USDC", "2.000000001", slippageBps=100)
     route, confirmed = events[2]["route"], events[-1]
