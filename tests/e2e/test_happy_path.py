@@ -138,6 +138,7 @@ async def test_the_order_shows_the_events_of_the_stream(client: Client) -> None:
     order = await client.order(answer["orderId"])
     assert order.pop("events") == events
     building, confirmed = events[2], events[-1]
+    assert order.pop("fill").items() >= confirmed["fill"].items()
     assert order == {
         "orderId": answer["orderId"],
         "status": "confirmed",
@@ -155,4 +156,5 @@ async def test_the_order_shows_the_events_of_the_stream(client: Client) -> None:
         "createdAt": events[0]["at"],
         "updatedAt": confirmed["at"],
         "websocket": answer["websocket"],
+        "routePlan": building["routePlan"],
     }

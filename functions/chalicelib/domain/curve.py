@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from math import isqrt
 from typing import Protocol
 
@@ -16,8 +16,9 @@ ONE = 1 << 128
 """The price of one base unit bought for each base unit sold."""
 HIGHEST_PRICE = ONE << 64
 """Above what any pool pays."""
-PRECISION = 32
-"""Prices are searched to within one part in 2³². What that misses counts squared, so it is no base unit."""
+PRECISION = 20
+"""Prices are searched to within one part in 2²⁰. Between the two found, amounts are taken to lie on a line,
+so that what is missed is that part squared, and what it costs that to the fourth power."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +72,12 @@ class TwoHops:
     @cached_property
     def capacity(self) -> int:
         """What the first can take and the second too."""
-        most, room = self.first.capacity, self.second.capacity
-        if self.first.swap(most).amount_out <= room:
+        least, most = 0, self.first.capacity
+        if self.first.swap(most).amount_out <= self.second.capacity:
             return most
-        least = 0
         while most - least > 1:
             middle = (least + most) // 2
-            if self.first.swap(middle).amount_out <= room:
+            if self.first.swap(middle).amount_out <= self.second.capacity:
                 least = middle
             else:
                 most = middle
@@ -94,11 +94,20 @@ class TwoHops:
         return Fill(second.amount_out, fee, -(-(BPS * BPS - rest) // BPS))
 
     def sold_until(self, price: int) -> int:
-        """Found where both prices multiply to `price` and the second sells just what the first gives."""
+        """Found where both prices multiply to `price` and the second sells just what the first gives.
 
-        def is_more_than_second_takes(first_price: int) -> bool:
-            given = self.first.swap(self.first.sold_until(first_price)).amount_out
-            return given >= self.second.sold_until(price * ONE // first_price)
+        There the first may be within a bin, which pays one price: then the second decides how much of it.
+        """
 
-        _, high = price_where(is_more_than_second_takes)
-        return self.first.sold_until(high)
+        def excess(first_price: int) -> int:
+            return self._given(first_price) - self.second.sold_until(max(1, price * ONE // first_price))
+
+        low, high = price_where(lambda first_price: excess(first_price) >= 0)
+        most, least = self.first.sold_until(low), self.first.sold_until(high)
+        over, under = max(0, excess(low)), -excess(high)
+        return min(self.capacity, most - (most - least) * over // max(1, over + under))
+
+    @cached_property
+    def _given(self) -> Callable[[int], int]:
+        """What the first gives down to a price, kept: searches for different prices begin with the same."""
+        return cache(lambda first_price: self.first.swap(self.first.sold_until(first_price)).amount_out)

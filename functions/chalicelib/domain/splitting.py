@@ -22,6 +22,9 @@ Subset = tuple[int, ...]
 NOTHING = Fill(0, 0, 0)
 NEAR = (*range(-8, 0), *range(1, 9))
 FEE_STEPS = range(-2, 2)
+SMALL, SLACK = 100_000, 16
+ROUNDS = 8
+"""The most rounds of such moves: the first few gain what is to be gained."""
 REACH = 1024
 """Base units in which a fee of 20 bps rises by two, and those of more sooner."""
 
@@ -34,13 +37,22 @@ def split(curves: Sequence[Curve], costs: Sequence[int], amount_in: int) -> tupl
     most one base unit for each curve below the best there is.
     """
     division = Division(curves, amount_in)
+
+    def net_of(amounts: Sequence[int]) -> int:
+        used = sum(cost for cost, amount in zip(costs, amounts, strict=True) if amount)
+        return division.out(amounts) - used
+
+    rough = [
+        (net_of(amounts), chosen) for chosen in division.subsets() if (amounts := division.rough(chosen))
+    ]
+    most = max((net for net, _ in rough), default=0)
     best: list[int] | None = None
     best_net = 0
-    for chosen in division.subsets():
-        amounts = division.even(chosen)
-        if amounts is None:
+    for rough_net, chosen in rough:
+        if most - rough_net > division.to_gain:  # evening it out can't make up for that
             continue
-        net = division.out(amounts) - sum(cost for cost, amount in zip(costs, amounts, strict=True) if amount)
+        amounts = division.even(chosen)
+        net = net_of(amounts)
         if best is None or net > best_net:
             best, best_net = amounts, net
     return tuple(best) if best else None
@@ -54,7 +66,15 @@ class Division:
         self._amount_in = amount_in
         self._most = [min(curve.capacity, amount_in) for curve in curves]
         self._fill: Callable[[int, int], Fill] = cache(self._swap)
-        self._rough: Callable[[Subset], list[int] | None] = cache(self._at_one_price)
+        self.rough: Callable[[Subset], list[int] | None] = cache(self._at_one_price)
+        """The division at which all the chosen pay the same, about; None if they can't take the order."""
+
+    @property
+    def to_gain(self) -> int:
+        """More than evening out gains: some units of either token a curve; of a small order, anything."""
+        gives = sum(self._fill(index, most).amount_out for index, most in enumerate(self._most))
+        small = self._amount_in <= SMALL
+        return gives if small else SLACK * len(self._curves) * (gives // self._amount_in + 2)
 
     def out(self, amounts: Sequence[int]) -> int:
         """What the division gives."""
@@ -63,43 +83,37 @@ class Division:
     def subsets(self) -> Iterable[Subset]:
         """The subsets to try, small ones first."""
         every = tuple(range(len(self._curves)))
-        left, large = every, []
-        while len(left) > EXHAUSTIVE:
-            large.append(left)
-            amounts = self._rough(left)
-            if amounts is None:
-                break
+        if len(every) <= EXHAUSTIVE:
+            return [chosen for size in range(1, len(every) + 1) for chosen in combinations(every, size)]
+        left, tried = every, []
+        while len(left) > 1 and (amounts := self.rough(left)) is not None:
+            tried.append(left)
             least = min(left, key=amounts.__getitem__)
             left = tuple(index for index in left if index != least)
-        small: set[Subset] = {(index,) for index in every}
-        for size in range(2, EXHAUSTIVE + 1):
-            small.update(combinations(left, size))
-        return [*sorted(small, key=lambda chosen: (len(chosen), chosen)), *reversed(large)]
+        return [*((index,) for index in every), *reversed(tried)]
 
-    def even(self, chosen: Subset) -> list[int] | None:
-        """The best division among the chosen, whatever a leg costs; None if they can't take the order.
+    def even(self, chosen: Subset) -> list[int]:
+        """The best division among the chosen, who can take the order, whatever a leg costs.
 
         Fees are rounded up, so what a pool gives rises in steps: to move a few base units from one pool to
         another, or as many as end where a fee is about to rise, may gain the worth of a unit.
         """
-        rough = self._rough(chosen)
-        if rough is None or len(chosen) == 1:
-            return rough
-        amounts, gained = list(rough), True
-        while gained:
+        amounts = list(self.rough(chosen) or ())
+        for _ in range(ROUNDS):
             gained = False
             for giver, taker in combinations(chosen, 2):
                 units = self._gaining_move(giver, amounts[giver], taker, amounts[taker])
                 amounts[giver] -= units
                 amounts[taker] += units
                 gained = gained or units != 0
+            if not gained:
+                break
         return amounts
 
     def _swap(self, index: int, amount: int) -> Fill:
         return self._curves[index].swap(amount) if amount else NOTHING
 
     def _at_one_price(self, chosen: Subset) -> list[int] | None:
-        """The division at which all the chosen pay the same, to within rounding."""
         most = self._most
         if sum(most[index] for index in chosen) < self._amount_in:
             return None
@@ -114,13 +128,17 @@ class Division:
         low, high = price_where(lambda price: sum(sold(index, price) for index in chosen) >= self._amount_in)
         for index in chosen:
             amounts[index] = sold(index, high)
-        # Between the two prices a whole bin may lie: the rest is sold where there is room at the low one.
+        # Between the two prices a whole bin may lie; the rest is sold where there is room at the low one.
         left = self._amount_in - sum(amounts)
-        for room in ([sold(index, low) if index in chosen else 0 for index in range(len(most))], most):
-            for index in chosen:
-                more = max(0, min(left, room[index] - amounts[index]))
-                amounts[index] += more
-                left -= more
+        room = {index: sold(index, low) - amounts[index] for index in chosen}
+        in_all = max(1, sum(room.values()))
+        for index in chosen:
+            amounts[index] += max(0, min(room[index], room[index] * left // in_all))
+        left = self._amount_in - sum(amounts)
+        for index in chosen:
+            more = max(0, min(left, most[index] - amounts[index]))
+            amounts[index] += more
+            left -= more
         return amounts
 
     def _gaining_move(self, giver: int, given: int, taker: int, taken: int) -> int:

@@ -66,7 +66,7 @@ class Quoting:
         return [name for name in self._venues if terms.venues is None or name in terms.venues]
 
     async def _ask_further(self, terms: Terms, answers: Answers) -> list[Path]:
-        """Ways on which a part of the order may go: pools too small for all of it, and two hops."""
+        """Ways on which a part of the order may go: pools too small for all of it, and the best two hops."""
         refusing = [name for name, found in answers.items() if isinstance(found, InsufficientLiquidity)]
         part = terms.amount_in // PART or 1
         hubs = [hub for hub in HUBS if hub not in (terms.token_in, terms.token_out)]
@@ -74,7 +74,8 @@ class Quoting:
             self._ask_every(refusing, terms.token_in, terms.token_out, part),
             asyncio.gather(*(self._two_hops(hub, terms) for hub in hubs)),
         )
-        return [*((quote,) for quote in _quotes(direct)), *(path for path in hops if path)]
+        through = max((path for path in hops if path), key=lambda path: path[-1].amount_out, default=())
+        return [*((quote,) for quote in _quotes(direct)), *([through] if through else [])]
 
     async def _two_hops(self, hub: Token, terms: Terms) -> Path:
         """The best venue to the hub, and from there with what it gives; empty if one is missing."""
