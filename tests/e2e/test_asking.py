@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
 
 from tests.e2e.client import Client
+from tests.e2e.life import JUPITER
 
 # A price moves by less than this in the seconds between two questions.
 DRIFT = Decimal("0.005")
@@ -58,7 +59,7 @@ async def test_a_quote_is_what_an_order_would_be_built_on(client: Client) -> Non
     building = (await client.execute("SOL", "USDC", "1.5", slippageBps=200))[2]
     assert set(quote) == {
         *("tokenIn", "tokenOut", "amount", "slippageBps"),
-        *("chosen", "amountOut", "minimumOut", "quotes"),
+        *("chosen", "amountOut", "minimumOut", "quotes", "bestSingle", *JUPITER),
     }
     assert (quote["tokenIn"], quote["tokenOut"], quote["amount"]) == ("SOL", "USDC", "1.5")
     assert quote["amountOut"] == quote["quotes"][quote["chosen"]]["amountOut"]
