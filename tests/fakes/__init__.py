@@ -18,7 +18,7 @@ from tests.fakes.queue import MemoryQueue
 from tests.fakes.redis import Redis
 from tests.fakes.registry import MemoryRegistry
 from tests.fakes.store import MemoryStore
-from tests.fakes.venue import MemoryVenue
+from tests.fakes.venue import MemoryVenue, PoolVenue
 from tests.fakes.waiting import eventually
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "MemorySigner",
     "MemoryStore",
     "MemoryVenue",
+    "PoolVenue",
     "Redis",
     "eventually",
 ]

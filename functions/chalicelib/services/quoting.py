@@ -50,12 +50,17 @@ class Quoting:
 
     async def best(self, terms: Terms) -> Quoted:
         """The best route now, and whether an order on these terms may take it. Raises AttemptFailed."""
-        answers = await self.ask(terms)
-        paths: list[Path] = [(quote,) for quote in _quotes(answers)]
-        if _is_thin(answers):
-            paths += await self._ask_further(terms, answers)
+        answers, paths = await self.offers(terms)
         chosen = best_route(paths, terms.amount_in) or choose(answers)
         return Quoted(answers, chosen, refusal(chosen, terms, self._max_price_impact_bps))
+
+    async def offers(self, terms: Terms, *, hops_from_bps: int = HOPS_FROM_BPS) -> tuple[Answers, list[Path]]:
+        """Every venue's answer, and the paths on which the order, or a part of it, may go."""
+        answers = await self.ask(terms)
+        paths: list[Path] = [(quote,) for quote in _quotes(answers)]
+        if _is_thin(answers, hops_from_bps):
+            paths += await self._ask_further(terms, answers)
+        return answers, paths
 
     async def ask(self, terms: Terms) -> Answers:
         """The answer of every venue that the order may trade at, by the venue's name."""
@@ -123,9 +128,9 @@ def _quotes(answers: Answers) -> list[Quote]:
     return [answer for answer in answers.values() if isinstance(answer, Quote)]
 
 
-def _is_thin(answers: Answers) -> bool:
-    """Whether the best pool moves far, or every venue says that its pool can't fill the order."""
+def _is_thin(answers: Answers, from_bps: int) -> bool:
+    """Whether the best pool moves by that much, or every venue says that its pool can't fill the order."""
     quote = best_single(answers)
     if quote is None:
         return all(isinstance(answer, InsufficientLiquidity) for answer in answers.values())
-    return quote.price_impact_bps >= HOPS_FROM_BPS
+    return quote.price_impact_bps >= from_bps

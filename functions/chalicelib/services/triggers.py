@@ -18,7 +18,7 @@ from decimal import ROUND_CEILING, ROUND_DOWN, Context, Decimal
 
 from ..domain.errors import AttemptFailed, InsufficientLiquidity, TemporarilyUnavailable
 from ..domain.events import Event
-from ..domain.routing import Quote
+from ..domain.routing import HOPS_FROM_BPS
 from ..domain.terms import MAX_BASE_UNITS, MAX_PRICE_DIGITS, OrderType, Terms
 from ..domain.tokens import price
 from ..ports.live import Events
@@ -83,12 +83,14 @@ class Triggers:
 
         More is sold at a worse price, but for what rounding takes from a small amount: a base unit of the fee
         and one of the fill. Where a pool can't take that size, the others of the group have no such bound.
+        The largest orders of a group may be filled in two hops though the least are not quite thin.
         None while no venue answers.
         """
         is_limit = group.type is OrderType.LIMIT
         size = 1 << (group.size - 1) if is_limit else min((1 << group.size) - 1, MAX_BASE_UNITS)
-        answers = await self._quoting.ask(Terms(group.token_in, group.token_out, size, slippage_bps=0))
-        offers = [answer.amount_out for answer in answers.values() if isinstance(answer, Quote)]
+        terms = Terms(group.token_in, group.token_out, size, slippage_bps=0)
+        answers, paths = await self._quoting.offers(terms, hops_from_bps=HOPS_FROM_BPS // 2)
+        offers = [path[-1].amount_out for path in paths if path[0].amount_in == size]
         bounded = not any(isinstance(answer, InsufficientLiquidity) for answer in answers.values())
         if bounded and not offers:
             return None

@@ -8,9 +8,8 @@ from chalicelib.domain.routing import Quote
 from chalicelib.domain.terms import Terms
 from chalicelib.domain.tokens import Token
 from chalicelib.services.quoting import Quoting, choose
-from chalicelib.simulation.raydium import ConstantProduct
 
-from tests.fakes import MemoryVenue
+from tests.fakes import MemoryVenue, PoolVenue
 from tests.samples import BONK, COPE, SOL, TERMS, USDC
 
 
@@ -70,53 +69,27 @@ async def test_without_a_quote_a_retryable_error_is_raised_first(
         choose(await quoting(*both).ask(TERMS))
 
 
-class Pools(MemoryVenue):
-    """A venue of constant-product pools, by pair; of others there is none."""
-
-    def __init__(self, name: str, pools: dict[tuple[Token, Token], int]) -> None:
-        super().__init__(name)
-        self.pools = pools
-
-    async def quote(self, token_in: Token, token_out: Token, amount_in: int) -> Quote:
-        self.quotes_asked += 1
-        depth = self.pools.get((token_in, token_out))
-        if depth is None or amount_in > 100 * depth:
-            raise InsufficientLiquidity(f"{self.name} can't fill it.")
-        curve = ConstantProduct(depth, depth)
-        fill = curve.swap(amount_in)
-        return Quote(
-            self.name,
-            token_in,
-            token_out,
-            amount_in,
-            fill.amount_out,
-            fill.fee,
-            fill.price_impact_bps,
-            curve=curve,
-        )
-
-
 def terms(sold: Token, bought: Token, amount: int = 10**9) -> Terms:
     return Terms(sold, bought, amount, 100, max_price_impact_bps=10_000)
 
 
 async def test_a_small_order_asks_each_venue_once_and_is_not_divided() -> None:
-    one, other = Pools("one", {(SOL, USDC): 10**13}), Pools("other", {(SOL, USDC): 10**13})
+    one, other = PoolVenue("one", {(SOL, USDC): 10**13}), PoolVenue("other", {(SOL, USDC): 10**13})
     found = await quoting(one, other).best(terms(SOL, USDC))
     assert found.chosen.legs == ()
     assert (one.quotes_asked, other.quotes_asked) == (1, 1)
 
 
 async def test_an_order_that_moves_the_pools_is_divided_without_asking_again() -> None:
-    one, other = Pools("one", {(SOL, USDC): 2 * 10**11}), Pools("other", {(SOL, USDC): 2 * 10**11})
+    one, other = PoolVenue("one", {(SOL, USDC): 2 * 10**11}), PoolVenue("other", {(SOL, USDC): 2 * 10**11})
     found = await quoting(one, other).best(terms(SOL, USDC))
     assert {leg.venue for leg in found.chosen.legs} == {"one", "other"}
     assert (one.quotes_asked, other.quotes_asked) == (1, 1)
 
 
 async def test_a_pair_without_a_pool_is_traded_through_the_better_hub() -> None:
-    one = Pools("one", {(COPE, SOL): 10**12, (COPE, USDC): 10**10})
-    other = Pools("other", {(SOL, BONK): 10**12, (USDC, BONK): 10**10})
+    one = PoolVenue("one", {(COPE, SOL): 10**12, (COPE, USDC): 10**10})
+    other = PoolVenue("other", {(SOL, BONK): 10**12, (USDC, BONK): 10**10})
     found = await quoting(one, other).best(terms(COPE, BONK, 10**6))
     assert all(isinstance(answer, InsufficientLiquidity) for answer in found.answers.values())
     assert [(leg.venue, leg.token_in, leg.token_out) for leg in found.chosen.legs] == [
@@ -127,7 +100,7 @@ async def test_a_pair_without_a_pool_is_traded_through_the_better_hub() -> None:
 
 
 async def test_a_thin_pool_is_helped_by_two_hops() -> None:
-    one = Pools("one", {(COPE, BONK): 10**10, (COPE, SOL): 10**11, (SOL, BONK): 10**11})
+    one = PoolVenue("one", {(COPE, BONK): 10**10, (COPE, SOL): 10**11, (SOL, BONK): 10**11})
     found = await quoting(one).best(terms(COPE, BONK))
     assert [(leg.token_in, leg.token_out) for leg in found.chosen.legs] == [
         (COPE, BONK),
@@ -140,13 +113,13 @@ async def test_a_thin_pool_is_helped_by_two_hops() -> None:
 
 
 async def test_a_hub_is_no_way_to_itself() -> None:
-    one = Pools("one", {(SOL, COPE): 10**10, (USDC, COPE): 10**11, (SOL, USDC): 10**11})
+    one = PoolVenue("one", {(SOL, COPE): 10**10, (USDC, COPE): 10**11, (SOL, USDC): 10**11})
     found = await quoting(one).best(terms(SOL, COPE))
     assert {leg.token_in for leg in found.chosen.legs} == {SOL, USDC}
 
 
 async def test_a_venue_too_small_for_the_order_takes_a_part() -> None:
-    one, other = Pools("one", {(SOL, USDC): 10**10}), Pools("other", {(SOL, USDC): 10**9 // 101})
+    one, other = PoolVenue("one", {(SOL, USDC): 10**10}), PoolVenue("other", {(SOL, USDC): 10**9 // 101})
     found = await quoting(one, other).best(terms(SOL, USDC))
     assert isinstance(found.answers["other"], InsufficientLiquidity)
     assert found.chosen.venue == "one"
@@ -154,7 +127,7 @@ async def test_a_venue_too_small_for_the_order_takes_a_part() -> None:
 
 
 async def test_where_a_retry_may_bring_a_quote_no_detour_is_asked_for() -> None:
-    one, other = Pools("one", {(COPE, SOL): 10**12, (SOL, BONK): 10**12}), MemoryVenue("other")
+    one, other = PoolVenue("one", {(COPE, SOL): 10**12, (SOL, BONK): 10**12}), MemoryVenue("other")
     other.always = QuoteTimeout()
     with pytest.raises(QuoteTimeout):
         await quoting(one, other).best(terms(COPE, BONK))
@@ -163,7 +136,7 @@ async def test_where_a_retry_may_bring_a_quote_no_detour_is_asked_for() -> None:
 
 async def test_what_cannot_be_filled_on_any_way_is_refused_with_the_venues_reasons() -> None:
     with pytest.raises(InsufficientLiquidity, match=r"one can't fill it\."):
-        await quoting(Pools("one", {(COPE, SOL): 10**12})).best(terms(COPE, BONK))
+        await quoting(PoolVenue("one", {(COPE, SOL): 10**12})).best(terms(COPE, BONK))
 
 
 async def test_a_cancelled_call_cancels_its_quotes() -> None:

@@ -17,8 +17,8 @@ from chalicelib.ports.store import NewOrder
 from chalicelib.services.quoting import Quoting
 from chalicelib.services.triggers import Triggers
 
-from tests.fakes import MemoryEvents, MemoryQueue, MemoryStore, MemoryVenue
-from tests.samples import TERMS
+from tests.fakes import MemoryEvents, MemoryQueue, MemoryStore, MemoryVenue, PoolVenue
+from tests.samples import BONK, COPE, SOL, TERMS
 
 LIMIT = replace(TERMS, type=OrderType.LIMIT, price=Decimal(150), floor_out=150_000_000)
 STOP = replace(TERMS, type=OrderType.STOP, price=Decimal(140))
@@ -40,10 +40,11 @@ class FixedPrice(MemoryVenue):
 class Market:
     """A venue, another that offers a tenth more, and triggers that watch both."""
 
-    def __init__(self, *, only: bool = True) -> None:
+    def __init__(self, *, only: bool = True, pools: PoolVenue | None = None) -> None:
         self.store, self.queue, self.events = MemoryStore(), MemoryQueue(), MemoryEvents()
         self.venue, self.better = FixedPrice("raydium"), FixedPrice("orca")
-        venues = {venue.name: venue for venue in ([self.venue] if only else [self.venue, self.better])}
+        watched = [pools] if pools else [self.venue] if only else [self.venue, self.better]
+        venues = {venue.name: venue for venue in watched}
         quoting = Quoting(venues, timeout=1, max_price_impact_bps=300)
         self.triggers = Triggers(self.store, self.queue, self.events, quoting, poll=0)
 
@@ -127,6 +128,18 @@ async def test_an_order_fires_though_the_pool_cannot_take_the_size_that_its_grou
     market.trade_at("139")
     await market.triggers.once()
     assert await market.status(stop) is Status.PENDING
+
+
+async def test_a_limit_that_only_two_hops_can_fill_fires() -> None:
+    depths = {(COPE, BONK): 7 * 10**10, (COPE, SOL): 10**13, (SOL, BONK): 10**13}
+    market = Market(pools=PoolVenue("pools", depths))
+    least = Decimal("0.992")  # more than the direct pool gives for any size of the order's group
+    received = int(least * 10**9)
+    price = least * 10 ** (COPE.decimals - BONK.decimals)
+    terms = Terms(COPE, BONK, 10**9, 100, type=OrderType.LIMIT, price=price, floor_out=received)
+    order_id = await market.rest(terms)
+    await market.triggers.once()
+    assert await market.status(order_id) is Status.PENDING
 
 
 async def test_a_venue_that_does_not_quote_fires_nothing(market: Market) -> None:
