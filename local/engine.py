@@ -174,7 +174,7 @@ async def working(config: Config, source: Source) -> AsyncIterator[EventSourceMa
     """The mapping, receiving from `source` and invoking; it ends with the orders in flight."""
     mapping = EventSourceMapping(source, functions.process_order, concurrency=IN_FLIGHT)
     sweep = Schedule(functions.sweep, _sweep_every_s(config), name="sweep")
-    triggers = Schedule(functions.fire_orders, config.trigger_poll_ms / 1000, name="fire_orders")
+    triggers = Schedule(functions.fire_orders, config.trigger_poll_ms / 1000, name="fire_orders", at_once=3)
     async with mapping, sweep, triggers:
         yield mapping
 

@@ -86,7 +86,7 @@ class Config:
         most=86_400_000,
     )
     trigger_seconds: float = setting(
-        55.0,
+        60.0,
         "how long a run of the triggers watches prices, s; one is started each minute; 0 on one machine, "
         "where each poll is a run",
         least=0,

@@ -21,7 +21,10 @@ LONGEST_RUN_S = 900.0  # as long as Lambda lets a function run
 
 
 class Schedule:
-    """Invokes `handler` every `every_s` seconds. `async with` starts and stops it."""
+    """Invokes `handler` every `every_s` seconds. `async with` starts and stops it.
+
+    A turn at which `at_once` invocations are still running is left out.
+    """
 
     def __init__(
         self,
@@ -31,25 +34,29 @@ class Schedule:
         name: str = "schedule",
         first_after_s: float | None = None,
         grace_s: float = 2.0,
+        at_once: int = 1,
     ) -> None:
         self._handler = handler
         self._every_s = every_s
         self._name = name
         self._first_after_s = every_s if first_after_s is None else first_after_s
         self._grace_s = grace_s
+        self._at_once = at_once
         self._failing = False
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._running: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begin to count, on the running loop."""
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Begin no other turn; wait for the one that runs, for `grace_s` at most."""
+        """Begin no other turn; wait for those that run, for `grace_s` at most."""
         self._stopping.set()
         if self._task:
-            await finish([self._task], self._grace_s)
+            await self._task
+            await finish(self._running, self._grace_s)
 
     async def __aenter__(self) -> Schedule:
         self.start()
@@ -64,8 +71,11 @@ class Schedule:
         loop = asyncio.get_running_loop()
         due = loop.time() + self._first_after_s
         while not await self._stopped_before(due):
-            await self._invoke()
-            # A turn that took longer than a period is followed by the next one that is still to come.
+            if len(self._running) < self._at_once:
+                invocation = asyncio.create_task(self._invoke())
+                self._running.add(invocation)
+                invocation.add_done_callback(self._running.discard)
+            # A loop that was held up leaves out the turns that it has missed.
             due += self._every_s * max(1, -(-(loop.time() - due) // self._every_s))
 
     async def _stopped_before(self, due: float) -> bool:

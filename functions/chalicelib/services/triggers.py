@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 MOST_OF_A_GROUP = 200  # orders that a pass looks at in a group: those furthest beyond the price first
 MOST_EXPIRED = 1000  # orders that a pass ends
+AT_A_TIME = 3  # passes under way
 HIGHEST = Decimal(10) ** MAX_PRICE_DIGITS
 """Above every price that an order can have."""
 
@@ -53,19 +54,32 @@ class Triggers:
         self._poll = poll
 
     async def run(self, seconds: float) -> Pass:
-        """Make passes for `seconds`, at least one. A server that is unavailable is tried again."""
+        """Begin a pass every `poll` for `seconds`, at least one. A server that is unavailable is tried again.
+
+        A pass does not wait for the one before, which may be quoting what it fires: so the time from a price
+        to its orders is a poll and one pass, however long that takes.
+        """
         loop = asyncio.get_running_loop()
-        end, fired, expired = loop.time() + seconds, 0, 0
-        while True:
-            try:
-                done = await self.once()
-            except TemporarilyUnavailable as error:
-                log.warning("triggers: pass failed, retrying error=%r", error)
-            else:
-                fired, expired = fired + done.fired, expired + done.expired
-            if loop.time() + self._poll >= end:
-                return Pass(fired, expired)
-            await asyncio.sleep(self._poll)
+        end, room = loop.time() + seconds, asyncio.Semaphore(AT_A_TIME)
+        async with asyncio.TaskGroup() as group:
+            passes = []
+            while True:
+                await room.acquire()
+                passes.append(group.create_task(self._attempt(room)))
+                if loop.time() + self._poll >= end:
+                    break
+                await asyncio.sleep(self._poll)
+        done = [made.result() for made in passes]
+        return Pass(sum(made.fired for made in done), sum(made.expired for made in done))
+
+    async def _attempt(self, room: asyncio.Semaphore) -> Pass:
+        try:
+            return await self.once()
+        except TemporarilyUnavailable as error:
+            log.warning("triggers: pass failed, retrying error=%r", error)
+            return Pass(0, 0)
+        finally:
+            room.release()
 
     async def once(self) -> Pass:
         """One pass. Raises TemporarilyUnavailable."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from dataclasses import replace
 from datetime import timedelta
@@ -17,7 +18,7 @@ from chalicelib.ports.store import NewOrder
 from chalicelib.services.quoting import Quoting
 from chalicelib.services.triggers import Triggers
 
-from tests.fakes import MemoryEvents, MemoryQueue, MemoryStore, MemoryVenue, PoolVenue
+from tests.fakes import MemoryEvents, MemoryQueue, MemoryStore, MemoryVenue, PoolVenue, eventually
 from tests.samples import BONK, COPE, SOL, TERMS
 
 LIMIT = replace(TERMS, type=OrderType.LIMIT, price=Decimal(150), floor_out=150_000_000)
@@ -29,8 +30,13 @@ class FixedPrice(MemoryVenue):
 
     usdc = Decimal(100)
     only: int | None = None  # the one amount that its pool takes
+    held: Token | None = None  # its first quote for this token is never given
+    waiting = False
 
     async def quote(self, token_in: Token, token_out: Token, amount_in: int) -> Quote:
+        if token_out is self.held and not self.waiting:
+            self.waiting = True
+            await asyncio.Event().wait()
         if self.only not in (None, amount_in):
             raise InsufficientLiquidity
         self.amount_out = int(token_in.amount(amount_in) * self.usdc * 10**token_out.decimals)
@@ -174,6 +180,19 @@ async def test_orders_far_from_their_price_take_one_quote_together(market: Marke
     market.trade_at("100")
     await market.triggers.once()
     assert market.venue.quotes_asked == 1
+
+
+async def test_a_pass_does_not_wait_for_the_one_before(market: Market) -> None:
+    held = await market.rest(replace(LIMIT, token_out=BONK))
+    market.trade_at("100")
+    market.venue.held = BONK
+    run = asyncio.create_task(market.triggers.run(60))
+    await eventually(lambda: market.venue.waiting)
+    other = await market.rest()
+    market.trade_at("151")
+    await eventually(lambda: other in market.queue.sent)
+    assert await market.status(held) is Status.OPEN
+    run.cancel()
 
 
 async def test_a_store_that_is_unavailable_ends_no_run(market: Market) -> None:
