@@ -134,7 +134,7 @@ SELECT order_id FROM withdrawn_orders WHERE order_id = ANY (%(ids)s::uuid[]);
 -- name: redrive_orders
 -- The lifecycle's edge failed → pending (operator): the order gets a new set of attempts.
 -- The status compared is the locked row's: compared in `orders`, the plan might scan every failed order.
--- Repeated: the order's fence ends in this call's mark (see claim_orders) if nobody has claimed it since; the first
+-- Repeated: the order's fence ends in this call's mark (see claim_orders) if no worker has claimed it since; the first
 -- run's event is returned.
 WITH given AS (
     SELECT id, status, seq, attempt, updated_at, redrives, fence

@@ -188,7 +188,7 @@ async def test_when_one_leg_cannot_be_filled_none_is(world: Callable[..., World]
     [
         SPLIT[:1],  # sells less than the swap
         (*SPLIT, SPLIT[0]),  # sells more
-        HOPS[:1],  # leaves what nobody sells on
+        HOPS[:1],  # leaves what no leg sells on
     ],
 )
 async def test_legs_that_are_not_the_swap_are_refused(

@@ -26,7 +26,7 @@ async def served() -> AsyncIterator[Served]:
 
 
 def assert_refusal(answer: RawResponse, status: int, code: str) -> None:
-    """That it is as every refusal is, whoever refuses."""
+    """That it is as every refusal is, the gateway's or a function's."""
     assert (answer.status, answer.json["code"]) == (status, code)
     assert answer.json["error"].endswith(".")
     assert answer.headers["content-type"] == "application/json"
