@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from chalicelib.domain.terms import OrderType
 from chalicelib.domain.tokens import find_token
 from click.core import ParameterSource
 
@@ -178,6 +180,71 @@ _OPTIONS = {
     "dexes": "--dex",
     "excludeDexes": "--exclude-dex",
 }
+
+
+def filters(types: Sequence[OrderType]) -> Callable[[Command], Command]:
+    """Adds which orders a list has, from which the command gets its `only`, as `EngineClient.orders` does."""
+
+    def with_filters(command: Command) -> Command:
+        @click.option(
+            "--type",
+            "types",
+            multiple=True,
+            type=click.Choice([str(one) for one in types]),
+            help="Only those of this type; may be given again.",
+        )
+        @click.option("--sells", metavar="TOKEN", help="Only those that sell it.")
+        @click.option("--buys", metavar="TOKEN", help="Only those that buy it.")
+        @click.option(
+            "--from", "since", type=PAST, metavar="WHEN", help="Only those submitted then or later."
+        )
+        @click.option("--to", "until", type=PAST, metavar="WHEN", help="Only those submitted before.")
+        @functools.wraps(command)
+        def filtered(
+            *args: Any,
+            types: tuple[str, ...],
+            sells: str | None,
+            buys: str | None,
+            since: str | None,
+            until: str | None,
+            **options: Any,
+        ) -> Any:
+            only = {
+                "type": types,
+                "token_in": sells and symbol(sells),
+                "token_out": buys and symbol(buys),
+                "since": since,
+                "until": until,
+            }
+            given = {name: value for name, value in only.items() if value}
+            return command(*args, only=given, **options)
+
+        return filtered  # type: ignore[return-value]
+
+    return with_filters
+
+
+class Past(click.ParamType[str]):
+    """A time in the past: a while ago, or a time of RFC 3339."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """`2h` → the time two hours ago; a time goes to the engine as it is."""
+        if found := _DURATION.fullmatch(value):
+            ago = timedelta(milliseconds=float(Decimal(found[1]) * _UNITS_MS[found[2]]))
+            try:
+                return (datetime.now(UTC) - ago).isoformat()
+            except OverflowError:
+                pass
+        elif _DATE.match(value):
+            return value
+        return self.fail(
+            f"{value!r} is neither like 10m, 2h or 7d (ago) nor like 2026-01-31T12:00:00Z.", param, ctx
+        )
+
+
+PAST = Past()
 
 
 class Expiry(click.ParamType[dict[str, Any]]):

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 from chalicelib.domain.lifecycle import Status
+from chalicelib.domain.terms import OrderType
 
 from ..client import EngineClient, OutcomeUnknown, Unreachable, Wire, new_key
 from ..terminal import Failure
@@ -96,26 +97,29 @@ def watch(order_id: str, engine: options.Place, as_json: bool) -> None:
     type=click.Choice([str(one) for one in Status]),
     help="Only those with this status; may be given again.",
 )
+@options.filters([*OrderType])
 @click.option("--key", help="Only the one that was submitted under this idempotency key.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many at most.")
 @options.engine
 @options.as_json
 def orders(
-    statuses: tuple[str, ...], key: str | None, limit: int, engine: options.Place, as_json: bool
+    statuses: tuple[str, ...], only: Wire, key: str | None, limit: int, engine: options.Place, as_json: bool
 ) -> None:
     """List orders, newest first.
 
     \b
     Example: ./local/run orders --status failed --limit 5
              ./local/run orders --status cancelled --status expired
+             ./local/run orders --type limit --sells SOL --from 2h
     """
-    found = run(newest(engine.url, limit, statuses, key=key))
+    found = run(newest(engine.url, limit, statuses, key=key, only=only))
     if as_json:
         dump(found)
     elif not found:
         say(
             "no orders"
-            + (f" with the key {key}" if key else f" are {' or '.join(statuses)}" if statuses else " yet")
+            + (f" with the key {key}" if key else f" are {' or '.join(statuses)}" if statuses else "")
+            + (" of these" if only else "" if key or statuses else " yet")
         )
     else:
         console = screen()
@@ -253,13 +257,16 @@ async def _print_events(client: EngineClient, life: Life, *, websocket: str | No
             console.print(event_line(event, life), soft_wrap=True)
 
 
-async def newest(url: str, limit: int, statuses: Sequence[str] = (), *, key: str | None = None) -> list[Wire]:
-    """The newest orders, of these statuses, or the one of this idempotency key."""
+async def newest(
+    url: str, limit: int, statuses: Sequence[str] = (), *, key: str | None = None, only: Wire | None = None
+) -> list[Wire]:
+    """The newest orders, of these statuses and filters, or the one of this idempotency key."""
     found: list[Wire] = []
     cursor: str | None = None
     async with EngineClient(url) as client:
         while len(found) < limit:
-            page = await client.orders(PAGE if key else min(PAGE, limit - len(found)), statuses, cursor)
+            size = PAGE if key else min(PAGE, limit - len(found))
+            page = await client.orders(size, statuses, cursor, **(only or {}))
             found += [order for order in page["orders"] if key in (None, order.get("clientOrderId"))]
             cursor = page["next"]
             if cursor is None or (key and found):

@@ -20,7 +20,7 @@ from .view import dump, resting_view, say, screen
 
 NOT_DONE = 2  # exit code
 QUOTES_AT_ONCE = 10
-RESTING = [str(type) for type in OrderType if type is not OrderType.MARKET]
+RESTING = [type for type in OrderType if type is not OrderType.MARKET]
 
 
 class Pair(click.ParamType[tuple[str, str]]):
@@ -37,10 +37,11 @@ class Pair(click.ParamType[tuple[str, str]]):
 
 
 @click.command("open")
+@options.filters(RESTING)
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many at most.")
 @options.engine
 @options.as_json
-def open_(limit: int, engine: options.Place, as_json: bool) -> None:
+def open_(only: Wire, limit: int, engine: options.Place, as_json: bool) -> None:
     """List the orders that rest, newest first: the price each asks, the price now, and how far it is.
 
     The price now is what the order's own amount would get at the venues that it may trade at. It is `there`
@@ -48,10 +49,13 @@ def open_(limit: int, engine: options.Place, as_json: bool) -> None:
 
     \b
     Example: ./local/run open
+             ./local/run open --type stop --sells SOL --buys USDC
     """
-    found = run(_resting(engine.url, limit))
+    found = run(_resting(engine.url, limit, only))
     if as_json:
         dump(found)
+    elif not found and only:
+        say("no orders of these rest")
     elif not found:
         say(f"no orders rest; place one: {command('submit SOL USDC 1.5 --limit 160', '', engine)}")
     else:
@@ -65,7 +69,9 @@ def open_(limit: int, engine: options.Place, as_json: bool) -> None:
     "--all", "all_", is_flag=True, help="All that rest of those submitted from here, without asking."
 )
 @click.option("--pair", type=Pair(), help="With --all: only those that sell the one for the other: SOL/USDC.")
-@click.option("--type", type=click.Choice(RESTING), help="With --all: only those of this type.")
+@click.option(
+    "--type", type=click.Choice([str(one) for one in RESTING]), help="With --all: only those of this type."
+)
 @options.engine
 @options.as_json
 def cancel(
@@ -131,9 +137,9 @@ async def _cancel_all(url: str, pair: tuple[str, str] | None, type: str | None) 
         return await client.cancel_all(token_in=token_in, token_out=token_out, type=type)
 
 
-async def _resting(url: str, limit: int) -> list[Wire]:
+async def _resting(url: str, limit: int, only: Wire) -> list[Wire]:
     """Resting orders, each with `priceNow`, `awayBps` and `isThere`; the first two None without a quote."""
-    orders = await newest(url, limit, [Status.OPEN])
+    orders = await newest(url, limit, [Status.OPEN], only=only)
     sizes = {_size(order) for order in orders}
     places = asyncio.Semaphore(QUOTES_AT_ONCE)
 

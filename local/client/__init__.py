@@ -137,10 +137,19 @@ class EngineClient:
         limit: int | None = None,
         status: str | Collection[str] | None = None,
         cursor: str | None = None,
+        *,
+        type: str | Collection[str] | None = None,
+        token_in: str | None = None,
+        token_out: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
     ) -> Wire:
-        """One page of orders, newest first, of a status or of several: `{orders, next}`."""
-        statuses = status if isinstance(status, str) or not status else ",".join(status)
-        asked = {"limit": limit, "status": statuses or None, "cursor": cursor}
+        """One page of orders, newest first, of a status or a type or of several: `{orders, next}`.
+
+        Of these tokens and submitted from `since` on, before `until`, where given; both are of RFC 3339.
+        """
+        asked = {"limit": limit, "status": _several(status), "cursor": cursor, "type": _several(type)}
+        asked |= {"tokenIn": token_in, "tokenOut": token_out, "from": since, "to": until}
         return await self._ask("GET", "/api/orders", params=_given(asked))
 
     async def quote(self, terms: Mapping[str, object]) -> Wire:
@@ -314,6 +323,10 @@ def _host(url: str) -> str:
     except ValueError:
         pass  # no number for a port, or an address that is never closed
     raise Unreachable(f"{url!r} is not the URL of an engine, which is like http://127.0.0.1:3000.")
+
+
+def _several(values: str | Collection[str] | None) -> str | None:
+    return values if isinstance(values, str) else ",".join(values or ()) or None
 
 
 def _given(parameters: Mapping[str, object]) -> dict[str, str]:

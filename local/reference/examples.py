@@ -135,6 +135,13 @@ REQUESTS = (
         200,
     ),
     Example(
+        "orders-limits",
+        "List orders of a type and a pair",
+        "the newest limits that sell SOL for USDC, since a time.",
+        "/api/orders?type=limit&tokenIn=SOL&tokenOut=USDC&from=2026-01-31T12:00:00Z",
+        200,
+    ),
+    Example(
         "cancel",
         "Cancel an order",
         "cancels an order that is open or pending; 409 NOT_CANCELLABLE once a worker has taken it. "

@@ -131,6 +131,8 @@ def routes() -> tuple[Route, ...]:
     )
     one_of = "|".join(Status)
     status = {"type": "string", "pattern": f"^({one_of})(,({one_of}))*$", "examples": ["open,pending"]}
+    a_type = "|".join(OrderType)
+    type = {"type": "string", "pattern": f"^({a_type})(,({a_type}))*$", "examples": ["limit,stop"]}
     order_id = parameter(
         "order", _schema(schemas.OrderId), where="path", required=True, note="Its `orderId`."
     )
@@ -187,7 +189,14 @@ def routes() -> tuple[Route, ...]:
             "Orders, newest first",
             "orders",
             {200: ("One page.", schemas.Page)},
-            codes=("INVALID_PARAMETER", "INVALID_IDEMPOTENCY_KEY", "UNKNOWN_FIELD", "DUPLICATE_KEY"),
+            codes=(
+                "INVALID_PARAMETER",
+                "INVALID_ORDER_TYPE",
+                "UNKNOWN_TOKEN",
+                "INVALID_IDEMPOTENCY_KEY",
+                "UNKNOWN_FIELD",
+                "DUPLICATE_KEY",
+            ),
             parameters=(
                 parameter("limit", limit),
                 parameter(
@@ -196,6 +205,11 @@ def routes() -> tuple[Route, ...]:
                     note="`next` of an earlier page.",
                 ),
                 parameter("status", status),
+                parameter("type", type),
+                parameter("tokenIn", _schema(schemas.TokenName), note="Only those that sell it."),
+                parameter("tokenOut", _schema(schemas.TokenName), note="Only those that buy it."),
+                parameter("from", _schema(schemas.Timestamp), note="Only those submitted then or later."),
+                parameter("to", _schema(schemas.Timestamp), note="Only those submitted before."),
                 parameter("clientOrderId", _schema(schemas.Key), note="Only the order that has this key."),
             ),
             order="/orders/0/orderId",

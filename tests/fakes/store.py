@@ -15,10 +15,12 @@ from chalicelib.domain.lifecycle import CANCELLABLE, TERMINAL, Actor, Status, so
 from chalicelib.domain.order import Order
 from chalicelib.domain.terms import OrderType, Terms
 from chalicelib.ports.store import (
+    ALL,
     Claim,
     Fired,
     Held,
     NewOrder,
+    OrderFilter,
     Overdue,
     PriceLevel,
     Reason,
@@ -240,15 +242,13 @@ class MemoryStore(Unavailable):
         return self.rows[found.order_id].order if found else None
 
     async def orders(
-        self, limit: int, before: tuple[datetime, str] | None, statuses: Collection[Status] | None
+        self, limit: int, before: tuple[datetime, str] | None = None, only: OrderFilter = ALL
     ) -> list[Order]:
         self._reach()
         found = sorted((row.order for row in self.rows.values()), key=_age, reverse=True)
-        return [
-            order
-            for order in found
-            if (statuses is None or order.status in statuses) and (before is None or _age(order) < before)
-        ][:limit]
+        return [order for order in found if only.has(order) and (before is None or _age(order) < before)][
+            :limit
+        ]
 
     async def events(self, order_id: str, after: int = 0) -> list[Event]:
         self._reach()

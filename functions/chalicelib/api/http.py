@@ -87,15 +87,15 @@ def list_orders(request: Request) -> Response:
     """`GET /api/orders`"""
 
     def handle() -> Response:
-        asked = _parameters(request, ("limit", "cursor", "status", requests.KEY_FIELD))
+        asked = _parameters(request, ("limit", "cursor", *requests.FILTERS, requests.KEY_FIELD))
         limit, key = requests.limit(asked.get("limit")), asked.get(requests.KEY_FIELD)
-        before, statuses = requests.cursor(asked.get("cursor")), requests.statuses(asked.get("status"))
+        before, only = requests.cursor(asked.get("cursor")), requests.order_filter(asked)
         account, reading = account_of(request.context), runtime.current().orders
         if key is None:
-            orders = runtime.run(reading.page(account, limit + 1, before, statuses))
+            orders = runtime.run(reading.page(account, limit + 1, before, only))
         else:
             key = requests.idempotency_key(key)
-            orders = runtime.run(reading.of_key(account, key, before, statuses))
+            orders = runtime.run(reading.of_key(account, key, before, only))
         return reply(answers.page(orders, limit))
 
     return respond(handle)

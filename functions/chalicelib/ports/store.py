@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..domain.attempt import Claim as Claim  # part of this port
 from ..domain.attempt import Transition as Transition  # part of this port
@@ -50,6 +50,32 @@ class NewOrder:
     terms: Terms
     client: str = ""
     key: str | None = None
+
+
+class OrderFilter(NamedTuple):
+    """Which orders a list has: all, but for what is given. `since` is within it, `until` is not."""
+
+    statuses: Collection[Status] | None = None
+    types: Collection[OrderType] | None = None
+    token_in: Token | None = None
+    token_out: Token | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def has(self, order: Order) -> bool:
+        """Whether the order is one of them."""
+        terms = order.terms
+        return (
+            (self.statuses is None or order.status in self.statuses)
+            and (self.types is None or terms.type in self.types)
+            and self.token_in in (None, terms.token_in)
+            and self.token_out in (None, terms.token_out)
+            and (self.since is None or order.created_at >= self.since)
+            and (self.until is None or order.created_at < self.until)
+        )
+
+
+ALL = OrderFilter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +183,9 @@ class Store(Protocol):
         """The order that an idempotency key has, for as long as the key is kept."""
 
     async def orders(
-        self, limit: int, before: tuple[datetime, str] | None, statuses: Collection[Status] | None
+        self, limit: int, before: tuple[datetime, str] | None = None, only: OrderFilter = ALL
     ) -> list[Order]:
-        """Up to `limit` orders of these statuses (None: all), newest first, from behind `before`."""
+        """Up to `limit` of these orders, newest first, from behind `before`."""
 
     async def events(self, order_id: str, after: int = 0) -> list[Event]:
         """The order's events with `seq` > `after`, in order."""

@@ -6,16 +6,15 @@ see this order" is decided. There is one account so far, and it sees all.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from ..domain.account import Account
 from ..domain.errors import NotFound
 from ..domain.events import Event
-from ..domain.lifecycle import Status
 from ..domain.order import Order
-from ..ports.store import Store
+from ..ports.store import ALL, Store
+from ..ports.store import OrderFilter as OrderFilter  # for those who ask
 
 Position = tuple[datetime, str]
 """When an order was created, and its id: where a page ended."""
@@ -53,19 +52,16 @@ class Orders:
             raise NotFound(order_id=order_id)
 
     async def page(
-        self, account: Account, limit: int, before: Position | None, statuses: Collection[Status] | None
+        self, account: Account, limit: int, before: Position | None = None, only: OrderFilter = ALL
     ) -> list[Order]:
-        """Up to `limit` orders of these statuses, newest first, from behind `before`.
-
-        Raises TemporarilyUnavailable.
-        """
-        return await self._store.orders(limit, before, statuses)
+        """Up to `limit` of these, newest first, from behind `before`. Raises TemporarilyUnavailable."""
+        return await self._store.orders(limit, before, only)
 
     async def of_key(
-        self, account: Account, key: str, before: Position | None, statuses: Collection[Status] | None
+        self, account: Account, key: str, before: Position | None = None, only: OrderFilter = ALL
     ) -> list[Order]:
         """The order that an idempotency key has, if it is on such a page. Raises TemporarilyUnavailable."""
         order = await self._store.order_of_key(key)
-        if order is None or (statuses is not None and order.status not in statuses):
+        if order is None or not only.has(order):
             return []
         return [order] if before is None or (order.created_at, order.id) < before else []

@@ -329,11 +329,109 @@ CROSS JOIN LATERAL (
         orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code
     FROM orders
     WHERE orders.status = asked.status AND (created_at, id) < (%(at)s::timestamptz, %(id)s::uuid)
+      AND created_at >= %(since)s::timestamptz
     ORDER BY created_at DESC, id DESC
     LIMIT %(limit)s::bigint
 ) AS page
 ORDER BY created_at DESC, id DESC
 LIMIT %(limit)s::bigint;
+
+-- name: newest_orders_of_types
+-- The same of some types. `idle` are those of the statuses in which no worker has or gets an order: of them the newest
+-- of each type are merged, by an index that has these statuses only. Orders of the others are looked through. Rows are
+-- compared and sorted whole: compared by `=`, the status would let the planner scan the status's own index.
+WITH page AS (
+    SELECT found.id, found.created_at
+    FROM unnest(%(types)s::text[]) AS asked (type)
+    CROSS JOIN unnest(%(idle)s::order_status[]) AS idle (status)
+    CROSS JOIN LATERAL (
+        SELECT id, created_at FROM orders
+        WHERE orders.status NOT IN ('pending', 'routing', 'building', 'submitted')
+          AND (type, status, created_at, id) < (asked.type, idle.status, %(at)s::timestamptz, %(id)s::uuid)
+          AND (type, status, created_at) >= (asked.type, idle.status, %(since)s::timestamptz)
+        ORDER BY type DESC, status DESC, created_at DESC, id DESC
+        LIMIT %(limit)s::bigint
+    ) AS found
+    UNION ALL
+    SELECT found.id, found.created_at
+    FROM unnest(%(busy)s::order_status[]) AS busy (status)
+    CROSS JOIN LATERAL (
+        SELECT id, created_at FROM orders
+        WHERE orders.status = busy.status AND orders.type = ANY (%(types)s::text[])
+          AND (created_at, id) < (%(at)s::timestamptz, %(id)s::uuid) AND created_at >= %(since)s::timestamptz
+        ORDER BY created_at DESC, id DESC
+        LIMIT %(limit)s::bigint
+    ) AS found
+    ORDER BY created_at DESC, id DESC
+    LIMIT %(limit)s::bigint
+)
+SELECT orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps,
+    orders.max_price_impact_bps, orders.floor_out, orders.type, orders.price, orders.expires_at, orders.venues,
+    orders.status, orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
+    orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code
+FROM page JOIN orders USING (id)
+ORDER BY orders.created_at DESC, orders.id DESC;
+
+-- name: newest_orders_of_pairs
+-- The same where what is sold, or what is bought, or both are named: of each such pair that has orders, found by one
+-- look-up each.
+WITH RECURSIVE pairs AS (
+    SELECT first.token_in, first.token_out FROM (
+        SELECT token_in, token_out FROM orders
+        WHERE status NOT IN ('pending', 'routing', 'building', 'submitted')
+          AND (token_in, token_out) >= (
+              coalesce(%(token_in)s::text, ''),
+              CASE WHEN %(token_in)s::text IS NULL THEN '' ELSE coalesce(%(token_out)s::text, '') END
+          )
+        ORDER BY token_in, token_out LIMIT 1
+    ) AS first
+    WHERE %(token_in)s::text IS NULL OR first.token_in = %(token_in)s::text
+    UNION ALL
+    SELECT next.token_in, next.token_out
+    FROM pairs CROSS JOIN LATERAL (
+        SELECT token_in, token_out FROM orders
+        WHERE status NOT IN ('pending', 'routing', 'building', 'submitted')
+          AND (token_in, token_out) > (pairs.token_in, pairs.token_out)
+        ORDER BY token_in, token_out LIMIT 1
+    ) AS next
+    WHERE %(token_in)s::text IS NULL OR (%(token_out)s::text IS NULL AND next.token_in = %(token_in)s::text)
+), page AS (
+    SELECT found.id, found.created_at
+    FROM pairs
+    CROSS JOIN unnest(%(types)s::text[]) AS asked (type)
+    CROSS JOIN unnest(%(idle)s::order_status[]) AS idle (status)
+    CROSS JOIN LATERAL (
+        SELECT id, created_at FROM orders
+        WHERE orders.status NOT IN ('pending', 'routing', 'building', 'submitted')
+          AND (orders.token_in, orders.token_out, type, status, created_at, id)
+              < (pairs.token_in, pairs.token_out, asked.type, idle.status, %(at)s::timestamptz, %(id)s::uuid)
+          AND (orders.token_in, orders.token_out, type, status, created_at)
+              >= (pairs.token_in, pairs.token_out, asked.type, idle.status, %(since)s::timestamptz)
+        ORDER BY orders.token_in DESC, orders.token_out DESC, type DESC, status DESC, created_at DESC, id DESC
+        LIMIT %(limit)s::bigint
+    ) AS found
+    WHERE %(token_out)s::text IS NULL OR pairs.token_out = %(token_out)s::text
+    UNION ALL
+    SELECT found.id, found.created_at
+    FROM unnest(%(busy)s::order_status[]) AS busy (status)
+    CROSS JOIN LATERAL (
+        SELECT id, created_at FROM orders
+        WHERE orders.status = busy.status AND orders.type = ANY (%(types)s::text[])
+          AND (%(token_in)s::text IS NULL OR orders.token_in = %(token_in)s::text)
+          AND (%(token_out)s::text IS NULL OR orders.token_out = %(token_out)s::text)
+          AND (created_at, id) < (%(at)s::timestamptz, %(id)s::uuid) AND created_at >= %(since)s::timestamptz
+        ORDER BY created_at DESC, id DESC
+        LIMIT %(limit)s::bigint
+    ) AS found
+    ORDER BY created_at DESC, id DESC
+    LIMIT %(limit)s::bigint
+)
+SELECT orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps,
+    orders.max_price_impact_bps, orders.floor_out, orders.type, orders.price, orders.expires_at, orders.venues,
+    orders.status, orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
+    orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code
+FROM page JOIN orders USING (id)
+ORDER BY orders.created_at DESC, orders.id DESC;
 
 -- name: read_events
 SELECT event.order_id, event.seq, event.status, event.attempt, event.at, event.detail

@@ -22,6 +22,7 @@ from chalicelib.domain.lifecycle import Status
 
 from tests.fakes import MemoryEngine
 from tests.rest import ORDER, call, submit
+from tests.samples import USDC
 
 UNKNOWN = "11111111-1111-4111-8111-111111111111"
 
@@ -213,6 +214,39 @@ def test_orders_are_listed_by_status(engine: MemoryEngine) -> None:
         assert [order["orderId"] for order in page["orders"]] == expected
 
 
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"type": ["limit"]}, [1]),
+        ({"type": ["limit,market"]}, [2, 1, 0]),
+        ({"type": ["stop"]}, []),
+        ({"tokenIn": ["SOL"]}, [1, 0]),
+        ({"tokenIn": [USDC.mint], "tokenOut": ["SOL"]}, [2]),
+        ({"from": ["2000-01-31T12:00:00Z"], "to": ["2999-01-31t12:00:00.123456+02:00"]}, [2, 1, 0]),
+        ({"to": ["2000-01-31T12:00:00Z"]}, []),
+        ({"from": ["2999-01-31T12:00:00Z"]}, []),
+        ({"type": ["limit"], "status": ["open"], "tokenIn": ["SOL"]}, [1]),
+    ],
+)
+def test_orders_are_listed_by_type_pair_and_time(
+    engine: MemoryEngine, query: dict[str, list[str]], expected: list[int]
+) -> None:
+    bodies = [
+        {"tokenIn": "SOL", "tokenOut": "USDC"},
+        {"tokenIn": "SOL", "tokenOut": "USDC", "type": "limit", "limitPrice": 1000},
+        {"tokenIn": "USDC", "tokenOut": "SOL"},
+    ]
+    made = [
+        submit(json.dumps({"amount": 1, "clientOrderId": f"{n}"} | body).encode())
+        for n, body in enumerate(bodies)
+    ]
+    ids = [answer.body["orderId"] for answer in made]
+    page = call("GET", "/api/orders", query=query).body
+    assert [ids.index(order["orderId"]) for order in page["orders"]] == expected
+    of_key = call("GET", "/api/orders", query=query | {"clientOrderId": ["1"]}).body
+    assert [ids.index(order["orderId"]) for order in of_key["orders"]] == [n for n in expected if n == 1]
+
+
 def cursor(value: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
 
@@ -231,6 +265,13 @@ def cursor(value: object) -> str:
         ({"offset": ["1"]}, "UNKNOWN_FIELD"),
         ({"status": ["done"]}, "INVALID_PARAMETER"),
         ({"status": ["PENDING"]}, "INVALID_PARAMETER"),
+        ({"type": ["limit,"]}, "INVALID_ORDER_TYPE"),
+        ({"type": ["LIMIT"]}, "INVALID_ORDER_TYPE"),
+        ({"tokenIn": ["DOGE"]}, "UNKNOWN_TOKEN"),
+        ({"from": ["yesterday"]}, "INVALID_PARAMETER"),
+        ({"to": ["2026-01-31T12:00:00"]}, "INVALID_PARAMETER"),  # in which zone?
+        ({"to": ["2026-02-31T12:00:00Z"]}, "INVALID_PARAMETER"),
+        ({"from": ["2026-01-31T12:00:00Z"], "to": ["2026-01-31T12:00:00Z"]}, "INVALID_PARAMETER"),
         ({"cursor": [""]}, "INVALID_PARAMETER"),
         ({"cursor": ["é"]}, "INVALID_PARAMETER"),
         ({"cursor": ["bm90IGpzb24="]}, "INVALID_PARAMETER"),

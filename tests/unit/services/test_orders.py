@@ -5,10 +5,12 @@ from chalicelib.domain.account import LOCAL
 from chalicelib.domain.errors import NotFound, TemporarilyUnavailable
 from chalicelib.domain.lifecycle import Status
 from chalicelib.ports.store import NewOrder
-from chalicelib.services.orders import Orders
+from chalicelib.services.orders import OrderFilter, Orders
 
 from tests.fakes import MemoryStore
 from tests.samples import TERMS
+
+FAILED = OrderFilter([Status.FAILED])
 
 
 @pytest.fixture
@@ -34,14 +36,14 @@ async def test_an_order_that_does_not_exist_is_not_found(store: MemoryStore) -> 
 
 async def test_pages_go_from_the_newest_order_to_the_oldest(store: MemoryStore) -> None:
     orders = Orders(store)
-    newest = await orders.page(LOCAL, 2, None, None)
+    newest = await orders.page(LOCAL, 2)
     assert [order.id for order in newest] == ["third", "second"]
-    rest = await orders.page(LOCAL, 2, (newest[-1].created_at, newest[-1].id), None)
+    rest = await orders.page(LOCAL, 2, (newest[-1].created_at, newest[-1].id))
     assert [order.id for order in rest] == ["first"]
 
 
 async def test_a_page_may_be_of_one_status(store: MemoryStore) -> None:
-    assert [order.id for order in await Orders(store).page(LOCAL, 9, None, [Status.FAILED])] == ["second"]
+    assert [order.id for order in await Orders(store).page(LOCAL, 9, None, FAILED)] == ["second"]
 
 
 async def test_an_unavailable_store_is_an_error(store: MemoryStore) -> None:

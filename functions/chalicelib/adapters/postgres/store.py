@@ -33,10 +33,12 @@ from ...domain.order import Order
 from ...domain.terms import OrderType, Terms
 from ...domain.tokens import TOKENS
 from ...ports.store import (
+    ALL,
     Claim,
     Fired,
     Held,
     NewOrder,
+    OrderFilter,
     Overdue,
     PriceLevel,
     Reason,
@@ -56,6 +58,8 @@ _SOURCES = {status: literal(sources(status, Actor.WORKER)) for status in Status}
 _UNHELD = TERMINAL | {Status.PENDING, Status.OPEN}
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _NEWEST = (datetime.max.replace(tzinfo=UTC), "ffffffff-ffff-ffff-ffff-ffffffffffff")
+_OLDEST = (datetime.min.replace(tzinfo=UTC), "00000000-0000-0000-0000-000000000000")
+_BUSY = (Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED)  # in no index of lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,16 +204,28 @@ class PostgresStore:
         return read_order(rows[0]) if rows else None
 
     async def orders(
-        self, limit: int, before: tuple[datetime, str] | None, statuses: Collection[Status] | None
+        self, limit: int, before: tuple[datetime, str] | None = None, only: OrderFilter = ALL
     ) -> list[Order]:
-        at, order_id = before or _NEWEST
-        rows = await self._database.run(
-            "newest_orders",
-            statuses=list(Status if statuses is None else statuses),
-            at=at,
-            id=order_id,
-            limit=limit,
-        )
+        at, order_id = min(before or _NEWEST, _NEWEST if only.until is None else (only.until, _OLDEST[1]))
+        page = {"at": at, "id": order_id, "since": only.since or _OLDEST[0], "limit": limit}
+        statuses = [*(Status if only.statuses is None else only.statuses)]
+        if only.types is None and only.token_in is None and only.token_out is None:
+            rows = await self._database.run("newest_orders", statuses=statuses, **page)
+            return [read_order(row) for row in rows]
+        page |= {
+            "types": [*(OrderType if only.types is None else only.types)],
+            "idle": [status for status in statuses if status not in _BUSY],
+            "busy": [status for status in statuses if status in _BUSY],
+        }
+        if only.token_in is None and only.token_out is None:
+            rows = await self._database.run("newest_orders_of_types", **page)
+        else:
+            rows = await self._database.run(
+                "newest_orders_of_pairs",
+                token_in=only.token_in and only.token_in.symbol,
+                token_out=only.token_out and only.token_out.symbol,
+                **page,
+            )
         return [read_order(row) for row in rows]
 
     async def events(self, order_id: str, after: int = 0) -> list[Event]:

@@ -40,7 +40,7 @@ CODES: dict[str, Code] = {
     "INVALID_BATCH": Code((400,), "a batch of no order or of more than 100, or with the same key twice"),
     "INVALID_ORDER_ID": Code((400,), "not a UUID"),
     "INVALID_IDEMPOTENCY_KEY": Code((400,), "not 1 to 64 printable ASCII characters, or there twice"),
-    "INVALID_PARAMETER": Code((400,), "a wrong `limit`, `cursor`, `status` or `after`"),
+    "INVALID_PARAMETER": Code((400,), "a wrong `limit`, `cursor`, `status`, `from`, `to` or `after`"),
     "UNKNOWN_ACTION": Code((400,), "on a connection: no such action"),
     "ORDER_NOT_FOUND": Code((404,), "no such order; `orderId` repeats it"),
     "NOT_FOUND": Code((404,), "no such path"),

@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
-from typing import Any, NoReturn
+from enum import StrEnum
+from typing import Any, NoReturn, TypeVar
 
 from ...domain.errors import InvalidRequest, TooLarge
 from ...domain.lifecycle import Status
@@ -26,6 +27,7 @@ from ...domain.terms import (
 )
 from ...domain.tokens import TOKENS, Token, find_token
 from ...services.live.messages import Cancel, Ping, Request, Submit, Subscribe, Unsubscribe
+from ...services.orders import OrderFilter
 from .ids import order_id as order_id  # for those who parse requests
 from .schemas import CURSOR, DEFAULT_LIMIT, MAX_LIMIT
 
@@ -35,6 +37,7 @@ QUOTE_FIELDS = (*REQUIRED, *WHOLE_NUMBERS, "minimumOut")
 PRICE_FIELDS = {OrderType.LIMIT: "limitPrice", OrderType.STOP: "stopPrice"}
 EXPIRY_FIELDS = ("expiresAt", "expiresInMs")
 VENUE_FIELDS = ("dexes", "excludeDexes")
+FILTERS = ("status", "type", "tokenIn", "tokenOut", "from", "to")
 FIELDS = (*QUOTE_FIELDS, "type", *PRICE_FIELDS.values(), *EXPIRY_FIELDS, *VENUE_FIELDS)
 MAX_BATCH = 100  # orders
 KEY_FIELD = "clientOrderId"
@@ -54,6 +57,9 @@ _TIMESTAMP = re.compile(
 _DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,6})?", re.ASCII)
 _MAX_DIGITS = 100  # of an amount: far more than any needs
 _EXACT = Context(prec=2 * _MAX_DIGITS)
+
+
+Kind = TypeVar("Kind", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,12 +253,22 @@ def limit(text: str | None) -> int:
     raise InvalidRequest(f"limit is a whole number from 1 to {MAX_LIMIT}.", code="INVALID_PARAMETER")
 
 
-def statuses(text: str | None) -> list[Status] | None:
-    """The statuses that orders are filtered by, separated by commas; None: by none. Raises InvalidRequest."""
-    try:
-        return None if text is None else [*dict.fromkeys(map(Status, text.split(",")))]
-    except ValueError:
-        raise InvalidRequest(f"status is one of {', '.join(Status)}.", code="INVALID_PARAMETER") from None
+def order_filter(query: Mapping[str, str]) -> OrderFilter:
+    """Which orders a list has; several values of one parameter have commas between. Raises InvalidRequest."""
+    token_in, token_out = (
+        _token(query[field], field) if field in query else None for field in ("tokenIn", "tokenOut")
+    )
+    since, until = (_time(query[field], field) if field in query else None for field in ("from", "to"))
+    if since is not None and until is not None and since >= until:
+        raise _wrong("to", "to is a time after from.", code="INVALID_PARAMETER")
+    return OrderFilter(
+        _several(query, "status", Status, code="INVALID_PARAMETER"),
+        _several(query, "type", OrderType, code="INVALID_ORDER_TYPE"),
+        token_in,
+        token_out,
+        since,
+        until,
+    )
 
 
 def cancel_filter(query: Mapping[str, str]) -> tuple[str | None, str | None, OrderType | None]:
@@ -270,6 +286,27 @@ def cursor(text: str | None) -> tuple[datetime, str] | None:
     if (found := _CURSOR.fullmatch(text)) is None:
         raise InvalidRequest("cursor is what an earlier page gave as next.", code="INVALID_PARAMETER")
     return EPOCH + timedelta(microseconds=int(found[1])), found[2].lower()
+
+
+def _several(query: Mapping[str, str], field: str, kind: type[Kind], *, code: str) -> list[Kind] | None:
+    """The values of a parameter, None without it. Raises InvalidRequest."""
+    if field not in query:
+        return None
+    try:
+        return [*dict.fromkeys(map(kind, query[field].split(",")))]
+    except ValueError:
+        raise _wrong(field, f"{field} is one of {', '.join(kind)}.", code=code) from None
+
+
+def _time(text: str, field: str, *, code: str = "INVALID_PARAMETER") -> datetime:
+    """A time of RFC 3339. Raises InvalidRequest."""
+    try:
+        if not _TIMESTAMP.fullmatch(text):
+            raise ValueError
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        example = "2026-01-31T12:00:00Z"
+        raise _wrong(field, f"{field} is a time of RFC 3339, like {example}.", code=code) from None
 
 
 def _is_key(text: str) -> bool:
@@ -360,15 +397,7 @@ def _expiry(body: Mapping[str, object]) -> tuple[datetime | None, int | None]:
     text = body["expiresAt"]
     if not isinstance(text, str):
         raise _wrong("expiresAt", "expiresAt must be a string.", code="INVALID_TYPE")
-    try:
-        if not _TIMESTAMP.fullmatch(text):
-            raise ValueError
-        expires_at = datetime.fromisoformat(text.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        example = "2026-01-31T12:00:00Z"
-        raise _wrong(
-            "expiresAt", f"expiresAt is a time of RFC 3339, like {example}.", code="INVALID_EXPIRY"
-        ) from None
+    expires_at = _time(text, "expiresAt", code="INVALID_EXPIRY")
     if not now < expires_at <= now + MAX_LIFETIME:
         raise _wrong("expiresAt", "expiresAt is a time from now to a year ahead.", code="EXPIRY_OUT_OF_RANGE")
     return expires_at, None

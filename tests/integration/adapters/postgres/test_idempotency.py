@@ -58,7 +58,7 @@ async def test_the_same_key_finds_the_first_order_whatever_its_status(shop: Shop
     first = await shop.store.create(new("key"))
     assert isinstance(first, Order)
     assert (first.id, first.status, first.client_order_id) == (order_id, Status.CONFIRMED, "key")
-    assert len(await shop.store.orders(9, None, None)) == 1
+    assert len(await shop.store.orders(9)) == 1
 
 
 async def test_the_same_key_with_other_terms_is_a_conflict_that_names_the_order(shop: Shop) -> None:
@@ -85,7 +85,7 @@ async def test_fifty_creations_at_once_under_one_key_make_one_order(shop: Shop) 
     answers = await asyncio.gather(*(shop.store.create(new("key", client="one")) for _ in range(50)))
     [event] = [answer for answer in answers if isinstance(answer, Event)]
     assert {answer.id for answer in answers if isinstance(answer, Order)} == {event.order_id}
-    assert len(await shop.store.orders(99, None, None)) == 1
+    assert len(await shop.store.orders(99)) == 1
 
 
 async def test_fifty_racing_submits_over_two_processes_make_one_order(open_shop: OpenShop) -> None:
@@ -97,7 +97,7 @@ async def test_fifty_racing_submits_over_two_processes_make_one_order(open_shop:
     assert len({answer.order_id for answer in answers}) == 1
     assert [answer.replayed for answer in answers].count(False) == 1
     assert queue.sent == [answers[0].order_id]
-    assert len(await shops[0].store.orders(99, None, None)) == 1
+    assert len(await shops[0].store.orders(99)) == 1
     assert len(await shops[0].store.events(answers[0].order_id)) == 1
 
 
@@ -114,7 +114,7 @@ async def test_racing_submits_of_many_keys_over_two_processes_make_an_order_each
         )
     )
     assert len([answer for answer in answers if isinstance(answer, Event)]) == len(keys)
-    assert len(await shops[0].store.orders(99, None, None)) == len(keys)
+    assert len(await shops[0].store.orders(99)) == len(keys)
 
 
 async def test_a_client_with_too_many_outstanding_orders_is_refused_until_one_ends(shop: Shop) -> None:
@@ -134,7 +134,7 @@ async def test_orders_at_once_keep_to_the_limit(shop: Shop) -> None:
         *(shop.store.create(new(client="one")) for _ in range(9)), return_exceptions=True
     )
     assert [type(answer) for answer in answers].count(LimitReached) == 4
-    assert len(await shop.store.orders(99, None, None)) == 5
+    assert len(await shop.store.orders(99)) == 5
 
 
 async def test_a_withdrawn_order_leaves_neither_row_nor_event_nor_key(shop: Shop) -> None:
@@ -192,7 +192,7 @@ async def test_while_the_queue_is_unavailable_racing_submits_leave_nothing_behin
         return_exceptions=True,
     )
     assert {type(answer) for answer in answers} == {TemporarilyUnavailable}
-    assert await shops[0].store.orders(99, None, None) == []
+    assert await shops[0].store.orders(99) == []
     assert await shops[0].execute("SELECT FROM order_events") == []
     assert await shops[0].keys() == set()
 

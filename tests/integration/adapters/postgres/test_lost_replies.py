@@ -20,7 +20,8 @@ from chalicelib.domain.errors import ClaimLost, LimitReached, OutcomeUnknown, Te
 from chalicelib.domain.events import Event
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Order
-from chalicelib.ports.store import Claim, NewOrder, Reason
+from chalicelib.domain.terms import OrderType
+from chalicelib.ports.store import Claim, NewOrder, OrderFilter, Reason
 from chalicelib.ports.trading import Landed, SignedTransaction, Swap
 from chalicelib.services.submission import Submission
 from chalicelib.simulation.world import Simulation
@@ -310,7 +311,9 @@ async def test_what_changes_nothing_the_second_time_is_simply_said_again(world: 
         "forget_expired_keys": world.store.forget_expired_keys,
         "read_orders": lambda: world.store.order(claim.order.id),
         "read_events": lambda: world.store.events(claim.order.id),
-        "newest_orders": lambda: world.store.orders(10, None, None),
+        "newest_orders": lambda: world.store.orders(10),
+        "newest_orders_of_types": lambda: world.store.orders(10, only=OrderFilter(types=[OrderType.MARKET])),
+        "newest_orders_of_pairs": lambda: world.store.orders(10, only=OrderFilter(token_in=SOL)),
         "last_seqs": lambda: world.store.last_seqs([claim.order.id]),
         "any_queued_overdue": world.store.any_queued_overdue,
         "find_withdrawn": lambda: world.store.was_withdrawn(claim.order.id),
@@ -359,7 +362,7 @@ async def test_a_fault_whose_count_is_lost_is_counted_once(world: World) -> None
 
 
 async def test_no_pooled_connection_of_before_is_trusted_after_a_lost_reply(world: World) -> None:
-    await asyncio.gather(*(world.store.orders(1, None, None) for _ in range(4)))
+    await asyncio.gather(*(world.store.orders(1) for _ in range(4)))
     before = world.link.connections
     world.link.cut()
     world.lose("create_orders")

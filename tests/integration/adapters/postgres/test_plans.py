@@ -25,6 +25,8 @@ IDS = [str(uuid.uuid4()) for _ in range(100)]
 TEXTS, NUMBERS = [f"text {n}" for n in range(100)], [*range(100)]
 NONE = [None] * 100
 BATCH = {"ids": IDS}
+PAGE = {"at": "infinity", "id": IDS[0], "since": "-infinity", "limit": 50}
+HALVES = {"idle": ["open", "failed"], "busy": ["pending", "routing"]}
 
 GIVEN: dict[str, dict[str, Any]] = {
     "create_orders": BATCH
@@ -49,7 +51,9 @@ GIVEN: dict[str, dict[str, Any]] = {
     | {"details": ["{}"] * 100, "transactions": [b"raw"] * 100},
     "release_orders": BATCH | {"fences": NUMBERS, "due_in_ms": NUMBERS},
     "read_orders": BATCH,
-    "newest_orders": {"statuses": ["pending", "failed"], "at": "infinity", "id": IDS[0], "limit": 50},
+    "newest_orders": {"statuses": ["pending", "failed"]} | PAGE,
+    "newest_orders_of_types": {"types": ["limit", "stop"]} | HALVES | PAGE,
+    "newest_orders_of_pairs": {"types": ["limit"], "token_in": "SOL", "token_out": None} | HALVES | PAGE,
     "read_events": BATCH | {"afters": NUMBERS},
     "last_seqs": BATCH,
     "any_queued_overdue": {"after_ms": 60_000},
@@ -183,6 +187,36 @@ def test_a_statement_reads_only_the_rows_it_needs(tables: str, name: str) -> Non
         assert walks(generic(connection, QUERIES[name])) == []
         connection.execute("SET plan_cache_mode = auto")
         assert walks(custom(connection, name)) == []
+
+
+# Of each look-up the index, and the columns that it is entered by.
+ENTERED_BY = {
+    "newest_orders_of_types": {
+        "orders_newest_by_type": {"type", "status", "created_at", "id"},
+        "orders_newest_by_status": {"status", "created_at", "id"},
+    },
+    "newest_orders_of_pairs": {
+        "orders_newest_by_pair": {"token_in", "token_out", "type", "status", "created_at", "id"},
+        "orders_newest_by_status": {"status", "created_at", "id"},
+    },
+    "open_orders_of": {"orders_open_of": {"client"}},
+}
+
+
+@pytest.mark.parametrize("name", ENTERED_BY)
+def test_a_list_is_read_from_where_its_page_begins(tables: str, name: str) -> None:
+    with psycopg.connect(tables, autocommit=True) as connection:
+        plans = [generic(connection, QUERIES[name])]
+        connection.execute("SET plan_cache_mode = auto")
+        plans.append(custom(connection, name))
+    for plan in plans:
+        entered: dict[str, set[str]] = {}
+        for node in nodes(plan):
+            if "Index Cond" in node:
+                columns = set(re.findall(r"\b[a-z_]+\b", node["Index Cond"]))
+                entered[node["Index Name"]] = entered.get(node["Index Name"], set()) | columns
+        for index, columns in ENTERED_BY[name].items():
+            assert columns <= entered.get(index, set()), plan
 
 
 def test_a_sequential_scan_is_detected(tables: str) -> None:

@@ -128,7 +128,7 @@ async def test_one_order_that_cannot_be_stored_does_not_fail_its_batch(postgres:
 async def test_the_table_refuses_an_invalid_amount(postgres: PostgresShop, amount: int) -> None:
     with pytest.raises((psycopg.errors.CheckViolation, psycopg.errors.NumericValueOutOfRange)):
         await postgres.new(replace(TERMS, amount_in=amount))
-    assert await postgres.store.orders(1, None, None) == []
+    assert await postgres.store.orders(1) == []
 
 
 async def test_a_killed_postgres_is_temporarily_unavailable_and_serves_again_after_its_restart(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from chalicelib.api.wire.events import event_detail, event_message
 from chalicelib.domain.lifecycle import Status
-from chalicelib.domain.terms import MAX_BASE_UNITS
-from chalicelib.ports.store import Store
+from chalicelib.domain.terms import MAX_BASE_UNITS, OrderType
+from chalicelib.domain.tokens import TOKENS
+from chalicelib.ports.store import ALL, OrderFilter, Store
 
-from tests.integration.adapters.postgres.shop import SOL, TERMS, Shop
+from tests.integration.adapters.postgres.shop import SOL, TERMS, USDC, Shop
 from tests.samples import event_of, step
 
 
@@ -63,11 +65,11 @@ async def test_two_hundred_orders_at_once_are_all_stored(shop: Shop) -> None:
     assert set((await shop.store.last_seqs(orders)).values()) == {4}
 
 
-async def pages(store: Store, limit: int, status: Status | None = None) -> list[str]:
+async def pages(store: Store, limit: int, only: OrderFilter = ALL) -> list[str]:
     """Every order's id, page by page."""
     found: list[str] = []
     before = None
-    while page := await store.orders(limit, before, status and [status]):
+    while page := await store.orders(limit, before, only):
         assert len(page) <= limit
         found += [order.id for order in page]
         before = page[-1].created_at, page[-1].id
@@ -87,9 +89,9 @@ async def test_orders_are_listed_newest_first_without_gap_or_duplicate_even_from
 
 async def test_an_order_created_between_two_pages_shifts_neither(shop: Shop) -> None:
     orders = [await shop.new() for _ in range(4)]
-    first = await shop.store.orders(2, None, None)
+    first = await shop.store.orders(2)
     await shop.new()
-    rest = await shop.store.orders(9, (first[-1].created_at, first[-1].id), None)
+    rest = await shop.store.orders(9, (first[-1].created_at, first[-1].id))
     assert [order.id for order in [*first, *rest]] == orders[::-1]
 
 
@@ -97,6 +99,51 @@ async def test_orders_are_listed_by_status(shop: Shop) -> None:
     orders = [await shop.new() for _ in range(6)]
     for order_id in orders[::2]:
         await shop.end(order_id)
-    assert await pages(shop.store, 2, Status.FAILED) == orders[::2][::-1]
-    assert await pages(shop.store, 2, Status.PENDING) == orders[1::2][::-1]
-    assert await pages(shop.store, 2, Status.CONFIRMED) == []
+    assert await pages(shop.store, 2, OrderFilter([Status.FAILED])) == orders[::2][::-1]
+    assert await pages(shop.store, 2, OrderFilter([Status.PENDING])) == orders[1::2][::-1]
+    assert await pages(shop.store, 2, OrderFilter([Status.CONFIRMED])) == []
+
+
+RAY = TOKENS[3]
+KINDS = [
+    TERMS,
+    replace(TERMS, token_in=USDC, token_out=SOL),
+    replace(TERMS, token_out=RAY),
+    replace(TERMS, type=OrderType.LIMIT, price=Decimal(10**6)),
+    replace(TERMS, type=OrderType.STOP, price=Decimal("0.1"), token_in=RAY),
+]
+DAY = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "only",
+    [
+        OrderFilter(types=[OrderType.MARKET]),
+        OrderFilter(types=[OrderType.LIMIT, OrderType.STOP]),
+        OrderFilter(types=[OrderType.LIMIT], statuses=[Status.OPEN]),
+        OrderFilter(types=[OrderType.MARKET], statuses=[Status.PENDING, Status.FAILED]),
+        OrderFilter(types=[]),
+        OrderFilter(token_in=SOL, token_out=USDC),
+        OrderFilter(token_in=SOL),
+        OrderFilter(token_out=USDC),
+        OrderFilter(token_in=TOKENS[7]),
+        OrderFilter(token_in=SOL, token_out=SOL),
+        OrderFilter(token_in=SOL, types=[OrderType.MARKET], statuses=[Status.FAILED]),
+        OrderFilter(since=DAY + timedelta(seconds=3)),
+        OrderFilter(until=DAY + timedelta(seconds=3)),
+        OrderFilter(since=DAY + timedelta(seconds=2), until=DAY + timedelta(seconds=8), token_out=USDC),
+        OrderFilter(
+            types=[OrderType.MARKET], since=DAY + timedelta(seconds=2), until=DAY + timedelta(seconds=8)
+        ),
+    ],
+)
+@pytest.mark.parametrize("limit", [1, 3])
+async def test_a_list_has_what_its_filter_has_page_by_page(shop: Shop, only: OrderFilter, limit: int) -> None:
+    made = [await shop.new(terms) for terms in KINDS * 2]
+    for second, order_id in enumerate(made):
+        await shop.made_at([order_id], DAY + timedelta(seconds=second // 2))  # two at each moment
+    for order_id in made[:3]:
+        await shop.end(order_id)
+    orders = [order for order_id in made if (order := await shop.store.order(order_id)) is not None]
+    newest_first = sorted(orders, key=lambda order: (order.created_at, order.id), reverse=True)
+    assert await pages(shop.store, limit, only) == [order.id for order in newest_first if only.has(order)]

@@ -71,7 +71,7 @@ async def work(store: PostgresStore) -> None:
     for status in (Status.BUILDING, Status.FAILED):
         await store.record(step(claim, status))
     assert await store.redrive(order_id) is not None
-    assert order_id in [order.id for order in await store.orders(50, None, None)]
+    assert order_id in [order.id for order in await store.orders(50)]
     order = await store.order(order_id)
     assert order is not None
     assert (order.status, order.terms) == (Status.PENDING, TERMS)

@@ -137,6 +137,8 @@ def test_open_orders_are_listed_with_the_price_asked_the_price_now_and_how_far_i
     assert listed[0]["awayBps"] > 0 > listed[1]["awayBps"]
     assert not listed[0]["isThere"] and not listed[1]["isThere"]
     shown = run(engine, "open").stdout
+    assert [order["orderId"] for order in answer(engine, "open", "--type", "stop", "--from", "1h")] == [stop]
+    assert answer(engine, "open", "--sells", "RAY") == answer(engine, "orders", "--to", "1h") == []
     for part in (limit, stop, "≥ 1,000,000", "≤ 0.01", "2 h", "never", "-99.99 %"):
         assert part in shown
 

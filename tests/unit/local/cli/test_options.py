@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
 import pytest
+from chalicelib.domain.terms import OrderType
 from click.testing import CliRunner
 
 from local.cli import options
@@ -54,6 +56,33 @@ def test_each_option_becomes_the_wires_field(typed: tuple[str, ...], terms: dict
 @pytest.mark.parametrize("when", ["soon", "10", "10 m", "10w", "-10m", "", "0.00001s"])
 def test_an_expiry_that_is_neither_a_duration_nor_a_time_is_refused(when: str):
     assert "10m, 2h or 7d" in parsed("--expires", when)
+
+
+def filtered(*arguments: str) -> Any:
+    """The filter that a list gets, or the text of its refusal."""
+    found: list[Any] = []
+
+    @click.command()
+    @options.filters([OrderType.LIMIT, OrderType.STOP])
+    def listed(only: dict[str, Any]) -> None:
+        found.append(only)
+
+    result = CliRunner().invoke(listed, arguments)
+    return found[0] if found else result.stderr
+
+
+def test_a_list_is_filtered_by_type_tokens_and_time():
+    assert filtered() == {}
+    assert filtered("--type", "limit", "--sells", "sol", "--buys", "USDC") == {
+        "type": ("limit",),
+        "token_in": "SOL",
+        "token_out": "USDC",
+    }
+    assert filtered("--from", "2026-01-31T12:00:00Z") == {"since": "2026-01-31T12:00:00Z"}
+    before, until, after = datetime.now(UTC), filtered("--to", "2h")["until"], datetime.now(UTC)
+    assert before <= datetime.fromisoformat(until) + timedelta(hours=2) <= after
+    assert "2h or 7d (ago)" in filtered("--from", "yesterday")
+    assert "2h or 7d (ago)" in filtered("--from", "999999999d")
 
 
 def test_an_order_has_one_price():

@@ -121,6 +121,20 @@ async def test_orders_of_several_statuses_are_asked_for_at_once():
     ]
 
 
+async def test_orders_are_asked_for_by_type_pair_and_time():
+    engine = Engine((200, {"orders": [], "next": None}))
+    await engine.ask(
+        lambda client: client.orders(
+            type=["limit", "stop"], token_in="SOL", since="2026-01-31T12:00:00+01:00"
+        )
+    )
+    assert dict(engine.asked[0].url.params) == {
+        "type": "limit,stop",
+        "tokenIn": "SOL",
+        "from": "2026-01-31T12:00:00+01:00",
+    }
+
+
 async def test_tokens_are_listed():
     tokens = [{"symbol": "SOL", "mint": "So1", "decimals": 9, "tradable": True}]
     assert await Engine((200, {"tokens": tokens})).ask(lambda client: client.tokens()) == tokens
