@@ -270,7 +270,7 @@ ERRORS = (
         "the answer lists those that there are.",
         SUBMIT_PATH,
         "UNKNOWN_DEX",
-        order("SOL", "USDC", 1, dexes=["orca"]),
+        order("SOL", "USDC", 1, dexes=["lifinity"]),
     ),
     Example(
         "error-unknown-order",

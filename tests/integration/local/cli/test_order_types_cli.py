@@ -197,7 +197,7 @@ def test_all_that_rest_are_cancelled_or_those_of_a_pair_or_type(engine: Up):
         ((*SELL, "--limit", "0"), "greater than zero"),
         ((*SELL, "--expires", "soon"), "10m"),
         ((*SELL, "--expires", "2020-01-31T12:00:00Z"), "a year ahead"),
-        ((*SELL, "--dex", "orca"), "Known: meteora, raydium"),
+        ((*SELL, "--dex", "lifinity"), "Known: meteora, raydium"),
     ],
 )
 def test_what_is_not_done_exits_2_with_the_reason(engine: Up, arguments: tuple[str, ...], reason: str):
