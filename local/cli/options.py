@@ -115,7 +115,7 @@ def terms(command: Command) -> Command:
 
 
 def conditions(command: Command) -> Command:
-    """Adds when and where an order is executed, to the `terms` that a command has from `terms`."""
+    """Adds when an order is executed, to the `terms` that a command has from `terms`."""
 
     @click.option(
         "--limit", type=NUMBER, metavar="PRICE", help="Rest until it gets this price or more, in TOKEN_OUT."
@@ -129,12 +129,6 @@ def conditions(command: Command) -> Command:
         metavar="WHEN",
         help="Not to be begun after: 10m, 2h, 7d, or a time of RFC 3339.",
     )
-    @click.option(
-        "--dex", "dexes", multiple=True, metavar="NAME", help="Trade at this venue only; may be given again."
-    )
-    @click.option(
-        "--exclude-dex", "exclude_dexes", multiple=True, metavar="NAME", help="Don't trade at this venue."
-    )
     @functools.wraps(command)
     def with_conditions(
         *args: Any,
@@ -142,8 +136,6 @@ def conditions(command: Command) -> Command:
         limit: str | None,
         stop: str | None,
         expires: dict[str, Any] | None,
-        dexes: tuple[str, ...],
-        exclude_dexes: tuple[str, ...],
         **options: Any,
     ) -> Any:
         if limit is not None and stop is not None:
@@ -152,15 +144,37 @@ def conditions(command: Command) -> Command:
             terms |= {"type": "limit", "limitPrice": limit}
         if stop is not None:
             terms |= {"type": "stop", "stopPrice": stop}
-        venues = {"dexes": [*dexes], "excludeDexes": [*exclude_dexes]}
-        terms |= {name: names for name, names in venues.items() if names}
         return command(*args, terms=terms | (expires or {}), **options)
 
     return with_conditions  # type: ignore[return-value]
 
 
+def venues(command: Command) -> Command:
+    """Adds where an order is executed, to the `terms` that a command has from `terms`."""
+
+    @click.option(
+        "--dex", "dexes", multiple=True, metavar="NAME", help="Trade at this venue only; may be given again."
+    )
+    @click.option(
+        "--exclude-dex", "exclude_dexes", multiple=True, metavar="NAME", help="Don't trade at this venue."
+    )
+    @functools.wraps(command)
+    def with_venues(
+        *args: Any,
+        terms: dict[str, Any],
+        dexes: tuple[str, ...],
+        exclude_dexes: tuple[str, ...],
+        **options: Any,
+    ) -> Any:
+        found = {"dexes": [*dexes], "excludeDexes": [*exclude_dexes]}
+        given = {name: names for name, names in found.items() if names}
+        return command(*args, terms=terms | given, **options)
+
+    return with_venues  # type: ignore[return-value]
+
+
 def typed_again(terms: Mapping[str, Any]) -> list[str]:
-    """The arguments and options from which `terms` and `conditions` make these terms."""
+    """The arguments and options from which `terms`, `conditions` and `venues` make these terms."""
     found = [str(terms[name]) for name in ("tokenIn", "tokenOut", "amount")]
     for name, option in _OPTIONS.items():
         given = terms.get(name, [])

@@ -38,6 +38,7 @@ Result = TypeVar("Result")
 @click.command(cls=options.NegativeNumbers)
 @options.terms
 @options.conditions
+@options.venues
 @click.option("--key", help="The idempotency key to submit it under; one is made unless given.")
 @click.option("--watch", is_flag=True, help="Subscribe to it until it ends; exit 1 unless it is confirmed.")
 @options.engine
@@ -128,6 +129,7 @@ def orders(
 
 @click.command(cls=options.NegativeNumbers)
 @options.terms
+@options.venues
 @options.engine
 @options.as_json
 def quote(terms: Wire, engine: options.Place, as_json: bool) -> None:
@@ -135,6 +137,7 @@ def quote(terms: Wire, engine: options.Place, as_json: bool) -> None:
 
     \b
     Example: ./local/run quote SOL USDC 1.5
+             ./local/run quote SOL USDC 1.5 --dex raydium --dex orca
     """
 
     async def ask() -> Wire:

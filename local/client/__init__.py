@@ -154,7 +154,8 @@ class EngineClient:
 
     async def quote(self, terms: Mapping[str, object]) -> Wire:
         """Every venue's quote for an order with these terms, which is not placed."""
-        return await self._ask("GET", "/api/quote", params=_given(terms))
+        asked = {name: _several(value) if isinstance(value, list) else value for name, value in terms.items()}
+        return await self._ask("GET", "/api/quote", params=_given(asked))
 
     async def health(self) -> Wire:
         """`{status, database, redis, queue, timestamp}`; Refused with the same answer when degraded."""

@@ -78,14 +78,15 @@ TERMS = (
     "SAME_TOKEN",
     "INVALID_SLIPPAGE",
     "INVALID_PRICE_IMPACT",
+    "UNKNOWN_DEX",
 )
 ORDERS_OWN = (
     "INVALID_ORDER_TYPE",
     "INVALID_PRICE",
     "INVALID_EXPIRY",
     "EXPIRY_OUT_OF_RANGE",
-    "UNKNOWN_DEX",
 )  # not a quote's
+VENUES: Json = {"type": "string", "examples": ["raydium,orca"]}
 REPLAYED = {"Idempotent-Replayed": {"required": True, "schema": {"const": "true"}}}
 
 
@@ -180,6 +181,8 @@ def routes() -> tuple[Route, ...]:
                 parameter("slippageBps", _schema(schemas.SlippageBps)),
                 parameter("maxPriceImpactBps", _schema(schemas.PriceImpactBps)),
                 parameter("minimumOut", _schema(schemas.DecimalText)),
+                parameter("dexes", VENUES, note="The only venues it may trade at, with commas between."),
+                parameter("excludeDexes", VENUES, note="Venues it may not trade at."),
             ),
         ),
         Route(

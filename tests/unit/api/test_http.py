@@ -302,6 +302,15 @@ def test_a_quote_shows_both_venues_and_the_choice(engine: MemoryEngine) -> None:
     assert engine.store.rows == {}
 
 
+@pytest.mark.parametrize("venues", [{"dexes": ["raydium"]}, {"excludeDexes": ["meteora"]}])
+def test_a_quote_is_of_the_venues_that_an_order_may_trade_at(
+    engine: MemoryEngine, venues: dict[str, list[str]]
+) -> None:
+    query = {"tokenIn": ["SOL"], "tokenOut": ["USDC"], "amount": ["1"]} | venues
+    found = call("GET", "/api/quote", query=query).body
+    assert (found["chosen"], [*found["quotes"]], found["dexes"]) == ("raydium", ["raydium"], ["raydium"])
+
+
 @pytest.mark.parametrize(
     ("changes", "status", "code"),
     [
@@ -315,6 +324,8 @@ def test_a_quote_shows_both_venues_and_the_choice(engine: MemoryEngine) -> None:
         ({"amount": ["0.0000000001"]}, 409, "AMOUNT_TOO_SMALL"),
         ({"amount": ["1.0000000001"]}, 409, "AMOUNT_TOO_PRECISE"),
         ({"amount": ["1" * 30]}, 409, "AMOUNT_TOO_LARGE"),
+        ({"dexes": ["raydium,"]}, 409, "UNKNOWN_DEX"),
+        ({"excludeDexes": ["raydium,meteora"]}, 409, "UNKNOWN_DEX"),
     ],
 )
 def test_a_quote_is_as_strict_as_an_order(

@@ -130,6 +130,7 @@ def quote(of: Terms, quoted: Quoted) -> schemas.Quotes:
         minimum_out=of.token_out.text(minimum_out),
         quotes=quotes(quoted.answers),
         max_price_impact_bps=of.max_price_impact_bps,
+        dexes=shown.dexes,
         refusal=None if quoted.refusal is None else error(quoted.refusal),
         best_single=single_venue(quoted.answers),
         **jupiter(chosen, minimum_out),  # type: ignore[arg-type]

@@ -33,12 +33,12 @@ from .schemas import CURSOR, DEFAULT_LIMIT, MAX_LIMIT
 
 REQUIRED = ("tokenIn", "tokenOut", "amount")
 WHOLE_NUMBERS = ("slippageBps", "maxPriceImpactBps")
-QUOTE_FIELDS = (*REQUIRED, *WHOLE_NUMBERS, "minimumOut")
 PRICE_FIELDS = {OrderType.LIMIT: "limitPrice", OrderType.STOP: "stopPrice"}
 EXPIRY_FIELDS = ("expiresAt", "expiresInMs")
 VENUE_FIELDS = ("dexes", "excludeDexes")
+QUOTE_FIELDS = (*REQUIRED, *WHOLE_NUMBERS, "minimumOut", *VENUE_FIELDS)
 FILTERS = ("status", "type", "tokenIn", "tokenOut", "from", "to")
-FIELDS = (*QUOTE_FIELDS, "type", *PRICE_FIELDS.values(), *EXPIRY_FIELDS, *VENUE_FIELDS)
+FIELDS = (*QUOTE_FIELDS, "type", *PRICE_FIELDS.values(), *EXPIRY_FIELDS)
 MAX_BATCH = 100  # orders
 KEY_FIELD = "clientOrderId"
 ID_FIELD = "id"  # of any message on a connection
@@ -160,8 +160,11 @@ def terms(body: Mapping[str, object], rules: Rules, fields: Collection[str] = FI
 
 
 def quote_terms(parameters: Mapping[str, str], rules: Rules) -> Terms:
-    """The terms in a query string. Raises InvalidRequest."""
+    """The terms in a query string, where venues have commas between. Raises InvalidRequest."""
     given: dict[str, object] = dict(parameters)
+    for name in VENUE_FIELDS:
+        if name in parameters:
+            given[name] = parameters[name].split(",")
     for name in WHOLE_NUMBERS:
         if name in given:
             text = str(given[name])

@@ -382,6 +382,7 @@ class Quotes(Object):
     max_price_impact_bps: (
         Annotated[PriceImpactBps, Meta(description="how far it may move the price, if that was set")] | None
     ) = None
+    dexes: Annotated[list[Venue], Meta(description="where it may trade, if not everywhere")] | None = None
     refusal: (
         Annotated[Error, Meta(description="why an order on these terms would fail now, if it would")] | None
     ) = None

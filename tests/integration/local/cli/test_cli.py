@@ -208,6 +208,8 @@ def test_a_quote_shows_every_venue(engine: Up):
     for venue in ("raydium", "meteora", "orca"):
         assert venue in shown
     assert set(json.loads(local(*asked, "--json").stdout)["quotes"]) == {"raydium", "meteora", "orca"}
+    some = local(*asked, "--dex", "orca", "--dex", "raydium", "--exclude-dex", "raydium", "--json")
+    assert set(json.loads(some.stdout)["quotes"]) == {"orca"}
 
 
 @pytest.mark.parametrize(

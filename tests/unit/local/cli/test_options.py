@@ -24,6 +24,7 @@ def parsed(*arguments: str) -> Any:
     @click.command(cls=options.NegativeNumbers)
     @options.terms
     @options.conditions
+    @options.venues
     def submit(terms: dict[str, Any]) -> None:
         found.append(terms)
 
