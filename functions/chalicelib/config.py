@@ -78,6 +78,9 @@ class Config:
         least=1,
         most=MAX_PRICE_IMPACT_BPS,
     )
+    quote_ttl_ms: int = setting(
+        10000, "how long an order may name a quote that was given, ms", least=1, most=3_600_000
+    )
     sweep_after_ms: int = setting(
         60000,
         "how long an order that cannot be in the queue waits before a sweep queues it again, ms; 5000 on one "

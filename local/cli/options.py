@@ -193,6 +193,7 @@ _OPTIONS = {
     "expiresInMs": "--expires",
     "dexes": "--dex",
     "excludeDexes": "--exclude-dex",
+    "quoteId": "--quote",
 }
 
 

@@ -39,11 +39,16 @@ Result = TypeVar("Result")
 @options.terms
 @options.conditions
 @options.venues
+@click.option(
+    "--quote", "quote_id", metavar="ID", help="A quote that it gets no less than, as `quote` shows it."
+)
 @click.option("--key", help="The idempotency key to submit it under; one is made unless given.")
 @click.option("--watch", is_flag=True, help="Subscribe to it until it ends; exit 1 unless it is confirmed.")
 @options.engine
 @options.as_json
-def submit(terms: Wire, key: str | None, watch: bool, engine: options.Place, as_json: bool) -> None:
+def submit(
+    terms: Wire, quote_id: str | None, key: str | None, watch: bool, engine: options.Place, as_json: bool
+) -> None:
     """Submit an order: sell AMOUNT of TOKEN_IN for TOKEN_OUT. Tokens are symbols or mints.
 
     It is a market order, executed at once, unless it has a price to wait for. Then it rests (`open`) until
@@ -61,6 +66,7 @@ def submit(terms: Wire, key: str | None, watch: bool, engine: options.Place, as_
              ./local/run submit USDC SOL 200 --dex raydium
     """
     key = key or new_key()
+    terms |= {"quoteId": quote_id} if quote_id else {}
     answer = run(_submit(engine, terms, key), lambda: _may_have_been_placed(engine, terms, key))
     if as_json:
         dump(answer)
@@ -156,6 +162,8 @@ def quote(terms: Wire, engine: options.Place, as_json: bool) -> None:
         say(f"an order would fail now: {refusal['error']} ({refusal['code']})")
     else:
         say(f"at least {short(found['minimumOut'])} {found['tokenOut']}, or the attempt fails")
+        again = shlex.join(["submit", *options.typed_again(terms), "--quote", found["quoteId"]])
+        say(f"to be sure of that, by {found['expiresAt']}: {command(again, '', engine)}")
 
 
 @click.command()

@@ -273,6 +273,14 @@ ERRORS = (
         order("SOL", "USDC", 1, dexes=["lifinity"]),
     ),
     Example(
+        "error-quote-id",
+        "Id of a quote",
+        "no quote came with such an id.",
+        SUBMIT_PATH,
+        "INVALID_QUOTE_ID",
+        order("SOL", "USDC", 1, quoteId="2026-01-31"),
+    ),
+    Example(
         "error-unknown-order",
         "Unknown order",
         "no such order.",

@@ -10,7 +10,7 @@ import msgspec
 from chalicelib import VERSION
 from chalicelib.api.wire import schemas
 from chalicelib.api.wire.codes import CODES, FAILURES, RETRY_LATER, UNQUOTABLE
-from chalicelib.api.wire.requests import EXPIRY_FIELDS, PRICE_FIELDS
+from chalicelib.api.wire.requests import EXPIRY_FIELDS, PRICE_FIELDS, QUOTE_ID_FIELD
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.terms import OrderType
 
@@ -85,6 +85,9 @@ ORDERS_OWN = (
     "INVALID_PRICE",
     "INVALID_EXPIRY",
     "EXPIRY_OUT_OF_RANGE",
+    "INVALID_QUOTE_ID",
+    "QUOTE_MISMATCH",
+    "QUOTE_EXPIRED",
 )  # not a quote's
 VENUES: Json = {"type": "string", "examples": ["raydium,orca"]}
 REPLAYED = {"Idempotent-Replayed": {"required": True, "schema": {"const": "true"}}}
@@ -374,11 +377,13 @@ def components() -> dict[str, Json]:
 
 
 def _orders_by_type(order: Json) -> dict[str, Json]:
-    """What a submit takes: an order of one type, with the price of that type and no other, and one expiry."""
+    """What a submit takes: an order of one type, with the fields of that type alone, and one expiry."""
     found = {}
     for type in OrderType:
         price = PRICE_FIELDS.get(type)
         others = [field for field in PRICE_FIELDS.values() if field != price]
+        if type is not OrderType.MARKET:
+            others.append(QUOTE_ID_FIELD)
         properties = {name: one for name, one in order["properties"].items() if name not in others}
         properties["type"] = {"const": type.value, "description": order["properties"]["type"]["description"]}
         found[f"{type.value.capitalize()}Order"] = {

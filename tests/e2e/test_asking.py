@@ -60,6 +60,7 @@ async def test_a_quote_is_what_an_order_would_be_built_on(client: Client) -> Non
     assert set(quote) == {
         *("tokenIn", "tokenOut", "amount", "slippageBps"),
         *("chosen", "amountOut", "minimumOut", "quotes", "bestSingle", *JUPITER),
+        *("quoteId", "expiresAt"),
     }
     assert (quote["tokenIn"], quote["tokenOut"], quote["amount"]) == ("SOL", "USDC", "1.5")
     assert quote["amountOut"] == quote["quotes"][quote["chosen"]]["amountOut"]
@@ -71,6 +72,14 @@ async def test_a_quote_is_what_an_order_would_be_built_on(client: Client) -> Non
         assert asked["fee"] == built["fee"]
         then, now = Decimal(asked["amountOut"]), Decimal(built["amountOut"])
         assert abs(then - now) <= now * DRIFT
+
+
+async def test_an_order_that_names_a_quote_gets_no_less_than_its_minimum(client: Client) -> None:
+    quote = await client.get("/api/quote", tokenIn="SOL", tokenOut="USDC", amount="1.5", slippageBps=50)
+    events = await client.execute("SOL", "USDC", "1.5", quoteId=quote["quoteId"], slippageBps=5000)
+    assert events[0]["minimumOut"] == quote["minimumOut"]
+    assert events[2]["otherAmountThreshold"] == quote["otherAmountThreshold"]
+    assert Decimal(events[-1]["amountOut"]) >= Decimal(quote["minimumOut"])
 
 
 async def test_a_quote_orders_nothing(client: Client) -> None:

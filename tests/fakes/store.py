@@ -77,12 +77,8 @@ class MemoryStore(Unavailable):
         now = self._tick()
         if new.id in self.log:
             return self.log[new.id][0]
-        key = self.keys.get(new.key) if new.key else None
-        if key is not None and key.expires_at >= now:
-            key.replayed = True
-            if key.terms != new.terms and not _said_the_same(key.terms, new.terms):
-                raise IdempotencyConflict(order_id=key.order_id)
-            return self.rows[key.order_id].order
+        if (first := self._first(new)) is not None:
+            return first
         if self._outstanding(new.client) >= self._max_outstanding:
             raise LimitReached(code="TOO_MANY_ORDERS", limit=self._max_outstanding)
         if new.key:
@@ -92,6 +88,19 @@ class MemoryStore(Unavailable):
         self.rows[new.id] = Row(order, due_at=now, client=new.client)
         self.log[new.id] = []
         return self._move(self.rows[new.id], first.status, event_detail(first))
+
+    async def first(self, new: NewOrder) -> Order | None:
+        self._reach()
+        return self._first(new)
+
+    def _first(self, new: NewOrder) -> Order | None:
+        key = self.keys.get(new.key) if new.key else None
+        if key is None or key.expires_at < self._now:
+            return None
+        key.replayed = True
+        if key.terms != new.terms and not _said_the_same(key.terms, new.terms):
+            raise IdempotencyConflict(order_id=key.order_id)
+        return self.rows[key.order_id].order
 
     async def withdraw(self, order_id: str) -> bool:
         self._reach()

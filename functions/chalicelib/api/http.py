@@ -160,7 +160,7 @@ def quote(request: Request) -> Response:
         asked = _parameters(request, requests.QUOTE_FIELDS)
         terms = requests.quote_terms(asked, rules(engine))
         quoted = runtime.run(engine.quoting.quote(account_of(request.context), terms))
-        return reply(answers.quote(terms, quoted))
+        return reply(answers.quote(terms, quoted, engine.config.quote_ttl_ms))
 
     return respond(handle)
 

@@ -7,6 +7,7 @@
     ├── UnsupportedMediaType     the body is not declared as JSON
     ├── IdempotencyConflict      the key belongs to an order with other terms
     ├── TooLate                  the order can't be cancelled any more; `status` is where it is
+    ├── QuoteExpired             the quote that an order names is over
     ├── LimitReached             the client has reached a limit; `code` says which
     ├── TemporarilyUnavailable   a server behind the engine is unavailable; retry later
     │   └── OutcomeUnknown       … and whether the order is stored is not known; `order_id` names it
@@ -73,6 +74,11 @@ class IdempotencyConflict(EngineError):
 class TooLate(EngineError):
     text = "The order can't be cancelled any more."
     code = "NOT_CANCELLABLE"
+
+
+class QuoteExpired(EngineError):
+    text = "The quote has expired; ask for another one."
+    code = "QUOTE_EXPIRED"
 
 
 class LimitReached(EngineError):

@@ -45,7 +45,8 @@ class Terms:
     limit), and `floor_out`, base units of `token_out` that a fill may not fall below (None: no such floor).
     `expires_at`: the order is not begun after it. `venues`: those it may trade at (None: all).
     `slippage_is_default`: the client named no slippage, and `slippage_bps` is the engine's default.
-    `expires_in_ms`: how the client said when it expires, if so.
+    `expires_in_ms`: how the client said when it expires, if so. `quote_is_over`: the client named a quote,
+    whose minimum is in `floor_out`, and the quote has expired.
     """
 
     token_in: Token
@@ -60,6 +61,7 @@ class Terms:
     venues: frozenset[str] | None = None
     slippage_is_default: bool = field(default=False, compare=False)
     expires_in_ms: int | None = field(default=None, compare=False)
+    quote_is_over: bool = field(default=False, compare=False)
 
     @property
     def rests(self) -> bool:

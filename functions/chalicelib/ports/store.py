@@ -125,6 +125,9 @@ class Store(Protocol):
         event. Raises IdempotencyConflict, LimitReached, and OutcomeUnknown if the order may have been stored.
         """
 
+    async def first(self, new: NewOrder) -> Order | None:
+        """The order that `create` would return, as the key has it; else None. Raises IdempotencyConflict."""
+
     async def withdraw(self, order_id: str) -> bool:
         """Delete an order that no worker has claimed and no other submit was given; False if one was.
 

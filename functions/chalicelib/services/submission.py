@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ..domain.account import Account
-from ..domain.errors import EngineError, OutcomeUnknown, TemporarilyUnavailable
+from ..domain.errors import EngineError, OutcomeUnknown, QuoteExpired, TemporarilyUnavailable
 from ..domain.lifecycle import Status
 from ..domain.order import Order
 from ..domain.terms import Terms
@@ -60,10 +60,11 @@ class Submission:
     ) -> Submitted:
         """Accept the order.
 
-        Raises IdempotencyConflict, LimitReached, TemporarilyUnavailable: nothing is stored; OutcomeUnknown:
-        it may be.
+        Raises IdempotencyConflict, LimitReached, QuoteExpired, TemporarilyUnavailable: nothing is stored;
+        OutcomeUnknown: it may be.
         """
-        created = await self._store.create(NewOrder(self._new_id(), terms, client, key))
+        new = NewOrder(self._new_id(), terms, client, key)
+        created = await (self._store.create(new) if not terms.quote_is_over else self._first(new))
         if isinstance(created, Order):
             return Submitted(created.id, created.status, replayed=True)
         self._events.publish(created)
@@ -92,6 +93,13 @@ class Submission:
         while self._acknowledging is not None and not self._acknowledging.done():
             self._hurry.set()
             await asyncio.shield(self._acknowledging)
+
+    async def _first(self, new: NewOrder) -> Order:
+        """The order that the key has already, for which the quote was in time. Raises QuoteExpired."""
+        first = await self._store.first(new)
+        if first is None:
+            raise QuoteExpired
+        return first
 
     async def _enqueue(self, order_id: str) -> None:
         try:

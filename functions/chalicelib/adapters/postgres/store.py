@@ -100,7 +100,7 @@ class PostgresStore:
         # lost, the first run may still have been under way.
         for _ in range(2):
             try:
-                created = await self._create(new) or await self._first(new)
+                created = await self._create(new) or await self.first(new)
             except RepliesLost as lost:
                 return await self._find_created(new, lost)
             if created is not None:
@@ -313,11 +313,8 @@ class PostgresStore:
             for new, detail in zip(orders, details, strict=True)
         ]
 
-    async def _first(self, new: NewOrder) -> Order | None:
-        """The order that the key has, if any and if it is another one. Raises IdempotencyConflict.
-
-        It is a replay if the client said the same, or what comes to the same terms.
-        """
+    async def first(self, new: NewOrder) -> Order | None:
+        # It is a replay if the client said the same, or what comes to the same terms.
         rows = await self._database.run("find_keys", keys=[new.key]) if new.key else []
         if not rows:
             return None

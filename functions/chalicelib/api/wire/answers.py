@@ -18,6 +18,7 @@ from ...services.live.messages import Answer, Cancelled, Pong, Subscribed, Unsub
 from ...services.submission import Submitted
 from . import schemas
 from .events import event_object, quotes, terms, timestamp
+from .quote_ids import Promise, quote_id
 from .requests import EPOCH
 from .routes import explained, jupiter, single_venue
 
@@ -116,9 +117,10 @@ def page(orders: Sequence[Order], limit: int) -> schemas.Page:
     )
 
 
-def quote(of: Terms, quoted: Quoted) -> schemas.Quotes:
-    """Every venue's quote for these terms."""
+def quote(of: Terms, quoted: Quoted, ttl_ms: int) -> schemas.Quotes:
+    """Every venue's quote for these terms, which a submit may name for `ttl_ms`."""
     shown, chosen = terms(of), quoted.chosen
+    expires_at = datetime.now(UTC) + timedelta(milliseconds=ttl_ms)
     minimum_out = minimum_received(chosen.amount_out, of)
     return schemas.Quotes(
         token_in=shown.token_in,
@@ -133,6 +135,8 @@ def quote(of: Terms, quoted: Quoted) -> schemas.Quotes:
         dexes=shown.dexes,
         refusal=None if quoted.refusal is None else error(quoted.refusal),
         best_single=single_venue(quoted.answers),
+        quote_id=quote_id(of.token_in, of.token_out, of.amount_in, Promise(minimum_out, expires_at)),
+        expires_at=timestamp(expires_at),
         **jupiter(chosen, minimum_out),  # type: ignore[arg-type]
     )
 

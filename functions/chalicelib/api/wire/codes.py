@@ -37,6 +37,9 @@ CODES: dict[str, Code] = {
         (400,),
         "`expiresAt` is no time of RFC 3339, `expiresInMs` is beyond a year, or both are there",
     ),
+    "INVALID_QUOTE_ID": Code(
+        (400,), "`quoteId` does not have the form of a quote's id, or the order is no market order"
+    ),
     "INVALID_BATCH": Code((400,), "a batch of no order or of more than 100, or with the same key twice"),
     "INVALID_ORDER_ID": Code((400,), "not a UUID"),
     "INVALID_IDEMPOTENCY_KEY": Code((400,), "not 1 to 64 printable ASCII characters, or there twice"),
@@ -55,6 +58,8 @@ CODES: dict[str, Code] = {
     "IDEMPOTENCY_KEYS_DIFFER": Code((409,), "`Idempotency-Key` and `clientOrderId` are two keys"),
     "IDEMPOTENCY_CONFLICT": Code((409,), "the key belongs to an order with other terms; `orderId` names it"),
     "NOT_CANCELLABLE": Code((409,), "a worker has the order, or it has ended; `status` says where it is"),
+    "QUOTE_MISMATCH": Code((409,), "`quoteId` is of no quote for these tokens and this amount"),
+    "QUOTE_EXPIRED": Code((409,), "the time of the quote that `quoteId` names is over: ask for another one"),
     "BODY_TOO_LARGE": Code((413,), "a body of more than 128 KB"),
     "MESSAGE_TOO_LARGE": Code((413,), "a message of more than 128 KB; the connection is closed"),
     "UNSUPPORTED_MEDIA_TYPE": Code((415,), "a body that is not `application/json`"),

@@ -29,6 +29,7 @@ from ...domain.tokens import TOKENS, Token, find_token
 from ...services.live.messages import Cancel, Ping, Request, Submit, Subscribe, Unsubscribe
 from ...services.orders import OrderFilter
 from .ids import order_id as order_id  # for those who parse requests
+from .quote_ids import read_quote_id
 from .schemas import CURSOR, DEFAULT_LIMIT, MAX_LIMIT
 
 REQUIRED = ("tokenIn", "tokenOut", "amount")
@@ -38,7 +39,8 @@ EXPIRY_FIELDS = ("expiresAt", "expiresInMs")
 VENUE_FIELDS = ("dexes", "excludeDexes")
 QUOTE_FIELDS = (*REQUIRED, *WHOLE_NUMBERS, "minimumOut", *VENUE_FIELDS)
 FILTERS = ("status", "type", "tokenIn", "tokenOut", "from", "to")
-FIELDS = (*QUOTE_FIELDS, "type", *PRICE_FIELDS.values(), *EXPIRY_FIELDS)
+QUOTE_ID_FIELD = "quoteId"
+FIELDS = (*QUOTE_FIELDS, "type", *PRICE_FIELDS.values(), *EXPIRY_FIELDS, QUOTE_ID_FIELD)
 MAX_BATCH = 100  # orders
 KEY_FIELD = "clientOrderId"
 ID_FIELD = "id"  # of any message on a connection
@@ -136,6 +138,15 @@ def terms(body: Mapping[str, object], rules: Rules, fields: Collection[str] = FI
     floor_out = _base_units(body, "minimumOut", token_out) if "minimumOut" in body else None
     if type is OrderType.LIMIT and limit_or_stop is not None:
         floor_out = max(floor_out or 0, _least_out(token_in, token_out, amount_in, limit_or_stop))
+    quote_is_over = False
+    if QUOTE_ID_FIELD in body:
+        if type is not OrderType.MARKET:
+            raise _wrong(
+                QUOTE_ID_FIELD, f"An order of type {type} is not filled now.", code="INVALID_QUOTE_ID"
+            )
+        promise = read_quote_id(body[QUOTE_ID_FIELD], token_in, token_out, amount_in)
+        floor_out = max(floor_out or 0, promise.minimum_out) or None
+        quote_is_over = datetime.now(UTC) > promise.expires_at
     expires_at, expires_in_ms = _expiry(body)
     return Terms(
         token_in,
@@ -156,6 +167,7 @@ def terms(body: Mapping[str, object], rules: Rules, fields: Collection[str] = FI
         venues=_venues(body, rules),
         slippage_is_default="slippageBps" not in body,
         expires_in_ms=expires_in_ms,
+        quote_is_over=quote_is_over,
     )
 
 

@@ -50,6 +50,7 @@ Lifetime = Annotated[int, Meta(ge=1, le=MAX_LIFETIME_MS)]
 SlippageBps = Annotated[int, Meta(ge=1, le=MAX_SLIPPAGE_BPS)]
 PriceImpactBps = Annotated[int, Meta(ge=1, le=MAX_PRICE_IMPACT_BPS)]
 Key = Annotated[str, Meta(min_length=1, max_length=MAX_KEY_LENGTH, pattern=r"^[\x20-\x7e]+$")]
+QuoteId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{32}$")]
 TokenName = Annotated[
     str,
     Meta(
@@ -171,6 +172,16 @@ class NewOrder(Object, forbid_unknown_fields=True):
     expires_in_ms: Annotated[Lifetime, Meta(description="the same, in ms from the submit")] | None = None
     dexes: Annotated[list[Venue], Meta(description="the only venues it may trade at")] | None = None
     exclude_dexes: Annotated[list[Venue], Meta(description="venues it may not trade at")] | None = None
+    quote_id: (
+        Annotated[
+            QuoteId,
+            Meta(
+                description="of a market order: a quote for these tokens and this amount, not over; the "
+                "order's `minimumOut` is then at least that quote's"
+            ),
+        ]
+        | None
+    ) = None
     client_order_id: (
         Annotated[Key, Meta(description="the idempotency key: makes it safe to submit again")] | None
     ) = None
@@ -392,6 +403,11 @@ class Quotes(Object):
     price_impact: Annotated[Ratio, Meta(description="how far the order moves the price")] | None = None
     route_plan: RoutePlan | None = None
     best_single: SingleVenue | None = None
+    quote_id: (
+        Annotated[QuoteId, Meta(description="names this quote in a submit, which then gets its `minimumOut`")]
+        | None
+    ) = None
+    expires_at: Annotated[Timestamp, Meta(description="until when a submit may name it")] | None = None
 
 
 class DeadLetters(Object):

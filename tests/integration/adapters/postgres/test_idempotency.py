@@ -61,6 +61,17 @@ async def test_the_same_key_finds_the_first_order_whatever_its_status(shop: Shop
     assert len(await shop.store.orders(9)) == 1
 
 
+async def test_a_keys_first_order_can_be_asked_for_without_creating_one(shop: Shop) -> None:
+    assert await shop.store.first(new("key")) is None
+    assert await shop.store.first(new(None)) is None
+    order_id = await shop.created(new("key"))
+    first = await shop.store.first(new("key"))
+    assert first is not None and first.id == order_id
+    with pytest.raises(IdempotencyConflict):
+        await shop.store.first(new("key", OTHER_TERMS))
+    assert len(await shop.store.orders(9)) == 1
+
+
 async def test_the_same_key_with_other_terms_is_a_conflict_that_names_the_order(shop: Shop) -> None:
     order_id = await shop.created(new("key"))
     with pytest.raises(IdempotencyConflict) as caught:
