@@ -27,7 +27,7 @@ from chalicelib.domain.tokens import find_token
 from chalicelib.domain.transaction import SignedTransaction
 
 SOL, USDC, COPE, BONK = (found for symbol in ("SOL", "USDC", "COPE", "BONK") if (found := find_token(symbol)))
-RULES = Rules(100, lambda: ("raydium", "meteora"))
+RULES = Rules(100, lambda: ("raydium", "meteora"), 300)
 TERMS = Terms(SOL, USDC, 10**9, slippage_bps=100)
 QUOTE = Quote("meteora", SOL, USDC, 10**9, 151_000_000, 2_000_000, 1)
 ROUTE = Route(QUOTE, 149_490_000, {"meteora": QUOTE, "raydium": QuoteTimeout("No answer.")})

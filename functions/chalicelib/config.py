@@ -72,6 +72,12 @@ class Config:
         least=1,
         most=MAX_SLIPPAGE_BPS,
     )
+    max_auto_slippage_bps: int = setting(
+        300,
+        "the most slippage that the engine chooses for an order that says `auto`, in 1/100 of a per cent",
+        least=1,
+        most=MAX_SLIPPAGE_BPS,
+    )
     max_price_impact_bps: int = setting(
         300,
         "how far an order may move the price if it has no limit of its own, in 1/100 of a per cent",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from chalicelib.domain.terms import OrderType
+from chalicelib.domain.terms import AUTO_SLIPPAGE, OrderType
 from chalicelib.domain.tokens import find_token
 from click.core import ParameterSource
 
@@ -76,7 +76,9 @@ def terms(command: Command) -> Command:
     @click.argument("token_out", callback=_token)
     @click.argument("amount", type=NUMBER)
     @click.option(
-        "--slippage-bps", type=int, help="How much less than quoted is accepted, in 1/100 of a per cent."
+        "--slippage-bps",
+        type=SLIPPAGE,
+        help="How much less than quoted is accepted, in 1/100 of a per cent; auto leaves it to the engine.",
     )
     @click.option(
         "--max-price-impact-bps", type=int, help="How far it may move the price, in 1/100 of a per cent."
@@ -95,7 +97,7 @@ def terms(command: Command) -> Command:
         token_in: str,
         token_out: str,
         amount: str,
-        slippage_bps: int | None,
+        slippage_bps: int | str | None,
         max_price_impact_bps: int | None,
         minimum_out: str | None,
         **options: Any,
@@ -305,7 +307,18 @@ class Number(click.ParamType[str]):
         return str(value).removeprefix(MARK)
 
 
+class Slippage(click.ParamType[int | str]):
+    """A whole number, or `auto`."""
+
+    name = "bps|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """A number as such; `auto` as it is."""
+        return value if value == AUTO_SLIPPAGE else click.INT.convert(value, param, ctx)
+
+
 NUMBER = Number()
+SLIPPAGE = Slippage()
 MARK = "\0"
 NEGATIVE = re.compile(r"-\.?[0-9]")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 from chalicelib.domain.lifecycle import TERMINAL, Status
+from chalicelib.domain.terms import AUTO_SLIPPAGE
 from rich.console import Console, JustifyMethod, RenderableType
 from rich.measure import Measurement
 from rich.table import Table
@@ -154,7 +155,8 @@ def _venues(names: Sequence[str]) -> str:
 
 def _limits(event: Wire, token_out: str) -> Iterator[str]:
     if "slippageBps" in event and "limitPrice" not in event:  # a limit's price is what it accepts
-        yield f"slippage up to {percent(event['slippageBps'])}"
+        is_auto = event["slippageBps"] == AUTO_SLIPPAGE
+        yield "slippage by the market" if is_auto else f"slippage up to {percent(event['slippageBps'])}"
     if "maxPriceImpactBps" in event:
         yield f"price impact up to {percent(event['maxPriceImpactBps'])}"
     if "minimumOut" in event:

@@ -181,7 +181,7 @@ def routes() -> tuple[Route, ...]:
                 parameter("tokenIn", _schema(schemas.TokenName), required=True),
                 parameter("tokenOut", _schema(schemas.TokenName), required=True),
                 parameter("amount", _schema(schemas.DecimalText), required=True),
-                parameter("slippageBps", _schema(schemas.SlippageBps)),
+                parameter("slippageBps", _schema(schemas.SlippageBps | schemas.Auto)),
                 parameter("maxPriceImpactBps", _schema(schemas.PriceImpactBps)),
                 parameter("minimumOut", _schema(schemas.DecimalText)),
                 parameter("dexes", VENUES, note="The only venues it may trade at, with commas between."),

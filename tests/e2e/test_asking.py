@@ -82,6 +82,19 @@ async def test_an_order_that_names_a_quote_gets_no_less_than_its_minimum(client:
     assert Decimal(events[-1]["amountOut"]) >= Decimal(quote["minimumOut"])
 
 
+async def test_the_slippage_may_be_left_to_the_engine(
+    client: Client,
+) -> None:
+    quote = await client.get("/api/quote", tokenIn="SOL", tokenOut="USDC", amount="1.5", slippageBps="auto")
+    events = await client.execute("SOL", "USDC", "1.5", slippageBps="auto")
+    assert events[0]["slippageBps"] == "auto"
+    for shown in (quote, events[2]):
+        assert 10 < shown["slippageBps"] <= 300
+        out, least = int(shown["outAmount"]), int(shown["otherAmountThreshold"])
+        assert least == out * (10_000 - shown["slippageBps"]) // 10_000
+    assert (await client.get(f"/api/orders/{events[0]['orderId']}"))["slippageBps"] == "auto"
+
+
 async def test_a_quote_orders_nothing(client: Client) -> None:
     before = (await client.get("/api/orders", limit=1))["orders"]
     await client.get("/api/quote", tokenIn="SOL", tokenOut="BONK", amount="3")

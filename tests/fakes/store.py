@@ -367,9 +367,10 @@ def is_queued(row: Row) -> bool:
 
 
 def _said_the_same(first: Terms, second: Terms) -> bool:
-    """Whether both leave the slippage to the engine and are the same else."""
+    """Whether both leave the slippage to the engine, in the same way, and are the same else."""
     defaults = first.slippage_is_default and second.slippage_is_default
-    return defaults and replace(second, slippage_bps=first.slippage_bps) == first
+    left = defaults or (first.slippage_is_auto and second.slippage_is_auto)
+    return left and replace(second, slippage_bps=first.slippage_bps) == first
 
 
 def _age(order: Order) -> tuple[datetime, str]:

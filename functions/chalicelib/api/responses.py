@@ -39,7 +39,10 @@ def respond(handler: Callable[[], Response]) -> Response:
 
 def rules(engine: Runtime) -> requests.Rules:
     """What this engine judges orders by."""
-    return requests.Rules(engine.config.default_slippage_bps, lambda: engine.world.venues)
+    config = engine.config
+    return requests.Rules(
+        config.default_slippage_bps, lambda: engine.world.venues, config.max_auto_slippage_bps
+    )
 
 
 def reply(answer: Object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -182,16 +182,18 @@ def _sum(paths: Sequence[Path]) -> Quote:
     )
 
 
-def minimum_received(amount_out: int, terms: Terms) -> int:
+def minimum_received(amount_out: int, terms: Terms, slippage_bps: int | None = None) -> int:
     """The least the trader accepts of `amount_out` base units quoted.
 
     minimum = max(floor(quoted × (10 000 − slippage) / 10 000), the order's own floor)
 
-    A limit's is its floor alone: its trader has said what is still good enough.
+    A limit's is its floor alone: its trader has said what is still good enough. `slippage_bps` takes the
+    place of the terms' own.
     """
     if terms.type is OrderType.LIMIT and terms.floor_out is not None:
         return terms.floor_out
-    return max(amount_out * (BPS - terms.slippage_bps) // BPS, terms.floor_out or 0)
+    slippage_bps = terms.slippage_bps if slippage_bps is None else slippage_bps
+    return max(amount_out * (BPS - slippage_bps) // BPS, terms.floor_out or 0)
 
 
 def refusal(quote: Quote, terms: Terms, max_price_impact_bps: int) -> AttemptFailed | None:

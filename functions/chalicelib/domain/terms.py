@@ -12,6 +12,8 @@ from .tokens import EXACT, Token, price
 MAX_BASE_UNITS = 2**63 - 1
 """The most an order may sell: what a signed 64-bit amount, and so every pool, can hold."""
 DEFAULT_SLIPPAGE_BPS = 100
+AUTO_SLIPPAGE = "auto"
+"""What a client says in place of a number, to leave its slippage to the engine."""
 MAX_SLIPPAGE_BPS = 5000
 MAX_PRICE_IMPACT_BPS = 10_000
 MAX_KEY_LENGTH = 64
@@ -44,6 +46,7 @@ class Terms:
     market. So there are two limits beside it: how far the order may move the price (None: the engine's own
     limit), and `floor_out`, base units of `token_out` that a fill may not fall below (None: no such floor).
     `expires_at`: the order is not begun after it. `venues`: those it may trade at (None: all).
+    `slippage_is_auto`: the engine chooses the slippage with the route, at most `slippage_bps`.
     `slippage_is_default`: the client named no slippage, and `slippage_bps` is the engine's default.
     `expires_in_ms`: how the client said when it expires, if so. `quote_is_over`: the client named a quote,
     whose minimum is in `floor_out`, and the quote has expired.
@@ -59,6 +62,7 @@ class Terms:
     price: Decimal | None = None
     expires_at: datetime | None = None
     venues: frozenset[str] | None = None
+    slippage_is_auto: bool = False
     slippage_is_default: bool = field(default=False, compare=False)
     expires_in_ms: int | None = field(default=None, compare=False)
     quote_is_over: bool = field(default=False, compare=False)

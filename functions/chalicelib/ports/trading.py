@@ -6,9 +6,10 @@ An execution uses them in this order: every venue's `quote` at the same time, `b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from decimal import Decimal
+from typing import Protocol, runtime_checkable
 
 from ..domain.errors import AttemptFailed
 from ..domain.routing import Quote
@@ -71,6 +72,19 @@ class Venue(Protocol):
 
     async def build(self, quote: Quote, minimum_out: int) -> Swap:
         """The instruction that fills `quote`, refusing less than `minimum_out`. Raises an AttemptFailed."""
+
+
+@runtime_checkable
+class PricedVenue(Protocol):
+    """A `Venue` that knows its recent prices as well, by which slippage is chosen; it need not."""
+
+    async def recent_prices(
+        self, token_in: Token, token_out: Token, *, every_ms: int, count: int
+    ) -> Sequence[Decimal]:
+        """Its prices at the last `count` instants, oldest first, in any unit; those that it knows.
+
+        Raises an AttemptFailed.
+        """
 
 
 class Chain(Protocol):

@@ -9,14 +9,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..domain.account import Account
 from ..domain.errors import AttemptFailed, InsufficientLiquidity, QuoteTimeout, VenueUnavailable
-from ..domain.routing import HOPS_FROM_BPS, Answers, Path, Quote, best, best_route, best_single, refusal
-from ..domain.terms import Terms
+from ..domain.routing import (
+    HOPS_FROM_BPS,
+    Answers,
+    Path,
+    Quote,
+    best,
+    best_route,
+    best_single,
+    legs_of,
+    refusal,
+)
+from ..domain.terms import DEFAULT_SLIPPAGE_BPS, Terms
 from ..domain.tokens import HUBS, Token
-from ..ports.trading import Venue
+from ..ports.trading import PricedVenue, Venue
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +36,15 @@ PART = 8
 
 @dataclass(frozen=True, slots=True)
 class Quoted:
-    """Every venue's answer, the best route, and why an order is not filled by it, if it is not."""
+    """Every venue's answer, the best route, and why an order is not filled by it, if it is not.
+
+    `slippage_bps` is what the order allows; None if it was not asked for.
+    """
 
     answers: Answers
     chosen: Quote
     refusal: AttemptFailed | None
+    slippage_bps: int | None = None
 
 
 class Quoting:
@@ -46,7 +60,8 @@ class Quoting:
 
     async def quote(self, account: Account, terms: Terms) -> Quoted:
         """What an order on these terms would be filled at; none is placed. Raises AttemptFailed."""
-        return await self.best(terms)
+        quoted = await self.best(terms)
+        return replace(quoted, slippage_bps=await self.slippage_bps(terms, quoted.chosen))
 
     async def best(self, terms: Terms) -> Quoted:
         """The best route now, and whether an order on these terms may take it. Raises AttemptFailed."""
@@ -61,6 +76,47 @@ class Quoting:
         if _is_thin(answers, hops_from_bps):
             paths += await self._ask_further(terms, answers)
         return answers, paths
+
+    async def slippage_bps(self, terms: Terms, chosen: Quote) -> int:
+        """The slippage that the order allows on this route: what it says, or what the route's prices do.
+
+        Of venues that trade one pair the prices that move most count; the changes of two hops are added up.
+        Where no venue knows its prices, it is what an order has that says nothing.
+        """
+        if not terms.slippage_is_auto:
+            return terms.slippage_bps
+        from ..domain import volatility  # only here: most orders do without
+
+        legs = legs_of(chosen)
+        found = await asyncio.gather(*(self._volatility_ppm(leg) for leg in legs))
+        most: dict[tuple[Token, Token], int] = {}
+        for leg, sigma in zip(legs, found, strict=True):
+            if sigma is not None:
+                pair = leg.token_in, leg.token_out
+                most[pair] = max(sigma, most.get(pair, 0))
+        if len(most) < len({(leg.token_in, leg.token_out) for leg in legs}):
+            return min(DEFAULT_SLIPPAGE_BPS, terms.slippage_bps)
+        return volatility.slippage_bps(sum(most.values()), terms.slippage_bps)
+
+    async def _volatility_ppm(self, leg: Quote) -> int | None:
+        """How far the leg's price moves while a swap is on its way; None if its venue can't say."""
+        from ..domain.volatility import CHANGES, SWAP_MS, volatility_ppm
+
+        venue = self._venues[leg.venue]
+        if not isinstance(venue, PricedVenue):
+            return None
+        try:
+            async with asyncio.timeout(self._timeout):
+                return volatility_ppm(
+                    await venue.recent_prices(
+                        leg.token_in, leg.token_out, every_ms=SWAP_MS, count=CHANGES + 1
+                    )
+                )
+        except (AttemptFailed, TimeoutError):
+            return None
+        except Exception:
+            log.exception("recent prices failed venue=%s", venue.name)
+            return None
 
     async def ask(self, terms: Terms) -> Answers:
         """The answer of every venue that the order may trade at, by the venue's name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from decimal import Decimal
 from random import Random
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from ..domain.tokens import Token
 from ..ports.trading import Swap, Venue
 from .fault_rules import Kind
 from .faults import Faults
+from .market import Market, sides
 
 QUOTE_SECONDS = (0.2, 0.3)
 TIMEOUT_SECONDS = 1.0
@@ -34,9 +36,12 @@ class Dex(Protocol):
 class SimulatedVenue(Venue):
     """Quotes `dex` as it is by the time the answer leaves; `latency` scales every wait, 0 leaves them out."""
 
-    def __init__(self, dex: Dex, *, clock: Clock, faults: Faults, latency: float, random: Random) -> None:
+    def __init__(
+        self, dex: Dex, market: Market, *, clock: Clock, faults: Faults, latency: float, random: Random
+    ) -> None:
         self.name = dex.name
         self._dex = dex
+        self._market = market
         self._clock = clock
         self._faults = faults
         self._latency = latency
@@ -56,6 +61,21 @@ class SimulatedVenue(Venue):
     async def build(self, quote: Quote, minimum_out: int) -> Swap:
         """The swap that fills `quote`; nothing is fetched for it."""
         return Swap(self.name, quote.token_in, quote.token_out, quote.amount_in, minimum_out)
+
+    async def recent_prices(
+        self, token_in: Token, token_out: Token, *, every_ms: int, count: int
+    ) -> list[Decimal]:
+        """Its pool's, by a feed that is there already: nothing is waited for."""
+        x, y = sides(token_in, token_out)
+        now_ms = int(self._clock() * 1000)
+        instants = (now_ms - nth * every_ms for nth in reversed(range(count)))
+        prices = [self._market.venue_price(self.name, x, y, at_ms) for at_ms in instants]
+        return [
+            Decimal(price.numerator) / price.denominator
+            if x == token_in
+            else Decimal(price.denominator) / price.numerator
+            for price in prices
+        ]
 
     async def _wait(self, seconds: float) -> None:
         if self._latency:

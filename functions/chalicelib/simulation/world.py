@@ -33,7 +33,7 @@ class Simulation(World):
         self._database = database
         self._random = Random(config.sim_seed)  # noqa: S311  (draws latencies and faults, no secrets)
         self._faults = Faults(parse(config.sim_faults), self._count, self._random)
-        market = Market(config.sim_seed)
+        market = self._market = Market(config.sim_seed)
         dexes: tuple[Dex, ...] = Raydium(market), Meteora(market), Orca(market)
         self._dexes = {dex.name: dex for dex in dexes}
 
@@ -42,7 +42,12 @@ class Simulation(World):
         latency = self._config.sim_latency
         return {
             name: SimulatedVenue(
-                dex, clock=self._clock, faults=self._faults, latency=latency, random=self._random
+                dex,
+                self._market,
+                clock=self._clock,
+                faults=self._faults,
+                latency=latency,
+                random=self._random,
             )
             for name, dex in self._dexes.items()
         }

@@ -16,19 +16,22 @@
 -- returned, and nothing is counted again. A first run that is still under way is waited for at the id or the key;
 -- then the order is in neither part of the result, and the caller asks once more.
 WITH given AS (
-    SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, type, price, size,
+    SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
+        price, size,
         expires_at, venues,
         detail, client, key,
         fingerprint,
         row_number() OVER (PARTITION BY client) AS nth
     FROM unnest(
         %(ids)s::uuid[], %(tokens_in)s::text[], %(tokens_out)s::text[], %(amounts_in)s::numeric[],
-        %(slippages_bps)s::integer[], %(max_price_impacts_bps)s::integer[], %(floors_out)s::numeric[],
+        %(slippages_bps)s::integer[], %(slippages_are_auto)s::boolean[], %(max_price_impacts_bps)s::integer[],
+        %(floors_out)s::numeric[],
         %(types)s::text[], %(prices)s::numeric[], %(sizes)s::smallint[], %(expiries)s::timestamptz[],
             %(venues)s::text[],
         %(details)s::text[], %(clients)s::text[], %(keys)s::text[], %(fingerprints)s::text[]
     ) AS item (
-        id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, type, price, size,
+        id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
+        price, size,
         expires_at, venues, detail, client, key, fingerprint
     )
 ), busy AS (
@@ -36,7 +39,8 @@ WITH given AS (
     WHERE client = ANY (%(clients)s::text[])
     GROUP BY client
 ), admitted AS (
-    SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, type, price, size,
+    SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
+        price, size,
         expires_at, venues, client, key, fingerprint
     FROM given LEFT JOIN busy USING (client)
     WHERE coalesce(outstanding, 0) + nth <= %(max_outstanding)s::bigint
@@ -51,10 +55,12 @@ WITH given AS (
     RETURNING order_id
 ), created AS (
     INSERT INTO orders (
-        id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, type, price, size,
+        id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
+        price, size,
         expires_at, venues, status, client, client_order_id
     )
-    SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, type, price, size,
+    SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
+        price, size,
         expires_at, venues, CASE type WHEN 'market' THEN 'pending' ELSE 'open' END::order_status, client, key
     FROM admitted WHERE key IS NULL OR id IN (SELECT order_id FROM keyed)
     ON CONFLICT (id) DO NOTHING
@@ -79,14 +85,16 @@ UPDATE idempotency_keys SET replayed = true
 FROM orders
 WHERE key = ANY (%(keys)s::text[]) AND idempotency_keys.expires_at >= clock_timestamp() AND orders.id = order_id
 RETURNING key, fingerprint,
-    orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps, orders.max_price_impact_bps,
+    orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps, orders.slippage_is_auto,
+    orders.max_price_impact_bps,
         orders.floor_out, orders.type, orders.price, orders.expires_at, orders.venues, orders.status,
     orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
     orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code;
 
 -- name: orders_of_keys
 SELECT
-    orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps, orders.max_price_impact_bps,
+    orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps, orders.slippage_is_auto,
+    orders.max_price_impact_bps,
         orders.floor_out, orders.type, orders.price, orders.expires_at, orders.venues, orders.status,
     orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
     orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code
@@ -183,7 +191,8 @@ FROM given WHERE orders.id = given.id AND orders.queued_at IS NULL;
 -- Repeated: an order whose fence has this call's mark was claimed by the first run, and is returned as claimed. It
 -- can't have gone further: only the holder of the claim moves it, and that is who asks.
 WITH found AS (
-    SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, type, price,
+    SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
+        price,
         expires_at, venues, status, attempt, seq,
         created_at, updated_at,
         client_order_id, dex, quoted_out, minimum_out, amount_out, tx_hash, error, code, fence, signature,
@@ -204,6 +213,7 @@ WITH found AS (
       AND NOT (orders.status = 'pending' AND coalesce(orders.expires_at < clock_timestamp(), false))
       AND (orders.lease_until IS NULL OR orders.lease_until < clock_timestamp())
     RETURNING orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps,
+        orders.slippage_is_auto,
         orders.max_price_impact_bps, orders.floor_out, orders.type, orders.price, orders.expires_at, orders.venues,
             orders.status,
         orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
@@ -213,14 +223,16 @@ WITH found AS (
     INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
     SELECT id, seq, status, attempt, updated_at, '{}' FROM claimed WHERE fence & 1 = 0
 )
-SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, type, price, expires_at,
+SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
+    price, expires_at,
     venues, status, attempt, seq,
     created_at, updated_at,
     client_order_id, dex, quoted_out, minimum_out, amount_out, tx_hash, error, code, fence, signature,
     transaction, last_valid_block_height,
     true AS claimed, 0 AS held_ms FROM claimed
 UNION ALL
-SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, type, price, expires_at,
+SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
+    price, expires_at,
     venues, status, attempt, seq,
     created_at, updated_at,
     client_order_id, dex, quoted_out, minimum_out, amount_out, tx_hash, error, code, fence, signature,
@@ -307,7 +319,8 @@ WHERE orders.id = given.id AND orders.fence = given.fence AND NOT is_terminal(or
 RETURNING orders.id AS order_id, orders.fence;
 
 -- name: read_orders
-SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, type, price, expires_at,
+SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
+    price, expires_at,
     venues, status, attempt, seq,
     created_at, updated_at,
     client_order_id, dex, quoted_out, minimum_out, amount_out, tx_hash, error, code
@@ -316,13 +329,14 @@ FROM orders WHERE id = ANY (%(ids)s::uuid[]);
 -- name: newest_orders
 -- The newest of each status, merged, so that one index serves the lists with and without a status. Without a cursor,
 -- `at` and `id` are the highest values.
-SELECT page.id, page.token_in, page.token_out, page.amount_in, page.slippage_bps, page.max_price_impact_bps,
+SELECT page.id, page.token_in, page.token_out, page.amount_in, page.slippage_bps, page.slippage_is_auto,
+    page.max_price_impact_bps,
     page.floor_out, page.type, page.price, page.expires_at, page.venues, page.status, page.attempt,
     page.seq, page.created_at, page.updated_at, page.client_order_id, page.dex, page.quoted_out,
     page.minimum_out, page.amount_out, page.tx_hash, page.error, page.code
 FROM unnest(%(statuses)s::order_status[]) AS asked (status)
 CROSS JOIN LATERAL (
-    SELECT orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps,
+    SELECT orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps, orders.slippage_is_auto,
         orders.max_price_impact_bps, orders.floor_out, orders.type, orders.price, orders.expires_at, orders.venues,
             orders.status,
         orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
@@ -365,7 +379,7 @@ WITH page AS (
     ORDER BY created_at DESC, id DESC
     LIMIT %(limit)s::bigint
 )
-SELECT orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps,
+SELECT orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps, orders.slippage_is_auto,
     orders.max_price_impact_bps, orders.floor_out, orders.type, orders.price, orders.expires_at, orders.venues,
     orders.status, orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
     orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code
@@ -426,7 +440,7 @@ WITH RECURSIVE pairs AS (
     ORDER BY created_at DESC, id DESC
     LIMIT %(limit)s::bigint
 )
-SELECT orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps,
+SELECT orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps, orders.slippage_is_auto,
     orders.max_price_impact_bps, orders.floor_out, orders.type, orders.price, orders.expires_at, orders.venues,
     orders.status, orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
     orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code
@@ -567,13 +581,15 @@ SELECT token_in, token_out, type, size FROM groups;
 
 -- name: orders_at_price
 -- Up to `limit` resting orders of each group that may fire at its price: limits at or below it, stops at or above it.
-SELECT found.id, found.token_in, found.token_out, found.amount_in, found.slippage_bps, found.max_price_impact_bps,
+SELECT found.id, found.token_in, found.token_out, found.amount_in, found.slippage_bps, found.slippage_is_auto,
+    found.max_price_impact_bps,
     found.floor_out, found.type, found.price, found.expires_at, found.venues
 FROM unnest(
     %(tokens_in)s::text[], %(tokens_out)s::text[], %(types)s::text[], %(sizes)s::smallint[], %(prices)s::numeric[]
 ) AS given (token_in, token_out, type, size, price)
 CROSS JOIN LATERAL (
-    (SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, type, price,
+    (SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
+        price,
         expires_at, venues
     FROM orders
     WHERE status = 'open' AND orders.token_in = given.token_in AND orders.token_out = given.token_out
@@ -581,7 +597,8 @@ CROSS JOIN LATERAL (
       AND given.type = 'limit' AND orders.price <= given.price
     ORDER BY orders.price LIMIT %(limit)s::bigint)
     UNION ALL
-    (SELECT id, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps, floor_out, type, price,
+    (SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
+        price,
         expires_at, venues
     FROM orders
     WHERE status = 'open' AND orders.token_in = given.token_in AND orders.token_out = given.token_out

@@ -36,8 +36,10 @@ def faults(text: str, counts: Counts | None = None) -> Faults:
 
 
 def venue(text: str, *, latency: float = 0, counts: Counts | None = None) -> SimulatedVenue:
+    market = Market("solana")
     return SimulatedVenue(
-        Raydium(Market("solana")),
+        Raydium(market),
+        market,
         clock=lambda: 1_750_000_000.0,
         faults=faults(text, counts),
         latency=latency,

@@ -52,6 +52,7 @@ def read_terms(row: Row) -> Terms:
         row["price"],
         row["expires_at"],
         None if venues is None else frozenset(venues.split(",")),
+        row["slippage_is_auto"],
     )
 
 

@@ -121,12 +121,12 @@ def quote(of: Terms, quoted: Quoted, ttl_ms: int) -> schemas.Quotes:
     """Every venue's quote for these terms, which a submit may name for `ttl_ms`."""
     shown, chosen = terms(of), quoted.chosen
     expires_at = datetime.now(UTC) + timedelta(milliseconds=ttl_ms)
-    minimum_out = minimum_received(chosen.amount_out, of)
+    minimum_out = minimum_received(chosen.amount_out, of, quoted.slippage_bps)
     return schemas.Quotes(
         token_in=shown.token_in,
         token_out=shown.token_out,
         amount=shown.amount,
-        slippage_bps=shown.slippage_bps,
+        slippage_bps=of.slippage_bps if quoted.slippage_bps is None else quoted.slippage_bps,
         chosen=chosen.venue,
         amount_out=of.token_out.text(chosen.amount_out),
         minimum_out=of.token_out.text(minimum_out),

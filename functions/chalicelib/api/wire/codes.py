@@ -27,7 +27,7 @@ CODES: dict[str, Code] = {
     "INVALID_TYPE": Code((400,), "a field of the wrong type"),
     "INVALID_AMOUNT": Code((400,), "not a decimal number, zero, negative, not finite"),
     "UNKNOWN_TOKEN": Code((400,), "no such token; `supported` lists them"),
-    "INVALID_SLIPPAGE": Code((400,), "not a whole number from 1 to 5000"),
+    "INVALID_SLIPPAGE": Code((400,), "neither a whole number from 1 to 5000 nor `auto`"),
     "INVALID_PRICE_IMPACT": Code((400,), "`maxPriceImpactBps` is not a whole number from 1 to 10000"),
     "INVALID_ORDER_TYPE": Code((400,), "`type` is not one of `market`, `limit`, `stop`"),
     "INVALID_PRICE": Code(

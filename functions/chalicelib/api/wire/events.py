@@ -72,7 +72,7 @@ def terms(of: Terms) -> schemas.Terms:
         token_in=of.token_in.symbol,
         token_out=of.token_out.symbol,
         amount=of.token_in.text(of.amount_in),
-        slippage_bps=of.slippage_bps,
+        slippage_bps="auto" if of.slippage_is_auto else of.slippage_bps,
         max_price_impact_bps=of.max_price_impact_bps,
         minimum_out=None if of.floor_out is None else of.token_out.text(of.floor_out),
         type=of.type if of.rests else None,

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 from ...domain.errors import InvalidRequest, TooLarge
 from ...domain.lifecycle import Status
 from ...domain.terms import (
+    AUTO_SLIPPAGE,
     MAX_BASE_UNITS,
     MAX_KEY_LENGTH,
     MAX_LIFETIME,
@@ -66,10 +67,12 @@ Kind = TypeVar("Kind", bound=StrEnum)
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a body is judged by: the default slippage, the venues there are (asked for when one is named)."""
+    """What a body is judged by: the default slippage, the venues there are (asked for when one is named), and
+    the most slippage that the engine chooses."""
 
     default_slippage_bps: int
     venues: Callable[[], Collection[str]]
+    max_auto_slippage_bps: int
 
 
 def json_object(raw: bytes) -> dict[str, object]:
@@ -152,9 +155,7 @@ def terms(body: Mapping[str, object], rules: Rules, fields: Collection[str] = FI
         token_in,
         token_out,
         amount_in=amount_in,
-        slippage_bps=_bps(body, "slippageBps", MAX_SLIPPAGE_BPS, code="INVALID_SLIPPAGE")
-        if "slippageBps" in body
-        else rules.default_slippage_bps,
+        slippage_bps=_slippage(body, rules),
         max_price_impact_bps=_bps(
             body, "maxPriceImpactBps", MAX_PRICE_IMPACT_BPS, code="INVALID_PRICE_IMPACT"
         )
@@ -165,6 +166,7 @@ def terms(body: Mapping[str, object], rules: Rules, fields: Collection[str] = FI
         price=limit_or_stop,
         expires_at=expires_at,
         venues=_venues(body, rules),
+        slippage_is_auto=body.get("slippageBps") == AUTO_SLIPPAGE,
         slippage_is_default="slippageBps" not in body,
         expires_in_ms=expires_in_ms,
         quote_is_over=quote_is_over,
@@ -359,6 +361,15 @@ def _base_units(body: Mapping[str, object], field: str, token: Token) -> int:
     if units > MAX_BASE_UNITS:
         raise _too_large(field, token)
     return int(units)
+
+
+def _slippage(body: Mapping[str, object], rules: Rules) -> int:
+    """An order's slippage, or the most of what the engine may choose. Raises InvalidRequest."""
+    if "slippageBps" not in body:
+        return rules.default_slippage_bps
+    if body["slippageBps"] == AUTO_SLIPPAGE:
+        return rules.max_auto_slippage_bps
+    return _bps(body, "slippageBps", MAX_SLIPPAGE_BPS, code="INVALID_SLIPPAGE")
 
 
 def _order_type(body: Mapping[str, object]) -> OrderType:

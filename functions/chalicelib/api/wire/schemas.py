@@ -48,6 +48,7 @@ Price = (
 )
 Lifetime = Annotated[int, Meta(ge=1, le=MAX_LIFETIME_MS)]
 SlippageBps = Annotated[int, Meta(ge=1, le=MAX_SLIPPAGE_BPS)]
+Auto = Literal["auto"]
 PriceImpactBps = Annotated[int, Meta(ge=1, le=MAX_PRICE_IMPACT_BPS)]
 Key = Annotated[str, Meta(min_length=1, max_length=MAX_KEY_LENGTH, pattern=r"^[\x20-\x7e]+$")]
 QuoteId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{32}$")]
@@ -88,7 +89,8 @@ class Terms(Object):
     token_out: Annotated[Symbol, Meta(description="what is bought")]
     amount: Annotated[Money, Meta(description="how much of `tokenIn` is sold, in tokens")]
     slippage_bps: Annotated[
-        SlippageBps, Meta(description="how much less than quoted the trader accepts, in 1/100 of a per cent")
+        SlippageBps | Auto,
+        Meta(description="how much less than quoted the trader accepts, in 1/100 of a per cent"),
     ]
     max_price_impact_bps: (
         Annotated[PriceImpactBps, Meta(description="how far it may move the price, if it set that")] | None
@@ -118,8 +120,11 @@ class NewOrder(Object, forbid_unknown_fields=True):
         ),
     ]
     slippage_bps: Annotated[
-        SlippageBps,
-        Meta(description="how much less than quoted the trader accepts, in 1/100 of a per cent"),
+        SlippageBps | Auto,
+        Meta(
+            description="how much less than quoted the trader accepts, in 1/100 of a per cent; `auto`: the "
+            "engine chooses it with the route, at most `MAX_AUTO_SLIPPAGE_BPS`"
+        ),
     ] = DEFAULT_SLIPPAGE_BPS
     max_price_impact_bps: (
         Annotated[
@@ -310,7 +315,9 @@ class Order(Object, kw_only=True):
     token_in: Annotated[Symbol, Meta(description="what is sold")]
     token_out: Annotated[Symbol, Meta(description="what is bought")]
     amount: Annotated[Money, Meta(description="how much of `tokenIn` is sold, in tokens")]
-    slippage_bps: Annotated[SlippageBps, Meta(description="how much less than quoted the trader accepts")]
+    slippage_bps: Annotated[
+        SlippageBps | Auto, Meta(description="how much less than quoted the trader accepts")
+    ]
     max_price_impact_bps: (
         Annotated[PriceImpactBps, Meta(description="how far it may move the price, if it set that")] | None
     ) = None

@@ -30,10 +30,11 @@ class Routing:
         if quoted.refusal is not None:
             raise quoted.refusal
         quote = quoted.chosen
-        minimum_out = minimum_received(quote.amount_out, order.terms)
+        slippage_bps = await self._quoting.slippage_bps(order.terms, quote)
+        minimum_out = minimum_received(quote.amount_out, order.terms, slippage_bps)
         swap = await self._build(quote, minimum_out)
         transaction = self._signer.sign(swap, order.id, blockhash, last_valid)
-        return Route(quote, minimum_out, quoted.answers, order.terms.slippage_bps), transaction
+        return Route(quote, minimum_out, quoted.answers, slippage_bps), transaction
 
     async def _build(self, quote: Quote, minimum_out: int) -> Swap:
         """The swap of the whole route; of several legs none has a minimum of its own."""

@@ -44,7 +44,12 @@ def store(request: pytest.FixtureRequest, database: Database) -> Store:
 async def submit(store: Store, key: str, default: int, **said: Any) -> Event | Order:
     return await store.create(
         NewOrder(
-            str(uuid.uuid4()), terms({**BODY, **said}, replace(RULES, default_slippage_bps=default)), key=key
+            str(uuid.uuid4()),
+            terms(
+                {**BODY, **said},
+                replace(RULES, default_slippage_bps=default, max_auto_slippage_bps=2 * default),
+            ),
+            key=key,
         )
     )
 
@@ -57,12 +62,19 @@ SAME = {
         (100, {"slippageBps": Decimal(50)}),
         (200, {"slippageBps": Decimal(50)}),
     ),
+    "auto, and another limit of it since": (
+        (100, {"slippageBps": "auto"}),
+        (200, {"slippageBps": "auto"}),
+    ),
     "another form of the same": ((100, {}), (200, {"amount": Decimal("1.50")})),
 }
 OTHER = {
     "another slippage said": ((100, {"slippageBps": Decimal(50)}), (100, {"slippageBps": Decimal(51)})),
     "a slippage said later": ((100, {}), (200, {"slippageBps": Decimal(200)})),
     "a slippage said no longer": ((100, {"slippageBps": Decimal(50)}), (100, {})),
+    "auto, and then a number": ((100, {"slippageBps": "auto"}), (100, {"slippageBps": Decimal(200)})),
+    "a number, and then auto": ((100, {"slippageBps": Decimal(200)}), (100, {"slippageBps": "auto"})),
+    "auto no longer said": ((200, {"slippageBps": "auto"}), (400, {})),
     "another amount": ((100, {}), (200, {"amount": "1.6"})),
     "another token": ((100, {}), (200, {"tokenOut": "BONK"})),
 }
@@ -76,7 +88,9 @@ async def test_who_says_the_same_gets_the_first_order(store: Store, first: Any, 
     again = await submit(store, key, second[0], **second[1])
     assert isinstance(again, Order)
     assert again.id == created.order_id
-    assert again.terms.slippage_bps == first[1].get("slippageBps", first[0])
+    said = first[1].get("slippageBps", first[0])
+    assert again.terms.slippage_bps == (2 * first[0] if said == "auto" else said)
+    assert again.terms.slippage_is_auto == (said == "auto")
 
 
 @pytest.mark.parametrize(("first", "second"), OTHER.values(), ids=OTHER)

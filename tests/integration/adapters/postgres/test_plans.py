@@ -31,7 +31,12 @@ HALVES = {"idle": ["open", "failed"], "busy": ["pending", "routing"]}
 GIVEN: dict[str, dict[str, Any]] = {
     "create_orders": BATCH
     | dict.fromkeys(("tokens_in", "tokens_out", "clients", "keys", "fingerprints"), TEXTS)
-    | {"amounts_in": NUMBERS, "slippages_bps": NUMBERS, "details": ["{}"] * 100}
+    | {
+        "amounts_in": NUMBERS,
+        "slippages_bps": NUMBERS,
+        "slippages_are_auto": [False] * 100,
+        "details": ["{}"] * 100,
+    }
     | {"max_price_impacts_bps": NUMBERS, "floors_out": NUMBERS, "prices": NUMBERS, "sizes": NUMBERS}
     | {"types": ["limit"] * 100, "expiries": NONE, "venues": NONE}
     | {"max_outstanding": 10, "key_ttl_s": 60},

@@ -39,6 +39,8 @@ def parsed(*arguments: str) -> Any:
         (("--limit", "160"), {"type": "limit", "limitPrice": "160"}),
         (("--stop", "140"), {"type": "stop", "stopPrice": "140"}),
         (("--limit", "-1"), {"type": "limit", "limitPrice": "-1"}),  # the engine judges
+        (("--slippage-bps", "50"), {"slippageBps": 50}),
+        (("--slippage-bps", "auto"), {"slippageBps": "auto"}),
         (("--floor", "205"), {"minimumOut": "205"}),
         (("--minimum-out", "205"), {"minimumOut": "205"}),
         (("--expires", "90s"), {"expiresInMs": 90_000}),
