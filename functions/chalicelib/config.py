@@ -127,6 +127,11 @@ class Config:
         "simulated",
         "venues, chain and wallet: `simulated`, or one of your own (functions/chalicelib/worlds.py)",
     )
+    token_list: str = setting(
+        "",
+        "further tokens that are traded: a token list as JSON, or its path, from the functions' folder too "
+        "(functions/chalicelib/token_list.py)",
+    )
     sim_seed: str = setting(
         "solana", "seed of the simulated market: the same seed, the same prices at the same time"
     )

@@ -19,6 +19,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .config import Config
+from .domain.tokens import Token, add_tokens
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -374,9 +375,11 @@ def start(
     """Build this process's engine, on `loop` (a running one) or on one of its own in a thread.
 
     `push`, `launcher` and `queue` take the place of AWS's; `wait` is how handlers wait, if not in a thread.
+    Raises ConfigError if TOKEN_LIST is wrong.
     """
     global _current
     with _lock:
+        add_tokens(_listed(config.token_list))
         _current = Runtime(config, loop or _loop_in_a_thread(), push, launcher, queue, wait)
         return _current
 
@@ -410,6 +413,15 @@ def freeze_start() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
+
+
+def _listed(setting: str) -> list[Token]:
+    """The tokens that TOKEN_LIST adds. Raises ConfigError."""
+    if not setting:
+        return []
+    from .token_list import load_token_list
+
+    return load_token_list(setting)
 
 
 def _loop_in_a_thread() -> asyncio.AbstractEventLoop:

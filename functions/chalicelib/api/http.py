@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 
 from chalice.app import Request, Response
 
@@ -26,14 +23,10 @@ def index() -> Response:
 
 def openapi(request: Request) -> Response:
     """`GET /openapi.json`, with the address that it was asked at."""
+    from .wire.document import document
+
     server = base_url(request.to_original_event())
-    return Response(_document() | ({"servers": [{"url": server}]} if server else {}))
-
-
-@cache
-def _document() -> dict[str, object]:
-    found: dict[str, object] = json.loads((Path(__file__).parent.parent / "openapi.json").read_text())
-    return found
+    return Response(document() | ({"servers": [{"url": server}]} if server else {}))
 
 
 def execute_order(request: Request) -> Response:

@@ -1,10 +1,11 @@
-"""The tokens the engine trades: symbol, mint and decimals, found by either name.
+"""The tokens the engine trades: symbol, mint and decimals, found by either name. A setting may add others.
 
 Mints are those of Solana's mainnet, so that a real venue can take a simulated one's place.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Context, Decimal
 from functools import lru_cache
@@ -67,6 +68,30 @@ HUBS = TOKENS[:2]
 """SOL and USDC: most pools trade one of them, so what has no good pool of its own is traded through them."""
 
 _BY_NAME = {name: token for token in TOKENS for name in (token.symbol, token.mint)}
+
+
+_added: list[Token] = []
+
+
+def add_tokens(tokens: Iterable[Token]) -> None:
+    """Trade these as well, in place of those that were added before. Only while an engine starts."""
+    for token in _added:
+        del _BY_NAME[token.symbol], _BY_NAME[token.mint]
+    _added[:] = tokens
+    _BY_NAME.update((name, token) for token in _added for name in (token.symbol, token.mint))
+
+
+def all_tokens() -> tuple[Token, ...]:
+    """Every token that the engine trades."""
+    return (*TOKENS, *_added)
+
+
+def stored_token(symbol: str) -> Token:
+    """The token that an order was stored with. Raises LookupError if it is not traded any more."""
+    try:
+        return _BY_NAME[symbol]
+    except KeyError:
+        raise LookupError(f"an order names {symbol}, which TOKEN_LIST does not list any more") from None
 
 
 def find_token(name: str) -> Token | None:

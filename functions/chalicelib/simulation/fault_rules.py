@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ..config import ConfigError
-from ..domain.tokens import TOKENS, Token, find_token
+from ..domain.tokens import Token, all_tokens, find_token
 from .market import NOISE
 
 
@@ -100,6 +100,6 @@ def _wrong(rule: str, reason: str) -> ConfigError:
         f"SIM_FAULTS: in the rule `{rule}`, {reason}. "
         "A rule is `KIND [venue=…] [token=…] [times=…] [rate=…]`, and rules are separated by `;`. "
         f"KIND: {', '.join(Kind)}; venue: {', '.join(NOISE)}; "
-        f"token: {', '.join(token.symbol for token in TOKENS)}, or a mint; "
+        f"token: {', '.join(token.symbol for token in all_tokens()[:20])}, or a mint; "
         "times: a whole number from 1; rate: from 0 to 1"
     )

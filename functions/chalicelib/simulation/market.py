@@ -1,7 +1,8 @@
 """The simulated market: what a token is worth at an instant, and what each venue makes of it.
 
 A price is a function of (seed, pair, time) and of nothing else, so every process sees the same market, a
-test can fix it, and the chain can settle a swap at an instant that has not come yet. Each token's dollar
+test can fix it, and the chain can settle a swap at an instant that has not come yet. A token that a setting
+added has a listing made up from its mint. Each token's dollar
 price drifts about its listing; a venue's price is the ratio of two of those, off by the venue's own noise.
 Both move along straight lines between hashed values, so within 3 s a price moves by less than 0.4 %.
 Integers and exact fractions throughout.
@@ -55,15 +56,35 @@ _LISTINGS = {
 _RANK = {token: rank for rank, token in enumerate(TOKENS)}
 
 
+@cache
+def _listing(token: Token) -> Listing:
+    """The token's listing; of one that has none, 0.01 to 10 dollars and the depth of a lesser token.
+
+    What has more than nine decimals is worth as much more, so that no pool holds more than 64 bits count.
+    """
+    if token in _RANK:
+        return _LISTINGS[token.symbol]
+    drawn = _hash("listing", token.mint, 0)
+    usd = Decimal(1 + drawn % 1000) / 100
+    depth_usd = 100_000 + drawn // 1000 % 400_000
+    return Listing(usd.scaleb(max(0, token.decimals - 9)), PPB * 3 // 100, depth_usd)
+
+
 def sides(one: Token, other: Token) -> tuple[Token, Token]:
     """The pair in the order its pool holds it, whichever of the two is sold: both directions are one pool."""
-    return (one, other) if _RANK[one] < _RANK[other] else (other, one)
+    if one in _RANK and other in _RANK:
+        return (one, other) if _RANK[one] < _RANK[other] else (other, one)
+    return (one, other) if _place(one) < _place(other) else (other, one)
+
+
+def _place(token: Token) -> tuple[int, str]:
+    return _RANK.get(token, len(_RANK)), token.mint
 
 
 @cache
 def depth(x: Token, y: Token, side: Token) -> int:
     """Base units of `side` that a pool of `x` and `y` holds when calm: as deep as the thinner token."""
-    usd = min(_LISTINGS[x.symbol].depth_usd, _LISTINGS[y.symbol].depth_usd)
+    usd = min(_listing(x).depth_usd, _listing(y).depth_usd)
     return int(usd / _calm_worth(side))
 
 
@@ -88,7 +109,7 @@ class Market:
 
     def drift(self, token: Token, at_ms: int) -> int:
         """How far a token's worth is from its calm one at an instant, ppb."""
-        most = _LISTINGS[token.symbol].drift
+        most = _listing(token).drift
         return self._wave(token.symbol, at_ms, DRIFT_PERIOD_MS, -most, most)
 
     def _wave(self, subject: str, at_ms: int, period_ms: int, low: int, high: int) -> int:
@@ -122,4 +143,4 @@ def _calm_price(x: Token, y: Token) -> Fraction:
 @cache
 def _calm_worth(token: Token) -> Fraction:
     """Dollars per base unit at the listing."""
-    return Fraction(_LISTINGS[token.symbol].usd) / Fraction(10**token.decimals)
+    return Fraction(_listing(token).usd) / Fraction(10**token.decimals)

@@ -9,12 +9,10 @@ from ...domain.events import Event
 from ...domain.lifecycle import Status
 from ...domain.order import Order
 from ...domain.terms import OrderType, Terms
-from ...domain.tokens import TOKENS
+from ...domain.tokens import stored_token
 from ...ports.store import Claim, Held
 from ...ports.trading import SignedTransaction
 from .prepared import Row
-
-_TOKEN = {token.symbol: token for token in TOKENS}
 
 
 def read_order(row: Row) -> Order:
@@ -42,8 +40,8 @@ def read_terms(row: Row) -> Terms:
     """The terms of the order in a row with its columns."""
     venues = row["venues"]
     return Terms(
-        _TOKEN[row["token_in"]],
-        _TOKEN[row["token_out"]],
+        stored_token(row["token_in"]),
+        stored_token(row["token_out"]),
         int(row["amount_in"]),
         row["slippage_bps"],
         row["max_price_impact_bps"],

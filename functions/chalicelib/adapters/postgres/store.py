@@ -31,7 +31,7 @@ from ...domain.events import Event, OrderAccepted, OrderEvent, OrderOpened, Orde
 from ...domain.lifecycle import TERMINAL, Actor, Status, sources
 from ...domain.order import Order
 from ...domain.terms import OrderType, Terms
-from ...domain.tokens import TOKENS
+from ...domain.tokens import TOKENS, stored_token
 from ...ports.store import (
     ALL,
     Claim,
@@ -53,7 +53,6 @@ from .rows import appended_event, read_claim, read_event, read_order, read_terms
 
 Given = TypeVar("Given")
 
-_TOKEN = {token.symbol: token for token in TOKENS}
 _SOURCES = {status: literal(sources(status, Actor.WORKER)) for status in Status}
 _UNHELD = TERMINAL | {Status.PENDING, Status.OPEN}
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -171,7 +170,10 @@ class PostgresStore:
         rows = await self._database.run("open_groups")
         return [
             RestingGroup(
-                _TOKEN[row["token_in"]], _TOKEN[row["token_out"]], OrderType(row["type"]), row["size"]
+                stored_token(row["token_in"]),
+                stored_token(row["token_out"]),
+                OrderType(row["type"]),
+                row["size"],
             )
             for row in rows
         ]

@@ -13,7 +13,7 @@ from ...domain.errors import EngineError
 from ...domain.order import Order
 from ...domain.routing import minimum_received
 from ...domain.terms import Terms, executed_price
-from ...domain.tokens import TOKENS, Token, plain
+from ...domain.tokens import Token, all_tokens, plain
 from ...services.live.messages import Answer, Cancelled, Pong, Subscribed, Unsubscribed
 from ...services.submission import Submitted
 from . import schemas
@@ -103,7 +103,7 @@ def tokens() -> schemas.Tokens:
     return schemas.Tokens(
         tokens=[
             schemas.Token(symbol=token.symbol, mint=token.mint, decimals=token.decimals, tradable=True)
-            for token in TOKENS
+            for token in all_tokens()
         ]
     )
 

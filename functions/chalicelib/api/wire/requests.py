@@ -26,7 +26,7 @@ from ...domain.terms import (
     Terms,
     least_out,
 )
-from ...domain.tokens import TOKENS, Token, find_token
+from ...domain.tokens import Token, all_tokens, find_token
 from ...services.live.messages import Cancel, Ping, Request, Submit, Subscribe, Unsubscribe
 from ...services.orders import OrderFilter
 from .ids import order_id as order_id  # for those who parse requests
@@ -43,6 +43,7 @@ FILTERS = ("status", "type", "tokenIn", "tokenOut", "from", "to")
 QUOTE_ID_FIELD = "quoteId"
 FIELDS = (*QUOTE_FIELDS, "type", *PRICE_FIELDS.values(), *EXPIRY_FIELDS, QUOTE_ID_FIELD)
 MAX_BATCH = 100  # orders
+MAX_SUPPORTED = 100  # tokens that an error names; `GET /api/tokens` has all
 KEY_FIELD = "clientOrderId"
 ID_FIELD = "id"  # of any message on a connection
 MAX_NUMBER = 2**53 - 1  # the largest that JavaScript reads exactly
@@ -339,7 +340,7 @@ def _token(value: object, field: str) -> Token:
             f"{field} names no token that is traded here; use a symbol or a mint.",
             code="UNKNOWN_TOKEN",
             field=field,
-            supported=[known.symbol for known in TOKENS],
+            supported=[known.symbol for known in all_tokens()[:MAX_SUPPORTED]],
         )
     return token
 
