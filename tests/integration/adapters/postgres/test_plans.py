@@ -75,7 +75,8 @@ GIVEN: dict[str, dict[str, Any]] = {
         ("signature", "memo", "venue", "token_in", "token_out", "error_code"), TEXTS
     )
     | dict.fromkeys(("amount_in", "minimum_out", "last_valid_block_height", "expires_ms"), NUMBERS)
-    | dict.fromkeys(("lands_ms", "slot", "amount_out"), NUMBERS),
+    | dict.fromkeys(("lands_ms", "slot", "amount_out"), NUMBERS)
+    | {"legs": NONE},
     "landed_transactions": {"signature": TEXTS, "now_ms": 1},
     "count_fault": {"rule": TEXTS, "subject": TEXTS, "occasion": NONE},
 }
