@@ -99,7 +99,7 @@ class PostgresStore:
         # lost, the first run may still have been under way.
         for _ in range(2):
             try:
-                created = await self._create(new) or await self.first(new)
+                created = await self._create(new) or await self._first(new)
             except RepliesLost as lost:
                 return await self._find_created(new, lost)
             if created is not None:
@@ -256,9 +256,15 @@ class PostgresStore:
         await self._check(None)
 
     async def _check_all(self, asked: Sequence[None]) -> list[None]:
-        """Create an order in a transaction that is rolled back, once for all who ask at the same time.
+        """Rehearse once for all who ask at the same time, under a key that no other order has."""
+        await self._rehearse(str(uuid.uuid4()))
+        return [None] * len(asked)
 
-        It has a client and a key of its own, so it waits for no other order's locks and keeps none waiting.
+    async def _rehearse(self, key: str) -> None:
+        """Create an order in a transaction that is rolled back.
+
+        It has a client of its own. So it keeps no other order waiting, and waits only for one that is just
+        being created under the same key.
         """
         order_id = str(uuid.uuid4())
         symbols = [token.symbol for token in TOKENS[:2]]
@@ -279,12 +285,11 @@ class PostgresStore:
             venues=[None],
             details=["{}"],
             clients=[order_id],
-            keys=[order_id],
+            keys=[key],
             fingerprints=[""],
             max_outstanding=1,
             key_ttl_s=1,
         )
-        return [None] * len(asked)
 
     async def _create_all(self, orders: Sequence[NewOrder]) -> list[Event | None]:
         terms = [new.terms for new in orders]
@@ -318,7 +323,15 @@ class PostgresStore:
         ]
 
     async def first(self, new: NewOrder) -> Order | None:
-        # It is a replay if the client said the same, or what comes to the same terms.
+        if new.key:  # else an order whose creation is still under way would be overlooked
+            await self._rehearse(new.key)
+        return await self._first(new)
+
+    async def _first(self, new: NewOrder) -> Order | None:
+        """The order that the key has, if any and if it is another one. Raises IdempotencyConflict.
+
+        It is a replay if the client said the same, or what comes to the same terms.
+        """
         rows = await self._database.run("find_keys", keys=[new.key]) if new.key else []
         if not rows:
             return None

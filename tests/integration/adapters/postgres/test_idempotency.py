@@ -18,6 +18,7 @@ from chalicelib.ports.trading import SignedTransaction
 from chalicelib.services.submission import Submission
 
 from tests.fakes import MemoryEvents, MemoryQueue
+from tests.fakes.waiting import eventually
 from tests.integration.adapters.postgres.limited_shop import TERMS, MemoryShop, PostgresShop, Shop, new
 from tests.samples import step
 
@@ -70,6 +71,27 @@ async def test_a_keys_first_order_can_be_asked_for_without_creating_one(shop: Sh
     with pytest.raises(IdempotencyConflict):
         await shop.store.first(new("key", OTHER_TERMS))
     assert len(await shop.store.orders(9)) == 1
+
+
+async def test_a_keys_first_order_is_found_while_it_is_being_created(open_shop: OpenShop) -> None:
+    creating, asking = open_shop(), open_shop()
+    await creating.created(new("key"))
+    async with creating.database.connection() as connection:
+        await connection.execute("DELETE FROM idempotency_keys WHERE key = 'key'")
+        async with connection.transaction():  # as the creation, just before its end
+            await connection.execute(
+                "INSERT INTO idempotency_keys (key, order_id, fingerprint, expires_at)"
+                " SELECT 'key', id, '', now() + interval '1 h' FROM orders"
+            )
+            found = asyncio.create_task(asking.store.first(new("key")))
+
+            async def waits() -> bool:
+                waiting = "SELECT FROM pg_locks WHERE NOT granted AND %s = ANY (pg_blocking_pids(pid))"
+                pid = connection.info.backend_pid
+                return found.done() or bool(await (await connection.execute(waiting, [pid])).fetchall())
+
+            await eventually(waits)
+    assert await found is not None
 
 
 async def test_the_same_key_with_other_terms_is_a_conflict_that_names_the_order(shop: Shop) -> None:
