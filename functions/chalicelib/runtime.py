@@ -245,14 +245,14 @@ class Runtime:
     def cancellation(self) -> Cancellation:
         from .services.cancellation import Cancellation
 
-        return Cancellation(self.store, self.events)
+        return Cancellation(self.store, self.events, self.metrics)
 
     @cached_property
     def triggers(self) -> Triggers:
         from .services.triggers import Triggers
 
         poll = self.config.trigger_poll_ms / 1000
-        return Triggers(self.store, self.queue, self.events, self.quoting, poll=poll)
+        return Triggers(self.store, self.queue, self.events, self.quoting, self.metrics, poll=poll)
 
     @cached_property
     def redrive(self) -> Redrive:

@@ -27,6 +27,9 @@ def our_metrics(capsys: pytest.CaptureFixture[str]) -> set[str]:
     metrics = CloudWatchMetrics(NAMESPACE)
     metrics.confirmed(3000)
     metrics.failed()
+    metrics.fired(1)
+    metrics.expired(1)
+    metrics.cancelled(1)
     metrics.shards_without_relay(0)
     return written(capsys.readouterr().out)
 

@@ -14,7 +14,7 @@ from tests.infra.resolved import Resolved, load
 STAGES = Path(__file__).parents[2] / "infra" / "stages"
 HOURS = 730
 GB_SECOND = 16.67e-6  # of Lambda, $
-METRICS = 4  # that the functions write
+METRICS = 7  # that the functions write
 TRIGGER_SECONDS = load("engine.yaml")["Parameters"]["TriggerSeconds"]["Default"]
 ONE_PASS_S = 0.5  # at the simulated venues' own latency
 NODE_HOUR = {"cache.t4g.micro": 0.0128, "cache.t4g.small": 0.0256}

@@ -111,13 +111,14 @@ class World:
             self._to(process, self.queue),
             self.events,
             Quoting(self.venues, timeout=1.0, max_price_impact_bps=1000),
+            MemoryMetrics(),
             poll=0,
         )
         return self._start(process, self._trigger(triggers))
 
     def cancel(self, order_id: str) -> Process:
         process = self._process("cancel")
-        cancellation = Cancellation(self._to(process, self.store), self.events)
+        cancellation = Cancellation(self._to(process, self.store), self.events, MemoryMetrics())
         return self._start(process, self._cancel(cancellation, order_id))
 
     @property

@@ -14,6 +14,7 @@ from ..domain.lifecycle import Status
 from ..domain.order import Order
 from ..domain.terms import OrderType
 from ..ports.live import Events
+from ..ports.metrics import Metrics
 from ..ports.store import Store
 
 MAX_AT_ONCE = 1000
@@ -23,13 +24,15 @@ MAX_AT_ONCE = 1000
 class Cancellation:
     """Cancels orders."""
 
-    def __init__(self, store: Store, events: Events) -> None:
+    def __init__(self, store: Store, events: Events, metrics: Metrics) -> None:
         self._store = store
         self._events = events
+        self._metrics = metrics
 
     async def cancel(self, account: Account, order_id: str) -> Order:
         """The order, cancelled; also if it was before. Raises NotFound, TooLate, TemporarilyUnavailable."""
-        await self._cancel(order_id)
+        if await self._cancel(order_id):
+            self._metrics.cancelled(1)
         order = await self._store.order(order_id)
         if order is None:
             raise NotFound(order_id=order_id)
@@ -57,6 +60,8 @@ class Cancellation:
         """
         found = await self._store.open_orders(client, MAX_AT_ONCE, (token_in, token_out), type)
         cancelled = await asyncio.gather(*(self._cancel(order_id) for order_id in found))
+        if any(cancelled):
+            self._metrics.cancelled(sum(cancelled))
         return [order_id for order_id, done in zip(found, cancelled, strict=True) if done]
 
     async def _cancel(self, order_id: str) -> bool:

@@ -22,6 +22,7 @@ from ..domain.routing import HOPS_FROM_BPS
 from ..domain.terms import MAX_BASE_UNITS, MAX_PRICE_DIGITS, OrderType, Terms
 from ..domain.tokens import price
 from ..ports.live import Events
+from ..ports.metrics import Metrics
 from ..ports.queue import Queue
 from ..ports.store import Fired, PriceLevel, RestingGroup, RestingOrder, Store
 from .quoting import Quoted, Quoting
@@ -46,11 +47,14 @@ class Pass:
 class Triggers:
     """Watches the prices of resting orders. `poll` is the time between two passes, in seconds."""
 
-    def __init__(self, store: Store, queue: Queue, events: Events, quoting: Quoting, *, poll: float) -> None:
+    def __init__(
+        self, store: Store, queue: Queue, events: Events, quoting: Quoting, metrics: Metrics, *, poll: float
+    ) -> None:
         self._store = store
         self._queue = queue
         self._events = events
         self._quoting = quoting
+        self._metrics = metrics
         self._poll = poll
 
     async def run(self, seconds: float) -> Pass:
@@ -85,6 +89,8 @@ class Triggers:
         """One pass. Raises TemporarilyUnavailable."""
         ended = await self._store.expire(MOST_EXPIRED)
         self._publish(ended)
+        if ended:
+            self._metrics.expired(len(ended))
         groups = await self._store.resting_groups()
         levels = await asyncio.gather(*map(self._level, groups))
         reached = [level for level in levels if level is not None]
@@ -127,6 +133,8 @@ class Triggers:
             return []
         events = await self._store.fire(fired)
         self._publish(events)
+        if events:
+            self._metrics.fired(len(events))
         await self._enqueue([event.order_id for event in events])
         return events
 

@@ -18,7 +18,15 @@ from chalicelib.ports.store import NewOrder
 from chalicelib.services.quoting import Quoting
 from chalicelib.services.triggers import Triggers
 
-from tests.fakes import MemoryEvents, MemoryQueue, MemoryStore, MemoryVenue, PoolVenue, eventually
+from tests.fakes import (
+    MemoryEvents,
+    MemoryMetrics,
+    MemoryQueue,
+    MemoryStore,
+    MemoryVenue,
+    PoolVenue,
+    eventually,
+)
 from tests.samples import BONK, COPE, SOL, TERMS
 
 LIMIT = replace(TERMS, type=OrderType.LIMIT, price=Decimal(150), floor_out=150_000_000)
@@ -48,11 +56,12 @@ class Market:
 
     def __init__(self, *, only: bool = True, pools: PoolVenue | None = None) -> None:
         self.store, self.queue, self.events = MemoryStore(), MemoryQueue(), MemoryEvents()
+        self.metrics = MemoryMetrics()
         self.venue, self.better = FixedPrice("raydium"), FixedPrice("orca")
         watched = [pools] if pools else [self.venue] if only else [self.venue, self.better]
         venues = {venue.name: venue for venue in watched}
         quoting = Quoting(venues, timeout=1, max_price_impact_bps=300)
-        self.triggers = Triggers(self.store, self.queue, self.events, quoting, poll=0)
+        self.triggers = Triggers(self.store, self.queue, self.events, quoting, self.metrics, poll=0)
 
     async def rest(self, terms: Terms = LIMIT) -> str:
         order_id = str(uuid.uuid4())
@@ -89,6 +98,17 @@ async def test_a_stop_fires_once_the_price_has_fallen_to_it(market: Market, pric
     market.trade_at(price)
     await market.triggers.once()
     assert await market.status(order_id) is (Status.PENDING if fires else Status.OPEN)
+
+
+async def test_fired_and_expired_orders_are_counted_once_each(market: Market) -> None:
+    over = market.store.now + timedelta(seconds=5)
+    for terms in (LIMIT, LIMIT, replace(LIMIT, expires_at=over)):
+        await market.rest(terms)
+    await market.store.pass_time(6)
+    market.trade_at("151")
+    for _ in range(2):
+        await market.triggers.once()
+    assert (market.metrics.fires, market.metrics.expiries) == (2, 1)
 
 
 async def test_a_fired_orders_event_names_the_price(market: Market) -> None:

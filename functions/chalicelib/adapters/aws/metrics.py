@@ -15,10 +15,19 @@ from collections.abc import Callable
 class NoMetrics:
     """`ports.metrics.Metrics` where no metrics are collected."""
 
-    def confirmed(self, after_ms: float) -> None:
+    def confirmed(self, after_ms: float | None) -> None:
         return
 
     def failed(self) -> None:
+        return
+
+    def fired(self, count: int) -> None:
+        return
+
+    def expired(self, count: int) -> None:
+        return
+
+    def cancelled(self, count: int) -> None:
         return
 
     def shards_without_relay(self, count: int) -> None:
@@ -32,11 +41,21 @@ class CloudWatchMetrics:
         self._namespace = namespace
         self._clock = clock
 
-    def confirmed(self, after_ms: float) -> None:
-        self._write(TimeToConfirm=(round(after_ms), "Milliseconds"), OrdersConfirmed=(1, "Count"))
+    def confirmed(self, after_ms: float | None) -> None:
+        took = {} if after_ms is None else {"TimeToConfirm": (round(after_ms), "Milliseconds")}
+        self._write(**took, OrdersConfirmed=(1, "Count"))
 
     def failed(self) -> None:
         self._write(OrdersFailed=(1, "Count"))
+
+    def fired(self, count: int) -> None:
+        self._write(OrdersFired=(count, "Count"))
+
+    def expired(self, count: int) -> None:
+        self._write(OrdersExpired=(count, "Count"))
+
+    def cancelled(self, count: int) -> None:
+        self._write(OrdersCancelled=(count, "Count"))
 
     def shards_without_relay(self, count: int) -> None:
         self._write(ShardsWithoutRelay=(count, "Count"))

@@ -75,7 +75,9 @@ class Execution:
         except ClaimLost:
             _log_claim_lost(attempt)
             return Outcome(done=False, retry_in_ms=wait_ms)
-        self._metrics.confirmed((confirmed.at - attempt.order.created_at).total_seconds() * 1000)
+        order = attempt.order
+        took_ms = (confirmed.at - order.created_at).total_seconds() * 1000
+        self._metrics.confirmed(None if order.terms.rests else took_ms)
         return Outcome(done=True)
 
     async def _trade(self, attempt: Attempt) -> Event:

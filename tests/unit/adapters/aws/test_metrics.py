@@ -7,36 +7,44 @@ import io
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import app as functions
 import pytest
+from chalicelib import runtime
 from chalicelib.adapters.aws.metrics import CloudWatchMetrics
+from chalicelib.domain.account import LOCAL
 from chalicelib.domain.errors import InsufficientLiquidity, VenueUnavailable
+from chalicelib.domain.terms import OrderType, Terms
 from chalicelib.ports.metrics import Metrics
 from chalicelib.ports.store import NewOrder
 
+from local.calls import LambdaContext
 from local.triggers.schedule import schedule_event
 from tests.fakes import MemoryEngine
 from tests.samples import TERMS
 
 ORDER = "11111111-1111-4111-8111-111111111111"
+RESTING = "22222222-2222-4222-8222-222222222222"
 NAMESPACE = "order-engine-test"
 
 
 @pytest.fixture
 def engine() -> Iterator[MemoryEngine]:
-    with MemoryEngine(metrics_namespace=NAMESPACE) as engine:
+    with MemoryEngine(metrics_namespace=NAMESPACE, trigger_seconds=0.0) as engine:
         submit(engine)
         yield engine
 
 
-def submit(engine: MemoryEngine) -> None:
-    asyncio.run(engine.store.create(NewOrder(ORDER, TERMS)))
+def submit(engine: MemoryEngine, order_id: str = ORDER, terms: Terms = TERMS) -> None:
+    asyncio.run(engine.store.create(NewOrder(order_id, terms)))
 
 
-def deliver() -> None:
-    record = {"messageId": "message", "receiptHandle": "receipt", "body": json.dumps({"orderId": ORDER})}
+def deliver(order_id: str = ORDER) -> None:
+    body = json.dumps({"orderId": order_id})
+    record = {"messageId": "message", "receiptHandle": "receipt", "body": body}
     functions.process_order({"Records": [record]}, None)
 
 
@@ -100,6 +108,25 @@ def test_an_order_that_failed_is_counted_once_however_often_its_message_comes(
     deliver()
     deliver()
     assert values(capsys) == [{"OrdersFailed": 1}]
+
+
+def test_a_resting_order_is_counted_when_it_fires_and_its_rest_is_no_time_to_confirm(
+    engine: MemoryEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resting = replace(TERMS, type=OrderType.LIMIT, price=Decimal(150), floor_out=150_000_000)
+    submit(engine, RESTING, resting)
+    asyncio.run(engine.store.pass_time(3600))
+    functions.fire_orders(schedule_event("fire_orders"), LambdaContext("fire_orders", 60))
+    deliver(RESTING)
+    assert values(capsys) == [{"OrdersFired": 1}, {"OrdersConfirmed": 1}]
+
+
+def test_a_cancelled_order_is_counted_once_however_often_it_is_cancelled(
+    engine: MemoryEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        runtime.run(runtime.current().cancellation.cancel(LOCAL, ORDER))
+    assert values(capsys) == [{"OrdersCancelled": 1}]
 
 
 def test_shards_without_a_relay_are_counted_each_time_even_when_there_are_none(

@@ -22,6 +22,7 @@ from chalicelib.services.submission import Submission
 from tests.fakes import (
     MemoryEvents,
     MemoryLauncher,
+    MemoryMetrics,
     MemoryPush,
     MemoryQueue,
     MemoryRegistry,
@@ -43,7 +44,7 @@ class World:
         self.redis, self.store, self.queue = Redis(), MemoryStore(), MemoryQueue()
         self.push, self.launcher = MemoryPush(), MemoryLauncher()
         submission = Submission(self.store, self.queue, MemoryEvents(self.redis), new_id=lambda: NEW)
-        cancellation = Cancellation(self.store, MemoryEvents(self.redis))
+        cancellation = Cancellation(self.store, MemoryEvents(self.redis), MemoryMetrics())
         registry = MemoryRegistry(self.redis)
         render = partial(answers.message, websocket_url="wss://engine.example")
         self.subscriptions = Subscriptions(
