@@ -56,6 +56,7 @@ class Triggers:
         self._quoting = quoting
         self._metrics = metrics
         self._poll = poll
+        self._failing = False
 
     async def run(self, seconds: float) -> Pass:
         """Begin a pass every `poll` for `seconds`, at least one. A server that is unavailable is tried again.
@@ -78,12 +79,18 @@ class Triggers:
 
     async def _attempt(self, room: asyncio.Semaphore) -> Pass:
         try:
-            return await self.once()
+            done = await self.once()
         except TemporarilyUnavailable as error:
-            log.warning("triggers: pass failed, retrying error=%r", error)
+            if not self._failing:  # said once, for passes come often
+                log.warning("triggers: pass failed, retrying at each poll error=%r", error)
+            self._failing = True
             return Pass(0, 0)
         finally:
             room.release()
+        if self._failing:
+            log.warning("triggers: passes succeed again")
+        self._failing = False
+        return done
 
     async def once(self) -> Pass:
         """One pass. Raises TemporarilyUnavailable."""

@@ -215,7 +215,20 @@ async def test_a_pass_does_not_wait_for_the_one_before(market: Market) -> None:
     run.cancel()
 
 
-async def test_a_store_that_is_unavailable_ends_no_run(market: Market) -> None:
+async def test_a_store_that_is_unavailable_ends_no_run_and_is_logged_once(
+    market: Market, caplog: pytest.LogCaptureFixture
+) -> None:
+    order_id = await market.rest()
+    market.trade_at("151")
     market.store.unavailable = True
-    done = await market.triggers.run(0)
-    assert (done.fired, done.expired) == (0, 0)
+    for _ in range(3):
+        done = await market.triggers.run(0)
+        assert (done.fired, done.expired) == (0, 0)
+    market.store.unavailable = False
+    for _ in range(3):
+        await market.triggers.run(0)
+    assert market.queue.sent == [order_id]
+    assert [record.message.partition(" error=")[0] for record in caplog.records] == [
+        "triggers: pass failed, retrying at each poll",
+        "triggers: passes succeed again",
+    ]

@@ -31,7 +31,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from ...domain.errors import TemporarilyUnavailable
 from ..aws.secrets import Credentials, Secret
-from .prepared import ReplyLost, Row, SessionUnfit, Statement, execute, read_rest
+from .prepared import ReplyLost, Row, SchemaBehind, SessionUnfit, Statement, execute, read_rest
 from .session import make_fit
 from .time_limit import within
 
@@ -48,8 +48,6 @@ USE_S = 6.0  # more than the server gives a statement
 REHEARSAL_LIMITS = "SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '1s'"
 
 UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, TimeoutError)
-BEHIND = (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction)
-"""The schema is an older version's: a deployment replaces the code first, and migrates then."""
 
 
 class RepliesLost(TemporarilyUnavailable):
@@ -177,7 +175,9 @@ class Database:
                 log.warning("database session given up last_try=%s error=%s", is_last, error)
                 if is_last:
                     raise _away(lost) from error
-            except (*UNAVAILABLE, *BEHIND) as error:
+            except SchemaBehind as error:
+                raise _away(lost, "The database is being brought to this version.") from error
+            except UNAVAILABLE as error:
                 raise _away(lost) from error
         raise AssertionError("unreachable")
 
@@ -312,9 +312,10 @@ def _unavailable() -> Iterator[None]:
         raise _away() from error
 
 
-def _away(lost: bool = False) -> TemporarilyUnavailable:
-    kind = RepliesLost if lost else TemporarilyUnavailable
-    return kind("The database is not available right now.")
+def _away(
+    lost: bool = False, reason: str = "The database is not available right now."
+) -> TemporarilyUnavailable:
+    return (RepliesLost if lost else TemporarilyUnavailable)(reason)
 
 
 def _is_readable(descriptor: int) -> bool:

@@ -35,6 +35,19 @@ UNFIT = {
 """SQLSTATEs that are a matter of the session: the statement had no effect, and another session may run it."""
 
 
+MISSING = (
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.InvalidTextRepresentation,  # a status; a statement's other constants are always valid
+)
+"""What preparing a statement raises on the schema of an older version."""
+
+
+class SchemaBehind(psycopg.ProgrammingError):
+    """The statement needs a later schema: a deployment replaces the code first, and migrates then."""
+
+
 class SessionUnfit(psycopg.OperationalError):
     """The session can't run the statement, which had no effect. Its connection is closed."""
 
@@ -64,8 +77,8 @@ async def execute(
 ) -> list[Row]:
     """The rows that a statement gives; `prepared` are the names that this connection knows.
 
-    Raises SessionUnfit, ReplyLost, and else what psycopg raises. When the wait is cancelled the statement
-    goes on, and the connection can be used again after `read_rest`.
+    Raises SchemaBehind, SessionUnfit, ReplyLost, and else what psycopg raises. When the wait is cancelled the
+    statement goes on, and the connection can be used again after `read_rest`.
     """
     pgconn = connection.pgconn
     sent = False
@@ -75,8 +88,10 @@ async def execute(
             pgconn.send_prepare(statement.name, statement.sql)
             try:
                 await _result(pgconn)
-            except psycopg.Error:
+            except psycopg.Error as error:
                 prepared.discard(statement.name)
+                if isinstance(error, MISSING):
+                    raise SchemaBehind(f"{statement.name.decode()}: {error}") from error
                 raise
         sent = True
         pgconn.send_query_prepared(statement.name, values)

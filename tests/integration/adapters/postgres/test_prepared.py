@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 from chalicelib.adapters.postgres.database import Connection, Database
-from chalicelib.adapters.postgres.prepared import Statement, execute, read_rest
+from chalicelib.adapters.postgres.prepared import SchemaBehind, Statement, execute, read_rest
 
 
 @pytest.fixture
@@ -74,8 +74,8 @@ async def test_a_text_with_nul_is_refused_rather_than_cut(connection: Connection
     ("sql", "kind"),
     [
         ("SELECT 1 / 0", psycopg.errors.DivisionByZero),
-        ("SELECT missing", psycopg.errors.UndefinedColumn),
-        ("SELECT 'x'::int", psycopg.errors.InvalidTextRepresentation),
+        ("SELECT missing", SchemaBehind),
+        ("SELECT (SELECT 'x')::int", psycopg.errors.InvalidTextRepresentation),
     ],
 )
 async def test_an_error_is_psycopgs_own_and_leaves_the_connection_usable(
