@@ -7,6 +7,7 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from decimal import Decimal
 from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,14 @@ from infra.package import Package
 from infra.stacks import Stack, Stacks
 from infra.stage import Values
 from local.emulator import Cloud
+from tests.infra.resting_orders import Orders, dearer_market, eventually
 
 STACK = "order-engine-local"
 BROKEN = {"chalicelib/sql/999_broken.sql": "SELECT nothing FROM nowhere;"}
+LATER = {"chalicelib/sql/900_later.sql": "ALTER TABLE orders ADD COLUMN note text;"}
 BROKEN_WORKER = {"chalicelib/api/queue.py": "raise RuntimeError('not today')"}
 
+OLD_SEED = "solana"
 Deploy = Callable[..., Result]
 
 
@@ -164,6 +168,28 @@ def test_an_order_that_is_not_confirmed_rolls_the_engine_back(
     assert "error: The smoke order " in done.output
     assert f"{STACK} is rolled back to its previous version." in done.output
     assert code(aws) == before
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_limit_order_rests_through_an_update_that_is_undone_and_fires_after_one_with_a_migration(
+    deploy: Deploy, aws: Aws
+) -> None:
+    orders = Orders(aws, STACK)
+    dear, limit = dearer_market(OLD_SEED)
+    reached, beyond = orders.rest(limit), orders.rest(limit * 10)
+    assert deploy("--set=LeaseMs=21000", files=BROKEN).exit_code == 1
+    assert [orders.status(order) for order in (reached, beyond)] == ["open", "open"]
+    done = deploy(f"--set=SimSeed={dear}", "--no-smoke", files=LATER)
+    assert "applied 900_later.sql" in done.output, done.output
+    orders.fire()
+    eventually(lambda: orders.status(reached) == "confirmed")
+    filled = orders.request("GET", f"/api/orders/{reached}")
+    steps = [event["status"] for event in filled["events"]]
+    assert steps == ["open", "pending", "routing", "building", "submitted", "confirmed"]
+    assert Decimal(filled["executedPrice"]) >= limit
+    assert orders.status(beyond) == "open"
+    assert orders.request("DELETE", f"/api/orders/{beyond}")["status"] == "cancelled"
+    deploy(f"--set=SimSeed={OLD_SEED}", "--no-smoke")
 
 
 @pytest.mark.usefixtures("deployed")
