@@ -11,7 +11,7 @@ from ..process import Stopped, signals
 from ..terminal import Failure, NotDone
 from .view import screen
 
-SCENARIOS = "burst, latency, own-socket, ceiling, sockets, backlog, table"
+SCENARIOS = "burst, latency, own-socket, ceiling, sockets, backlog, table, triggers"
 
 
 @click.command()
@@ -63,6 +63,7 @@ def bench(
     sockets     1,000 idle connections; 1,000 on one order
     backlog     2,000 → 10,000 → 50,000 orders at once                              (long)
     table       beside 1,000,000 orders that are over                               (long)
+    triggers    10,000 limit orders at rest: CPU, and how soon one fires; ours only
 
     \b
     Example: ./local/run bench --quick --html bench.html

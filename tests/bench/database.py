@@ -24,6 +24,11 @@ OPTIONS = "-c statement_timeout=0 -c enable_seqscan=off"
 
 ENDED = "SELECT id FROM orders WHERE id = ANY(%s::uuid[]) AND status IN ('confirmed', 'failed')"
 
+FIRED = """
+SELECT order_id, extract(epoch FROM min(at))::float8 FROM order_events
+WHERE order_id = ANY(%s::uuid[]) AND status = 'pending' GROUP BY order_id
+"""
+
 TIMES = """
 SELECT orders.id, orders.status::text, extract(epoch FROM orders.created_at)::float8,
     (SELECT extract(epoch FROM min(at))::float8 FROM order_events
@@ -70,6 +75,21 @@ def wait_until_ended(
         if len(ended) < len(window):
             time.sleep(POLL_S)
     return len(left)
+
+
+def wait_until_fired(
+    connection: Connection,
+    order_ids: Sequence[str],
+    deadline: float,
+    on_done: Callable[[int], None] = lambda done: None,
+) -> dict[str, float]:
+    """Wait until all resting orders have fired, or until `deadline`; when each did, both in unix seconds."""
+    while True:
+        rows = connection.execute(FIRED, [list(order_ids)]).fetchall()
+        on_done(len(rows))
+        if len(rows) == len(order_ids) or time.time() > deadline:
+            return {str(order_id): at for order_id, at in rows}
+        time.sleep(5 * POLL_S)
 
 
 def times(connection: Connection, order_ids: Sequence[str]) -> list[Times]:

@@ -210,6 +210,24 @@ def _specs(mode: str, options: Options) -> list[Spec]:
         ),
         growth(f"{old:,} old orders against none", "table", old, 0, 0.95),
         ratio(f"orders/s beside {old:,} old", "orders/s", ("table", f"orders_per_s@{old}"), None, None),
+        value(
+            f"{options.resting:,} limits at rest, of a core",
+            "%",
+            ("triggers", "share"),
+            Bar(LESS, 20.0),
+            Bar(LESS, 20.0),
+        ),
+        value("… engine", "%", ("triggers", "share_engine"), None, None),
+        value("… Postgres", "%", ("triggers", "share_postgres"), None, None),
+        value("price there → fired, p50", "ms", ("triggers", "fired_p50_ms"), None, None),
+        value(
+            f"… last of {options.firing:,}",
+            "ms",
+            ("triggers", "fired_last_ms"),
+            Bar(LESS, 1_000.0),
+            Bar(LESS, 1_000.0),
+        ),
+        value("… not fired", "", ("triggers", "unfired"), Bar(LESS, 0), Bar(LESS, 0)),
     ]
 
 
@@ -226,6 +244,7 @@ def _guarded(samples: Sequence[Sample]) -> list[tuple[str, str, str, str, str]]:
         ("ceiling", "share", "of the ceiling", "", MORE),
         ("sockets", "idle_mb", "idle sockets", "MB", LESS),
         ("sockets", "last_ms", "last of the crowd", "ms", LESS),
+        ("triggers", "share", "limits at rest, of a core", "%", LESS),
     ]
     for scenario in ("backlog", "table"):
         names = {name for sample in samples if sample.scenario == scenario for name in sample.figures}

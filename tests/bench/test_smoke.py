@@ -13,7 +13,7 @@ from tests.bench.rows import rows
 from tests.bench.run import run
 from tests.bench.scenarios import SCENARIOS, Measured, Options, Turn
 
-OPTIONS = Options(orders=20, clients=5, rounds=1)
+OPTIONS = Options(orders=20, clients=5, rounds=1, resting=200, watching_s=1.0, firing=5)
 
 COST = {"orders_per_s", "submits_per_s", "cpu_s_per_1000", "cpu_engine", "cpu_postgres", "peak_mb"}
 
@@ -34,6 +34,21 @@ def test_each_order_on_its_own_socket_at_ours() -> None:
     measured = SCENARIOS["own-socket"].measure(Turn(Ours(), OPTIONS))
     assert measured.figures["orders_per_s"] > 0
     assert measured.figures["missing"] == measured.figures["unended"] == 0
+
+
+def test_orders_at_rest_at_ours_are_watched_and_fire() -> None:
+    measured = SCENARIOS["triggers"].measure(Turn(Ours(), OPTIONS))
+    assert measured.figures.keys() >= {
+        "share",
+        "share_engine",
+        "share_postgres",
+    }  # less than 0 on a busy machine
+    assert measured.figures["unfired"] == 0
+    assert 0 < len(measured.series["fired_ms"]) <= OPTIONS.firing
+
+
+def test_the_baseline_has_no_orders_at_rest() -> None:
+    assert SCENARIOS["triggers"].measure(Turn(Baseline(), OPTIONS)) == Measured({})
 
 
 @pytest.mark.skipif(not node.is_installed(), reason="node or the baseline's npm modules are not here")

@@ -18,7 +18,7 @@ import uvloop
 
 from .http import ProtocolError
 from .listening import crowd, idle, own_sockets
-from .submitting import Refused, Target, burst, steady
+from .submitting import Refused, Target, batches, burst, steady
 
 EVERY_S = 0.1
 
@@ -51,6 +51,8 @@ async def perform(job: dict[str, Any]) -> dict[str, Any]:
             return await steady(target, job["orders"], job["rate"], progress)
         case "own_sockets":
             return await own_sockets(target, job["orders"], job["clients"], progress)
+        case "batches":
+            return await batches(target, job["orders"], job["clients"], progress)
         case "crowd":
             return await crowd(target, job["sockets"])
         case "idle":

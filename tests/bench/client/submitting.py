@@ -14,6 +14,8 @@ from .http import HttpConnection, Response
 from .orders import body
 
 PATH = "/api/orders/execute"
+BATCH_PATH = "/api/orders/batch"
+OF_A_BATCH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +88,31 @@ async def steady(target: Target, orders: int, rate: float, on_done: Callable[[in
     for connection in free:
         connection.close()
     return {"ids": ids, "began": began, "submitted": ended}
+
+
+async def batches(
+    target: Target, orders: list[dict[str, Any]], clients: int, on_done: Callable[[int], None]
+) -> dict[str, Any]:
+    """These orders, many in a request, by `clients`; their ids in the same order."""
+    ids: dict[int, list[str]] = {}
+
+    async def client(starts: Iterator[int]) -> None:
+        connection = await HttpConnection.open(target.host, target.port)
+        for start in starts:
+            body = json.dumps({"orders": orders[start : start + OF_A_BATCH]}).encode()
+            ids[start] = _accepted_all(await connection.request("POST", BATCH_PATH, body))
+            on_done(sum(map(len, ids.values())))
+        connection.close()
+
+    starts = iter(range(0, len(orders), OF_A_BATCH))
+    await asyncio.gather(*(client(starts) for _ in range(clients)))
+    return {"ids": [order_id for start in sorted(ids) for order_id in ids[start]]}
+
+
+def _accepted_all(response: Response) -> list[str]:
+    """The ids of a batch's orders. Raises Refused."""
+    results = accepted(response)["results"]
+    for result in results:
+        if "orderId" not in result:
+            raise Refused(str(result))
+    return [str(result["orderId"]) for result in results]

@@ -16,9 +16,11 @@ from ..servers import find_running
 from .engine import Engine, EngineError, Program
 
 # A backlog of 50,000 orders is past what one client may have under way, which is not what is measured.
+SEED = "solana"
 SETTINGS = {
     "MAX_OUTSTANDING_ORDERS": "1000000",
     "SIM_FAULTS": "",
+    "SIM_SEED": SEED,
     "LOG_LEVEL": "WARNING",
     "DATABASE_URL": "",  # not from .env
     "REDIS_URL": "",

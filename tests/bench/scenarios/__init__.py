@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import backlog, burst, ceiling, latency, own_socket, sockets, table
+from . import backlog, burst, ceiling, latency, own_socket, sockets, table, triggers
 from .scenario import Measured, Options, Scenario, Turn
 
 __all__ = ["SCENARIOS", "Measured", "Options", "Scenario", "Turn"]
@@ -17,5 +17,6 @@ SCENARIOS: dict[str, Scenario] = {
         sockets.SCENARIO,
         backlog.SCENARIO,
         table.SCENARIO,
+        triggers.SCENARIO,
     )
 }

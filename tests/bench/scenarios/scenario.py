@@ -25,6 +25,9 @@ class Options:
     backlogs: tuple[int, ...] = (2_000, 10_000, 50_000)
     rows: int = 1_000_000
     baseline_backlogs: bool = True
+    resting: int = 10_000
+    watching_s: float = 20.0  # how long orders at rest are watched, and an engine without
+    firing: int = 100
 
 
 QUICK = Options(
@@ -37,6 +40,9 @@ QUICK = Options(
     backlogs=(400, 2_000),
     rows=50_000,
     baseline_backlogs=False,
+    resting=2_000,
+    watching_s=5.0,
+    firing=30,
 )
 
 
