@@ -53,6 +53,7 @@ class Round:
         self._on_progress = on_progress or (lambda progress: None)
         self._progress = Progress(len(plan.submits))
         self._taken: dict[str, str] = {}  # key → order
+        self._cancelled: dict[str, bool] = {}  # order → what its client was answered
         self._subscribers: list[Subscriber] = []
         self._turns = defaultdict[str, asyncio.Lock](asyncio.Lock)
         self._relay_killed_at: list[float] = []
@@ -68,7 +69,7 @@ class Round:
             answers = submitter.answers
         await self._recover()
         url = self._world.engine.database_url
-        verdict = await asyncio.to_thread(judge, url, self._taken)
+        verdict = await asyncio.to_thread(judge, url, self._taken, self._cancelled)
         verdict.lost += len(self._plan.submits) - len(self._taken)
         self._judge_subscribers(verdict)
         verdict.wrong += self._wrong + answers.wrong
@@ -105,6 +106,8 @@ class Round:
                 async with asyncio.TaskGroup() as tasks:
                     for submit in self._plan.submits:
                         taking = tasks.create_task(self._take(submitter, submit, began))
+                        if submit.cancel_after_s is not None:
+                            tasks.create_task(self._cancel(submitter, taking, submit.cancel_after_s))
                         if submit.shared is None:
                             tasks.create_task(self._subscribe(taking))
                         else:
@@ -116,13 +119,19 @@ class Round:
 
     async def _take(self, submitter: Submitter, submit: Submit, began: float) -> str:
         await asyncio.sleep(began + submit.at_s - time.monotonic())
-        answer = await submitter.submit(submit.key, submit.token, submit.amount)
+        terms = submit.rest.terms() if submit.rest else {}
+        answer = await submitter.submit(submit.key, submit.token, submit.amount, **terms)
         order_id = str(answer["orderId"])
         if self._taken.setdefault(submit.key, order_id) != order_id:
             self._wrong.append(f"{submit.key} was answered with two orders")
         self._progress.taken += 1
         self._on_progress(self._progress)
         return order_id
+
+    async def _cancel(self, submitter: Submitter, taking: asyncio.Future[str], after_s: float) -> None:
+        order_id = await taking
+        await asyncio.sleep(after_s)
+        self._cancelled[order_id] = await submitter.cancel(order_id)
 
     async def _subscribe(self, *takings: asyncio.Future[str]) -> None:
         if not takings:

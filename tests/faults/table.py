@@ -14,11 +14,15 @@ COLUMNS = {
     "orders": 6,
     "confirmed": 9,
     "failed": 6,
+    "cancelled": 9,
+    "expired": 7,
     "lost": 4,
     "doubled": 7,
     "stuck": 5,
+    "below": 5,
     "seconds": 7,
 }
+COUNTS = ("confirmed", "failed", "cancelled", "expired", "lost", "doubled", "stuck", "below")
 
 
 def header() -> str:
@@ -29,7 +33,7 @@ def header() -> str:
 def row(number: int, outcome: Outcome) -> str:
     """A round."""
     verdict, plan = outcome.verdict, outcome.plan
-    counts = (verdict.confirmed, verdict.failed, verdict.lost, verdict.doubled, verdict.stuck)
+    counts = [getattr(verdict, name) for name in COUNTS]
     cells = [number, plan.seed, _faults(outcome), len(plan.submits), *counts, f"{outcome.seconds:.1f}"]
     return _line(map(str, cells))
 
@@ -37,10 +41,7 @@ def row(number: int, outcome: Outcome) -> str:
 def total(outcomes: list[Outcome]) -> str:
     """All rounds."""
     verdicts = [outcome.verdict for outcome in outcomes]
-    counts = [
-        sum(getattr(verdict, name) for verdict in verdicts)
-        for name in ("confirmed", "failed", "lost", "doubled", "stuck")
-    ]
+    counts = [sum(getattr(verdict, name) for verdict in verdicts) for name in COUNTS]
     killed = sum(len(outcome.killed) for outcome in outcomes)
     orders = sum(len(outcome.plan.submits) for outcome in outcomes)
     seconds = sum(outcome.seconds for outcome in outcomes)

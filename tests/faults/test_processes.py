@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.plan import Fault, Plan, with_faults
+from tests.faults.plan import Fault, Plan, with_faults, with_resting
 from tests.faults.round import Outcome, Round
 from tests.faults.world import World
 
@@ -24,6 +24,16 @@ async def test_fifty_orders_end_with_one_swap_each_though_the_worker_is_killed(
 ) -> None:
     outcome = await run(world, with_faults(100 + len(faults), 50, *faults))
     assert outcome.twice == 0
+
+
+async def test_resting_orders_end_once_and_none_below_its_price_though_their_triggers_are_killed(
+    world: World,
+) -> None:
+    """The triggers are in the worker's process; every order fires, expires or is cancelled."""
+    outcome = await run(
+        world, with_resting(107, 60, *(Fault(at, "worker", 0) for at in (0.5, 1.1, 1.7, 3.0)))
+    )
+    assert outcome.verdict.confirmed and outcome.verdict.cancelled and outcome.verdict.expired
 
 
 async def test_clients_see_everything_though_the_gateway_is_killed(world: World) -> None:

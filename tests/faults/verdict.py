@@ -13,8 +13,11 @@ from psycopg.rows import dict_row
 
 # Every order of these keys with its landed swaps, and those of them that are what the order says.
 ORDERS = """
-SELECT orders.id::text, client_order_id AS key, status::text, seq, count(swaps.signature) AS landed,
-    count(*) FILTER (WHERE swaps.signature = tx_hash AND swaps.amount_out = orders.amount_out) AS as_confirmed
+SELECT orders.id::text, client_order_id AS key, status::text, type, seq, count(swaps.signature) AS landed,
+    count(*) FILTER (
+        WHERE swaps.signature = tx_hash AND swaps.amount_out = orders.amount_out
+    ) AS as_confirmed,
+    count(*) FILTER (WHERE swaps.amount_out < floor_out) AS below
 FROM orders LEFT JOIN sim.swaps ON swaps.memo = orders.id::text
 WHERE client_order_id = ANY(%s)
 GROUP BY orders.id
@@ -25,7 +28,7 @@ WHERE order_id = ANY(%s::uuid[])
 ORDER BY order_id, seq
 """
 UNFINISHED = """
-SELECT count(*) FROM orders WHERE client_order_id = ANY(%s) AND status NOT IN ('confirmed', 'failed')
+SELECT count(*) FROM orders WHERE client_order_id = ANY(%s) AND NOT is_terminal(status)
 """
 
 Row = dict[str, Any]
@@ -37,15 +40,18 @@ class Verdict:
 
     confirmed: int = 0
     failed: int = 0
+    cancelled: int = 0
+    expired: int = 0
     lost: int = 0
     doubled: int = 0
     stuck: int = 0
+    below: int = 0  # fills that gave less than their order's floor
     wrong: list[str] = field(default_factory=list)
 
     @property
     def is_good(self) -> bool:
         """Whether every promise was kept."""
-        return not (self.lost or self.doubled or self.stuck or self.wrong)
+        return not (self.lost or self.doubled or self.stuck or self.below or self.wrong)
 
 
 def unfinished(database_url: str, keys: Collection[str]) -> int:
@@ -55,8 +61,13 @@ def unfinished(database_url: str, keys: Collection[str]) -> int:
     return int(count)
 
 
-def judge(database_url: str, taken: Mapping[str, str]) -> Verdict:
-    """Compare the database with `taken`: for each key the order that its client was answered."""
+def judge(
+    database_url: str, taken: Mapping[str, str], cancelled: Mapping[str, bool] | None = None
+) -> Verdict:
+    """Compare the database with `taken`: for each key the order that its client was answered.
+
+    And with `cancelled`: for each order that its client wanted to cancel, whether it was.
+    """
     with psycopg.connect(database_url, connect_timeout=5, row_factory=dict_row) as connection:
         orders = connection.execute(ORDERS, [list(taken)]).fetchall()
         events = connection.execute(EVENTS, [[order["id"] for order in orders]]).fetchall()
@@ -68,26 +79,35 @@ def judge(database_url: str, taken: Mapping[str, str]) -> Verdict:
             verdict.doubled += 1
             verdict.wrong.append(f"{order['key']} made {order['id']} beside {taken[order['key']]}")
         _judge_swaps(order, verdict)
+        _judge_cancel(order, (cancelled or {}).get(order["id"], False), verdict)
     _judge_lives(orders, events, verdict)
     return verdict
 
 
 def _judge_swaps(order: Row, verdict: Verdict) -> None:
-    """One landed swap for a confirmed order, with its amount; none for a failed one; never two."""
+    """One landed swap for a confirmed order, with its amount; none for another; never two."""
     order_id, landed = order["id"], order["landed"]
     verdict.doubled += landed > 1
+    verdict.below += order["below"]
     match order["status"]:
         case "confirmed":
             verdict.confirmed += 1
             if (landed, order["as_confirmed"]) != (1, 1):
                 verdict.wrong.append(f"{order_id} is confirmed with {landed} swaps")
-        case "failed":
-            verdict.failed += 1
+        case "failed" | "cancelled" | "expired" as end:
+            setattr(verdict, end, getattr(verdict, end) + 1)
             if landed:
-                verdict.wrong.append(f"{order_id} is failed, and a swap landed")
+                verdict.wrong.append(f"{order_id} is {end}, and a swap landed")
         case status:
             verdict.stuck += 1
             verdict.wrong.append(f"{order_id} is still {status}")
+
+
+def _judge_cancel(order: Row, was_cancelled: bool, verdict: Verdict) -> None:
+    """An order is cancelled if its client was answered so, and else goes on."""
+    if (order["status"] == "cancelled") != was_cancelled:
+        answer = "that it was cancelled" if was_cancelled else "no such thing"
+        verdict.wrong.append(f"{order['id']} is {order['status']}, and its client was answered {answer}")
 
 
 def _judge_lives(orders: Sequence[Row], events: Iterable[Row], verdict: Verdict) -> None:
@@ -100,7 +120,8 @@ def _judge_lives(orders: Sequence[Row], events: Iterable[Row], verdict: Verdict)
         steps = [Status(event["status"]) for event in life]
         if [event["seq"] for event in life] != [*range(1, order["seq"] + 1)]:
             verdict.wrong.append(f"{order['id']} has the events {[event['seq'] for event in life]}")
-        if steps[:1] != [Status.PENDING] or steps[-1:] != [Status(order["status"])]:
+        first = Status.PENDING if order["type"] == "market" else Status.OPEN
+        if steps[:1] != [first] or steps[-1:] != [Status(order["status"])]:
             verdict.wrong.append(f"{order['id']} is {order['status']}, and its events say {steps}")
         if any(before not in sources(after) for before, after in pairwise(steps)):
             verdict.wrong.append(f"{order['id']} lived {steps}")

@@ -19,6 +19,7 @@ from local import ROOT
 from local.servers import Server
 from local.services import Endpoints, Services
 from tests.e2e.engine import Engine, LocalEngine
+from tests.faults.resting import REFUSED, SEED
 
 PROCESSES = ("gateway", "worker", "relay")
 SERVERS = ("postgres", "valkey", "sqs")
@@ -28,19 +29,22 @@ GATEWAY = "faults"
 
 # Times are short, so that what was lost is found within seconds; a blockhash lives for three of them. RAY
 # always slips and so fails, replies about JTO are lost, one in ten JUP transactions is dropped, COPE is slow.
+# Half of the swaps of FIDA are refused, as if its price had jumped back since the order fired.
 SETTINGS = {
+    "SIM_SEED": SEED,
     "SIM_LATENCY": "0.08",
     "SIM_SLOT_MS": "100",
     "SIM_BLOCKHASH_SLOTS": "30",
     "SIM_FAULTS": (
         "slippage token=RAY; reply-lost token=JTO times=1; send-dropped token=JUP rate=0.1; "
-        "quote-timeout token=COPE times=2"
+        f"quote-timeout token=COPE times=2; slippage token={REFUSED} rate=0.5"
     ),
     "QUOTE_TIMEOUT_MS": "2000",
     "RETRY_BASE_MS": "100",
     "CONFIRM_TIMEOUT_MS": "1500",
     "LEASE_MS": "2000",
     "SWEEP_AFTER_MS": "1500",
+    "TRIGGER_POLL_MS": "100",
     "RELAY_LEASE_MS": "1000",
     "RELAY_POLL_MS": "500",
     "GATEWAY_ID": GATEWAY,  # which a second relay serves as well
