@@ -61,6 +61,7 @@ def _plots(samples: Sequence[Sample], other: str) -> Iterator[tuple[str, str]]:
     for title, scenario, name, label in (
         ("50 orders/s: created → confirmed", "latency", "took_ms", "ms"),
         ("One order’s event at all sockets of the crowd", "sockets", "arrival_ms", "ms after the event"),
+        ("A limit’s price is there → the order has fired", "triggers", "fired_ms", "ms"),
     ):
         series = _series(samples, scenario, name, other)
         if series:
