@@ -29,7 +29,7 @@ FUNCTIONS = ROOT / "functions"
 PROCESS = Path(__file__).with_name("cold_start_process.py")
 
 POSTGRES, REDIS, AWS = ("psycopg", "psycopg_pool"), ("redis",), ("botocore",)
-QUOTES, SIGNATURES = ("meteora_dlmm",), ("nacl", "base58")
+QUOTES, SIGNATURES = ("meteora_dlmm", "base58"), ("nacl",)
 NEEDS: dict[str, tuple[str, ...]] = {  # function → the packages it can't do without, beside Chalice
     "app": (*POSTGRES, *REDIS, *AWS, *QUOTES),
     "process_order": (*POSTGRES, *REDIS, *AWS, *QUOTES, *SIGNATURES),

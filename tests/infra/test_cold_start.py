@@ -221,7 +221,7 @@ def test_a_start_imports_no_handlers_of_another_function(found: Start, function:
 
 
 def test_a_call_finds_everything_imported(found: Start) -> None:
-    assert found.late_packages == set()
+    assert found.late_packages == set(), found.late
 
 
 def test_every_call_returns_its_functions_result(found: Start) -> None:

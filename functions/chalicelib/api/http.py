@@ -12,6 +12,7 @@ from ..domain.terms import Terms
 from .addresses import base_url, websocket_url
 from .responses import account_of, client_of, json_body, refuse, reply, respond, rules
 from .wire import answers, requests
+from .wire.document import document
 
 SUBMIT_METHODS = "OPTIONS, POST"
 
@@ -23,8 +24,6 @@ def index() -> Response:
 
 def openapi(request: Request) -> Response:
     """`GET /openapi.json`, with the address that it was asked at."""
-    from .wire.document import document
-
     server = base_url(request.to_original_event())
     return Response(document() | ({"servers": [{"url": server}]} if server else {}))
 
