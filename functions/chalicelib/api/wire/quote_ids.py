@@ -2,7 +2,7 @@
 
     version (1 byte) · expiry (6, ms of Unix time) · minimum out (8) · digest of the terms (6) · checksum (3)
 
-An id is not signed, and needs no secret. Whoever makes one up gives an order of their own a minimum, which
+An id is not signed, and needs no secret. A client that makes one up gives its own order a minimum, which
 `minimumOut` does as well: it binds the order, and the engine to nothing. So all that is checked is what
 protects the client from its own mistakes: that the id is whole, of these terms, and not over.
 """
