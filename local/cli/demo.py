@@ -43,11 +43,7 @@ ORDERS = (
     ("USDC", "JUP", "250"),
     ("BONK", "SOL", "1000000"),
     ("RAY", "USDT", "40"),
-    (
-        "USDC",
-        "FIDA",
-        "20000",
-    ),  # moves the price at Raydium by some 14 %, which no order may, and by 2 % at Meteora
+    ("USDC", "FIDA", "20000"),  # moves each pool's price so far that it is divided among them
 )
 LIMIT = ("JTO", "USDC", "100")
 BELOW_MARKET = Decimal("0.99")  # of the best quote: further than a price moves until the order is filled

@@ -188,7 +188,7 @@ def legs_line(found: Wire) -> str:
     for step in plan:
         swap = step["swapInfo"]
         if swap["inputMint"] == sold:
-            paths.append((swap["label"], step["percent"]))
+            paths.append((swap["label"], round(step["bps"] / 100)))
         else:
             venue, share = paths.pop()
             paths.append((f"{venue} → {swap['label']}", share))

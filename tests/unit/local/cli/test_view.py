@@ -199,7 +199,7 @@ def test_orders_are_listed_with_whole_ids_however_narrow_the_terminal():
 
 
 def step(venue: str, sold: str, percent: int) -> dict[str, object]:
-    return {"percent": percent, "swapInfo": {"label": venue, "inputMint": sold}}
+    return {"bps": percent * 100, "swapInfo": {"label": venue, "inputMint": sold}}
 
 
 def test_a_route_of_several_legs_is_shown_with_their_shares():
