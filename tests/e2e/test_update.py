@@ -22,10 +22,11 @@ from tests.e2e.life import Wire, assert_complete
 
 TRADERS = 4
 EVERY_S = 0.5  # a trader submits
+ANSWERS_WITHIN_S = 180.0  # the emulator answers nothing while it replaces the functions
 EVERY_SECOND = {name: schedule_event(name) for name in ("keep-relays", "sweep")}
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_orders_submitted_while_the_stack_is_updated_end_and_every_event_is_received(
     deployment: Deployment, client: Client, engine: Engine
 ) -> None:
@@ -72,7 +73,7 @@ async def submit_for_sure(client: Client) -> Wire:
         found: Wire = response.json()
         return found
 
-    answer = await eventually(submit)
+    answer = await eventually(submit, within_s=ANSWERS_WITHIN_S)
     assert answer
     return answer
 
