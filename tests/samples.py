@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
+import base58
 from chalicelib.api.wire.requests import Rules
 from chalicelib.domain.attempt import Claim, Transition
 from chalicelib.domain.errors import QuoteTimeout
@@ -20,10 +24,11 @@ from chalicelib.domain.events import (
     OrderRouting,
     OrderSubmitted,
 )
+from chalicelib.domain.launch import Launch
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.routing import Quote, Route
-from chalicelib.domain.terms import Terms
-from chalicelib.domain.tokens import find_token
+from chalicelib.domain.terms import OrderType, Terms
+from chalicelib.domain.tokens import find_token, new_token
 from chalicelib.domain.transaction import SignedTransaction
 
 SOL, USDC, COPE, BONK = (found for symbol in ("SOL", "USDC", "COPE", "BONK") if (found := find_token(symbol)))
@@ -31,6 +36,23 @@ RULES = Rules(100, lambda: ("raydium", "meteora"), 300)
 TERMS = Terms(SOL, USDC, 10**9, slippage_bps=100)
 QUOTE = Quote("meteora", SOL, USDC, 10**9, 151_000_000, 2_000_000, 1)
 ROUTE = Route(QUOTE, 149_490_000, {"meteora": QUOTE, "raydium": QuoteTimeout("No answer.")})
+
+
+def new_mint() -> str:
+    """A mint that no token has had yet: what a process has learned of another would stay."""
+    return base58.b58encode(secrets.token_bytes(32)).decode()
+
+
+def launch_of(mint: str, opens_at: datetime, **changes: Any) -> Launch:
+    """A pool of a new token with six decimals, at Raydium, of 100 SOL."""
+    launch = Launch(f"pool of {mint}", "raydium", mint, "WIF", 6, SOL, 100 * 10**9, opens_at)
+    return launch._replace(**changes)
+
+
+def sniper(mint: str, price: str = "0.001", **changes: Any) -> Terms:
+    """An order to buy a new token for one SOL."""
+    terms = Terms(SOL, new_token(mint), 10**9, 100, type=OrderType.SNIPER, price=Decimal(price))
+    return replace(terms, **changes)
 
 
 def event_of(status: Status, *, retry_in_ms: int = 0) -> OrderEvent:

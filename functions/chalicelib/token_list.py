@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .config import ConfigError
-from .domain.tokens import TOKENS, Token
+from .domain.tokens import TOKENS, Token, is_mint
 
 SOLANA = 101
 MAX_DECIMALS = 18
@@ -22,7 +22,6 @@ MAX_SYMBOL_LENGTH = 32
 FUNCTIONS = Path(__file__).parents[1]
 
 _SYMBOL = re.compile(rf"[!#-&(-+.0-~-]{{1,{MAX_SYMBOL_LENGTH}}}")  # ASCII without blanks and " ' , /
-_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
 def load_token_list(setting: str) -> list[Token]:
@@ -79,13 +78,8 @@ def _symbol(entry: dict[str, object], place: int) -> str:
 
 def _mint(entry: dict[str, object], place: int) -> str:
     found = entry.get("address")
-    if isinstance(found, str) and 32 <= len(found) <= 44 and set(found) <= set(_BASE58):
-        number = 0
-        for digit in found:
-            number = number * 58 + _BASE58.index(digit)
-        zeros = len(found) - len(found.lstrip("1"))
-        if zeros + (number.bit_length() + 7) // 8 == 32:
-            return found
+    if isinstance(found, str) and is_mint(found):
+        return found
     raise _wrong(f"tokens[{place}] has the address {found!r}, which is no mint: 32 bytes in base 58")
 
 

@@ -1,10 +1,12 @@
 """The tokens the engine trades: symbol, mint and decimals, found by either name. A setting may add others.
 
-Mints are those of Solana's mainnet, so that a real venue can take a simulated one's place.
+Mints are those of Solana's mainnet, so that a real venue can take a simulated one's place. A token that was
+launched since has its mint for a symbol as well: anyone may launch a second USDC, and a mint there is once.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Context, Decimal
@@ -12,6 +14,11 @@ from functools import lru_cache
 
 # Wide enough for every product and quotient of two u64 amounts.
 EXACT = Context(prec=60, rounding=ROUND_DOWN)
+UNKNOWN_DECIMALS = -1
+"""Of a token that is not launched yet."""
+
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_MINT = re.compile(f"[{_BASE58}]{{32,44}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,11 @@ class Token:
     symbol: str
     mint: str
     decimals: int
+
+    @property
+    def is_launched(self) -> bool:
+        """Whether it is none of those listed or added: it was launched since, or is to be."""
+        return self.symbol == self.mint
 
     def amount(self, base_units: int) -> Decimal:
         """`base_units` as an exact number of tokens."""
@@ -86,14 +98,48 @@ def all_tokens() -> tuple[Token, ...]:
     return (*TOKENS, *_added)
 
 
-def stored_token(symbol: str) -> Token:
-    """The token that an order was stored with. Raises LookupError if it is not traded any more."""
-    try:
-        return _BY_NAME[symbol]
-    except KeyError:
-        raise LookupError(f"an order names {symbol}, which TOKEN_LIST does not list any more") from None
+def stored_token(name: str) -> Token:
+    """The token that an order was stored with, by its symbol, or by the mint of one that is not listed.
+
+    Raises LookupError if it is not traded any more.
+    """
+    if (found := _BY_NAME.get(name)) is not None:
+        return found
+    if is_mint(name):
+        return new_token(name)
+    raise LookupError(f"an order names {name}, which TOKEN_LIST does not list any more")
 
 
 def find_token(name: str) -> Token | None:
-    """The token with this symbol or this mint (both exactly as listed), or None."""
+    """The token with this symbol or this mint (both exactly as listed), or None.
+
+    One that was launched since is found by its mint once this process has learned of it.
+    """
     return _BY_NAME.get(name)
+
+
+def listed_token(name: str) -> Token | None:
+    """The same, but for tokens that were launched since."""
+    found = find_token(name)
+    return None if found is None or found.is_launched else found
+
+
+def learn(token: Token) -> None:
+    """Have `find_token` find a launched token whose pool is open. That stays so, as do its decimals."""
+    _BY_NAME.setdefault(token.mint, token)
+
+
+def new_token(mint: str, decimals: int = UNKNOWN_DECIMALS) -> Token:
+    """A token that is none of those listed or added."""
+    return Token(mint, mint, decimals)
+
+
+def is_mint(text: str) -> bool:
+    """Whether this is an address on Solana: 32 bytes in base58."""
+    if not _MINT.fullmatch(text):
+        return False
+    number = 0
+    for digit in text:
+        number = number * 58 + _BASE58.index(digit)
+    zeros = len(text) - len(text.lstrip("1"))  # each a byte, as leading zeros are
+    return zeros + (number.bit_length() + 7) // 8 == 32

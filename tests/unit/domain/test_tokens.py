@@ -6,9 +6,21 @@ from fractions import Fraction
 import base58
 import pytest
 from chalicelib.domain.terms import MAX_BASE_UNITS
-from chalicelib.domain.tokens import TOKENS, Token, find_token, plain, price
+from chalicelib.domain.tokens import (
+    TOKENS,
+    Token,
+    find_token,
+    is_mint,
+    learn,
+    new_token,
+    plain,
+    price,
+    stored_token,
+)
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.samples import new_mint
 
 units = st.integers(1, MAX_BASE_UNITS)
 tokens = st.sampled_from(TOKENS)
@@ -76,3 +88,50 @@ def test_a_price_is_truncated_and_never_rounded_up(
 def test_a_price_with_endless_digits_is_truncated_after_12() -> None:
     sol, usdc = TOKENS[0], TOKENS[1]
     assert plain(price(usdc, 2 * 10**6, sol, 3 * 10**9)) == "0.666666666666"
+
+
+def test_a_launched_token_is_found_by_its_mint_alone_once_it_is_learned_of() -> None:
+    mint = new_mint()
+    assert find_token(mint) is None
+    learn(new_token(mint, 6))
+    assert find_token(mint) == Token(mint, mint, 6)
+    assert find_token("WIF") is None
+
+
+def test_a_stored_token_is_one_by_symbol_or_any_mint() -> None:
+    mint = new_mint()
+    assert stored_token("SOL") is stored_token(TOKENS[0].mint) is TOKENS[0]
+    assert stored_token(mint) == new_token(mint)
+    for gone in ("WIF", mint[:-20]):
+        with pytest.raises(LookupError, match=f"{gone}, which TOKEN_LIST does not list"):
+            stored_token(gone)
+
+
+@pytest.mark.parametrize("token", TOKENS, ids=lambda token: token.symbol)
+def test_a_listed_token_stays_what_it_is_whatever_is_launched_with_its_mint(token: Token) -> None:
+    learn(new_token(token.mint, 0))
+    assert find_token(token.mint) is token
+    assert not token.is_launched
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        (TOKENS[0].mint, True),
+        ("1" * 32, True),  # the system program: 32 zero bytes
+        ("1" * 31, False),
+        ("1" * 33, False),
+        (TOKENS[0].mint[:-1], False),
+        (TOKENS[0].mint + "1", False),
+        ("z" * 44, False),  # more than 32 bytes
+        ("0" * 32, False),  # no digit of base58
+        ("", False),
+    ],
+)
+def test_a_text_is_a_mint_if_it_is_32_bytes(text: str, is_one: bool) -> None:
+    assert is_mint(text) is is_one
+
+
+@given(st.binary(min_size=28, max_size=36))
+def test_whatever_32_bytes_are_is_a_mint_and_nothing_else_is(raw: bytes) -> None:
+    assert is_mint(base58.b58encode(raw).decode()) is (len(raw) == 32)
