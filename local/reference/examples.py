@@ -47,6 +47,7 @@ class Example:
         return self.answer if isinstance(self.answer, str) else ""
 
 
+NEW_MINT = "J786zrFsyA1MrT2FivecNZw9M4H9Rjxvki8nuQrXbywQ"  # what `./local/run launch WIF` launches
 BY_MINT = json.dumps(
     {
         "tokenIn": "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGkZwyTDt1v",
@@ -100,6 +101,14 @@ REQUESTS = (
         SUBMIT_PATH,
         202,
         order("SOL", "USDC", 1.5, type="stop", stopPrice="140", dexes=["raydium"]),
+    ),
+    Example(
+        "submit-sniper",
+        "Submit a sniper order",
+        "an order that rests until a new token, named by its mint, trades at 0.001 SOL each or less.",
+        SUBMIT_PATH,
+        202,
+        order("SOL", NEW_MINT, 1, type="sniper", maxPrice="0.001", minLiquidity="100", expiresInMs=3_600_000),
     ),
     Example(
         "batch",
@@ -255,6 +264,14 @@ ERRORS = (
         SUBMIT_PATH,
         "INVALID_PRICE",
         order("SOL", "USDC", 1, limitPrice="160"),
+    ),
+    Example(
+        "error-listed",
+        "Sniper for a listed token",
+        "a token that is traded already.",
+        SUBMIT_PATH,
+        "TOKEN_LISTED",
+        order("SOL", "DezXAZ8z7PnrnRJjz3wXBoRgixCa6xjnB7YaB1pPB263", 1, type="sniper", maxPrice="0.001"),
     ),
     Example(
         "error-expiry",

@@ -10,7 +10,13 @@ import msgspec
 from chalicelib import VERSION
 from chalicelib.api.wire import schemas
 from chalicelib.api.wire.codes import CODES, FAILURES, RETRY_LATER, UNQUOTABLE
-from chalicelib.api.wire.requests import EXPIRY_FIELDS, PRICE_FIELDS, QUOTE_ID_FIELD
+from chalicelib.api.wire.requests import (
+    EXPIRY_FIELDS,
+    FLOOR_FIELD,
+    LIQUIDITY_FIELD,
+    PRICE_FIELDS,
+    QUOTE_ID_FIELD,
+)
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.terms import OrderType
 
@@ -44,6 +50,8 @@ TYPE_NOTES = {
     OrderType.MARKET: "An order that is executed now.",
     OrderType.LIMIT: "An order that rests until its size gets `limitPrice` or more.",
     OrderType.STOP: "An order that rests until its size gets `stopPrice` or less.",
+    OrderType.SNIPER: "An order that rests until a pool of a new token opens, and its size costs "
+    "`maxPrice` or less.",
 }
 EVENT_NOTES = {
     Status.OPEN: "The order rests until its price is there: new, with its terms; or again, as it was gone.",
@@ -88,6 +96,8 @@ ORDERS_OWN = (
     "INVALID_QUOTE_ID",
     "QUOTE_MISMATCH",
     "QUOTE_EXPIRED",
+    "INVALID_MINT",
+    "TOKEN_LISTED",
 )  # not a quote's
 VENUES: Json = {"type": "string", "examples": ["raydium,orca"]}
 REPLAYED = {"Idempotent-Replayed": {"required": True, "schema": {"const": "true"}}}
@@ -313,8 +323,8 @@ def document() -> Json:
             "title": "Order execution engine",
             "version": VERSION,
             "license": {"name": "MIT", "identifier": "MIT"},
-            "description": "Takes market, limit and stop orders, routes each to the venue that gives the "
-            "trader most, and settles it. The WebSocket at an order's `websocket` address streams its"
+            "description": "Takes market, limit, stop and sniper orders, routes each to the venue that gives "
+            "the trader most, and settles it. The WebSocket at an order's `websocket` address streams its"
             " events.",
         },
         "servers": [{"url": "/"}],
@@ -384,7 +394,14 @@ def _orders_by_type(order: Json) -> dict[str, Json]:
         others = [field for field in PRICE_FIELDS.values() if field != price]
         if type is not OrderType.MARKET:
             others.append(QUOTE_ID_FIELD)
+        others.append(FLOOR_FIELD if type is OrderType.SNIPER else LIQUIDITY_FIELD)
         properties = {name: one for name, one in order["properties"].items() if name not in others}
+        if type is OrderType.SNIPER:
+            properties["tokenOut"] = {
+                "type": "string",
+                "description": "the mint of the new token that is bought",
+                **schemas.NEW_MINT,
+            }
         properties["type"] = {"const": type.value, "description": order["properties"]["type"]["description"]}
         found[f"{type.value.capitalize()}Order"] = {
             **order,

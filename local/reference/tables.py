@@ -125,7 +125,7 @@ def _field_rows(of: type[schemas.Object]) -> list[tuple[str, str, str]]:
 
 
 def _type(schema: Json) -> str:
-    if "anyOf" in schema:
+    if "anyOf" in schema and "type" not in schema:
         return ", or ".join(_type(one) for one in schema["anyOf"])
     if schema.get("type") == "integer" and "maximum" in schema:
         return f"whole number from {schema['minimum']} to {schema['maximum']}"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# 409 UNKNOWN_DEX: the answer lists those that there are.
+# 404 UNKNOWN_DEX: the answer lists those that there are.
 curl -sSi "${ENGINE_URL:-http://127.0.0.1:3000}/api/orders/execute" \
     -H 'Content-Type: application/json' \
     -d '{"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1, "dexes": ["lifinity"]}'

@@ -1,5 +1,5 @@
 #!/bin/sh
-# 400 UNKNOWN_TOKEN: the answer lists those that there are.
+# 404 UNKNOWN_TOKEN: the answer lists those that there are.
 curl -sSi "${ENGINE_URL:-http://127.0.0.1:3000}/api/orders/execute" \
     -H 'Content-Type: application/json' \
     -d '{"tokenIn": "DOGE", "tokenOut": "USDC", "amount": 1}'

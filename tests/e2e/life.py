@@ -28,6 +28,8 @@ OWN = {
     "type",
     "limitPrice",
     "stopPrice",
+    "maxPrice",
+    "minLiquidity",
     "expiresAt",
     "dexes",
 }  # if it set them

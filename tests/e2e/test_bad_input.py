@@ -111,12 +111,6 @@ def test_an_amount_that_cannot_be_sold_is_refused(engine: Engine, literal: str, 
         ({"tokenIn": True}, "INVALID_TYPE", "tokenIn"),
         ({"tokenOut": ["USDC"]}, "INVALID_TYPE", "tokenOut"),
         ({"tokenOut": {"symbol": "USDC"}}, "INVALID_TYPE", "tokenOut"),
-        ({"tokenIn": "DOGE"}, "UNKNOWN_TOKEN", "tokenIn"),
-        ({"tokenIn": ""}, "UNKNOWN_TOKEN", "tokenIn"),
-        ({"tokenIn": "sol"}, "UNKNOWN_TOKEN", "tokenIn"),
-        ({"tokenOut": "U" * 100_000}, "UNKNOWN_TOKEN", "tokenOut"),
-        ({"tokenIn": "SOL\0"}, "UNKNOWN_TOKEN", "tokenIn"),
-        ({"tokenIn": "\ud800"}, "UNKNOWN_TOKEN", "tokenIn"),  # half a surrogate pair
         ({"side": "buy"}, "UNKNOWN_FIELD", "side"),
         ({"Amount": 1}, "UNKNOWN_FIELD", "Amount"),
         ({"orderId": str(uuid.UUID(int=1))}, "UNKNOWN_FIELD", "orderId"),
@@ -147,6 +141,26 @@ def test_a_token_is_not_sold_for_itself(engine: Engine, same: str) -> None:
     ask(engine, "GET", f"/api/quote?tokenIn=SOL&tokenOut={same}&amount=1", headers={}).assert_refused(
         409, "SAME_TOKEN"
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"tokenIn": "DOGE"}, "tokenIn"),
+        ({"tokenIn": ""}, "tokenIn"),
+        ({"tokenIn": "sol"}, "tokenIn"),
+        ({"tokenOut": "U" * 100_000}, "tokenOut"),
+        ({"tokenIn": "SOL\0"}, "tokenIn"),
+        ({"tokenIn": "\ud800"}, "tokenIn"),  # half a surrogate pair
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_an_order_of_a_token_that_there_is_not_is_refused_and_the_field_named(
+    engine: Engine, changes: dict[str, Any], field: str
+) -> None:
+    answer = ask(engine, "POST", "/api/orders/execute", order(**changes))
+    answer.assert_refused(404, "UNKNOWN_TOKEN")
+    assert answer.json["field"] == field
 
 
 def test_an_unknown_token_is_answered_with_those_that_are_known(engine: Engine) -> None:
@@ -207,7 +221,7 @@ def test_a_body_of_129_kb_is_refused(engine: Engine, body: bytes | list[bytes]) 
 def test_a_body_of_128_kb_is_read_and_one_more_byte_is_not(engine: Engine) -> None:
     body = order(tokenIn="DOGE")
     fits = body + b" " * (LIMIT - len(body))
-    ask(engine, "POST", "/api/orders/execute", fits).assert_refused(400, "UNKNOWN_TOKEN")
+    ask(engine, "POST", "/api/orders/execute", fits).assert_refused(404, "UNKNOWN_TOKEN")
     ask(engine, "POST", "/api/orders/execute", fits + b" ").assert_refused(413, "BODY_TOO_LARGE")
 
 
@@ -264,7 +278,6 @@ def test_a_list_that_there_cannot_be_is_refused(engine: Engine, query: str, code
     ("query", "code"),
     [
         ("tokenIn=SOL&tokenOut=USDC", "MISSING_FIELD"),
-        ("tokenIn=SOL&tokenOut=DOGE&amount=1", "UNKNOWN_TOKEN"),
         ("tokenIn=SOL&tokenOut=USDC&amount=-1", "INVALID_AMOUNT"),
         ("tokenIn=SOL&tokenOut=USDC&amount=", "INVALID_AMOUNT"),
         ("tokenIn=SOL&tokenOut=USDC&amount=1&slippageBps=0", "INVALID_SLIPPAGE"),
@@ -275,6 +288,11 @@ def test_a_list_that_there_cannot_be_is_refused(engine: Engine, query: str, code
 )
 def test_a_quote_that_there_cannot_be_is_refused(engine: Engine, query: str, code: str) -> None:
     ask(engine, "GET", f"/api/quote?{query}", headers={}).assert_refused(400, code)
+
+
+def test_a_quote_of_a_token_that_there_is_not_is_404(engine: Engine) -> None:
+    path = "/api/quote?tokenIn=SOL&tokenOut=DOGE&amount=1"
+    ask(engine, "GET", path, headers={}).assert_refused(404, "UNKNOWN_TOKEN")
 
 
 def test_json_may_be_spelled_otherwise_and_say_its_charset(engine: Engine) -> None:

@@ -6,14 +6,15 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 from chalicelib.api.wire.events import event_detail
 from chalicelib.domain.errors import ClaimLost, IdempotencyConflict, LimitReached
 from chalicelib.domain.events import Event, OrderAccepted, OrderOpened, OrderRedriven, OrderTriggered
+from chalicelib.domain.launch import Launch
 from chalicelib.domain.lifecycle import CANCELLABLE, TERMINAL, Actor, Status, sources
 from chalicelib.domain.order import Order
-from chalicelib.domain.terms import OrderType, Terms
+from chalicelib.domain.terms import OrderType, Terms, resolved
+from chalicelib.domain.tokens import learn
 from chalicelib.ports.store import (
     ALL,
     Claim,
@@ -52,6 +53,7 @@ class MemoryStore(Unavailable):
         self.log: dict[str, list[Event]] = {}
         self.keys: dict[str, Key] = {}
         self.withdrawn: set[str] = set()
+        self.launches: dict[str, Launch] = {}
         self.reads = 0
         self._lease = timedelta(milliseconds=lease_ms)
         self._sweep_after = timedelta(milliseconds=sweep_after_ms)
@@ -169,13 +171,13 @@ class MemoryStore(Unavailable):
         found = []
         for level in levels:
             of_group = [
-                RestingOrder(order_id, row.order.terms)
+                RestingOrder(order_id, resolved(row.order.terms))
                 for order_id, row in self.rows.items()
-                if is_open(row) and _group(row.order.terms) == level.group
+                if is_open(row) and _group(resolved(row.order.terms)) == level.group
             ]
-            falling = level.group.type is OrderType.STOP
+            falling = level.group.type is not OrderType.LIMIT
             of_group.sort(key=lambda order: order.terms.price or 0, reverse=falling)
-            found += [order for order in of_group if _may_fire(order.terms, level.price)][:limit]
+            found += [order for order in of_group if _may_fire(order.terms, level)][:limit]
         return found
 
     async def fire(self, orders: Sequence[Fired]) -> list[Event]:
@@ -189,6 +191,25 @@ class MemoryStore(Unavailable):
             row.due_at, row.queued_at, row.lease_until = self._now, None, None
             events.append(self._append(row, event_detail(OrderTriggered(fired.price))))
         return events
+
+    async def add_launches(self, launches: Sequence[Launch]) -> None:
+        self._reach()
+        for launch in launches:
+            self.launches.setdefault(launch.pool, launch)
+
+    async def open_launches(self, mints: Collection[str]) -> list[Launch]:
+        self._reach()
+        return [launch for launch in self._open_pools() if launch.mint in mints]
+
+    async def newest_launches(self, limit: int) -> list[Launch]:
+        self._reach()
+        return self._open_pools()[::-1][:limit]
+
+    def _open_pools(self) -> list[Launch]:
+        found = [launch for launch in self.launches.values() if launch.opens_at <= self._now]
+        for launch in found:
+            learn(launch.token)
+        return sorted(found, key=lambda launch: launch.opens_at)
 
     async def forget_expired_keys(self) -> None:
         self._reach()
@@ -212,7 +233,7 @@ class MemoryStore(Unavailable):
         if not resumed:
             row.order = row.order.start_routing(self._tick())
             self._append(row, {})
-        return Claim(row.order, row.fence, resumed, row.transaction)
+        return Claim(_shown(row.order), row.fence, resumed, row.transaction)
 
     async def record(self, transition: Transition) -> Event:
         self._reach()
@@ -243,21 +264,21 @@ class MemoryStore(Unavailable):
     async def order(self, order_id: str) -> Order | None:
         self._reach()
         row = self.rows.get(order_id)
-        return row.order if row else None
+        return _shown(row.order) if row else None
 
     async def order_of_key(self, key: str) -> Order | None:
         self._reach()
         found = self.keys.get(key)
-        return self.rows[found.order_id].order if found else None
+        return _shown(self.rows[found.order_id].order) if found else None
 
     async def orders(
         self, limit: int, before: tuple[datetime, str] | None = None, only: OrderFilter = ALL
     ) -> list[Order]:
         self._reach()
         found = sorted((row.order for row in self.rows.values()), key=_age, reverse=True)
-        return [order for order in found if only.has(order) and (before is None or _age(order) < before)][
-            :limit
-        ]
+        return [
+            _shown(order) for order in found if only.has(order) and (before is None or _age(order) < before)
+        ][:limit]
 
     async def events(self, order_id: str, after: int = 0) -> list[Event]:
         self._reach()
@@ -354,9 +375,16 @@ def _group(terms: Terms) -> RestingGroup:
     return RestingGroup(terms.token_in, terms.token_out, terms.type, terms.amount_in.bit_length())
 
 
-def _may_fire(terms: Terms, price: Decimal) -> bool:
+def _may_fire(terms: Terms, level: PriceLevel) -> bool:
     assert terms.price is not None
-    return terms.price <= price if terms.type is OrderType.LIMIT else terms.price >= price
+    if terms.type is OrderType.SNIPER and (terms.min_liquidity or 0) > level.liquidity:
+        return False
+    return terms.price <= level.price if terms.type is OrderType.LIMIT else terms.price >= level.price
+
+
+def _shown(order: Order) -> Order:
+    """The order as it is read: a sniper's floor is known once its token is launched."""
+    return replace(order, terms=resolved(order.terms))
 
 
 def is_queued(row: Row) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 from chalice.app import Request, Response
 
 from .. import runtime
-from ..domain.errors import EngineError, InvalidRequest
+from ..domain.errors import EngineError, InvalidRequest, TemporarilyUnavailable
 from ..domain.terms import Terms
 from .addresses import base_url, websocket_url
 from .responses import account_of, client_of, json_body, refuse, reply, respond, rules
@@ -15,6 +16,10 @@ from .wire import answers, requests
 from .wire.document import document
 
 SUBMIT_METHODS = "OPTIONS, POST"
+
+log = logging.getLogger(__name__)
+
+MOST_LAUNCHES = 500  # pools whose tokens are listed
 
 
 def index() -> Response:
@@ -140,8 +145,13 @@ def cancel_orders(request: Request) -> Response:
 
 
 def list_tokens() -> Response:
-    """`GET /api/tokens`"""
-    return reply(answers.tokens())
+    """`GET /api/tokens`: those that are always there, whatever the database says of those launched since."""
+    try:
+        launches = runtime.run(runtime.current().store.newest_launches(MOST_LAUNCHES))
+    except TemporarilyUnavailable as error:
+        log.warning("tokens: launched ones left out error=%r", error)
+        launches = []
+    return reply(answers.tokens(launches))
 
 
 def quote(request: Request) -> Response:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from chalice.app import Request, Response
 
+from .. import runtime
 from ..domain.account import LOCAL, Account
 from ..domain.errors import EngineError, UnsupportedMediaType
+from ..domain.tokens import Token, find_token
 from . import cors
 from .wire import answers, requests
 from .wire.codes import HARMFUL_TO_RETRY, RETRY_LATER, status_of
@@ -40,8 +42,13 @@ def respond(handler: Callable[[], Response]) -> Response:
 def rules(engine: Runtime) -> requests.Rules:
     """What this engine judges orders by."""
     config = engine.config
+
+    def launched(mint: str) -> Token | None:
+        runtime.run(engine.store.open_launches([mint]))
+        return find_token(mint)
+
     return requests.Rules(
-        config.default_slippage_bps, lambda: engine.world.venues, config.max_auto_slippage_bps
+        config.default_slippage_bps, lambda: engine.world.venues, config.max_auto_slippage_bps, launched
     )
 
 

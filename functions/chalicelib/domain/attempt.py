@@ -1,15 +1,15 @@
 """One attempt at an order: each step asks the lifecycle, and returns the transition to store.
 
 routing ──build──▶ building ──submit──▶ submitted ──confirm──▶ confirmed
-   └─────────────────┴── fail_or_retry ──┴──▶ pending (the next attempt), open (a limit's price is gone),
-                                              or failed
+   └─────────────────┴── fail_or_retry ──┴──▶ pending (the next attempt), open (the price of a limit or
+                                              a sniper is gone), or failed
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .errors import AttemptFailed, BelowMinimumOut, SlippageExceeded
+from .errors import AttemptFailed, BelowMinimumOut, PoolNotOpen, SlippageExceeded
 from .events import (
     OrderBuilding,
     OrderConfirmed,
@@ -23,10 +23,9 @@ from .lifecycle import Status
 from .order import Order
 from .retry import RetryPolicy
 from .routing import Route
-from .terms import OrderType
 from .transaction import SignedTransaction
 
-PRICE_GONE = (BelowMinimumOut, SlippageExceeded)
+PRICE_GONE = (BelowMinimumOut, SlippageExceeded, PoolNotOpen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ class Attempt:
         Its transaction, if it has one, must be known to be dead.
         """
         attempt = self.order.attempt
-        if self.order.terms.type is OrderType.LIMIT and isinstance(error, PRICE_GONE):
+        if self.order.terms.keeps_its_price and isinstance(error, PRICE_GONE):
             return self._step(OrderReopened(str(error), error.code))
         retry_in_ms = policy.retry_in_ms(error, attempt, jitter)
         if retry_in_ms is None:

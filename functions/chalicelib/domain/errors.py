@@ -2,6 +2,7 @@
 
     EngineError
     ├── InvalidRequest           the request is wrong; `code` says how
+    │   └── TokenListed          a sniper waits for a token that is traded already
     ├── NotFound                 no such order
     ├── TooLarge                 more than the engine reads in one request
     ├── UnsupportedMediaType     the body is not declared as JSON
@@ -18,6 +19,7 @@
         ├── VenueUnavailable
         ├── ChainUnavailable
         ├── InsufficientLiquidity      (no retry can help)
+        ├── PoolNotOpen
         ├── PriceImpactTooHigh         (no retry can help)
         ├── BelowMinimumOut
         ├── SlippageExceeded
@@ -49,6 +51,11 @@ class EngineError(Exception):
 class InvalidRequest(EngineError):
     text = "The request is not valid."
     code = "INVALID_REQUEST"
+
+
+class TokenListed(InvalidRequest):
+    text = "A sniper waits for a token that is not traded yet, and this one is: a limit order buys it."
+    code = "TOKEN_LISTED"
 
 
 class NotFound(EngineError):
@@ -134,6 +141,11 @@ class InsufficientLiquidity(AttemptFailed):
     text = "The pool does not hold enough to fill the order."
     code = "INSUFFICIENT_LIQUIDITY"
     retryable = False
+
+
+class PoolNotOpen(AttemptFailed):
+    text = "The pool is not open yet."
+    code = "POOL_NOT_OPEN"
 
 
 class PriceImpactTooHigh(AttemptFailed):

@@ -187,10 +187,10 @@ def minimum_received(amount_out: int, terms: Terms, slippage_bps: int | None = N
 
     minimum = max(floor(quoted × (10 000 − slippage) / 10 000), the order's own floor)
 
-    A limit's is its floor alone: its trader has said what is still good enough. `slippage_bps` takes the
-    place of the terms' own.
+    A limit's or a sniper's is its floor alone: its trader has said what is still good enough. `slippage_bps`
+    takes the place of the terms' own.
     """
-    if terms.type is OrderType.LIMIT and terms.floor_out is not None:
+    if terms.keeps_its_price and terms.floor_out is not None:
         return terms.floor_out
     slippage_bps = terms.slippage_bps if slippage_bps is None else slippage_bps
     return max(amount_out * (BPS - slippage_bps) // BPS, terms.floor_out or 0)
@@ -207,6 +207,8 @@ def refusal(quote: Quote, terms: Terms, max_price_impact_bps: int) -> AttemptFai
             f"The order would move the price at {_place(quote)} by "
             f"{quote.price_impact_bps / 100:.2f} %; at most {most / 100:.2f} % is allowed."
         )
+    if terms.type is OrderType.SNIPER and terms.floor_out is None:
+        return BelowMinimumOut("No pool of the token is known to be open.")
     if terms.floor_out is not None and quote.amount_out < terms.floor_out:
         token = terms.token_out
         return BelowMinimumOut(

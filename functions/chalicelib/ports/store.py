@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..domain.attempt import Claim as Claim  # part of this port
 from ..domain.attempt import Transition as Transition  # part of this port
@@ -16,6 +16,9 @@ from ..domain.lifecycle import Status
 from ..domain.order import Order
 from ..domain.terms import OrderType, Terms
 from ..domain.tokens import Token
+
+if TYPE_CHECKING:
+    from ..domain.launch import Launch
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +71,8 @@ class OrderFilter(NamedTuple):
         return (
             (self.statuses is None or order.status in self.statuses)
             and (self.types is None or terms.type in self.types)
-            and self.token_in in (None, terms.token_in)
-            and self.token_out in (None, terms.token_out)
+            and (self.token_in is None or self.token_in.mint == terms.token_in.mint)
+            and (self.token_out is None or self.token_out.mint == terms.token_out.mint)
             and (self.since is None or order.created_at >= self.since)
             and (self.until is None or order.created_at < self.until)
         )
@@ -90,10 +93,14 @@ class RestingGroup:
 
 @dataclass(frozen=True, slots=True)
 class PriceLevel:
-    """A price, in tokens out per token in, beyond which no order of a group can fire."""
+    """A price beyond which no order of a group can fire: in tokens out per token in, of snipers the inverse.
+
+    `liquidity`: what the largest open pool of a sniper's pair holds, in base units of `token_in`.
+    """
 
     group: RestingGroup
     price: Decimal
+    liquidity: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,10 @@ class RestingOrder:
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """An order that is to be fired: its size would get `price` tokens out per token in."""
+    """An order that is to be fired: its size would get `price` tokens out per token in.
+
+    Of a sniper it is the inverse, as its own price is.
+    """
 
     order_id: str
     price: Decimal
@@ -155,10 +165,22 @@ class Store(Protocol):
         """Every pair, type and size that an order rests in."""
 
     async def resting_at(self, levels: Sequence[PriceLevel], limit: int) -> list[RestingOrder]:
-        """Up to `limit` orders of each level's group that may fire: limits up to it, stops from it."""
+        """Up to `limit` orders of each level's group that may fire: limits up to it, others from it.
+
+        Of snipers only those that ask for no more than its liquidity.
+        """
 
     async def fire(self, orders: Sequence[Fired]) -> list[Event]:
         """Move resting orders to `pending`, to be queued; those that were moved meanwhile are left out."""
+
+    async def add_launches(self, launches: Sequence[Launch]) -> None:
+        """Store launches; those whose pool is there already stay as they are."""
+
+    async def open_launches(self, mints: Collection[str]) -> list[Launch]:
+        """The pools of these mints that are open, the earliest first. Their tokens are learned."""
+
+    async def newest_launches(self, limit: int) -> list[Launch]:
+        """Up to `limit` pools that are open, the newest first. Their tokens are learned."""
 
     async def forget_expired_keys(self) -> None:
         """Delete expired idempotency keys, and the records of orders withdrawn long ago."""

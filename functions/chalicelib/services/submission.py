@@ -20,10 +20,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ..domain.account import Account
-from ..domain.errors import EngineError, OutcomeUnknown, QuoteExpired, TemporarilyUnavailable
+from ..domain.errors import (
+    EngineError,
+    OutcomeUnknown,
+    QuoteExpired,
+    TemporarilyUnavailable,
+    TokenListed,
+)
 from ..domain.lifecycle import Status
 from ..domain.order import Order
-from ..domain.terms import Terms
+from ..domain.terms import OrderType, Terms
 from ..ports.live import Events
 from ..ports.queue import Queue
 from ..ports.store import NewOrder, Store
@@ -60,9 +66,11 @@ class Submission:
     ) -> Submitted:
         """Accept the order.
 
-        Raises IdempotencyConflict, LimitReached, QuoteExpired, TemporarilyUnavailable: nothing is stored;
-        OutcomeUnknown: it may be.
+        Raises TokenListed, IdempotencyConflict, LimitReached, QuoteExpired, TemporarilyUnavailable: nothing
+        is stored; OutcomeUnknown: it may be.
         """
+        if terms.type is OrderType.SNIPER:
+            await self._refuse_listed(terms, key)
         new = NewOrder(self._new_id(), terms, client, key)
         created = await (self._store.create(new) if not terms.quote_is_over else self._first(new))
         if isinstance(created, Order):
@@ -100,6 +108,16 @@ class Submission:
         if first is None:
             raise QuoteExpired
         return first
+
+    async def _refuse_listed(self, terms: Terms, key: str | None) -> None:
+        """Raise TokenListed if a sniper's token is traded by now, unless its key has an order.
+
+        A client that submits again may do so because the pool has opened before the answer came.
+        """
+        if not await self._store.open_launches([terms.token_out.mint]):
+            return
+        if key is None or await self._store.order_of_key(key) is None:
+            raise TokenListed(field="tokenOut")
 
     async def _enqueue(self, order_id: str) -> None:
         try:

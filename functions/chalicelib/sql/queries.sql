@@ -580,13 +580,15 @@ WITH RECURSIVE groups AS (
 SELECT token_in, token_out, type, size FROM groups;
 
 -- name: orders_at_price
--- Up to `limit` resting orders of each group that may fire at its price: limits at or below it, stops at or above it.
+-- Up to `limit` resting orders of each group that may fire at its price: limits at or below it, stops at or above it,
+-- and so snipers, if no pool need hold more than is given.
 SELECT found.id, found.token_in, found.token_out, found.amount_in, found.slippage_bps, found.slippage_is_auto,
     found.max_price_impact_bps,
     found.floor_out, found.type, found.price, found.expires_at, found.venues
 FROM unnest(
-    %(tokens_in)s::text[], %(tokens_out)s::text[], %(types)s::text[], %(sizes)s::smallint[], %(prices)s::numeric[]
-) AS given (token_in, token_out, type, size, price)
+    %(tokens_in)s::text[], %(tokens_out)s::text[], %(types)s::text[], %(sizes)s::smallint[], %(prices)s::numeric[],
+    %(liquidities)s::numeric[]
+) AS given (token_in, token_out, type, size, price, liquidity)
 CROSS JOIN LATERAL (
     (SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
         price,
@@ -603,7 +605,8 @@ CROSS JOIN LATERAL (
     FROM orders
     WHERE status = 'open' AND orders.token_in = given.token_in AND orders.token_out = given.token_out
       AND orders.type = given.type AND orders.size = given.size
-      AND given.type = 'stop' AND orders.price >= given.price
+      AND (given.type = 'stop' OR given.type = 'sniper' AND coalesce(orders.floor_out, 0) <= given.liquidity)
+      AND orders.price >= given.price
     ORDER BY orders.price DESC LIMIT %(limit)s::bigint)
 ) AS found;
 
@@ -628,6 +631,27 @@ WITH given AS (
     SELECT order_id, seq, status, attempt, at, detail::json FROM moved
 )
 SELECT order_id, seq, status, attempt, at, detail::json AS detail FROM moved;
+
+-- name: add_launches
+-- Repeated: changes nothing, as a pool that is there stays as it is.
+INSERT INTO launches (pool, venue, mint, symbol, decimals, against, liquidity, opens_at)
+SELECT DISTINCT ON (pool) pool, venue, mint, symbol, decimals, against, liquidity, opens_at
+FROM unnest(
+    %(pools)s::text[], %(venues)s::text[], %(mints)s::text[], %(symbols)s::text[], %(decimals)s::smallint[],
+    %(against)s::text[], %(liquidities)s::numeric[], %(opens_at)s::timestamptz[]
+) AS reported (pool, venue, mint, symbol, decimals, against, liquidity, opens_at)
+ORDER BY pool
+ON CONFLICT (pool) DO NOTHING;
+
+-- name: open_launches
+SELECT pool, venue, mint, symbol, decimals, against, liquidity, opens_at
+FROM launches WHERE mint = ANY (%(mints)s::text[]) AND opens_at <= clock_timestamp()
+ORDER BY opens_at;
+
+-- name: newest_launches
+SELECT pool, venue, mint, symbol, decimals, against, liquidity, opens_at
+FROM launches WHERE opens_at <= now()
+ORDER BY opens_at DESC LIMIT %(limit)s::bigint;
 
 -- name: ping
 SELECT 1 AS answer;

@@ -6,6 +6,7 @@ schemathesis calls every route with what the document allows and with what it fo
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +25,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from local import FUNCTIONS
 from tests.e2e import readme
 from tests.e2e.engine import LocalEngine
+from tests.samples import new_mint
 
 DOCUMENT: dict[str, Any] = json.loads((FUNCTIONS / "chalicelib" / "openapi.json").read_text())
 SCHEMAS = DOCUMENT["components"]["schemas"]
@@ -98,7 +100,9 @@ def test_an_orders_code_is_one_of_a_failed_attempt() -> None:
 
 
 def test_the_document_lists_the_tokens_and_the_statuses() -> None:
-    assert SCHEMAS["Order"]["properties"]["tokenIn"]["enum"] == [token.symbol for token in TOKENS]
+    listed, launched = SCHEMAS["Order"]["properties"]["tokenIn"]["anyOf"]
+    assert listed["enum"] == [token.symbol for token in TOKENS]
+    assert all(re.fullmatch(launched["pattern"], token.mint) for token in TOKENS)
     assert SCHEMAS["Status"]["enum"] == list(Status)
 
 
@@ -114,6 +118,8 @@ def test_every_event_matches_the_schema_of_its_status(url: str) -> None:
         ended(url, "SOL", **resting, expiresInMs=100),
     ]
     lives += [ended(url, "SOL", **resting, cancel=True)]
+    sniper = {"type": "sniper", "tokenOut": new_mint(), "maxPrice": "0.1", "minLiquidity": 5}
+    lives += [ended(url, "SOL", **sniper, cancel=True)]
     events = [event for order in lives for event in order["events"]]
     for event in events:
         validator.validate(event)

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...domain.events import Event
+from ...domain.launch import Launch
 from ...domain.lifecycle import Status
 from ...domain.order import Order
-from ...domain.terms import OrderType, Terms
-from ...domain.tokens import stored_token
+from ...domain.terms import OrderType, Terms, resolved
+from ...domain.tokens import learn, stored_token
 from ...ports.store import Claim, Held
 from ...ports.trading import SignedTransaction
 from .prepared import Row
@@ -38,20 +39,44 @@ def read_order(row: Row) -> Order:
 
 def read_terms(row: Row) -> Terms:
     """The terms of the order in a row with its columns."""
-    venues = row["venues"]
-    return Terms(
+    type, venues, floor_out = OrderType(row["type"]), row["venues"], _whole(row["floor_out"])
+    is_sniper = type is OrderType.SNIPER
+    terms = Terms(
         stored_token(row["token_in"]),
         stored_token(row["token_out"]),
         int(row["amount_in"]),
         row["slippage_bps"],
         row["max_price_impact_bps"],
-        _whole(row["floor_out"]),
-        OrderType(row["type"]),
+        None if is_sniper else floor_out,
+        type,
         row["price"],
         row["expires_at"],
         None if venues is None else frozenset(venues.split(",")),
         row["slippage_is_auto"],
+        floor_out if is_sniper else None,
     )
+    return resolved(terms) if is_sniper else terms
+
+
+def kept_least(terms: Terms) -> int | None:
+    """The column `floor_out` of an order: its floor; of a sniper the least that a pool of its must hold."""
+    return terms.min_liquidity if terms.type is OrderType.SNIPER else terms.floor_out
+
+
+def read_launch(row: Row) -> Launch:
+    """The open launch in a row with its columns; its token is learned."""
+    launch = Launch(
+        row["pool"],
+        row["venue"],
+        row["mint"],
+        row["symbol"],
+        row["decimals"],
+        stored_token(row["against"]),
+        int(row["liquidity"]),
+        row["opens_at"],
+    )
+    learn(launch.token)
+    return launch
 
 
 def read_event(row: Row) -> Event:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -31,7 +31,7 @@ from ...domain.events import Event, OrderAccepted, OrderEvent, OrderOpened, Orde
 from ...domain.lifecycle import TERMINAL, Actor, Status, sources
 from ...domain.order import Order
 from ...domain.terms import OrderType, Terms
-from ...domain.tokens import TOKENS, stored_token
+from ...domain.tokens import TOKENS, find_token, stored_token
 from ...ports.store import (
     ALL,
     Claim,
@@ -49,7 +49,18 @@ from ...ports.store import (
 from .arrays import literal
 from .database import Database, RepliesLost
 from .prepared import Row
-from .rows import appended_event, read_claim, read_event, read_order, read_terms
+from .rows import (
+    appended_event,
+    kept_least,
+    read_claim,
+    read_event,
+    read_launch,
+    read_order,
+    read_terms,
+)
+
+if TYPE_CHECKING:
+    from ...domain.launch import Launch
 
 Given = TypeVar("Given")
 
@@ -167,7 +178,7 @@ class PostgresStore:
         return [read_event(row) for row in await self._database.run("expire_orders", limit=limit)]
 
     async def resting_groups(self) -> list[RestingGroup]:
-        rows = await self._database.run("open_groups")
+        rows = await self._read_orders("open_groups")
         return [
             RestingGroup(
                 stored_token(row["token_in"]),
@@ -180,13 +191,14 @@ class PostgresStore:
 
     async def resting_at(self, levels: Sequence[PriceLevel], limit: int) -> list[RestingOrder]:
         groups = [level.group for level in levels]
-        rows = await self._database.run(
+        rows = await self._read_orders(
             "orders_at_price",
             tokens_in=[of.token_in.symbol for of in groups],
             tokens_out=[of.token_out.symbol for of in groups],
             types=[of.type for of in groups],
             sizes=[of.size for of in groups],
             prices=[level.price for level in levels],
+            liquidities=[level.liquidity for level in levels],
             limit=limit,
         )
         return [RestingOrder(str(row["id"]), read_terms(row)) for row in rows]
@@ -198,11 +210,31 @@ class PostgresStore:
         )
         return [read_event(row) for row in rows]
 
+    async def add_launches(self, launches: Sequence[Launch]) -> None:
+        await self._database.run(
+            "add_launches",
+            pools=[of.pool for of in launches],
+            venues=[of.venue for of in launches],
+            mints=[of.mint for of in launches],
+            symbols=[of.symbol for of in launches],
+            decimals=[of.decimals for of in launches],
+            against=[of.against.symbol for of in launches],
+            liquidities=[of.liquidity for of in launches],
+            opens_at=[of.opens_at for of in launches],
+        )
+
+    async def open_launches(self, mints: Collection[str]) -> list[Launch]:
+        rows = await self._database.run("open_launches", mints=_once(mints))
+        return [read_launch(row) for row in rows]
+
+    async def newest_launches(self, limit: int) -> list[Launch]:
+        return [read_launch(row) for row in await self._database.run("newest_launches", limit=limit)]
+
     async def order(self, order_id: str) -> Order | None:
         return await self._order(order_id)
 
     async def order_of_key(self, key: str) -> Order | None:
-        rows = await self._database.run("orders_of_keys", keys=[key])
+        rows = await self._read_orders("orders_of_keys", keys=[key])
         return read_order(rows[0]) if rows else None
 
     async def orders(
@@ -212,7 +244,7 @@ class PostgresStore:
         page = {"at": at, "id": order_id, "since": only.since or _OLDEST[0], "limit": limit}
         statuses = [*(Status if only.statuses is None else only.statuses)]
         if only.types is None and only.token_in is None and only.token_out is None:
-            rows = await self._database.run("newest_orders", statuses=statuses, **page)
+            rows = await self._read_orders("newest_orders", statuses=statuses, **page)
             return [read_order(row) for row in rows]
         page |= {
             "types": [*(OrderType if only.types is None else only.types)],
@@ -220,9 +252,9 @@ class PostgresStore:
             "busy": [status for status in statuses if status in _BUSY],
         }
         if only.token_in is None and only.token_out is None:
-            rows = await self._database.run("newest_orders_of_types", **page)
+            rows = await self._read_orders("newest_orders_of_types", **page)
         else:
-            rows = await self._database.run(
+            rows = await self._read_orders(
                 "newest_orders_of_pairs",
                 token_in=only.token_in and only.token_in.symbol,
                 token_out=only.token_out and only.token_out.symbol,
@@ -303,7 +335,7 @@ class PostgresStore:
             slippages_bps=[of.slippage_bps for of in terms],
             slippages_are_auto=[of.slippage_is_auto for of in terms],
             max_price_impacts_bps=[of.max_price_impact_bps for of in terms],
-            floors_out=[of.floor_out for of in terms],
+            floors_out=[kept_least(of) for of in terms],
             types=[of.type for of in terms],
             prices=[of.price for of in terms],
             sizes=[of.amount_in.bit_length() if of.rests else 0 for of in terms],
@@ -332,7 +364,7 @@ class PostgresStore:
 
         It is a replay if the client said the same, or what comes to the same terms.
         """
-        rows = await self._database.run("find_keys", keys=[new.key]) if new.key else []
+        rows = await self._read_orders("find_keys", keys=[new.key]) if new.key else []
         if not rows:
             return None
         first = read_order(rows[0])
@@ -363,7 +395,7 @@ class PostgresStore:
         return [events.pop(order_id, None) for order_id in order_ids]
 
     async def _claim_all(self, order_ids: Sequence[str]) -> list[Claim | Held | Order | None]:
-        rows = await self._database.run(
+        rows = await self._read_orders(
             "claim_orders", ids=_once(order_ids), mark=_mark(), lease_ms=self._lease_ms
         )
         found: dict[str, Row] = {str(row["id"]): row for row in rows}
@@ -417,9 +449,19 @@ class PostgresStore:
         return [[event for event in events[order_id] if event.seq > after] for order_id, after in items]
 
     async def _orders_all(self, order_ids: Sequence[str]) -> list[Order | None]:
-        rows = await self._database.run("read_orders", ids=_once(order_ids))
+        rows = await self._read_orders("read_orders", ids=_once(order_ids))
         orders = {str(row["id"]): read_order(row) for row in rows}
         return [orders.get(order_id) for order_id in order_ids]
+
+    async def _read_orders(self, name: str, **columns: Any) -> list[Row]:
+        """The rows that a statement gives, once each launched token that they name is learned of."""
+        rows = await self._database.run(name, **columns)
+        unknown = {
+            row[side] for row in rows for side in ("token_in", "token_out") if not find_token(row[side])
+        }
+        if unknown:
+            await self.open_launches(unknown)
+        return rows
 
 
 def _first_event(terms: Terms) -> OrderOpened | OrderAccepted:

@@ -24,6 +24,7 @@ from .routes import explained, jupiter, single_venue
 
 if TYPE_CHECKING:
     from ...domain.events import Event
+    from ...domain.launch import Launch
     from ...services.health import Health
     from ...services.orders import OrderWithEvents
     from ...services.quoting import Quoted
@@ -47,7 +48,7 @@ def index() -> schemas.Index:
     """What this is and where to go."""
     return schemas.Index(
         name="order-engine",
-        description="Market, limit and stop orders, routed and settled.",
+        description="Market, limit, stop and sniper orders, routed and settled.",
         endpoints=ENDPOINTS,
     )
 
@@ -98,12 +99,25 @@ def cancelled(order_ids: list[str]) -> schemas.Cancelled:
     return schemas.Cancelled(cancelled=order_ids)
 
 
-def tokens() -> schemas.Tokens:
-    """The tokens that are traded."""
+def tokens(launches: Sequence[Launch] = ()) -> schemas.Tokens:
+    """The tokens that are traded; of those that were launched since, the newest first."""
+    listed = [
+        schemas.Token(symbol=token.symbol, mint=token.mint, decimals=token.decimals, tradable=True)
+        for token in all_tokens()
+    ]
+    known = {token.mint for token in listed}
+    first = {of.mint: of for of in launches if of.mint not in known}  # the last of a mint: its earliest pool
     return schemas.Tokens(
-        tokens=[
-            schemas.Token(symbol=token.symbol, mint=token.mint, decimals=token.decimals, tradable=True)
-            for token in all_tokens()
+        tokens=listed
+        + [
+            schemas.Token(
+                symbol=launch.symbol,
+                mint=launch.mint,
+                decimals=launch.decimals,
+                tradable=True,
+                opened_at=timestamp(launch.opens_at),
+            )
+            for launch in first.values()
         ]
     )
 

@@ -1,7 +1,8 @@
 """Every error code: the HTTP status that it comes with, and when it is given.
 
-400 is for what the OpenAPI document forbids. 409 is for what it allows and cannot be done all the same: each
-field is right, and contradicts another, its token, the venues, the prices or the time.
+400 is for what the OpenAPI document forbids; 404 for an order, a token or a venue that there is not; 409 for
+what the document allows and cannot be done all the same: each field is right, and contradicts another, its
+token, the prices or the time.
 """
 
 from __future__ import annotations
@@ -23,13 +24,15 @@ CODES: dict[str, Code] = {
     "DUPLICATE_KEY": Code((400,), "a field or parameter is there twice"),
     "NOT_AN_OBJECT": Code((400,), "JSON, but not an object"),
     "MISSING_FIELD": Code((400,), "a required field is missing; `field` names it"),
-    "UNKNOWN_FIELD": Code((400,), "a field or parameter is not known; `field` names it"),
+    "UNKNOWN_FIELD": Code(
+        (400,), "a field or parameter is not known, or not of such an order; `field` names it"
+    ),
     "INVALID_TYPE": Code((400,), "a field of the wrong type"),
     "INVALID_AMOUNT": Code((400,), "not a decimal number, zero, negative, not finite"),
-    "UNKNOWN_TOKEN": Code((400,), "no such token; `supported` lists them"),
+    "INVALID_MINT": Code((400,), "a sniper's `tokenOut` that does not look like a mint"),
     "INVALID_SLIPPAGE": Code((400,), "neither a whole number from 1 to 5000 nor `auto`"),
     "INVALID_PRICE_IMPACT": Code((400,), "`maxPriceImpactBps` is not a whole number from 1 to 10000"),
-    "INVALID_ORDER_TYPE": Code((400,), "`type` is not one of `market`, `limit`, `stop`"),
+    "INVALID_ORDER_TYPE": Code((400,), "`type` is not one of `market`, `limit`, `stop`, `sniper`"),
     "INVALID_PRICE": Code(
         (400,), "a price that is not above zero or has more than 38 digits, or that the order's type has not"
     ),
@@ -46,15 +49,17 @@ CODES: dict[str, Code] = {
     "INVALID_PARAMETER": Code((400,), "a wrong `limit`, `cursor`, `status`, `from`, `to` or `after`"),
     "UNKNOWN_ACTION": Code((400,), "on a connection: no such action"),
     "ORDER_NOT_FOUND": Code((404,), "no such order; `orderId` repeats it"),
+    "UNKNOWN_TOKEN": Code((404,), "no such token; `supported` lists them"),
+    "UNKNOWN_DEX": Code((404,), "no such venue, or none is left; `supported` lists them"),
     "NOT_FOUND": Code((404,), "no such path"),
     "METHOD_NOT_ALLOWED": Code((405,), "the path knows other methods; `Allow` lists them"),
     "REQUEST_TIMEOUT": Code((408,), "the head did not arrive within 10 s, or the body within 30 s"),
     "SAME_TOKEN": Code((409,), "sold and bought are the same"),
+    "TOKEN_LISTED": Code((409,), "a sniper's `tokenOut` is traded already"),
     "AMOUNT_TOO_PRECISE": Code((409,), "more decimals than the token has"),
     "AMOUNT_TOO_SMALL": Code((409,), "less than one base unit of the token"),
     "AMOUNT_TOO_LARGE": Code((409,), "more of the token than a pool can hold"),
     "EXPIRY_OUT_OF_RANGE": Code((409,), "`expiresAt` is over, or beyond a year"),
-    "UNKNOWN_DEX": Code((409,), "no such venue, or none is left; `supported` lists them"),
     "IDEMPOTENCY_KEYS_DIFFER": Code((409,), "`Idempotency-Key` and `clientOrderId` are two keys"),
     "IDEMPOTENCY_CONFLICT": Code((409,), "the key belongs to an order with other terms; `orderId` names it"),
     "NOT_CANCELLABLE": Code((409,), "a worker has the order, or it has ended; `status` says where it is"),
@@ -97,6 +102,7 @@ FAILURES: dict[str, str] = {
     "BLOCKHASH_EXPIRED": "the transaction did not land in time, and no longer can",
     "WORKER_LOST": "the worker went away before it had signed anything",
     "INSUFFICIENT_LIQUIDITY": "no pool can fill the order",
+    "POOL_NOT_OPEN": "the pool of a new token does not trade yet",
     "PRICE_IMPACT_TOO_HIGH": "the order would move the price further than its limit or the engine's",
     "BELOW_MINIMUM_OUT": "the best quote is less than the order's `minimumOut`; nothing was sent",
 }

@@ -23,16 +23,10 @@ def _read(*, has_more_tokens: bool) -> dict[str, object]:
 
 
 def _open(node: object) -> None:
-    """Drop every enumeration of tokens below `node`, and what combines those."""
+    """Drop every choice below `node` between the tokens that there are and a mint."""
     children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    if isinstance(node, dict):
-        if TOKENS[0].symbol in node.get("enum", ()):
-            del node["enum"]
-        if any(TOKENS[0].symbol in _sold(one) for one in node.get("anyOf", ())):
-            del node["anyOf"]
+    choices = node.get("anyOf", ()) if isinstance(node, dict) else ()
+    if isinstance(node, dict) and any(TOKENS[0].symbol in one.get("enum", ()) for one in choices):
+        del node["anyOf"]
     for child in children:
         _open(child)
-
-
-def _sold(schema: dict[str, dict[str, dict[str, list[str]]]]) -> list[str]:
-    return schema.get("properties", {}).get("tokenIn", {}).get("enum", [])

@@ -78,6 +78,8 @@ def terms(of: Terms) -> schemas.Terms:
         type=of.type if of.rests else None,
         limit_price=plain(of.price) if of.price is not None and of.type is OrderType.LIMIT else None,
         stop_price=plain(of.price) if of.price is not None and of.type is OrderType.STOP else None,
+        max_price=plain(of.price) if of.price is not None and of.type is OrderType.SNIPER else None,
+        min_liquidity=None if of.min_liquidity is None else of.token_in.text(of.min_liquidity),
         expires_at=None if of.expires_at is None else timestamp(of.expires_at),
         dexes=None if of.venues is None else sorted(of.venues),
     )

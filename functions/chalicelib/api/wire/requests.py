@@ -11,7 +11,7 @@ from decimal import Context, Decimal
 from enum import StrEnum
 from typing import Any, NoReturn, TypeVar
 
-from ...domain.errors import InvalidRequest, TooLarge
+from ...domain.errors import InvalidRequest, TokenListed, TooLarge
 from ...domain.lifecycle import Status
 from ...domain.terms import (
     AUTO_SLIPPAGE,
@@ -26,22 +26,28 @@ from ...domain.terms import (
     Terms,
     least_out,
 )
-from ...domain.tokens import Token, all_tokens, find_token
+from ...domain.tokens import Token, all_tokens, find_token, is_mint, listed_token, new_token
 from ...services.live.messages import Cancel, Ping, Request, Submit, Subscribe, Unsubscribe
 from ...services.orders import OrderFilter
 from .ids import order_id as order_id  # for those who parse requests
 from .quote_ids import read_quote_id
-from .schemas import CURSOR, DEFAULT_LIMIT, MAX_LIMIT
+from .schemas import CURSOR, DEFAULT_LIMIT, MAX_LIMIT, MINT_PATTERN
 
 REQUIRED = ("tokenIn", "tokenOut", "amount")
 WHOLE_NUMBERS = ("slippageBps", "maxPriceImpactBps")
-PRICE_FIELDS = {OrderType.LIMIT: "limitPrice", OrderType.STOP: "stopPrice"}
+PRICE_FIELDS = {
+    OrderType.LIMIT: "limitPrice",
+    OrderType.STOP: "stopPrice",
+    OrderType.SNIPER: "maxPrice",
+}
+LIQUIDITY_FIELD = "minLiquidity"  # of a sniper
 EXPIRY_FIELDS = ("expiresAt", "expiresInMs")
 VENUE_FIELDS = ("dexes", "excludeDexes")
-QUOTE_FIELDS = (*REQUIRED, *WHOLE_NUMBERS, "minimumOut", *VENUE_FIELDS)
+FLOOR_FIELD = "minimumOut"  # of every type but a sniper
+QUOTE_FIELDS = (*REQUIRED, *WHOLE_NUMBERS, FLOOR_FIELD, *VENUE_FIELDS)
 FILTERS = ("status", "type", "tokenIn", "tokenOut", "from", "to")
 QUOTE_ID_FIELD = "quoteId"
-FIELDS = (*QUOTE_FIELDS, "type", *PRICE_FIELDS.values(), *EXPIRY_FIELDS, QUOTE_ID_FIELD)
+FIELDS = (*QUOTE_FIELDS, "type", *PRICE_FIELDS.values(), LIQUIDITY_FIELD, *EXPIRY_FIELDS, QUOTE_ID_FIELD)
 MAX_BATCH = 100  # orders
 MAX_SUPPORTED = 100  # tokens that an error names; `GET /api/tokens` has all
 KEY_FIELD = "clientOrderId"
@@ -68,12 +74,16 @@ Kind = TypeVar("Kind", bound=StrEnum)
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a body is judged by: the default slippage, the venues there are (asked for when one is named), and
-    the most slippage that the engine chooses."""
+    """What a body is judged by.
+
+    `venues` and `launched` are asked when a body names one: the venues there are, and the token that a mint
+    has been launched as, if its pool is open. `max_auto_slippage_bps`: the most that the engine chooses.
+    """
 
     default_slippage_bps: int
     venues: Callable[[], Collection[str]]
     max_auto_slippage_bps: int
+    launched: Callable[[str], Token | None] = lambda mint: None
 
 
 def json_object(raw: bytes) -> dict[str, object]:
@@ -132,12 +142,14 @@ def terms(body: Mapping[str, object], rules: Rules, fields: Collection[str] = FI
     for name in REQUIRED:
         if name not in body:
             raise InvalidRequest(f"The field {name!r} is missing.", code="MISSING_FIELD", field=name)
-    token_in = _token(body["tokenIn"], "tokenIn")
-    token_out = _token(body["tokenOut"], "tokenOut")
-    if token_in == token_out:
+    type = _order_type(body)
+    token_in = _token(body["tokenIn"], "tokenIn", rules)
+    is_sniper = type is OrderType.SNIPER
+    token_out = _new_token(body["tokenOut"]) if is_sniper else _token(body["tokenOut"], "tokenOut", rules)
+    if token_in.mint == token_out.mint:
         raise InvalidRequest("tokenIn and tokenOut are the same token.", code="SAME_TOKEN", field="tokenOut")
     amount_in = _base_units(body, "amount", token_in)
-    type = _order_type(body)
+    _check_snipers_fields(body, is_sniper)
     limit_or_stop = _price(body, type)
     floor_out = _base_units(body, "minimumOut", token_out) if "minimumOut" in body else None
     if type is OrderType.LIMIT and limit_or_stop is not None:
@@ -168,6 +180,7 @@ def terms(body: Mapping[str, object], rules: Rules, fields: Collection[str] = FI
         expires_at=expires_at,
         venues=_venues(body, rules),
         slippage_is_auto=body.get("slippageBps") == AUTO_SLIPPAGE,
+        min_liquidity=_base_units(body, LIQUIDITY_FIELD, token_in) if LIQUIDITY_FIELD in body else None,
         slippage_is_default="slippageBps" not in body,
         expires_in_ms=expires_in_ms,
         quote_is_over=quote_is_over,
@@ -273,9 +286,7 @@ def limit(text: str | None) -> int:
 
 def order_filter(query: Mapping[str, str]) -> OrderFilter:
     """Which orders a list has; several values of one parameter have commas between. Raises InvalidRequest."""
-    token_in, token_out = (
-        _token(query[field], field) if field in query else None for field in ("tokenIn", "tokenOut")
-    )
+    token_in, token_out = _pair(query)
     since, until = (_time(query[field], field) if field in query else None for field in ("from", "to"))
     if since is not None and until is not None and since >= until:
         raise _wrong("to", "to is a time after from.", code="INVALID_PARAMETER")
@@ -291,10 +302,24 @@ def order_filter(query: Mapping[str, str]) -> OrderFilter:
 
 def cancel_filter(query: Mapping[str, str]) -> tuple[str | None, str | None, OrderType | None]:
     """Symbols sold and bought, and the type, of the orders to be cancelled. Raises InvalidRequest."""
-    token_in, token_out = (
-        _token(query[field], field).symbol if field in query else None for field in ("tokenIn", "tokenOut")
-    )
+    token_in, token_out = (token.symbol if token else None for token in _pair(query))
     return token_in, token_out, _order_type(query) if "type" in query else None
+
+
+def _pair(query: Mapping[str, str]) -> tuple[Token | None, Token | None]:
+    """What orders that are asked for sell and buy, where that is said. Raises InvalidRequest.
+
+    A token that is not listed is named by its mint, launched or not: a sniper waits for it.
+    """
+    found = [
+        None
+        if name is None
+        else new_token(name)
+        if is_mint(name) and not find_token(name)
+        else _token(name, field)
+        for field, name in ((field, query.get(field)) for field in ("tokenIn", "tokenOut"))
+    ]
+    return found[0], found[1]
 
 
 def cursor(text: str | None) -> tuple[datetime, str] | None:
@@ -331,18 +356,45 @@ def _is_key(text: str) -> bool:
     return 1 <= len(text) <= MAX_KEY_LENGTH and text.isascii() and text.isprintable()
 
 
-def _token(value: object, field: str) -> Token:
+def _token(value: object, field: str, rules: Rules | None = None) -> Token:
     if not isinstance(value, str):
         raise InvalidRequest(f"{field} must be a string.", code="INVALID_TYPE", field=field)
     token = find_token(value)
+    if token is None and rules is not None and is_mint(value):
+        token = rules.launched(value)
     if token is None:
-        raise InvalidRequest(
-            f"{field} names no token that is traded here; use a symbol or a mint.",
-            code="UNKNOWN_TOKEN",
-            field=field,
-            supported=[known.symbol for known in all_tokens()[:MAX_SUPPORTED]],
-        )
+        raise _no_token(field, f"{field} names no token that is traded here; use a symbol or a mint.")
     return token
+
+
+def _new_token(value: object) -> Token:
+    """The token that a sniper waits for, by its mint. Raises InvalidRequest.
+
+    Whether it has been launched meanwhile is for the use case to find out: under a key that has an order the
+    answer is that order, launched or not.
+    """
+    field = "tokenOut"
+    if not isinstance(value, str):
+        raise _wrong(field, f"{field} must be a string.", code="INVALID_TYPE")
+    if not re.fullmatch(MINT_PATTERN, value):
+        raise _wrong(field, f"A sniper's {field} is the mint of a new token.", code="INVALID_MINT")
+    if listed_token(value) is not None:
+        raise TokenListed(field=field)
+    if not is_mint(value):
+        raise _no_token(field, f"{field} is not a mint, which is 32 bytes in base58.")
+    return new_token(value)
+
+
+def _check_snipers_fields(body: Mapping[str, object], is_sniper: bool) -> None:
+    """Raise InvalidRequest if there is a field that a sniper has alone, or has not."""
+    if is_sniper and FLOOR_FIELD in body:
+        raise InvalidRequest(
+            f"A sniper has no {FLOOR_FIELD}: its maxPrice says it.", code="UNKNOWN_FIELD", field=FLOOR_FIELD
+        )
+    if not is_sniper and LIQUIDITY_FIELD in body:
+        raise InvalidRequest(
+            f"Only a sniper has a {LIQUIDITY_FIELD}.", code="UNKNOWN_FIELD", field=LIQUIDITY_FIELD
+        )
 
 
 def _base_units(body: Mapping[str, object], field: str, token: Token) -> int:
@@ -446,6 +498,11 @@ def _venues(body: Mapping[str, object], rules: Rules) -> frozenset[str] | None:
     if not chosen:
         raise _no_venue(next(field for field in VENUE_FIELDS if field in body), "No venue is left.", known)
     return chosen
+
+
+def _no_token(field: str, text: str) -> InvalidRequest:
+    supported = [known.symbol for known in all_tokens()[:MAX_SUPPORTED]]
+    return InvalidRequest(text, code="UNKNOWN_TOKEN", field=field, supported=supported)
 
 
 def _no_venue(field: str, text: str, known: list[str]) -> InvalidRequest:

@@ -52,15 +52,22 @@ Auto = Literal["auto"]
 PriceImpactBps = Annotated[int, Meta(ge=1, le=MAX_PRICE_IMPACT_BPS)]
 Key = Annotated[str, Meta(min_length=1, max_length=MAX_KEY_LENGTH, pattern=r"^[\x20-\x7e]+$")]
 QuoteId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{32}$")]
+MINT_PATTERN = "^[1-9A-HJ-NP-Za-km-z]{32,44}$"
+NEW_MINT = {"pattern": MINT_PATTERN}
+"""Of a token that was launched since, or is to be, which has no other name."""
 TokenName = Annotated[
     str,
     Meta(
         description="symbol or mint",
         examples=["SOL", "USDC"],
-        extra_json_schema={"enum": [name for token in TOKENS for name in (token.symbol, token.mint)]},
+        extra_json_schema={
+            "anyOf": [{"enum": [name for token in TOKENS for name in (token.symbol, token.mint)]}, NEW_MINT]
+        },
     ),
 ]
-Symbol = Annotated[str, Meta(extra_json_schema={"enum": [token.symbol for token in TOKENS]})]
+Symbol = Annotated[
+    str, Meta(extra_json_schema={"anyOf": [{"enum": [token.symbol for token in TOKENS]}, NEW_MINT]})
+]
 Venue = Annotated[str, Meta(examples=["raydium"])]
 Code = Annotated[str, Meta(pattern=r"^[A-Z_]+$")]
 FailureCode = Annotated[str, Meta(extra_json_schema={"enum": list(FAILURES)})]
@@ -103,6 +110,10 @@ class Terms(Object):
     ) = None
     limit_price: Annotated[Money, Meta(description="a limit's least `tokenOut` per `tokenIn`")] | None = None
     stop_price: Annotated[Money, Meta(description="the price that a stop waits for")] | None = None
+    max_price: Annotated[Money, Meta(description="a sniper's most `tokenIn` per `tokenOut`")] | None = None
+    min_liquidity: (
+        Annotated[Money, Meta(description="the least of `tokenIn` in a sniper's pool, if it set that")] | None
+    ) = None
     expires_at: Annotated[Timestamp, Meta(description="after this it is not begun")] | None = None
     dexes: Annotated[list[Venue], Meta(description="where it may trade, if not everywhere")] | None = None
 
@@ -111,7 +122,9 @@ class NewOrder(Object, forbid_unknown_fields=True):
     """The body of a submit, and a submit on a connection."""
 
     token_in: Annotated[TokenName, Meta(description="what is sold: symbol or mint")]
-    token_out: Annotated[TokenName, Meta(description="what is bought: symbol or mint")]
+    token_out: Annotated[
+        TokenName, Meta(description="what is bought: symbol or mint; of a sniper the new token's mint")
+    ]
     amount: Annotated[
         Amount,
         Meta(
@@ -150,7 +163,8 @@ class NewOrder(Object, forbid_unknown_fields=True):
         OrderType,
         Meta(
             description="`market`: now; `limit`: when this size gets `limitPrice` or more; `stop`: "
-            "when it gets `stopPrice` or less"
+            "when it gets `stopPrice` or less; `sniper`: when a pool of a new token opens, and this size "
+            "costs `maxPrice` or less"
         ),
     ] = OrderType.MARKET
     limit_price: (
@@ -167,6 +181,23 @@ class NewOrder(Object, forbid_unknown_fields=True):
         Annotated[
             Price,
             Meta(description="of a stop: sells once this size gets so little `tokenOut` per `tokenIn`"),
+        ]
+        | None
+    ) = None
+    max_price: (
+        Annotated[
+            Price,
+            Meta(
+                description="of a sniper: the most `tokenIn` per `tokenOut`, after fees and price impact, "
+                "for this size; no fill costs more"
+            ),
+        ]
+        | None
+    ) = None
+    min_liquidity: (
+        Annotated[
+            Amount,
+            Meta(description="of a sniper: how much of `tokenIn` a pool of the pair must hold when it opens"),
         ]
         | None
     ) = None
@@ -291,10 +322,16 @@ class Cancelled(Object):
 class Token(Object):
     """A token that is traded."""
 
-    symbol: Symbol
+    symbol: Annotated[
+        str, Meta(description="its name; one that was launched since is known to orders by its mint alone")
+    ]
     mint: Annotated[str, Meta(description="its address on Solana")]
     decimals: Count
     tradable: Annotated[bool, Meta(description="whether orders may name it now")]
+    opened_at: (
+        Annotated[Timestamp, Meta(description="of one that was launched since: when its first pool opened")]
+        | None
+    ) = None
 
 
 class Tokens(Object):
@@ -326,6 +363,10 @@ class Order(Object, kw_only=True):
     )
     limit_price: Annotated[Money, Meta(description="a limit's least `tokenOut` per `tokenIn`")] | None = None
     stop_price: Annotated[Money, Meta(description="the price that a stop waits for")] | None = None
+    max_price: Annotated[Money, Meta(description="a sniper's most `tokenIn` per `tokenOut`")] | None = None
+    min_liquidity: (
+        Annotated[Money, Meta(description="the least of `tokenIn` in a sniper's pool, if it set that")] | None
+    ) = None
     expires_at: Annotated[Timestamp, Meta(description="after this it is not begun")] | None = None
     dexes: Annotated[list[Venue], Meta(description="where it may trade, if not everywhere")] | None = None
     dex: (
@@ -460,7 +501,9 @@ class Head(Object):
 class Triggered(Object):
     """A resting order's price is there."""
 
-    trigger_price: Annotated[Money, Meta(description="`tokenOut` per `tokenIn` that its size would get")]
+    trigger_price: Annotated[
+        Money, Meta(description="`tokenOut` per `tokenIn` that its size would get; of a sniper the inverse")
+    ]
 
 
 class Reopened(Object):
