@@ -147,6 +147,13 @@ class Config:
         "e.g. quote-timeout token=COPE times=2",
     )
 
+    sim_launches: str = setting(
+        "",
+        "tokens to be launched once the engine runs: launches separated by `;`, each SYMBOL price=… "
+        "liquidity=… [in=5s] [decimals=6] [venue=raydium] [against=SOL] [mint=…]; "
+        "e.g. WIF price=0.001 liquidity=100 in=30s",
+    )
+
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ) -> Config:
         """The settings as the environment gives them. Raises ConfigError."""

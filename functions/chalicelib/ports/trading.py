@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ..domain.errors import AttemptFailed
 from ..domain.routing import Quote
 from ..domain.tokens import Token
 from ..domain.transaction import SignedTransaction as SignedTransaction  # part of this port
+
+if TYPE_CHECKING:
+    from .launches import Launches
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +130,7 @@ class World(Protocol):
     @property
     def signer(self) -> Signer:
         """The wallet that signs."""
+
+    @property
+    def launches(self) -> Launches:
+        """The detector of new tokens."""

@@ -18,15 +18,17 @@ from ..domain.errors import (
     AttemptFailed,
     BlockhashExpired,
     InsufficientLiquidity,
+    PoolNotOpen,
     SlippageExceeded,
     TransactionFailed,
 )
 from ..domain.routing import Quote
-from ..domain.tokens import Token, find_token
+from ..domain.tokens import Token
 from ..ports.trading import Chain, Landed, ProgramError, SignedTransaction, TransactionStatus
 from .database import Database
 from .fault_rules import Kind
 from .faults import Faults
+from .launchpad import Launchpad
 from .slots import Slots
 from .transaction import Leg, Message, verify
 from .venue import Clock, Dex
@@ -36,7 +38,7 @@ NETWORK_FEE = 5000
 """What Solana takes for a transaction with one signature, in lamports."""
 
 _PROGRAM_ERRORS: dict[str, type[AttemptFailed]] = {
-    error.code: error for error in (SlippageExceeded, InsufficientLiquidity)
+    error.code: error for error in (SlippageExceeded, InsufficientLiquidity, PoolNotOpen)
 }
 
 Row = dict[str, Any]
@@ -71,7 +73,9 @@ class SimulatedChain(Chain):
         clock: Clock,
         faults: Faults,
         latency: float,
+        launchpad: Launchpad,
     ) -> None:
+        self._launchpad = launchpad
         self._database = database
         self._dexes = dexes
         self._slots = slots
@@ -92,7 +96,10 @@ class SimulatedChain(Chain):
     async def send(self, transaction: SignedTransaction) -> str:
         """Raises BlockhashExpired, TransactionFailed (refused), TimeoutError, TemporarilyUnavailable."""
         signature, message = verify(transaction.raw)
-        token_in, token_out = _token(message.mint_in), _token(message.mint_out)
+        await self._launchpad.know(
+            (message.mint_in, message.mint_out, *(leg.mint_in for leg in message.legs))
+        )
+        token_in, token_out = self._token(message.mint_in), self._token(message.mint_out)
         if message.legs:
             _check_legs(message)
 
@@ -131,7 +138,7 @@ class SimulatedChain(Chain):
         """`amount_out` of the swap at that instant, or the `error_code` it fails with."""
         try:
             fills = self._fill_legs(message, at_ms)
-        except InsufficientLiquidity as error:
+        except (InsufficientLiquidity, PoolNotOpen) as error:
             return {"error_code": error.code}
         amount_out = sum(fill.amount_out for fill in fills if fill.token_out.mint == message.mint_out)
         if amount_out < message.minimum_out:
@@ -139,16 +146,22 @@ class SimulatedChain(Chain):
         return {"amount_out": amount_out, "legs": _legs_json(fills) if message.legs else None}
 
     def _fill_legs(self, message: Message, at_ms: int) -> list[Quote]:
-        """What each leg gives at that instant. Raises InsufficientLiquidity, and then none is executed."""
+        """What each leg gives at that instant. Raises InsufficientLiquidity or PoolNotOpen: none is done."""
         fills: list[Quote] = []
         given: dict[str, int] = {}  # of what only passes through, by mint
         for leg in message.legs or [Leg(message.venue, message.mint_in, message.mint_out, message.amount_in)]:
             amount_in = leg.amount_in if leg.mint_in == message.mint_in else given.pop(leg.mint_in, 0)
-            token_in, token_out = _token(leg.mint_in), _token(leg.mint_out)
+            token_in, token_out = self._token(leg.mint_in), self._token(leg.mint_out)
             fill = self._dexes[leg.venue].quote_at(token_in, token_out, amount_in, at_ms)
             given[leg.mint_out] = given.get(leg.mint_out, 0) + fill.amount_out
             fills.append(fill)
         return fills
+
+    def _token(self, mint: str) -> Token:
+        token = self._launchpad.token(mint)
+        if token is None:
+            raise TransactionFailed(f"The chain knows no mint {mint}.")
+        return token
 
     def _is_alive(self, message: Message, at_ms: int) -> bool:
         return self._slots.admits(message.blockhash, message.last_valid_block_height, at_ms)
@@ -203,10 +216,3 @@ def _check_legs(message: Message) -> None:
     used = {message.mint_in, message.mint_out} | {leg.mint_in for leg in message.legs}
     if sold != message.amount_in or not given <= used:
         raise TransactionFailed("The transaction's legs are not the swap it is for.")
-
-
-def _token(mint: str) -> Token:
-    token = find_token(mint)
-    if token is None:
-        raise TransactionFailed(f"The chain knows no mint {mint}.")
-    return token

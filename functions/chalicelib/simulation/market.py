@@ -112,6 +112,10 @@ class Market:
         most = _listing(token).drift
         return self._wave(token.symbol, at_ms, DRIFT_PERIOD_MS, -most, most)
 
+    def wave(self, subject: str, at_ms: int, low: int, high: int) -> int:
+        """A drift of something else, between these bounds."""
+        return self._wave(subject, at_ms, DRIFT_PERIOD_MS, low, high)
+
     def _wave(self, subject: str, at_ms: int, period_ms: int, low: int, high: int) -> int:
         """A value in [low, high] that moves on a straight line from one period's hash to the next one's."""
         period, since = divmod(at_ms, period_ms)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from decimal import Decimal
 from random import Random
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..domain.errors import QuoteTimeout, VenueUnavailable
 from ..domain.routing import Quote
@@ -15,6 +15,9 @@ from ..ports.trading import Swap, Venue
 from .fault_rules import Kind
 from .faults import Faults
 from .market import Market, sides
+
+if TYPE_CHECKING:
+    from .launchpad import Launchpad
 
 QUOTE_SECONDS = (0.2, 0.3)
 TIMEOUT_SECONDS = 1.0
@@ -37,7 +40,15 @@ class SimulatedVenue(Venue):
     """Quotes `dex` as it is by the time the answer leaves; `latency` scales every wait, 0 leaves them out."""
 
     def __init__(
-        self, dex: Dex, market: Market, *, clock: Clock, faults: Faults, latency: float, random: Random
+        self,
+        dex: Dex,
+        market: Market,
+        *,
+        clock: Clock,
+        faults: Faults,
+        latency: float,
+        random: Random,
+        launchpad: Launchpad | None = None,
     ) -> None:
         self.name = dex.name
         self._dex = dex
@@ -46,9 +57,10 @@ class SimulatedVenue(Venue):
         self._faults = faults
         self._latency = latency
         self._random = random
+        self._launchpad = launchpad
 
     async def quote(self, token_in: Token, token_out: Token, amount_in: int) -> Quote:
-        """Raises QuoteTimeout, VenueUnavailable, InsufficientLiquidity."""
+        """Raises an AttemptFailed, and TemporarilyUnavailable while launches can't be read."""
         subject = f"{self.name} {token_in.symbol}/{token_out.symbol} {amount_in}"
         if await self._faults.strike(Kind.QUOTE_TIMEOUT, self.name, token_in, token_out, subject):
             await self._wait(TIMEOUT_SECONDS)
@@ -56,6 +68,8 @@ class SimulatedVenue(Venue):
         await self._wait(self._random.uniform(*QUOTE_SECONDS))
         if await self._faults.strike(Kind.QUOTE_ERROR, self.name, token_in, token_out, subject):
             raise VenueUnavailable(f"{self.name.capitalize()} could not give a quote.")
+        if self._launchpad is not None and (token_in.is_launched or token_out.is_launched):
+            await self._launchpad.know((token_in.mint, token_out.mint))
         return self._dex.quote_at(token_in, token_out, amount_in, int(self._clock() * 1000))
 
     async def build(self, quote: Quote, minimum_out: int) -> Swap:
@@ -65,7 +79,9 @@ class SimulatedVenue(Venue):
     async def recent_prices(
         self, token_in: Token, token_out: Token, *, every_ms: int, count: int
     ) -> list[Decimal]:
-        """Its pool's, by a feed that is there already: nothing is waited for."""
+        """Its pool's, by a feed that is there already: nothing is waited for. It has no new tokens."""
+        if token_in.is_launched or token_out.is_launched:
+            return []
         x, y = sides(token_in, token_out)
         now_ms = int(self._clock() * 1000)
         instants = (now_ms - nth * every_ms for nth in reversed(range(count)))

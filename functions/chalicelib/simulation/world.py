@@ -8,24 +8,30 @@ from functools import cached_property
 from random import Random
 
 from ..config import Config
+from ..ports.launches import Launches
 from ..ports.trading import Chain, Signer, Venue, World
 from .database import SQL, Database
 from .fault_rules import parse
 from .faults import Faults
+from .launchpad import Launchpad
 from .market import Market
 from .meteora import Meteora
+from .new_pools import WithNewPools
 from .orca import Orca
 from .raydium import Raydium
 from .venue import Dex, SimulatedVenue
 
 
 def build(config: Config, database: Database) -> World:
-    """The simulated world. Raises ConfigError when SIM_FAULTS is wrong."""
+    """The simulated world. Raises ConfigError when SIM_FAULTS or SIM_LAUNCHES is wrong."""
     return Simulation(config, database)
 
 
 class Simulation(World):
-    """Raises ConfigError when SIM_FAULTS is wrong. Who only quotes neither imports nor builds the chain."""
+    """Raises ConfigError when SIM_FAULTS or SIM_LAUNCHES is wrong.
+
+    Who only quotes neither imports nor builds the chain.
+    """
 
     def __init__(self, config: Config, database: Database) -> None:
         self._config = config
@@ -33,9 +39,14 @@ class Simulation(World):
         self._database = database
         self._random = Random(config.sim_seed)  # noqa: S311  (draws latencies and faults, no secrets)
         self._faults = Faults(parse(config.sim_faults), self._count, self._random)
+        if config.sim_launches:
+            from .launch_plan import parse as parse_launches
+
+            parse_launches(config.sim_launches)  # now, as what is wrong is to end the start
+        self.launchpad = Launchpad(database, config.sim_launches)
         market = self._market = Market(config.sim_seed)
         dexes: tuple[Dex, ...] = Raydium(market), Meteora(market), Orca(market)
-        self._dexes = {dex.name: dex for dex in dexes}
+        self._dexes = {dex.name: WithNewPools(dex, market, self.launchpad) for dex in dexes}
 
     @cached_property
     def venues(self) -> dict[str, Venue]:
@@ -48,6 +59,7 @@ class Simulation(World):
                 faults=self._faults,
                 latency=latency,
                 random=self._random,
+                launchpad=self.launchpad,
             )
             for name, dex in self._dexes.items()
         }
@@ -66,6 +78,7 @@ class Simulation(World):
             clock=self._clock,
             faults=self._faults,
             latency=config.sim_latency,
+            launchpad=self.launchpad,
         )
 
     @cached_property
@@ -73,6 +86,10 @@ class Simulation(World):
         from .wallet import Wallet
 
         return Wallet(self._config.sim_seed)
+
+    @property
+    def launches(self) -> Launches:
+        return self.launchpad
 
     def _clock(self) -> float:
         """The database's clock, in unix seconds: the world's only one, however many processes share it.

@@ -10,6 +10,7 @@ from typing import Any
 from chalicelib.adapters.postgres.database import Database
 from chalicelib.config import Config
 from chalicelib.ports.trading import Chain, SignedTransaction, Signer, Swap, Venue
+from chalicelib.simulation.launchpad import Launchpad
 from chalicelib.simulation.world import Simulation
 
 from tests.samples import SOL, USDC
@@ -37,11 +38,13 @@ class World:
     venues: dict[str, Venue] = field(init=False)
     chain: Chain = field(init=False)
     wallet: Signer = field(init=False)
+    launches: Launchpad = field(init=False)
 
     def __post_init__(self) -> None:
         config = replace(Config(sim_latency=0.0), **self.settings)
         world = Simulation(config, self.database)
         self.venues, self.chain, self.wallet = world.venues, world.chain, world.signer
+        self.launches = world.launchpad
 
     async def sign(self, *, memo: str = "", minimum_out: int = 1, **swap: Any) -> SignedTransaction:
         """A sale of one SOL on Meteora, changed by `swap`, for an order of its own."""

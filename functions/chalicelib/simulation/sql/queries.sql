@@ -1,4 +1,4 @@
--- The simulated chain's statements; see simulation/chain.py and simulation/faults.py.
+-- The simulated world's statements; see simulation/chain.py, simulation/faults.py and simulation/launchpad.py.
 
 -- name: store_transactions
 -- The columns of sim.transactions, with lands_ms (unix) for lands_at, and expires_ms. A signature that is to land
@@ -54,3 +54,31 @@ SET met = CASE
     occasion = excluded.occasion,
     met_at = now()
 RETURNING met;
+
+-- name: launch_pools
+-- Returns those that are new, or as they were, and so are reported again. A pool that is there with other reserves stays
+-- as it is, and is left out.
+-- Repeated: the same.
+INSERT INTO sim.launches AS known (pool, venue, mint, symbol, decimals, against, liquidity, supply, opens_at)
+SELECT pool, venue, mint, symbol, decimals, against, liquidity, supply,
+    clock_timestamp() + opens_in_ms * interval '1 ms'
+FROM unnest(
+    %(pool)s::text[], %(venue)s::text[], %(mint)s::text[], %(symbol)s::text[], %(decimals)s::smallint[],
+    %(against)s::text[], %(liquidity)s::bigint[], %(supply)s::bigint[], %(opens_in_ms)s::bigint[]
+) AS given (pool, venue, mint, symbol, decimals, against, liquidity, supply, opens_in_ms)
+ON CONFLICT (pool) DO UPDATE SET reported = 0
+WHERE (known.decimals, known.liquidity, known.supply) = (excluded.decimals, excluded.liquidity, excluded.supply)
+RETURNING pool, opens_at;
+
+-- name: pools_of
+SELECT pool, venue, mint, symbol, decimals, against, liquidity, supply, opens_at
+FROM sim.launches WHERE mint = ANY (%(mint)s::text[]);
+
+-- name: unreported_launches
+SELECT pool, venue, mint, symbol, decimals, against, liquidity, supply, opens_at
+FROM sim.launches WHERE reported < 2 AND announced_at <= now()
+ORDER BY announced_at LIMIT %(limit)s::bigint;
+
+-- name: take_launches
+-- Repeated: counts the same report twice, as a detector may.
+UPDATE sim.launches SET reported = reported + 1 WHERE pool = ANY (%(pool)s::text[]);

@@ -68,8 +68,12 @@ GIVEN: dict[str, dict[str, Any]] = {
     "expire_orders": {"limit": 1000},
     "open_groups": {},
     "orders_at_price": dict.fromkeys(("tokens_in", "tokens_out"), TEXTS)
-    | {"types": ["limit"] * 100, "sizes": NUMBERS, "prices": NUMBERS, "limit": 200},
+    | {"types": ["limit"] * 100, "sizes": NUMBERS, "prices": NUMBERS, "liquidities": NUMBERS, "limit": 200},
     "fire_orders": BATCH | {"details": ["{}"] * 100},
+    "add_launches": dict.fromkeys(("pools", "venues", "mints", "symbols", "against"), TEXTS)
+    | {"decimals": NUMBERS, "liquidities": NUMBERS, "opens_at": ["now"] * 100},
+    "open_launches": {"mints": TEXTS},
+    "newest_launches": {"limit": 500},
     "ping": {},
     "store_transactions": dict.fromkeys(
         ("signature", "memo", "venue", "token_in", "token_out", "error_code"), TEXTS
@@ -78,6 +82,11 @@ GIVEN: dict[str, dict[str, Any]] = {
     | dict.fromkeys(("lands_ms", "slot", "amount_out"), NUMBERS)
     | {"legs": NONE},
     "landed_transactions": {"signature": TEXTS, "now_ms": 1},
+    "launch_pools": dict.fromkeys(("pool", "venue", "mint", "symbol", "against"), TEXTS)
+    | dict.fromkeys(("decimals", "liquidity", "supply", "opens_in_ms"), NUMBERS),
+    "pools_of": {"mint": TEXTS},
+    "unreported_launches": {"limit": 100},
+    "take_launches": {"pool": TEXTS},
     "count_fault": {"rule": TEXTS, "subject": TEXTS, "occasion": NONE},
 }
 
@@ -102,6 +111,12 @@ SELECT 'client ' || n, 0, 1 FROM generate_series(1, {n}) AS n;
 INSERT INTO sim.transactions
     (signature, memo, venue, token_in, token_out, amount_in, minimum_out, last_valid_block_height)
 SELECT 'signature ' || n, 'memo', 'raydium', 'SOL', 'USDC', 1, 1, 1 FROM generate_series(1, {n}) AS n;
+INSERT INTO launches (pool, venue, mint, symbol, decimals, against, liquidity, opens_at)
+SELECT 'pool ' || n, 'raydium', 'mint ' || n, 'WIF', 6, 'SOL', 1, now() - n * interval '1 s'
+FROM generate_series(1, {n}) AS n;
+INSERT INTO sim.launches (pool, venue, mint, symbol, decimals, against, liquidity, supply, opens_at, reported)
+SELECT 'pool ' || n, 'raydium', 'mint ' || n, 'WIF', 6, 'SOL', 1, 1, now(), n % 3
+FROM generate_series(1, {n}) AS n;
 INSERT INTO sim.faults (rule, subject, occasion, met, met_at)
 SELECT 'rule', 'subject ' || n, NULL, 1, now() FROM generate_series(1, {n}) AS n;
 """
