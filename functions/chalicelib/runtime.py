@@ -249,10 +249,13 @@ class Runtime:
 
     @cached_property
     def triggers(self) -> Triggers:
+        from .services.detection import Detection
         from .services.triggers import Triggers
 
-        poll = self.config.trigger_poll_ms / 1000
-        return Triggers(self.store, self.queue, self.events, self.quoting, self.metrics, poll=poll)
+        poll, detection = self.config.trigger_poll_ms / 1000, Detection(self.world.launches, self.store)
+        return Triggers(
+            self.store, self.queue, self.events, self.quoting, self.metrics, poll=poll, detection=detection
+        )
 
     @cached_property
     def redrive(self) -> Redrive:

@@ -12,6 +12,7 @@ from tests.fakes.dead_letters import MemoryDeadLetters
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.events import MemoryEvents
 from tests.fakes.launcher import MemoryLauncher
+from tests.fakes.launches import MemoryLaunches
 from tests.fakes.metrics import MemoryMetrics
 from tests.fakes.push import MemoryPush
 from tests.fakes.queue import MemoryQueue
@@ -30,6 +31,7 @@ __all__ = [
     "MemoryEngine",
     "MemoryEvents",
     "MemoryLauncher",
+    "MemoryLaunches",
     "MemoryMetrics",
     "MemoryPush",
     "MemoryQueue",

@@ -1,30 +1,34 @@
 """Triggers: fires resting orders whose price is there, and ends orders whose time is over.
 
+new pools ─▶ the store
 each group of orders (pair, type, size) ─▶ one quote: the price that none of its orders can beat
     ─▶ the store: which of them may fire at these prices ─▶ a quote for each one's own size ─▶ fire, queue
 
-The number of quotes grows with the groups and with the orders that are near their price, not with the orders
-that rest. Passes of several processes are harmless: of two that would fire an order the store lets one. A
-pass that is killed loses none: an order that it fired and did not queue is queued by the sweep.
+A group of snipers is quoted once a pool of their token is open. The number of quotes grows with the groups
+and with the orders that are near their price, not with the orders that rest. Passes of several processes are
+harmless: of two that would fire an order the store lets one. A pass that is killed loses none: an order that
+it fired and did not queue is queued by the sweep.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_DOWN, Context, Decimal
 
 from ..domain.errors import AttemptFailed, InsufficientLiquidity, TemporarilyUnavailable
 from ..domain.events import Event
+from ..domain.launch import Launch
 from ..domain.routing import HOPS_FROM_BPS
 from ..domain.terms import MAX_BASE_UNITS, MAX_PRICE_DIGITS, OrderType, Terms
-from ..domain.tokens import price
+from ..domain.tokens import Token, price
 from ..ports.live import Events
 from ..ports.metrics import Metrics
 from ..ports.queue import Queue
 from ..ports.store import Fired, PriceLevel, RestingGroup, RestingOrder, Store
+from .detection import Detection
 from .quoting import Quoted, Quoting
 
 log = logging.getLogger(__name__)
@@ -34,6 +38,8 @@ MOST_EXPIRED = 1000  # orders that a pass ends
 AT_A_TIME = 3  # passes under way
 HIGHEST = Decimal(10) ** MAX_PRICE_DIGITS
 """Above every price that an order can have."""
+Pools = Mapping[str, Sequence[Launch]]
+"""The open pools of new tokens, by mint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +51,21 @@ class Pass:
 
 
 class Triggers:
-    """Watches the prices of resting orders. `poll` is the time between two passes, in seconds."""
+    """Watches the prices of resting orders. `poll` is the time between two passes, in seconds.
+
+    `detection` reports new pools; None where nothing does.
+    """
 
     def __init__(
-        self, store: Store, queue: Queue, events: Events, quoting: Quoting, metrics: Metrics, *, poll: float
+        self,
+        store: Store,
+        queue: Queue,
+        events: Events,
+        quoting: Quoting,
+        metrics: Metrics,
+        *,
+        poll: float,
+        detection: Detection | None = None,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -57,6 +74,7 @@ class Triggers:
         self._metrics = metrics
         self._poll = poll
         self._failing = False
+        self._detection = detection
 
     async def run(self, seconds: float) -> Pass:
         """Begin a pass every `poll` for `seconds`, at least one. A server that is unavailable is tried again.
@@ -98,41 +116,60 @@ class Triggers:
         self._publish(ended)
         if ended:
             self._metrics.expired(len(ended))
+        if self._detection is not None:
+            await self._detection.run()
         groups = await self._store.resting_groups()
-        levels = await asyncio.gather(*map(self._level, groups))
+        pools = await self._open_pools(groups)
+        levels = await asyncio.gather(*(self._level(group, pools) for group in groups))
         reached = [level for level in levels if level is not None]
         candidates = await self._store.resting_at(reached, MOST_OF_A_GROUP) if reached else []
-        fired = await self._fire(candidates)
+        fired = await self._fire(candidates, pools)
         return Pass(len(fired), len(ended))
 
-    async def _level(self, group: RestingGroup) -> PriceLevel | None:
-        """The price that no order of the group can beat: limits at the least size, stops at the largest.
+    async def _open_pools(self, groups: Sequence[RestingGroup]) -> Pools:
+        """The open pools of the tokens that snipers wait for, by mint."""
+        mints = {group.token_out.mint for group in groups if group.type is OrderType.SNIPER}
+        pools: dict[str, list[Launch]] = {}
+        for launch in await self._store.open_launches(mints) if mints else ():
+            pools.setdefault(launch.mint, []).append(launch)
+        return pools
+
+    async def _level(self, group: RestingGroup, pools: Pools) -> PriceLevel | None:
+        """The price that no order of the group can beat: stops at the largest size, others at the least.
 
         More is sold at a worse price, but for what rounding takes from a small amount: a base unit of the fee
         and one of the fill. Where a pool can't take that size, the others of the group have no such bound.
         The largest orders of a group may be filled in two hops though the least are not quite thin.
-        None while no venue answers.
+        None while no venue answers, or no pool of a sniper's token is open.
         """
-        is_limit = group.type is OrderType.LIMIT
-        size = 1 << (group.size - 1) if is_limit else min((1 << group.size) - 1, MAX_BASE_UNITS)
+        is_stop, is_sniper = group.type is OrderType.STOP, group.type is OrderType.SNIPER
+        liquidity = 0
+        if is_sniper:
+            if not (opened := pools.get(group.token_out.mint)):
+                return None
+            group = replace(group, token_out=opened[0].token)
+            liquidity = max((of.liquidity for of in opened if of.against == group.token_in), default=0)
+        size = min((1 << group.size) - 1, MAX_BASE_UNITS) if is_stop else 1 << (group.size - 1)
         terms = Terms(group.token_in, group.token_out, size, slippage_bps=0)
         answers, paths = await self._quoting.offers(terms, hops_from_bps=HOPS_FROM_BPS // 2)
         offers = [path[-1].amount_out for path in paths if path[0].amount_in == size]
         bounded = not any(isinstance(answer, InsufficientLiquidity) for answer in answers.values())
         if bounded and not offers:
             return None
-        if is_limit:
-            if not offers:
-                return PriceLevel(group, HIGHEST)
-            received, sold = max(offers) + 1, max(size - 1, 1)
-        else:  # an order may name the venue that offers least
-            received, sold = max(min(offers) - 2, 0) if bounded else 0, size
-        exact = Context(prec=40, rounding=ROUND_CEILING if is_limit else ROUND_DOWN)
-        return PriceLevel(group, exact.divide(group.token_out.amount(received), group.token_in.amount(sold)))
+        if is_stop:  # an order may name the venue that offers least
+            received = max(min(offers) - 2, 0) if bounded else 0
+            return PriceLevel(group, _ratio(group.token_out, received, group.token_in, size, ROUND_DOWN))
+        if not offers:
+            return PriceLevel(group, Decimal(0) if is_sniper else HIGHEST, liquidity)
+        received, sold = max(offers) + 1, max(size - 1, 1)
+        if is_sniper:
+            paid = _ratio(group.token_in, sold, group.token_out, received, ROUND_DOWN)
+            return PriceLevel(group, paid, liquidity)
+        return PriceLevel(group, _ratio(group.token_out, received, group.token_in, sold, ROUND_CEILING))
 
-    async def _fire(self, candidates: Sequence[RestingOrder]) -> list[Event]:
+    async def _fire(self, candidates: Sequence[RestingOrder], pools: Pools) -> list[Event]:
         """Fire those whose own size has its price, and queue them."""
-        found = await asyncio.gather(*(self._price_there(order.terms) for order in candidates))
+        found = await asyncio.gather(*(self._price_there(order.terms, pools) for order in candidates))
         fired = [
             Fired(order.order_id, at) for order, at in zip(candidates, found, strict=True) if at is not None
         ]
@@ -145,13 +182,18 @@ class Triggers:
         await self._enqueue([event.order_id for event in events])
         return events
 
-    async def _price_there(self, terms: Terms) -> Decimal | None:
+    async def _price_there(self, terms: Terms, pools: Pools) -> Decimal | None:
         """What the order's size gets now, if it may fire at that; None if not."""
+        if not _is_deep_enough(terms, pools.get(terms.token_out.mint, ())):
+            return None
         quoted = await self._quote(terms)
         if quoted is None or terms.price is None:
             return None
         received = quoted.chosen.amount_out
-        at = price(terms.token_out, received, terms.token_in, terms.amount_in)
+        if terms.type is OrderType.SNIPER:
+            at = price(terms.token_in, terms.amount_in, terms.token_out, received)
+        else:
+            at = price(terms.token_out, received, terms.token_in, terms.amount_in)
         if terms.type is OrderType.STOP:
             return at if at <= terms.price else None
         reached = quoted.refusal is None and received >= (terms.floor_out or 0)
@@ -179,3 +221,20 @@ class Triggers:
     def _publish(self, events: Sequence[Event]) -> None:
         for event in events:
             self._events.publish(event)
+
+
+def _ratio(token: Token, amount: int, per: Token, amount_per: int, rounding: str) -> Decimal:
+    """Tokens of the one per token of the other."""
+    return Context(prec=40, rounding=rounding).divide(token.amount(amount), per.amount(amount_per))
+
+
+def _is_deep_enough(terms: Terms, pools: Sequence[Launch]) -> bool:
+    """Whether a pool where the order may trade holds as much as it asks for, if it asks for that."""
+    if terms.min_liquidity is None:
+        return True
+    return any(
+        pool.against == terms.token_in
+        and pool.liquidity >= terms.min_liquidity
+        and (terms.venues is None or pool.venue in terms.venues)
+        for pool in pools
+    )

@@ -83,7 +83,7 @@ async def test_a_sniper_is_read_as_it_was_submitted_and_with_its_floor_once_it_i
     assert order is not None
     assert (order.terms.token_out, order.terms.floor_out) == (new_token(mint, 6), 270_270_271)
     assert order.terms.min_liquidity == 5 * 10**9
-    [shown] = await shop.store.orders(1, None, [Status.OPEN])
+    [shown] = await shop.store.orders(1, only=OrderFilter([Status.OPEN]))
     assert shown == order
 
 
