@@ -32,6 +32,7 @@ MODULES = {  # of each command; a module is imported when one of its commands is
     "orders": "orders",
     "quote": "orders",
     "tokens": "orders",
+    "launch": "launch",
     "dlq": "dlq",
     "emulator": "emulator",
     "bench": "bench",

@@ -126,6 +126,19 @@ def conditions(command: Command) -> Command:
         "--stop", type=NUMBER, metavar="PRICE", help="Rest until it gets this price or less, in TOKEN_OUT."
     )
     @click.option(
+        "--snipe",
+        type=NUMBER,
+        metavar="PRICE",
+        help="Rest until a pool of TOKEN_OUT, a new token's mint, opens, and each costs this much TOKEN_IN "
+        "or less.",
+    )
+    @click.option(
+        "--min-liquidity",
+        type=NUMBER,
+        metavar="AMOUNT",
+        help="With --snipe: the least of TOKEN_IN that the pool must hold.",
+    )
+    @click.option(
         "--expires",
         type=EXPIRY,
         metavar="WHEN",
@@ -137,15 +150,21 @@ def conditions(command: Command) -> Command:
         terms: dict[str, Any],
         limit: str | None,
         stop: str | None,
+        snipe: str | None,
+        min_liquidity: str | None,
         expires: dict[str, Any] | None,
         **options: Any,
     ) -> Any:
-        if limit is not None and stop is not None:
-            raise click.UsageError("An order has a --limit or a --stop, not both.")
+        if sum(price is not None for price in (limit, stop, snipe)) > 1:
+            raise click.UsageError("An order has a --limit, a --stop or a --snipe, not two of them.")
         if limit is not None:
             terms |= {"type": "limit", "limitPrice": limit}
         if stop is not None:
             terms |= {"type": "stop", "stopPrice": stop}
+        if snipe is not None:
+            terms |= {"type": "sniper", "maxPrice": snipe}
+        if min_liquidity is not None:
+            terms |= {"minLiquidity": min_liquidity}
         return command(*args, terms=terms | (expires or {}), **options)
 
     return with_conditions  # type: ignore[return-value]
@@ -191,6 +210,8 @@ _OPTIONS = {
     "minimumOut": "--minimum-out",
     "limitPrice": "--limit",
     "stopPrice": "--stop",
+    "maxPrice": "--snipe",
+    "minLiquidity": "--min-liquidity",
     "expiresAt": "--expires",
     "expiresInMs": "--expires",
     "dexes": "--dex",

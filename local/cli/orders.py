@@ -22,10 +22,12 @@ from .view import (
     legs_line,
     orders_view,
     price_asked,
+    price_unit,
     quote_table,
     say,
     screen,
     short,
+    token_name,
     tokens_view,
 )
 
@@ -56,6 +58,9 @@ def submit(
     never filled below it, a --stop sells once the price has fallen so far, at what the market then gives.
     A price is the TOKEN_OUT that one TOKEN_IN brings.
 
+    A --snipe buys a token that is not traded yet, named by its mint, once a pool of it opens. Its price is
+    the most TOKEN_IN that one TOKEN_OUT may cost, and it is never filled above it.
+
     It is submitted under an idempotency key, and again under it if the answer does not come, so it is placed
     once. Exits 3 if the answer never comes: then it may have been placed.
 
@@ -64,6 +69,7 @@ def submit(
              ./local/run submit SOL USDC 1.5 --limit 160 --expires 2h
              ./local/run submit SOL USDC 1.5 --stop 140 --floor 205
              ./local/run submit USDC SOL 200 --dex raydium
+             ./local/run submit SOL MINT 1 --snipe 0.001 --min-liquidity 100
     """
     key = key or new_key()
     terms |= {"quoteId": quote_id} if quote_id else {}
@@ -74,7 +80,7 @@ def submit(
         _watch(engine, answer["orderId"], websocket=answer["websocket"], as_json=as_json)
     if not as_json:
         is_open = answer["status"] == Status.OPEN
-        waits = f": it waits for {price_asked(terms)} {_per(terms)}" if is_open else ""
+        waits = f": it waits for {price_asked(terms)} {price_unit(terms)}" if is_open else ""
         say(f"order {answer['orderId']} is {answer['status']}{waits}")
         say(f"subscribe: {command('watch', answer['orderId'], engine)}")
         if is_open:
@@ -154,14 +160,15 @@ def quote(terms: Wire, engine: options.Place, as_json: bool) -> None:
     if as_json:
         dump(found)
         return
-    say(f"{short(found['amount'])} {found['tokenIn']} → {found['tokenOut']}")
+    token_out = token_name(found["tokenOut"])
+    say(f"{short(found['amount'])} {token_name(found['tokenIn'])} → {token_out}")
     screen().print(quote_table(found))
     if legs := legs_line(found):
-        say(f"divided: {legs} give {short(found['amountOut'])} {found['tokenOut']}")
+        say(f"divided: {legs} give {short(found['amountOut'])} {token_out}")
     if refusal := found.get("refusal"):
         say(f"an order would fail now: {refusal['error']} ({refusal['code']})")
     else:
-        say(f"at least {short(found['minimumOut'])} {found['tokenOut']}, or the attempt fails")
+        say(f"at least {short(found['minimumOut'])} {token_out}, or the attempt fails")
         again = shlex.join(["submit", *options.typed_again(terms), "--quote", found["quoteId"]])
         say(f"to be sure of that, by {found['expiresAt']}: {command(again, '', engine)}")
 
@@ -224,10 +231,6 @@ def _may_have_been_placed(engine: options.Place, terms: Wire, key: str) -> str:
 def command(name: str, argument: str, engine: options.Place) -> str:
     """A command to type that finds the same engine."""
     return f"./local/run {name} {argument}".rstrip() + engine.hint
-
-
-def _per(terms: Wire) -> str:
-    return f"{terms['tokenOut']} per {terms['tokenIn']}"
 
 
 def _watch(

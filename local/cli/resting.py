@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 import click
+from chalicelib.api.wire.requests import PRICE_FIELDS
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.terms import OrderType
 
@@ -169,7 +170,10 @@ def _distance(order: Wire, quotes: Wire) -> Wire:
     if not prices:
         return {"priceNow": None, "awayBps": None, "isThere": False}
     now, is_limit = max(prices), order["type"] == OrderType.LIMIT
-    asked = Decimal(order["limitPrice" if is_limit else "stopPrice"])
+    if order["type"] == OrderType.SNIPER:  # whose price is what each token bought costs
+        received = max(Decimal(quote["amountOut"]) for quote in usable if "amountOut" in quote)
+        now = Context(prec=12).divide(Decimal(order["amount"]), received)
+    asked = Decimal(order[PRICE_FIELDS[OrderType(order["type"])]])
     return {
         "priceNow": f"{now:f}",
         "awayBps": round((asked - now) / now * 10_000),

@@ -25,6 +25,7 @@ PLAIN_WIDTH = 160  # of output that goes to a file or a pipe, where nothing need
 NUMBERS = ("age", "amount", "received", "attempt", "attempts", "asks", "now", "away", "expires", "decimals")
 TEXTS = ("error", "body")  # of any length: these are folded
 LEAST_TEXT, GAP = 24, 2
+LONGEST_SYMBOL = 16
 COLOURS = {
     str(Status.OPEN): "blue",
     str(Status.CONFIRMED): "green",
@@ -75,7 +76,7 @@ class Life:
     @property
     def pair(self) -> str:
         """`SOL → USDC`"""
-        return f"{self.terms['tokenIn']} → {self.terms['tokenOut']}"
+        return f"{token_name(self.terms['tokenIn'])} → {token_name(self.terms['tokenOut'])}"
 
     @property
     def building(self) -> Wire:
@@ -103,12 +104,12 @@ class Life:
 
 def describe(event: Wire, life: Life) -> str:
     """What an event says, in a few words."""
-    token_out = life.terms["tokenOut"]
+    token_out = token_name(life.terms["tokenOut"])
     match event:
         case {"status": Status.OPEN, "error": error, "code": code}:
             return f"rests again: {error} ({code})"
         case {"status": Status.OPEN}:
-            asked = f"waits for {price_asked(event)} {token_out} per {life.terms['tokenIn']}"
+            asked = f"waits for {price_asked(event)} {price_unit(event)}"
             return ", ".join([str(life), asked, *_limits(event, token_out)])
         case {"status": Status.PENDING, "triggerPrice": price}:
             return f"fires: its price is there, {short(price)}"
@@ -143,10 +144,23 @@ def describe(event: Wire, life: Life) -> str:
 
 
 def price_asked(order: Wire) -> str:
-    """`≥ 150` of a limit, `≤ 140` of a stop; empty of a market order."""
+    """`≥ 150` of a limit, `≤ 140` of a stop or a sniper; empty of a market order."""
     if "limitPrice" in order:
         return f"≥ {short(order['limitPrice'])}"
+    if "maxPrice" in order:
+        return f"≤ {short(order['maxPrice'])}"
     return f"≤ {short(order['stopPrice'])}" if "stopPrice" in order else ""
+
+
+def price_unit(order: Wire) -> str:
+    """`USDC per SOL`: what its price is in; a sniper's is what each token bought costs."""
+    paid, each = token_name(order["tokenOut"]), token_name(order["tokenIn"])
+    return f"{each} per {paid}" if "maxPrice" in order else f"{paid} per {each}"
+
+
+def token_name(name: str) -> str:
+    """A symbol, or the ends of a mint: `7xKX…gAsU`."""
+    return name if len(name) <= LONGEST_SYMBOL else f"{name[:4]}…{name[-4:]}"
 
 
 def _venues(names: Sequence[str]) -> str:
@@ -154,13 +168,16 @@ def _venues(names: Sequence[str]) -> str:
 
 
 def _limits(event: Wire, token_out: str) -> Iterator[str]:
-    if "slippageBps" in event and "limitPrice" not in event:  # a limit's price is what it accepts
+    keeps_its_price = "limitPrice" in event or "maxPrice" in event
+    if "slippageBps" in event and not keeps_its_price:
         is_auto = event["slippageBps"] == AUTO_SLIPPAGE
         yield "slippage by the market" if is_auto else f"slippage up to {percent(event['slippageBps'])}"
     if "maxPriceImpactBps" in event:
         yield f"price impact up to {percent(event['maxPriceImpactBps'])}"
     if "minimumOut" in event:
         yield f"at least {short(event['minimumOut'])} {token_out}"
+    if "minLiquidity" in event:
+        yield f"in a pool of {short(event['minLiquidity'])} {token_name(event['tokenIn'])} or more"
     if "dexes" in event:
         yield f"only at {_venues(event['dexes'])}"
     if "expiresAt" in event:
@@ -283,7 +300,7 @@ def orders_view(orders: Sequence[Wire], now: datetime, width: int) -> Renderable
             "order": order["orderId"],
             "status": Text(order["status"], COLOURS.get(order["status"], "cyan")),
             "age": age((now - datetime.fromisoformat(order["createdAt"])).total_seconds()),
-            "pair": f"{order['tokenIn']} → {order['tokenOut']}",
+            "pair": f"{token_name(order['tokenIn'])} → {token_name(order['tokenOut'])}",
             "amount": short(order["amount"]),
             "received": short(order.get("amountOut", "")),
             "attempt": str(order["attempt"]),
@@ -341,9 +358,9 @@ def quote_table(quote: Wire) -> Table:
         else:
             table.add_row(
                 f"{mark} {dex}",
-                f"{short(answer['amountOut'])} {quote['tokenOut']}",
+                f"{short(answer['amountOut'])} {token_name(quote['tokenOut'])}",
                 short(answer["price"]),
-                f"{short(answer['fee'])} {quote['tokenIn']}",
+                f"{short(answer['fee'])} {token_name(quote['tokenIn'])}",
                 percent(answer["priceImpactBps"]),
             )
     return table
@@ -368,7 +385,7 @@ def resting_view(orders: Sequence[Wire], now: datetime, width: int) -> Renderabl
         {
             "order": order["orderId"],
             "type": order["type"],
-            "pair": f"{order['tokenIn']} → {order['tokenOut']}",
+            "pair": f"{token_name(order['tokenIn'])} → {token_name(order['tokenOut'])}",
             "amount": short(order["amount"]),
             "asks": price_asked(order),
             "now": short(order["priceNow"]) if order["priceNow"] else "no quote",

@@ -69,10 +69,10 @@ class EngineClient:
     async def submit(self, terms: Mapping[str, object], *, key: str | None = None) -> Wire:
         """Submit an order with the wire's fields as its terms: `{orderId, status, websocket}`.
 
-        `type` `limit` with a `limitPrice`, or `stop` with a `stopPrice`, makes it rest until its price is
-        there: its status is `open`. It is sent under `key`, or one of its own, and again while the answer
-        does not come. Raises OutcomeUnknown if it never does: then the order may have been placed. Any other
-        error says that it was not.
+        `type` `limit` with a `limitPrice`, `stop` with a `stopPrice`, or `sniper` with a `maxPrice`, makes it
+        rest until its price is there: its status is `open`. It is sent under `key`, or one of its own, and
+        again while the answer does not come. Raises OutcomeUnknown if it never does: then the order may have
+        been placed. Any other error says that it was not.
         """
         key = key or new_key()
         try:
@@ -121,7 +121,7 @@ class EngineClient:
             cancelled += some
 
     async def tokens(self) -> list[Wire]:
-        """The tokens that are traded: `{symbol, mint, decimals, tradable}`."""
+        """The tokens that are traded: `{symbol, mint, decimals, tradable}`; `openedAt` of launched ones."""
         found: list[Wire] = (await self._ask("GET", "/api/tokens"))["tokens"]
         return found
 

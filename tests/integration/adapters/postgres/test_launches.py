@@ -14,7 +14,7 @@ from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Order
 from chalicelib.domain.terms import OrderType, Terms
 from chalicelib.domain.tokens import find_token, new_token
-from chalicelib.ports.store import Fired, NewOrder, PriceLevel, RestingGroup
+from chalicelib.ports.store import Fired, NewOrder, OrderFilter, PriceLevel, RestingGroup
 
 from tests.integration.adapters.postgres.shop import Shop
 from tests.samples import SOL, USDC, launch_of, new_mint, sniper, step

@@ -193,7 +193,7 @@ def test_all_that_rest_are_cancelled_or_those_of_a_pair_or_type(engine: Up):
         (("cancel", "--all", "--pair", "SOL/NOPE"), "no token"),
         (("cancel", "nonsense"), "UUID"),
         (("cancel", ""), "no order's id"),  # the path that cancels all
-        ((*SELL, "--limit", "1", "--stop", "1"), "not both"),
+        ((*SELL, "--limit", "1", "--stop", "1"), "not two"),
         ((*SELL, "--limit", "0"), "greater than zero"),
         ((*SELL, "--expires", "soon"), "10m"),
         ((*SELL, "--expires", "2020-01-31T12:00:00Z"), "a year ahead"),

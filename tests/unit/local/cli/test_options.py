@@ -89,7 +89,7 @@ def test_a_list_is_filtered_by_type_tokens_and_time():
 
 
 def test_an_order_has_one_price():
-    assert "not both" in parsed("--limit", "160", "--stop", "140")
+    assert "not two" in parsed("--limit", "160", "--stop", "140")
 
 
 @pytest.mark.parametrize(
