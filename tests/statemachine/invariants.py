@@ -7,14 +7,13 @@ import json
 
 from chalicelib.domain.events import Event
 from chalicelib.domain.lifecycle import Actor, Status, sources
-from chalicelib.domain.terms import OrderType
 
 from tests.statemachine.world import KEY_TTL_S, World
 
 MAX_ATTEMPTS = 3
 WITHOUT_A_SWAP = {*Status} - {Status.ROUTING, Status.BUILDING, Status.SUBMITTED, Status.CONFIRMED}
 """Ended without one, or to be signed again."""
-PRICE_GONE = ("BELOW_MINIMUM_OUT", "SLIPPAGE_EXCEEDED")
+PRICE_GONE = ("BELOW_MINIMUM_OUT", "SLIPPAGE_EXCEEDED", "POOL_NOT_OPEN")
 
 
 class Invariants:
@@ -59,12 +58,12 @@ class Invariants:
 
     def _check_limit(self, order_id: str) -> None:
         order = self._world.store.rows[order_id].order
-        if order.terms.type is not OrderType.LIMIT:
+        if not order.terms.keeps_its_price:
             return
         for transaction in self._world.chain.sent:
             message = json.loads(transaction.raw)
             if message["memo"] == order_id:
-                least = order.terms.floor_out or 0
+                least = order.terms.floor_out or 0  # of a sniper: see sniping.py
                 assert message["minimum_out"] >= least, "a limit may fill below its price"
         assert order.status is not Status.FAILED or order.code not in PRICE_GONE, (
             "a limit has failed because its price was gone"

@@ -18,6 +18,7 @@ from chalicelib.domain.errors import (
     VenueUnavailable,
 )
 from chalicelib.domain.lifecycle import Status
+from chalicelib.services.detection import Detection
 from chalicelib.services.execution import Execution
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -47,11 +48,12 @@ class OrderMachine(RuleBasedStateMachine):
 
     execution: ClassVar[type[Execution]] = Execution
     store: ClassVar[type[MemoryStore]] = MemoryStore
+    detection: ClassVar[type[Detection]] = Detection
     met: ClassVar[Counter[str]] = Counter()  # over all runs
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(execution=self.execution, store=self.store)
+        self.world = World(execution=self.execution, store=self.store, detection=self.detection)
         self.promises = Invariants(self.world)
 
     def go(self, process: Process | None, far: int | None) -> None:

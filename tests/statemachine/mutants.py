@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -10,11 +10,13 @@ from typing import Any
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import AttemptFailed, BlockhashExpired, WorkerLost
 from chalicelib.domain.events import Event
+from chalicelib.domain.launch import Launch
 from chalicelib.domain.lifecycle import Actor, Status, sources
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.terms import OrderType
-from chalicelib.ports.store import Claim, Fired, Overdue, Transition
+from chalicelib.ports.store import Claim, Fired, Overdue, PriceLevel, RestingOrder, Transition
 from chalicelib.ports.trading import SignedTransaction, TransactionStatus
+from chalicelib.services.detection import Detection
 from chalicelib.services.execution import Execution, Outcome, Undecided
 from chalicelib.services.execution.settlement import Settlement
 
@@ -283,6 +285,52 @@ class FailsWhenThePriceIsGone(Execution):
         return await super()._fail_or_retry(attempt, error)
 
 
+class FiresBeforeThePoolOpens(MemoryStore):
+    """A pool counts as open once it is there."""
+
+    async def open_launches(self, mints: Collection[str]) -> list[Launch]:
+        self.launches = {
+            pool: launch._replace(opens_at=min(launch.opens_at, self.now))
+            for pool, launch in self.launches.items()
+        }
+        return await super().open_launches(mints)
+
+
+class LooksAtNoLiquidity(MemoryStore):
+    """A sniper fires whatever its pool holds."""
+
+    async def resting_at(self, levels: Sequence[PriceLevel], limit: int) -> list[RestingOrder]:
+        found = await super().resting_at([replace(level, liquidity=2**63) for level in levels], limit)
+        return [replace(order, terms=replace(order.terms, min_liquidity=None)) for order in found]
+
+
+class PaysAnyPrice(Execution):
+    """A sniper that has fired is executed as a market order."""
+
+    async def _trade(self, attempt: Attempt) -> Event:
+        order = attempt.order
+        attempt.order = replace(order, terms=replace(order.terms, type=OrderType.MARKET, floor_out=None))
+        return await super()._trade(attempt)
+
+
+class TakesALaunchBeforeItIsStored(Detection):
+    """The detector need not report again what is not stored yet."""
+
+    async def run(self) -> int:
+        take = self._launches.take
+
+        async def first_taken(launches: Sequence[Launch]) -> None:
+            await take(launches)
+            await self._store.add_launches(launches)
+
+        store = _Instead(self._store, add_launches=first_taken)
+        return await Detection(_Instead(self._launches, take=_nothing), store).run()  # type: ignore[arg-type]
+
+
+async def _nothing(launches: Sequence[Launch]) -> None:
+    pass
+
+
 class _Instead:
     """`port` with some of its calls replaced."""
 
@@ -295,8 +343,9 @@ class _Instead:
 
 
 def machine_of(
-    mutant: type[Execution] | type[MemoryStore], machine: type[OrderMachine] = OrderMachine
+    mutant: type[Execution] | type[MemoryStore] | type[Detection], machine: type[OrderMachine] = OrderMachine
 ) -> type[OrderMachine]:
     """The state machine on an engine with this part."""
-    part = "execution" if issubclass(mutant, Execution) else "store"
+    parts = {Execution: "execution", MemoryStore: "store", Detection: "detection"}
+    part = next(name for base, name in parts.items() if issubclass(mutant, base))
     return type(mutant.__name__, (machine,), {part: mutant})

@@ -5,14 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from chalicelib.services.detection import Detection
 from chalicelib.services.execution import Execution
 
 from tests.fakes import MemoryStore
 from tests.statemachine import mutants
 from tests.statemachine.machine import OrderMachine
 from tests.statemachine.processes import Fate
+from tests.statemachine.sniping import DEEP, SnipingMachine
 
-Mutant = type[Execution] | type[MemoryStore]
+Mutant = type[Execution] | type[MemoryStore] | type[Detection]
 
 
 class First:
@@ -31,6 +33,11 @@ SEQUENCES: dict[Mutant, list[partial[None]]] = {
         partial(begin, key=None, fate="hang", times=1, far=1),
         partial(OrderMachine.go_on, data=FIRST, far=5),
         partial(OrderMachine.what_hangs_lands, seconds=13.0),
+    ],
+    mutants.FailsWithALiveTransaction: [
+        partial(begin, key=None, fate="hang", times=0, far=5),
+        partial(OrderMachine.time_passes, seconds=8.0),
+        partial(break_a_call, fate=Fate.BROKEN),
     ],
     mutants.TakesReleasedForLost: [
         partial(begin, key=None, fate="hang", times=0, far=5),
@@ -51,6 +58,13 @@ SEQUENCES: dict[Mutant, list[partial[None]]] = {
         partial(deliver, far=None),
         partial(OrderMachine.time_passes, seconds=8.0),
         partial(deliver, far=1),
+    ],
+}
+
+SNIPING_SEQUENCES: dict[Mutant, list[partial[None]]] = {
+    mutants.TakesALaunchBeforeItIsStored: [
+        partial(SnipingMachine.begin, expires=False, fate="drop", times=0, far=None),
+        partial(SnipingMachine.a_token_is_awaited, asks_for_depth=False, opens_in_s=0, liquidity=DEEP, far=3),
     ],
 }
 

@@ -17,11 +17,13 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.statemachine import mutants, sequences
 from tests.statemachine.machine import OrderMachine
 from tests.statemachine.resting import RestingMachine
-from tests.statemachine.sequences import SEQUENCES, Mutant
+from tests.statemachine.sequences import SEQUENCES, SNIPING_SEQUENCES, Mutant
+from tests.statemachine.sniping import SnipingMachine
 
 LONG = int(os.environ.get("MACHINE_EXAMPLES", "0"))
 MOST_SEEDS = 5
 SEED = 2  # one that reaches all of MET
+SNIPING_SEED = 6
 SETTINGS = settings(
     max_examples=LONG or 250,
     stateful_step_count=50,
@@ -65,7 +67,6 @@ MET = {  # what the examples must reach
 MUTANTS: dict[Mutant, int] = {  # and a seed from which each is caught soon
     mutants.SignsAgainWithoutAsking: 3,
     mutants.GivesUpOnALostReply: 1,
-    mutants.FailsWithALiveTransaction: 5,
     mutants.SendsBeforeItKeeps: 14,
     mutants.AcknowledgesBeforeItKnows: 1,
     mutants.LosesARetry: 1,
@@ -101,6 +102,26 @@ RESTING_MUTANTS: dict[Mutant, int] = {
     mutants.KeepsTheTransactionOfARest: 1,
     mutants.FillsBelowTheLimit: 1,
     mutants.FailsWhenThePriceIsGone: 6,
+}
+SNIPING_MET = {
+    "accepted",
+    "token listed",
+    "fired",
+    "expired",
+    "cancelled",
+    "rested again",
+    "confirmed",
+    "code SLIPPAGE_EXCEEDED",
+    "code BELOW_MINIMUM_OUT",
+    "crash before detected",
+    "crash before add_launches",
+    "crash before take",
+}
+SNIPING_MUTANTS: dict[Mutant, int] = {
+    mutants.FiresBeforeThePoolOpens: 1,
+    mutants.LooksAtNoLiquidity: 1,
+    mutants.PaysAnyPrice: 1,
+    mutants.FailsWhenThePriceIsGone: 7,
 }
 HARD_TO_CATCH: list[Mutant] = [
     *SEQUENCES,
@@ -146,6 +167,27 @@ def test_no_sequence_of_faults_fires_a_resting_order_twice_or_fills_it_below_its
 
 
 @pytest.mark.timeout(0)
+def test_no_sequence_of_faults_loses_a_launch_or_fires_a_sniper_against_its_terms() -> None:
+    SnipingMachine.met.clear()
+    for first in range(SNIPING_SEED, SNIPING_SEED + MOST_SEEDS):
+        run(SnipingMachine, first, RESTING_SETTINGS)
+        if set(SnipingMachine.met) >= SNIPING_MET:
+            break
+    for what, times in sorted(SnipingMachine.met.items()):
+        print(f"{times:8} {what}")
+    assert set(SnipingMachine.met) >= SNIPING_MET
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize(
+    "mutant", [*SNIPING_MUTANTS, *[*SNIPING_SEQUENCES] * bool(LONG)], ids=lambda found: found.__name__
+)
+def test_a_mutant_of_snipers_is_caught(mutant: Mutant) -> None:
+    with pytest.raises(AssertionError):
+        run(mutants.machine_of(mutant, SnipingMachine), SNIPING_MUTANTS.get(mutant, SEED), UNTIL_CAUGHT)
+
+
+@pytest.mark.timeout(0)
 @pytest.mark.parametrize("mutant", RESTING_MUTANTS, ids=lambda found: found.__name__)
 def test_a_mutant_of_resting_orders_is_caught(mutant: Mutant) -> None:
     with pytest.raises(AssertionError):
@@ -164,3 +206,10 @@ def test_a_mutant_that_is_hard_to_catch_at_random_is_caught_by_its_sequence(muta
     sequences.run(OrderMachine, SEQUENCES[mutant])
     with pytest.raises(AssertionError):
         sequences.run(mutants.machine_of(mutant), SEQUENCES[mutant])
+
+
+@pytest.mark.parametrize("mutant", SNIPING_SEQUENCES, ids=lambda found: found.__name__)
+def test_a_mutant_of_snipers_is_caught_by_its_sequence(mutant: Mutant) -> None:
+    sequences.run(SnipingMachine, SNIPING_SEQUENCES[mutant])
+    with pytest.raises(AssertionError):
+        sequences.run(mutants.machine_of(mutant, SnipingMachine), SNIPING_SEQUENCES[mutant])

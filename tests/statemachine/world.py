@@ -19,6 +19,7 @@ from chalicelib.domain.errors import (
     NotFound,
     OutcomeUnknown,
     TemporarilyUnavailable,
+    TokenListed,
     TooLate,
 )
 from chalicelib.domain.lifecycle import TERMINAL, Status
@@ -26,6 +27,7 @@ from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.terms import Terms
 from chalicelib.ports.store import Claim
 from chalicelib.services.cancellation import Cancellation
+from chalicelib.services.detection import Detection
 from chalicelib.services.execution import Execution, ExecutionLimits, Outcome
 from chalicelib.services.quoting import Quoting
 from chalicelib.services.redrive import Redrive
@@ -33,7 +35,15 @@ from chalicelib.services.submission import Submission
 from chalicelib.services.sweep import Sweep
 from chalicelib.services.triggers import Triggers
 
-from tests.fakes import MemoryChain, MemoryEvents, MemoryMetrics, MemorySigner, MemoryStore, MemoryVenue
+from tests.fakes import (
+    MemoryChain,
+    MemoryEvents,
+    MemoryLaunches,
+    MemoryMetrics,
+    MemorySigner,
+    MemoryStore,
+    MemoryVenue,
+)
 from tests.samples import SOL, USDC
 from tests.statemachine.processes import Gated, Process, VirtualLoop
 from tests.statemachine.servers import SWEEP_AFTER_S, Leases, Message, NoDeadLetters, Overdue, Sqs
@@ -47,18 +57,24 @@ class World:
     """Starts processes, each of which stops before its first call; `met` counts what happened."""
 
     def __init__(
-        self, *, execution: type[Execution] = Execution, store: type[MemoryStore] = MemoryStore
+        self,
+        *,
+        execution: type[Execution] = Execution,
+        store: type[MemoryStore] = MemoryStore,
+        detection: type[Detection] = Detection,
     ) -> None:
         self.loop = VirtualLoop(self._on_time)
         self.store = store(lease_ms=LEASE_S * 1000, sweep_after_ms=SWEEP_AFTER_S * 1000, key_ttl_s=KEY_TTL_S)
         self.queue, self.events = Sqs(self.loop.time), MemoryEvents()
         self.venues = {name: MemoryVenue(name, out) for name, out in (("raydium", 150), ("meteora", 151))}
         self.chain, self.signer = MemoryChain(lives=30), MemorySigner()
+        self.launches: MemoryLaunches | None = None  # where there are any
         self.processes: list[Process] = []
         self.accepted: set[str] = set()  # the orders that clients were given
         self.met: Counter[str] = Counter()
         self._overdue = Overdue(self.store, self.queue, self.loop.time, self.met)
         self._execution = execution
+        self._detection = detection
         self._workers: dict[Process, Message] = {}
         self._slots = 0.0
         self._ids = 0
@@ -106,6 +122,9 @@ class World:
 
     def trigger(self) -> Process:
         process = self._process("trigger")
+        detection = None
+        if self.launches is not None:
+            detection = self._detection(self._to(process, self.launches), self._to(process, self.store))
         triggers = Triggers(
             self._to(process, self.store),
             self._to(process, self.queue),
@@ -113,6 +132,7 @@ class World:
             Quoting(self.venues, timeout=1.0, max_price_impact_bps=1000),
             MemoryMetrics(),
             poll=0,
+            detection=detection,
         )
         return self._start(process, self._trigger(triggers))
 
@@ -157,6 +177,9 @@ class World:
             answer = await submission.submit(LOCAL, terms, key=key)
         except TemporarilyUnavailable:
             self.met["submit refused"] += 1
+            return
+        except TokenListed:
+            self.met["token listed"] += 1
             return
         except IdempotencyConflict as conflict:
             first = self.store.rows[str(conflict.details["order_id"])].order
