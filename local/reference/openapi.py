@@ -207,6 +207,7 @@ def routes() -> tuple[Route, ...]:
             {200: ("One page.", schemas.Page)},
             codes=(
                 "INVALID_PARAMETER",
+                "EMPTY_PERIOD",
                 "INVALID_ORDER_TYPE",
                 "UNKNOWN_TOKEN",
                 "INVALID_IDEMPOTENCY_KEY",

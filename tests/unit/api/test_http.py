@@ -270,7 +270,6 @@ def cursor(value: object) -> str:
         ({"from": ["yesterday"]}, "INVALID_PARAMETER"),
         ({"to": ["2026-01-31T12:00:00"]}, "INVALID_PARAMETER"),  # in which zone?
         ({"to": ["2026-02-31T12:00:00Z"]}, "INVALID_PARAMETER"),
-        ({"from": ["2026-01-31T12:00:00Z"], "to": ["2026-01-31T12:00:00Z"]}, "INVALID_PARAMETER"),
         ({"cursor": [""]}, "INVALID_PARAMETER"),
         ({"cursor": ["é"]}, "INVALID_PARAMETER"),
         ({"cursor": ["bm90IGpzb24="]}, "INVALID_PARAMETER"),
@@ -285,6 +284,12 @@ def cursor(value: object) -> str:
 def test_a_wrong_parameter_is_named(engine: MemoryEngine, query: dict[str, list[str]], code: str) -> None:
     answer = call("GET", "/api/orders", query=query)
     assert (answer.status, answer.body["code"]) == (400, code)
+
+
+def test_a_list_of_a_period_without_length_is_409(engine: MemoryEngine) -> None:
+    noon = ["2026-01-31T12:00:00Z"]
+    answer = call("GET", "/api/orders", query={"from": noon, "to": noon})
+    assert (answer.status, answer.body["code"]) == (409, "EMPTY_PERIOD")
 
 
 @pytest.mark.parametrize("name", ["DOGE", "1" * 33])

@@ -60,6 +60,7 @@ CODES: dict[str, Code] = {
     "AMOUNT_TOO_SMALL": Code((409,), "less than one base unit of the token"),
     "AMOUNT_TOO_LARGE": Code((409,), "more of the token than a pool can hold"),
     "EXPIRY_OUT_OF_RANGE": Code((409,), "`expiresAt` is over, or beyond a year"),
+    "EMPTY_PERIOD": Code((409,), "`to` is not after `from`"),
     "IDEMPOTENCY_KEYS_DIFFER": Code((409,), "`Idempotency-Key` and `clientOrderId` are two keys"),
     "IDEMPOTENCY_CONFLICT": Code((409,), "the key belongs to an order with other terms; `orderId` names it"),
     "NOT_CANCELLABLE": Code((409,), "a worker has the order, or it has ended; `status` says where it is"),

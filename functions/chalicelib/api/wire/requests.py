@@ -289,7 +289,7 @@ def order_filter(query: Mapping[str, str]) -> OrderFilter:
     token_in, token_out = _pair(query)
     since, until = (_time(query[field], field) if field in query else None for field in ("from", "to"))
     if since is not None and until is not None and since >= until:
-        raise _wrong("to", "to is a time after from.", code="INVALID_PARAMETER")
+        raise _wrong("to", "to is a time after from.", code="EMPTY_PERIOD")
     return OrderFilter(
         _several(query, "status", Status, code="INVALID_PARAMETER"),
         _several(query, "type", OrderType, code="INVALID_ORDER_TYPE"),
