@@ -14,6 +14,7 @@ from tests.fakes.chain import MemoryChain, MemorySigner
 from tests.fakes.dead_letters import MemoryDeadLetters
 from tests.fakes.events import MemoryEvents
 from tests.fakes.launcher import MemoryLauncher
+from tests.fakes.launches import MemoryLaunches
 from tests.fakes.push import MemoryPush
 from tests.fakes.queue import MemoryQueue
 from tests.fakes.redis import Redis
@@ -54,7 +55,9 @@ class MemoryEngine:
             events=self.events,
             dead_letters=self.dead_letters,
             registry=self.registry,
-            world=SimpleNamespace(venues=venues, chain=self.chain, signer=MemorySigner()),
+            world=SimpleNamespace(
+                venues=venues, chain=self.chain, signer=MemorySigner(), launches=MemoryLaunches()
+            ),
         )
         return self
 
