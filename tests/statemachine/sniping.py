@@ -84,7 +84,7 @@ class SnipingMachine(RestingMachine):
         asks_for_depth=st.booleans(),
         opens_in_s=DELAYS_S,
         liquidity=st.sampled_from([SHALLOW, DEEP]),
-        far=st.sampled_from([None, None, 2, 3, 4]),
+        far=st.sampled_from([None, None, 1, 2, 3, 4]),
     )
     def a_token_is_awaited(
         self, asks_for_depth: bool, opens_in_s: float, liquidity: int, far: int | None

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.internal.conjecture import providers
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.statemachine import mutants, sequences
@@ -22,8 +23,7 @@ from tests.statemachine.sniping import SnipingMachine
 
 LONG = int(os.environ.get("MACHINE_EXAMPLES", "0"))
 MOST_SEEDS = 5
-SEED = 2  # one that reaches all of MET
-SNIPING_SEED = 6
+SEED = 7  # one that reaches all of MET
 SETTINGS = settings(
     max_examples=LONG or 250,
     stateful_step_count=50,
@@ -65,18 +65,18 @@ MET = {  # what the examples must reach
 }
 
 MUTANTS: dict[Mutant, int] = {  # and a seed from which each is caught soon
-    mutants.SignsAgainWithoutAsking: 3,
+    mutants.SignsAgainWithoutAsking: 1,
     mutants.GivesUpOnALostReply: 1,
-    mutants.SendsBeforeItKeeps: 14,
+    mutants.SendsBeforeItKeeps: 5,
     mutants.AcknowledgesBeforeItKnows: 1,
     mutants.LosesARetry: 1,
     mutants.NeverStopsTrying: 3,
-    mutants.KeepsNoTransaction: 3,
-    mutants.HasNoLease: 2,
-    mutants.KnowsNoLifecycle: 14,
+    mutants.KeepsNoTransaction: 1,
+    mutants.HasNoLease: 1,
+    mutants.KnowsNoLifecycle: 4,
     mutants.GivesOverdueOrdersOutTwice: 1,
     mutants.TakesWaitingForLost: 1,
-    mutants.NeverLooksForLostMessages: 4,
+    mutants.NeverLooksForLostMessages: 1,
     mutants.RedrivesWhatIsAlive: 1,
     mutants.ForgetsKeys: 1,
 }
@@ -96,12 +96,12 @@ RESTING_MET = {
     "swept: never acknowledged",
 }
 RESTING_MUTANTS: dict[Mutant, int] = {
-    mutants.FiresWhatIsOver: 1,
+    mutants.FiresWhatIsOver: 3,
     mutants.CancelsWhatIsAtWork: 1,
     mutants.ExpiresWhatIsAtWork: 1,
     mutants.KeepsTheTransactionOfARest: 1,
     mutants.FillsBelowTheLimit: 1,
-    mutants.FailsWhenThePriceIsGone: 6,
+    mutants.FailsWhenThePriceIsGone: 3,
 }
 SNIPING_MET = {
     "accepted",
@@ -118,10 +118,10 @@ SNIPING_MET = {
     "crash before take",
 }
 SNIPING_MUTANTS: dict[Mutant, int] = {
-    mutants.FiresBeforeThePoolOpens: 1,
+    mutants.FiresBeforeThePoolOpens: 2,
     mutants.LooksAtNoLiquidity: 1,
     mutants.PaysAnyPrice: 1,
-    mutants.FailsWhenThePriceIsGone: 7,
+    mutants.FailsWhenThePriceIsGone: 1,
 }
 HARD_TO_CATCH: list[Mutant] = [
     *SEQUENCES,
@@ -136,6 +136,16 @@ def quiet() -> Iterator[None]:
     logging.disable()
     yield
     logging.disable(logging.NOTSET)
+
+
+@pytest.fixture(autouse=True)
+def same_examples(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Without the constants that hypothesis finds in our source: any edit would change what a seed draws."""
+    none = providers.Constants()
+    monkeypatch.setattr(providers, "_get_local_constants", lambda: none)
+    providers.CONSTANTS_CACHE.cache.clear()
+    yield
+    providers.CONSTANTS_CACHE.cache.clear()
 
 
 def run(machine: type[OrderMachine], first: int, settings: settings) -> None:
@@ -169,7 +179,7 @@ def test_no_sequence_of_faults_fires_a_resting_order_twice_or_fills_it_below_its
 @pytest.mark.timeout(0)
 def test_no_sequence_of_faults_loses_a_launch_or_fires_a_sniper_against_its_terms() -> None:
     SnipingMachine.met.clear()
-    for first in range(SNIPING_SEED, SNIPING_SEED + MOST_SEEDS):
+    for first in range(SEED, SEED + MOST_SEEDS):
         run(SnipingMachine, first, RESTING_SETTINGS)
         if set(SnipingMachine.met) >= SNIPING_MET:
             break
