@@ -150,7 +150,8 @@ class Division:
 
         least = max(-taken, given - self._most[giver])
         most = min(given, self._most[taker] - taken)
-        moves: set[int] = {0, *NEAR}
+        # In a small order what is rounded at the end of each bin or tick range counts: every move is tried.
+        moves: set[int] = {0, *(range(-REACH, REACH) if self._amount_in <= SMALL else NEAR)}
         moves.update(given - end for end in self._fee_steps(giver, given))
         moves.update(end - taken for end in self._fee_steps(taker, taken))
         possible = [units for units in moves if least <= units <= most]
