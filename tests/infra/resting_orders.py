@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import httpx
+from chalicelib.domain.tokens import Token
 from chalicelib.simulation.market import NOISE, Market
 
 from infra.aws import Aws
@@ -22,19 +23,33 @@ WITHIN_S = 60.0
 Found = TypeVar("Found")
 
 
-def dearer_market(seed: str) -> tuple[str, Decimal]:
-    """The seed of a market where SOL stays dearer than in that of `seed`, and a price between the two."""
+class Better(NamedTuple):
+    """The seed of a market where `sold` stays dearer than in another, and a price between the two."""
+
+    seed: str
+    sold: Token
+    bought: Token
+    price: Decimal
+
+
+def better_market(seed: str) -> Better:
+    """A better one than that of `seed`; which of SOL and USDC is dearer there depends on the time."""
     now = int(time.time() * 1000)
     instants = range(now, now + 1000 * LASTS_S, 10_000)
 
-    def best_prices(seed: str) -> list[Fraction]:
+    def best_prices(seed: str, sold: Token, bought: Token) -> list[Fraction]:
         market = Market(seed)
-        return [max(market.venue_price(venue, SOL, USDC, at) for venue in NOISE) for at in instants]
+        return [max(market.venue_price(venue, sold, bought, at) for venue in NOISE) for at in instants]
 
-    least = max(best_prices(seed)) * Fraction(101, 100)  # fees and the order's own size take less
-    dear = next(other for other in map(str, range(1000)) if min(best_prices(other)) > least)
-    price = max(best_prices(seed)) * 10**SOL.decimals / 10**USDC.decimals
-    return dear, (Decimal(price.numerator) / price.denominator).quantize(Decimal("0.0001"))
+    for sold, bought in ((SOL, USDC), (USDC, SOL)):
+        most = max(best_prices(seed, sold, bought))
+        price = most * 10**sold.decimals / 10**bought.decimals
+        for other in map(str, range(300)):
+            # fees and the order's own size take less than a hundredth
+            if min(best_prices(other, sold, bought)) > most * Fraction(101, 100):
+                exact = Decimal(price.numerator) / price.denominator
+                return Better(other, sold, bought, exact.quantize(Decimal(10) ** -9))
+    raise LookupError("no market is better than this one")
 
 
 def eventually(look: Callable[[], Found]) -> Found:
@@ -53,9 +68,14 @@ class Orders:
         self._aws = aws
         self._stack = stack
 
-    def rest(self, price: Decimal) -> str:
-        """The id of an order that waits for this price of SOL."""
-        terms = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1", "type": "limit"}
+    def rest(self, better: Better, price: Decimal) -> str:
+        """The id of an order that waits for this price of what is sold."""
+        terms = {
+            "tokenIn": better.sold.symbol,
+            "tokenOut": better.bought.symbol,
+            "amount": "1",
+            "type": "limit",
+        }
         answer = self.request("POST", "/api/orders/execute", terms | {"limitPrice": str(price)})
         assert answer["status"] == "open"
         return str(answer["orderId"])

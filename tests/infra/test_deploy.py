@@ -26,7 +26,7 @@ from infra.package import Package
 from infra.stacks import Stack, Stacks
 from infra.stage import Values
 from local.emulator import Cloud
-from tests.infra.resting_orders import Orders, dearer_market, eventually
+from tests.infra.resting_orders import Orders, better_market, eventually
 
 STACK = "order-engine-local"
 BROKEN = {"chalicelib/sql/999_broken.sql": "SELECT nothing FROM nowhere;"}
@@ -175,11 +175,12 @@ def test_a_limit_order_rests_through_an_update_that_is_undone_and_fires_after_on
     deploy: Deploy, aws: Aws
 ) -> None:
     orders = Orders(aws, STACK)
-    dear, limit = dearer_market(OLD_SEED)
-    reached, beyond = orders.rest(limit), orders.rest(limit * 10)
+    better = better_market(OLD_SEED)
+    limit = better.price
+    reached, beyond = orders.rest(better, limit), orders.rest(better, limit * 10)
     assert deploy("--set=LeaseMs=21000", files=BROKEN).exit_code == 1
     assert [orders.status(order) for order in (reached, beyond)] == ["open", "open"]
-    done = deploy(f"--set=SimSeed={dear}", "--no-smoke", files=LATER)
+    done = deploy(f"--set=SimSeed={better.seed}", "--no-smoke", files=LATER)
     assert "applied 900_later.sql" in done.output, done.output
     orders.fire()
     eventually(lambda: orders.status(reached) == "confirmed")

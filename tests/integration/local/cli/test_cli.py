@@ -385,8 +385,7 @@ def test_the_demo_shows_six_orders_and_counts_their_swaps():
     assert "6 of 6 orders confirmed" in done.stdout
     assert "sim.swaps holds 6 landed swaps" in done.stdout
     assert "\x1b" not in done.stdout
-    impacts = [float(found) for found in re.findall(r" (\d+\.\d\d) %  ", done.stdout.partition("route")[2])]
-    assert max(impacts) > 1  # one order moves the price
+    assert re.search(r"\d % \+ ", done.stdout)  # one order is divided
 
 
 def test_the_demo_fails_if_an_order_does():

@@ -207,7 +207,7 @@ def test_what_is_not_done_exits_2_with_the_reason(engine: Up, arguments: tuple[s
 
 
 def test_an_order_is_filled_only_where_it_may_trade(engine: Up):
-    for options in (("--dex", "meteora"), ("--exclude-dex", "raydium")):
+    for options in (("--dex", "meteora"), ("--exclude-dex", "raydium", "--exclude-dex", "orca")):
         code, events = watched(engine, *SELL, *options, "--watch")
         assert code == 0
         assert events[-1]["dex"] == "meteora"
