@@ -21,7 +21,7 @@ from ..domain.errors import InsufficientLiquidity
 from ..domain.routing import BPS, Quote
 from ..domain.tokens import Token
 from .market import Market, depth, sides
-from .pool import pool_address
+from .pool import pool_address, quote_of
 
 BIN_STEP = 10
 """bps between a bin's price and the next one's."""
@@ -180,22 +180,8 @@ class Meteora:
         sells_x = token_in == x
         curve = Bins(x, y, active_id, sells_x)
         fill = curve.swap(amount_in)
-        if fill.amount_out == 0:
-            raise InsufficientLiquidity(
-                f"{token_in.text(amount_in)} {token_in.symbol} on Meteora comes to less than the smallest "
-                f"unit of {token_out.symbol}."
-            )
-        return Quote(
-            self.name,
-            token_in,
-            token_out,
-            amount_in,
-            fill.amount_out,
-            fill.fee,
-            fill.price_impact_bps,
-            pool_address(self.name, x, y),
-            curve,
-        )
+        address = pool_address(self.name, x, y)
+        return quote_of(curve, fill, self.name, address, token_in, token_out, amount_in)
 
 
 def price_impact_bps(active_price: int, sold: int, amount_out: int, sells_x: bool) -> int:

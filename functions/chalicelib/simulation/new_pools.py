@@ -13,6 +13,7 @@ from ..domain.routing import Quote
 from ..domain.tokens import Token
 from .launchpad import Launchpad, NewPool
 from .market import PPB, Market
+from .pool import quote_of
 from .raydium import ConstantProduct
 from .venue import Dex
 
@@ -44,22 +45,7 @@ class WithNewPools(Dex):
             reserve_in, reserve_out = reserve_out, reserve_in
         curve = ConstantProduct(reserve_in, reserve_out)
         fill = curve.swap(amount_in)
-        if fill.amount_out == 0:
-            raise InsufficientLiquidity(
-                f"{token_in.text(amount_in)} {token_in.symbol} on {self.name.capitalize()} comes to less "
-                f"than the smallest unit of {token_out.symbol}."
-            )
-        return Quote(
-            self.name,
-            token_in,
-            token_out,
-            amount_in,
-            fill.amount_out,
-            fill.fee,
-            fill.price_impact_bps,
-            pool.address,
-            curve,
-        )
+        return quote_of(curve, fill, self.name, pool.address, token_in, token_out, amount_in)
 
     def _reserves(self, pool: NewPool, at_ms: int) -> tuple[int, int]:
         """`(against, token)` in base units: arbitrage moves the pool along its curve, as it does `Raydium`'s.

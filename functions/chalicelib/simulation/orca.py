@@ -23,7 +23,7 @@ from ..domain.errors import InsufficientLiquidity
 from ..domain.routing import BPS, Quote
 from ..domain.tokens import HUBS, Token
 from .market import Market, depth, sides
-from .pool import pool_address
+from .pool import pool_address, quote_of
 
 TICK_SPACING = 64
 FEE_RATE = 3000
@@ -274,19 +274,5 @@ class Orca:
         except InsufficientLiquidity as error:
             order = f"{token_in.text(amount_in)} {token_in.symbol}"
             raise InsufficientLiquidity(f"{order} is more than Orca's positions can fill.") from error
-        if fill.amount_out == 0:
-            raise InsufficientLiquidity(
-                f"{token_in.text(amount_in)} {token_in.symbol} on Orca comes to less than the smallest "
-                f"unit of {token_out.symbol}."
-            )
-        return Quote(
-            self.name,
-            token_in,
-            token_out,
-            amount_in,
-            fill.amount_out,
-            fill.fee,
-            fill.price_impact_bps,
-            pool_address(self.name, x, y),
-            curve,
-        )
+        address = pool_address(self.name, x, y)
+        return quote_of(curve, fill, self.name, address, token_in, token_out, amount_in)

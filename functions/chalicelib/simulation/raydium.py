@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from math import isqrt
 
 from ..domain.curve import ONE, Fill
-from ..domain.errors import InsufficientLiquidity
 from ..domain.routing import BPS, Quote
 from ..domain.terms import MAX_BASE_UNITS
 from ..domain.tokens import Token
 from .market import Market, depth, sides
-from .pool import pool_address
+from .pool import pool_address, quote_of
 
 FEE_BPS = 30
 
@@ -89,19 +88,5 @@ class Raydium:
         reserve_in, reserve_out = (reserve_x, reserve_y) if token_in == x else (reserve_y, reserve_x)
         curve = ConstantProduct(reserve_in, reserve_out)
         fill = curve.swap(amount_in)
-        if fill.amount_out == 0:
-            raise InsufficientLiquidity(
-                f"{token_in.text(amount_in)} {token_in.symbol} on Raydium comes to less than the smallest "
-                f"unit of {token_out.symbol}."
-            )
-        return Quote(
-            self.name,
-            token_in,
-            token_out,
-            amount_in,
-            fill.amount_out,
-            fill.fee,
-            fill.price_impact_bps,
-            pool_address(self.name, x, y),
-            curve,
-        )
+        address = pool_address(self.name, x, y)
+        return quote_of(curve, fill, self.name, address, token_in, token_out, amount_in)
