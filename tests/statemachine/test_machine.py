@@ -152,40 +152,31 @@ def run(machine: type[OrderMachine], first: int, settings: settings) -> None:
     run_state_machine_as_test(machine if LONG else seed(first)(machine), settings=settings)
 
 
+def run_until_met(machine: type[OrderMachine], wanted: set[str], settings: settings) -> None:
+    """Run from several seeds, and show what was met: the rarest is met twice in a run, or not at all."""
+    machine.met.clear()
+    for first in range(SEED, SEED + MOST_SEEDS):
+        run(machine, first, settings)
+        if set(machine.met) >= wanted:
+            break
+    for what, times in sorted(machine.met.items()):
+        print(f"{times:8} {what}")
+    assert set(machine.met) >= wanted
+
+
 @pytest.mark.timeout(0)
 def test_no_sequence_of_faults_loses_an_order_or_swaps_it_twice() -> None:
-    OrderMachine.met.clear()
-    for first in range(SEED, SEED + MOST_SEEDS):  # the rarest of MET is met twice in a run, or not at all
-        run(OrderMachine, first, SETTINGS)
-        if set(OrderMachine.met) >= MET:
-            break
-    for what, times in sorted(OrderMachine.met.items()):
-        print(f"{times:8} {what}")
-    assert set(OrderMachine.met) >= MET
+    run_until_met(OrderMachine, MET, SETTINGS)
 
 
 @pytest.mark.timeout(0)
 def test_no_sequence_of_faults_fires_a_resting_order_twice_or_fills_it_below_its_price() -> None:
-    RestingMachine.met.clear()
-    for first in range(SEED, SEED + MOST_SEEDS):
-        run(RestingMachine, first, RESTING_SETTINGS)
-        if set(RestingMachine.met) >= RESTING_MET:
-            break
-    for what, times in sorted(RestingMachine.met.items()):
-        print(f"{times:8} {what}")
-    assert set(RestingMachine.met) >= RESTING_MET
+    run_until_met(RestingMachine, RESTING_MET, RESTING_SETTINGS)
 
 
 @pytest.mark.timeout(0)
 def test_no_sequence_of_faults_loses_a_launch_or_fires_a_sniper_against_its_terms() -> None:
-    SnipingMachine.met.clear()
-    for first in range(SEED, SEED + MOST_SEEDS):
-        run(SnipingMachine, first, RESTING_SETTINGS)
-        if set(SnipingMachine.met) >= SNIPING_MET:
-            break
-    for what, times in sorted(SnipingMachine.met.items()):
-        print(f"{times:8} {what}")
-    assert set(SnipingMachine.met) >= SNIPING_MET
+    run_until_met(SnipingMachine, SNIPING_MET, RESTING_SETTINGS)
 
 
 @pytest.mark.timeout(0)
