@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from chalicelib.migrations import migrate
-from psycopg.conninfo import make_conninfo
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from local.services import Endpoints, Services
+from tests.databases import new_database
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -89,10 +87,6 @@ def services() -> Iterator[Endpoints]:
 @pytest.fixture(scope="session")
 def database_url(services: Endpoints) -> Iterator[str]:
     """A database of its own with this version's schema."""
-    name = f"orders_{uuid.uuid4().hex}"
-    with psycopg.connect(services.database_url, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}".encode())
-        url = make_conninfo(services.database_url, dbname=name)
+    with new_database(services.database_url) as url:
         migrate(url)
         yield url
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

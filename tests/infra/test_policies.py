@@ -15,11 +15,13 @@ import pytest
 from botocore import xform_name
 from botocore.session import get_session
 from chalicelib.config import Config
+from chalicelib.migrations import migrate
 from psycopg.conninfo import conninfo_to_dict
 
 from infra.package import FUNCTIONS
 from local.endpoints import local_credentials
 from local.services import Endpoints
+from tests.databases import new_database
 from tests.infra.conftest import Deployed
 from tests.infra.function_calls import FunctionCalls
 from tests.infra.recorder import Permission, Recorder
@@ -108,11 +110,19 @@ def keys() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def config(engine: Resolved, database_url: str, services: Endpoints, queues: list[str]) -> Config:
+def url(services: Endpoints) -> Iterator[str]:
+    """A database for these tests alone: a scheduled function works on whatever orders are there."""
+    with new_database(services.database_url) as url:
+        migrate(url)
+        yield url
+
+
+@pytest.fixture(scope="module")
+def config(engine: Resolved, url: str, services: Endpoints, queues: list[str]) -> Config:
     """A deployed function's settings, with servers that are there; passwords are in secrets."""
     environment = engine.shared["Environment"]["Variables"]
     deployed = Config.load({name: str(value) for name, value in environment.items()})
-    there = conninfo_to_dict(database_url)
+    there = conninfo_to_dict(url)
     orders, dead = queues
     return replace(
         deployed,
@@ -129,8 +139,8 @@ def config(engine: Resolved, database_url: str, services: Endpoints, queues: lis
 
 
 @pytest.fixture(scope="module")
-def recorder(config: Config, database_url: str) -> Recorder:
-    there = conninfo_to_dict(database_url)
+def recorder(config: Config, url: str) -> Recorder:
+    there = conninfo_to_dict(url)
     secrets = {
         config.database_secret: {"username": there["user"], "password": there.get("password", "")},
         config.redis_secret: {"username": "default", "password": "any"},

@@ -21,16 +21,14 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from local.servers import Postgres
 from local.services import Endpoints
+from tests.databases import new_database
 
 
 @pytest.fixture
 def empty(services: Endpoints) -> Iterator[str]:
     """A database with nothing in it."""
-    name = f"empty_{uuid.uuid4().hex}"
-    with psycopg.connect(services.database_url, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}".encode())
-        yield make_conninfo(services.database_url, dbname=name)
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with new_database(services.database_url) as url:
+        yield url
 
 
 @pytest.fixture

@@ -21,9 +21,9 @@ from chalicelib.ports.store import NewOrder
 from chalicelib.services.quoting import Quoting
 from chalicelib.services.triggers import Pass, Triggers
 from chalicelib.simulation import database as simulation
-from psycopg.conninfo import make_conninfo
 
 from local.services import Endpoints
+from tests.databases import new_database
 from tests.fakes import MemoryEvents, MemoryMetrics, MemoryQueue, MemoryVenue
 from tests.samples import TERMS
 
@@ -34,11 +34,8 @@ REACHED = replace(TERMS, type=OrderType.LIMIT, price=Decimal(150), floor_out=150
 
 @pytest.fixture
 def empty(services: Endpoints) -> Iterator[str]:
-    name = f"older_{uuid.uuid4().hex}"
-    with psycopg.connect(services.database_url, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}".encode())
-        yield make_conninfo(services.database_url, dbname=name)
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with new_database(services.database_url) as url:
+        yield url
 
 
 def bring_to(monkeypatch: pytest.MonkeyPatch, url: str, number: int) -> None:

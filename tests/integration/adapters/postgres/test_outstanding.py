@@ -15,9 +15,9 @@ from chalicelib.domain.errors import ClaimLost
 from chalicelib.domain.lifecycle import Actor, Status, sources
 from chalicelib.migrations import migrate
 from chalicelib.ports.store import Claim, NewOrder
-from psycopg.conninfo import make_conninfo
 
 from local.services import Endpoints
+from tests.databases import new_database
 from tests.integration.adapters.postgres.shop import TERMS, PostgresShop
 from tests.samples import step
 
@@ -100,10 +100,7 @@ def test_a_database_that_has_orders_already_starts_with_their_number(
     for path in migrations.migrations():
         if path.name < "005":
             copy(path, tmp_path)
-    name = f"older_{uuid.uuid4().hex}"
-    with psycopg.connect(services.database_url, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}".encode())
-        url = make_conninfo(services.database_url, dbname=name)
+    with new_database(services.database_url) as url:
         with monkeypatch.context() as older:
             older.setattr(migrations, "folders", lambda world: (tmp_path,))
             migrate(url)
@@ -123,4 +120,3 @@ def test_a_database_that_has_orders_already_starts_with_their_number(
                 "SELECT count(*) FROM orders WHERE queued_at IS NULL"
                 " AND status NOT IN ('confirmed', 'failed')"
             ).fetchone() == (0,)
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

@@ -14,10 +14,10 @@ from chalicelib.adapters.postgres.arrays import literal
 from chalicelib.adapters.postgres.database import SQL, load_queries
 from chalicelib.migrations import migrate
 from chalicelib.simulation import database as simulation
-from psycopg.conninfo import make_conninfo
 from psycopg.pq import ExecStatus
 
 from local.services import Endpoints
+from tests.databases import new_database
 
 QUERIES = load_queries(SQL / "queries.sql") | load_queries(simulation.SQL / "queries.sql")
 
@@ -132,21 +132,15 @@ AGES = {
 def tables(request: pytest.FixtureRequest, services: Endpoints) -> Iterator[str]:
     """A database whose tables are of that age; no statistics but those a test collects."""
     orders, then = request.param
-    name = f"plans_{uuid.uuid4().hex}"
-    with psycopg.connect(services.database_url, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}".encode())
-        url = make_conninfo(services.database_url, dbname=name)
-        try:
-            migrate(url)
-            with psycopg.connect(url, autocommit=True) as connection:
-                for table in growing(connection):
-                    connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)".encode())
-                connection.execute(FILL.format(n=orders).encode())
-                if then:
-                    connection.execute(then.encode())
-            yield url
-        finally:
-            server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with new_database(services.database_url) as url:
+        migrate(url)
+        with psycopg.connect(url, autocommit=True) as connection:
+            for table in growing(connection):
+                connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)".encode())
+            connection.execute(FILL.format(n=orders).encode())
+            if then:
+                connection.execute(then.encode())
+        yield url
 
 
 def growing(connection: psycopg.Connection) -> list[str]:

@@ -18,9 +18,9 @@ from chalicelib.services.detection import Detection
 from chalicelib.services.submission import Submission
 from chalicelib.simulation.database import SQL
 from chalicelib.simulation.launchpad import Launchpad
-from psycopg.conninfo import make_conninfo
 
 from local.services import Endpoints
+from tests.databases import new_database
 from tests.fakes import MemoryEvents, MemoryQueue
 from tests.integration.adapters.postgres.shop import LIMITS, SETTINGS, TERMS
 from tests.integration.adapters.postgres.test_resting import LIMIT, PRICE, SIZE
@@ -32,10 +32,7 @@ SNIPERS = "015_launches.sql"
 @pytest.fixture
 async def database(services: Endpoints) -> AsyncIterator[Database]:
     """A database of the version before."""
-    name = f"older_{uuid.uuid4().hex}"
-    async with await psycopg.AsyncConnection.connect(services.database_url, autocommit=True) as server:
-        await server.execute(f"CREATE DATABASE {name}".encode())
-        url = make_conninfo(services.database_url, dbname=name)
+    with new_database(services.database_url) as url:
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
             for migration in migrations():
                 if migration.name < SNIPERS:
@@ -44,7 +41,6 @@ async def database(services: Endpoints) -> AsyncIterator[Database]:
         database.load(SQL / "queries.sql")
         yield database
         await database.close()
-        await server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @pytest.fixture

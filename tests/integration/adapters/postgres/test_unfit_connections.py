@@ -19,9 +19,9 @@ from chalicelib.domain.lifecycle import Status
 from chalicelib.migrations import MigrationError, migrate
 from chalicelib.ports.store import Claim, NewOrder
 from chalicelib.simulation import database as simulation
-from psycopg.conninfo import make_conninfo
 
 from local.services import Endpoints
+from tests.databases import new_database
 from tests.fakes import eventually
 from tests.samples import TERMS, step
 
@@ -31,11 +31,8 @@ LIMITS = StoreSettings(lease_ms=20_000, sweep_after_ms=60_000, key_ttl_s=100, ma
 @pytest.fixture
 def url(services: Endpoints) -> Iterator[str]:
     """A database with the schema, whose settings a test may change."""
-    name = f"unfit_{uuid.uuid4().hex}"
-    with psycopg.connect(services.database_url, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}".encode())
-        yield make_conninfo(services.database_url, dbname=name)
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with new_database(services.database_url) as url:
+        yield url
 
 
 @pytest.fixture
@@ -197,15 +194,12 @@ async def test_variables_of_libpq_do_not_reach_the_statements(
 
 
 def test_a_database_in_another_encoding_is_refused_with_the_reason(services: Endpoints) -> None:
-    name = f"ascii_{uuid.uuid4().hex}"
-    with psycopg.connect(services.database_url, autocommit=True) as server:
-        options = "ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0"
-        server.execute(f"CREATE DATABASE {name} {options}".encode())
-        try:
-            with pytest.raises(MigrationError, match=r"SQL_ASCII.*UTF8"):
-                migrate(make_conninfo(services.database_url, dbname=name))
-        finally:
-            server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    options = "ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0"
+    with (
+        new_database(services.database_url, options) as url,
+        pytest.raises(MigrationError, match=r"SQL_ASCII.*UTF8"),
+    ):
+        migrate(url)
 
 
 def test_a_database_without_the_schema_public_is_refused_with_the_reason(url: str) -> None:
