@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -19,9 +20,12 @@ class Redis(Unavailable):
     """State shared by the live events, the registry and the relays' channels.
 
     `copies` is how many notifications an event becomes: 1, or 0 (lost), or 2. `cut()` breaks every channel.
+    The registry gets no reply while `replying` is cleared.
     """
 
     def __init__(self) -> None:
+        self.replying = asyncio.Event()
+        self.replying.set()
         self.connections: defaultdict[int, set[str]] = defaultdict(set)
         self.clients: defaultdict[str, set[str]] = defaultdict(set)
         self.subscriptions: defaultdict[int, dict[tuple[str, str], int]] = defaultdict(dict)
@@ -30,6 +34,10 @@ class Redis(Unavailable):
         self.leases: dict[int, str] = {}
         self.channels: set[MemoryChannel] = set()
         self.copies: Callable[[Event], int] = lambda event: 1
+
+    async def reply(self) -> None:
+        self._reach()
+        await self.replying.wait()
 
     def remove_connection(self, shard: int, connection_id: str) -> None:
         self.connections[shard].discard(connection_id)

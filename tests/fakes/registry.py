@@ -28,14 +28,14 @@ class MemoryRegistry:
         return sum(connection_id.encode()) % self._shards
 
     async def connect(self, connection_id: str, client: str) -> None:
-        self._redis._reach()
+        await self._redis.reply()
         if len(self._redis.clients[client]) >= self._connections_per_client:
             raise LimitReached(code="TOO_MANY_CONNECTIONS", limit=self._connections_per_client)
         self._redis.clients[client].add(connection_id)
         self._redis.connections[self.shard(connection_id)].add(connection_id)
 
     async def reserve(self, subscription: Subscription) -> None:
-        self._redis._reach()
+        await self._redis.reply()
         connection_id, order_id = subscription.connection_id, subscription.order_id
         known, most = self._redis.subscriptions[self.shard(connection_id)], self._subscriptions_per_connection
         count = sum(key[0] == connection_id for key in known)
@@ -53,13 +53,13 @@ class MemoryRegistry:
         self._redis.notify(shard, Notification(subscribe=subscription, change=self._redis.changes[shard]))
 
     async def unsubscribe(self, connection_id: str, order_id: str) -> None:
-        self._redis._reach()
+        await self._redis.reply()
         shard, key = self.shard(connection_id), (connection_id, order_id)
         self._redis.subscriptions[shard].pop(key, None)
         self._redis.notify(shard, Notification(unsubscribe=key))
 
     async def disconnect(self, connection_id: str, client: str) -> None:
-        self._redis._reach()
+        await self._redis.reply()
         self._redis.clients[client].discard(connection_id)
         self._redis.remove_connection(self.shard(connection_id), connection_id)
         self._redis.notify(self.shard(connection_id), Notification(disconnect=connection_id))
@@ -70,14 +70,14 @@ class MemoryRegistry:
                 await self.disconnect(connection_id, "")
 
     async def is_registered(self, connection_id: str) -> bool:
-        self._redis._reach()
+        await self._redis.reply()
         return connection_id in self._redis.connections[self.shard(connection_id)]
 
     async def has_relay(self, connection_id: str) -> bool:
-        self._redis._reach()
+        await self._redis.reply()
         return self.shard(connection_id) in self._redis.leases
 
     async def shards_without_relay(self) -> list[int]:
-        self._redis._reach()
+        await self._redis.reply()
         busy = (shard for shard, connections in self._redis.connections.items() if connections)
         return sorted(shard for shard in busy if shard not in self._redis.leases)

@@ -32,6 +32,7 @@ from .messages import (
 )
 from .supervisor import request_relay
 
+REGISTRY_WAIT_S = 0.1  # what a submit waits to know that its connection is registered
 CONNECTION_NOT_REGISTERED = "the engine has lost track of this connection: connect again, with after"
 
 
@@ -77,11 +78,12 @@ class Subscriptions:
         """Do what the client requests and answer on the connection; an error is an answer too.
 
         A connection missing from the registry has lost its subscriptions, and the relay may not know them
-        either. It is closed, so that its client connects again with the last seq it has seen.
+        either. It is closed, so that its client connects again with the last seq it has seen. A submit does
+        not depend on the registry: where that is away or silent, the order is stored and answered first.
         Raises ConnectionGone.
         """
         try:
-            if not await self._registry.is_registered(connection_id):
+            if not await self._may_act(connection_id, request):
                 await self._push.close(connection_id, CONNECTION_NOT_REGISTERED)
             elif isinstance(request, EngineError):
                 await self.answer(connection_id, request)
@@ -89,6 +91,17 @@ class Subscriptions:
                 await self._act(account, connection_id, client, request)
         except EngineError as error:
             await self.answer(connection_id, error)
+
+    async def _may_act(self, connection_id: str, request: Request | EngineError) -> bool:
+        """Whether the connection is registered; of a submit, whether it is not known to be missing."""
+        registered = asyncio.ensure_future(self._registry.is_registered(connection_id))
+        if not isinstance(request, Submit):
+            return await registered
+        await asyncio.wait([registered], timeout=REGISTRY_WAIT_S)
+        if not registered.done():
+            registered.cancel()
+            return True
+        return registered.exception() is not None or registered.result()
 
     async def answer(self, connection_id: str, answer: Answer | EngineError) -> None:
         """Send the client the answer to its message. Raises ConnectionGone."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import pytest
 from chalicelib.adapters.redis import events as events_module
@@ -13,12 +16,16 @@ from chalicelib.adapters.redis import pool
 from chalicelib.adapters.redis.events import RedisEvents, channel
 from chalicelib.adapters.redis.registry import RedisRegistry
 from chalicelib.api.wire.events import event_message
+from chalicelib.config import Config
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.events import Event
 from chalicelib.domain.lifecycle import Status
 from redis.asyncio import Redis
+from websockets.asyncio.client import connect
 
+from local.engine import Engine
 from local.servers import Valkey
+from local.services import Endpoints
 from tests.fakes import eventually
 from tests.link import Link
 from tests.silence import silenced
@@ -89,6 +96,24 @@ async def test_an_invocation_ends_without_waiting_for_a_silent_redis(
             for seq in range(1, 6):
                 events.publish(event(seq))
                 await events.settled()
+
+
+async def test_a_submit_on_a_socket_is_answered_without_waiting_for_a_silent_redis(
+    valkey: Valkey, services: Endpoints, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoints = replace(services, database_url=database_url, redis_url=valkey.url)
+    async with (
+        Engine(Config(sim_latency=0.0), endpoints, port=0) as engine,
+        connect(f"ws://{urlsplit(engine.url).netloc}/api/orders/execute", proxy=None) as socket,
+    ):
+        await socket.send('{"action": "ping"}')
+        assert json.loads(await socket.recv()) == {"action": "pong"}
+        monkeypatch.setattr(pool, "REPLY_S", LONG_S)
+        with silenced(valkey):
+            async with asyncio.timeout(MUCH_LESS_S):
+                await socket.send('{"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1", "id": "first"}')
+                answer = json.loads(await socket.recv())
+        assert (answer["id"], answer["status"]) == ("first", "pending")
 
 
 async def test_once_a_reply_is_overdue_calls_fail_at_once_until_there_is_one(

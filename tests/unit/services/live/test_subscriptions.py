@@ -28,6 +28,7 @@ from tests.fakes import (
     MemoryRegistry,
     MemoryStore,
     Redis,
+    eventually,
 )
 from tests.samples import RULES, TERMS
 
@@ -247,3 +248,26 @@ async def test_an_unregistered_connection_submits_nothing(world: World) -> None:
     await world.message(order)
     assert world.push.closed == ["client"]
     assert await world.store.order(NEW) is None
+
+
+@pytest.mark.parametrize("is_silent", [False, True], ids=["away", "silent"])
+async def test_a_submit_is_stored_and_answered_without_the_registry(world: World, is_silent: bool) -> None:
+    await world.connect()
+    if is_silent:
+        world.redis.replying.clear()
+    else:
+        world.redis.unavailable = True
+    submitting = asyncio.create_task(
+        world.message({"tokenIn": "SOL", "tokenOut": "USDC", "amount": Decimal(1)})
+    )
+    await eventually(lambda: world.push.frames["client"])
+    assert world.push.frames["client"][0]["orderId"] == NEW
+    assert world.queue.sent == [NEW]
+    world.redis.replying.set()
+    await submitting
+
+
+async def test_other_messages_wait_for_the_registry(world: World) -> None:
+    await world.connect()
+    world.redis.unavailable = True
+    assert (await world.request(action="ping"))["code"] == "TEMPORARILY_UNAVAILABLE"
