@@ -20,14 +20,15 @@ QUERY = "AWS.SimpleQueueService."
 
 
 class SqsError(Exception):
-    """A request that SQS refuses; the message is a sentence."""
+    """A request that SQS refuses, with `text` as its message unless there is more to say."""
 
+    text: ClassVar[str] = ""
     shape: ClassVar[str]
     code: ClassVar[str]
     status: ClassVar[int] = 400
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(message or (type(self).__doc__ or ""))
+        super().__init__(message or self.text)
 
     @property
     def fault(self) -> str:
@@ -36,108 +37,90 @@ class SqsError(Exception):
 
 
 class QueueDoesNotExist(SqsError):
-    """The specified queue does not exist."""
-
+    text = "The specified queue does not exist."
     shape, code = "QueueDoesNotExist", QUERY + "NonExistentQueue"
 
 
 class QueueNameExists(SqsError):
-    """A queue already exists with the same name and different attributes."""
-
+    text = "A queue already exists with the same name and different attributes."
     shape, code = "QueueNameExists", "QueueAlreadyExists"
 
 
 class ResourceNotFound(SqsError):
-    """The resource that you specified for the SourceArn parameter doesn't exist."""
-
+    text = "The resource that you specified for the SourceArn parameter doesn't exist."
     shape, code = "ResourceNotFoundException", "ResourceNotFoundException"
 
 
 class ReceiptHandleIsInvalid(SqsError):
-    """The input receipt handle is invalid."""
-
+    text = "The input receipt handle is invalid."
     shape, code = "ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid"
 
 
 class MessageNotInflight(SqsError):
-    """The message is not in flight."""
-
+    text = "The message is not in flight."
     shape, code = "MessageNotInflight", QUERY + "MessageNotInflight"
 
 
 class EmptyBatchRequest(SqsError):
-    """There should be at least one entry in the request."""
-
+    text = "There should be at least one entry in the request."
     shape, code = "EmptyBatchRequest", QUERY + "EmptyBatchRequest"
 
 
 class TooManyEntriesInBatchRequest(SqsError):
-    """Maximum number of entries per request are 10."""
-
+    text = "Maximum number of entries per request are 10."
     shape, code = "TooManyEntriesInBatchRequest", QUERY + "TooManyEntriesInBatchRequest"
 
 
 class BatchEntryIdsNotDistinct(SqsError):
-    """Two entries of the batch have the same Id."""
-
+    text = "Two entries of the batch have the same Id."
     shape, code = "BatchEntryIdsNotDistinct", QUERY + "BatchEntryIdsNotDistinct"
 
 
 class InvalidBatchEntryId(SqsError):
-    """A batch entry id can only contain up to 80 alphanumeric characters, hyphens and underscores."""
-
+    text = "A batch entry id can only contain up to 80 alphanumeric characters, hyphens and underscores."
     shape, code = "InvalidBatchEntryId", QUERY + "InvalidBatchEntryId"
 
 
 class BatchRequestTooLong(SqsError):
-    """The messages of the batch are too long together."""
-
+    text = "The messages of the batch are too long together."
     shape, code = "BatchRequestTooLong", QUERY + "BatchRequestTooLong"
 
 
 class InvalidParameterValue(SqsError):
-    """A parameter's value is out of its range."""
-
+    text = "A parameter's value is out of its range."
     shape, code = "InvalidParameterValueException", "InvalidParameterValue"
 
 
 class MissingParameter(SqsError):
-    """The request must contain a parameter that it lacks."""
-
+    text = "The request must contain a parameter that it lacks."
     shape, code = "MissingRequiredParameterException", "MissingParameter"
 
 
 class InvalidAttributeName(SqsError):
-    """A queue has no attribute of that name."""
-
+    text = "A queue has no attribute of that name."
     shape, code = "InvalidAttributeName", "InvalidAttributeName"
 
 
 class InvalidAttributeValue(SqsError):
-    """A queue's attribute cannot have that value."""
-
+    text = "A queue's attribute cannot have that value."
     shape, code = "InvalidAttributeValue", "InvalidAttributeValue"
 
 
 class InvalidMessageContents(SqsError):
-    """The message contains characters outside the allowed set."""
-
+    text = "The message contains characters outside the allowed set."
     shape, code = "InvalidMessageContents", "InvalidMessageContents"
 
 
 class UnsupportedOperation(SqsError):
-    """That operation is not supported."""
-
+    text = "That operation is not supported."
     shape, code = "UnsupportedOperation", QUERY + "UnsupportedOperation"
 
 
 class InvalidAction(SqsError):
-    """The action or operation requested is invalid."""
-
+    text = "The action or operation requested is invalid."
     shape, code = "InvalidAction", "InvalidAction"
 
 
 class JournalFailed(SqsError):
-    """The change could not be written down, so it may be lost with this process."""
-
+    text = "The change could not be written down, so it may be lost with this process."
     shape, code, status = "InternalError", "InternalError", 500
