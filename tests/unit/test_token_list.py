@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from chalicelib.config import ConfigError
-from chalicelib.domain.tokens import TOKENS, Token, add_tokens, all_tokens, find_token, stored_token
+from chalicelib.domain.tokens import TOKENS, Token, add_tokens, all_tokens, find_token
 from chalicelib.simulation.market import Market
 from chalicelib.simulation.meteora import Meteora
 from chalicelib.simulation.orca import Orca
@@ -96,13 +96,11 @@ def test_a_list_that_is_wrong_is_refused_with_the_reason(setting: str, reason: s
 
 def test_tokens_that_are_added_take_the_place_of_those_before() -> None:
     add_tokens([WIF])
-    assert (find_token("WIF"), find_token(WIF_MINT), stored_token("WIF")) == (WIF, WIF, WIF)
+    assert (find_token("WIF"), find_token(WIF_MINT)) == (WIF, WIF)
     assert all_tokens() == (*TOKENS, WIF)
     add_tokens([])
     assert find_token("WIF") is None
     assert all_tokens() == TOKENS
-    with pytest.raises(LookupError, match="TOKEN_LIST"):
-        stored_token("WIF")
 
 
 def test_an_order_may_name_a_listed_token() -> None:

@@ -80,8 +80,6 @@ HUBS = TOKENS[:2]
 """SOL and USDC: most pools trade one of them, so what has no good pool of its own is traded through them."""
 
 _BY_NAME = {name: token for token in TOKENS for name in (token.symbol, token.mint)}
-
-
 _added: list[Token] = []
 
 
@@ -98,16 +96,27 @@ def all_tokens() -> tuple[Token, ...]:
     return (*TOKENS, *_added)
 
 
-def stored_token(name: str) -> Token:
-    """The token that an order was stored with, by its symbol, or by the mint of one that is not listed.
+def stored_name(token: Token) -> str:
+    """What an order is stored with for this token.
 
-    Raises LookupError if it is not traded any more.
+    The symbol, or the mint of one that is not listed. Of one that a token list added, all that is known of
+    it: so its orders can be read after the list has changed.
     """
+    if token.is_launched or token in TOKENS:
+        return token.symbol
+    return f"{token.symbol}/{token.mint}/{token.decimals}"
+
+
+def stored_token(name: str) -> Token:
+    """The token of which this is the `stored_name`. Raises LookupError if there is none."""
     if (found := _BY_NAME.get(name)) is not None:
         return found
-    if is_mint(name):
-        return new_token(name)
-    raise LookupError(f"an order names {name}, which TOKEN_LIST does not list any more")
+    match name.split("/"):
+        case [symbol, mint, decimals]:
+            return Token(symbol, mint, int(decimals))
+        case _ if is_mint(name):
+            return new_token(name)
+    raise LookupError(f"{name} is no token")
 
 
 def find_token(name: str) -> Token | None:

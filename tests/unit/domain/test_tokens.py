@@ -15,6 +15,7 @@ from chalicelib.domain.tokens import (
     new_token,
     plain,
     price,
+    stored_name,
     stored_token,
 )
 from hypothesis import given
@@ -98,13 +99,15 @@ def test_a_launched_token_is_found_by_its_mint_alone_once_it_is_learned_of() -> 
     assert find_token("WIF") is None
 
 
-def test_a_stored_token_is_one_by_symbol_or_any_mint() -> None:
+def test_a_token_is_stored_with_what_is_needed_to_read_it_after_its_list_has_changed() -> None:
     mint = new_mint()
-    assert stored_token("SOL") is stored_token(TOKENS[0].mint) is TOKENS[0]
-    assert stored_token(mint) == new_token(mint)
-    for gone in ("WIF", mint[:-20]):
-        with pytest.raises(LookupError, match=f"{gone}, which TOKEN_LIST does not list"):
-            stored_token(gone)
+    added = Token("WIF", mint, 6)
+    for token in (*TOKENS, new_token(mint), added):
+        assert stored_token(stored_name(token)) == token
+    assert [stored_name(token) for token in (TOKENS[0], new_token(mint))] == ["SOL", mint]
+    for name in ("WIF", mint[:-20], "a/b", "a/b/c/d"):
+        with pytest.raises(LookupError, match=f"{name} is no token"):
+            stored_token(name)
 
 
 @pytest.mark.parametrize("token", TOKENS, ids=lambda token: token.symbol)

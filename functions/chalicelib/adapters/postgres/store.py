@@ -31,7 +31,7 @@ from ...domain.events import Event, OrderAccepted, OrderEvent, OrderOpened, Orde
 from ...domain.lifecycle import TERMINAL, Actor, Status, sources
 from ...domain.order import Order
 from ...domain.terms import OrderType, Terms
-from ...domain.tokens import TOKENS, find_token, stored_token
+from ...domain.tokens import TOKENS, UNKNOWN_DECIMALS, stored_name, stored_token
 from ...ports.store import (
     ALL,
     Claim,
@@ -193,8 +193,8 @@ class PostgresStore:
         groups = [level.group for level in levels]
         rows = await self._read_orders(
             "orders_at_price",
-            tokens_in=[of.token_in.symbol for of in groups],
-            tokens_out=[of.token_out.symbol for of in groups],
+            tokens_in=[stored_name(of.token_in) for of in groups],
+            tokens_out=[stored_name(of.token_out) for of in groups],
             types=[of.type for of in groups],
             sizes=[of.size for of in groups],
             prices=[level.price for level in levels],
@@ -218,7 +218,7 @@ class PostgresStore:
             mints=[of.mint for of in launches],
             symbols=[of.symbol for of in launches],
             decimals=[of.decimals for of in launches],
-            against=[of.against.symbol for of in launches],
+            against=[stored_name(of.against) for of in launches],
             liquidities=[of.liquidity for of in launches],
             opens_at=[of.opens_at for of in launches],
         )
@@ -256,8 +256,8 @@ class PostgresStore:
         else:
             rows = await self._read_orders(
                 "newest_orders_of_pairs",
-                token_in=only.token_in and only.token_in.symbol,
-                token_out=only.token_out and only.token_out.symbol,
+                token_in=only.token_in and stored_name(only.token_in),
+                token_out=only.token_out and stored_name(only.token_out),
                 **page,
             )
         return [read_order(row) for row in rows]
@@ -329,8 +329,8 @@ class PostgresStore:
         rows = await self._database.run(
             "create_orders",
             ids=[new.id for new in orders],
-            tokens_in=[of.token_in.symbol for of in terms],
-            tokens_out=[of.token_out.symbol for of in terms],
+            tokens_in=[stored_name(of.token_in) for of in terms],
+            tokens_out=[stored_name(of.token_out) for of in terms],
             amounts_in=[of.amount_in for of in terms],
             slippages_bps=[of.slippage_bps for of in terms],
             slippages_are_auto=[of.slippage_is_auto for of in terms],
@@ -456,9 +456,8 @@ class PostgresStore:
     async def _read_orders(self, name: str, **columns: Any) -> list[Row]:
         """The rows that a statement gives, once each launched token that they name is learned of."""
         rows = await self._database.run(name, **columns)
-        unknown = {
-            row[side] for row in rows for side in ("token_in", "token_out") if not find_token(row[side])
-        }
+        names = {row[side] for row in rows for side in ("token_in", "token_out")}
+        unknown = {name for name in names if stored_token(name).decimals == UNKNOWN_DECIMALS}
         if unknown:
             await self.open_launches(unknown)
         return rows
