@@ -139,18 +139,12 @@ class MemoryStore(Unavailable):
         row.order = row.order.cancel(self._tick())
         return self._append(row, {})
 
-    async def open_orders(
-        self, client: str, limit: int, tokens: tuple[str | None, str | None], type: OrderType | None
-    ) -> list[str]:
+    async def open_orders(self, client: str, limit: int, only: OrderFilter = ALL) -> list[str]:
         self._reach()
         return [
             order_id
             for order_id, row in self.rows.items()
-            if row.order.status is Status.OPEN
-            and row.client == client
-            and tokens[0] in (None, row.order.terms.token_in.symbol)
-            and tokens[1] in (None, row.order.terms.token_out.symbol)
-            and type in (None, row.order.terms.type)
+            if row.order.status is Status.OPEN and row.client == client and only.has(row.order)
         ][:limit]
 
     async def expire(self, limit: int) -> list[Event]:

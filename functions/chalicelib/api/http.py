@@ -129,16 +129,9 @@ def cancel_orders(request: Request) -> Response:
 
     def handle() -> Response:
         asked = _parameters(request, ("tokenIn", "tokenOut", "type"))
-        token_in, token_out, type = requests.cancel_filter(asked)
-        cancelled = runtime.run(
-            runtime.current().cancellation.cancel_all(
-                account_of(request.context),
-                client_of(request.context),
-                token_in=token_in,
-                token_out=token_out,
-                type=type,
-            )
-        )
+        only = requests.cancel_filter(asked)
+        account, client = account_of(request.context), client_of(request.context)
+        cancelled = runtime.run(runtime.current().cancellation.cancel_all(account, client, only))
         return reply(answers.cancelled(cancelled))
 
     return respond(handle)

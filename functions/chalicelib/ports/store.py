@@ -153,10 +153,8 @@ class Store(Protocol):
     async def cancel(self, order_id: str) -> Event | None:
         """Cancel an order that rests, or waits for a worker; None if it does neither."""
 
-    async def open_orders(
-        self, client: str, limit: int, tokens: tuple[str | None, str | None], type: OrderType | None
-    ) -> list[str]:
-        """Up to `limit` resting orders of a client; of these symbols in and out, and this type, if given."""
+    async def open_orders(self, client: str, limit: int, only: OrderFilter = ALL) -> list[str]:
+        """Up to `limit` resting orders of a client, of a pair and of types if given."""
 
     async def expire(self, limit: int) -> list[Event]:
         """End up to `limit` orders whose time is over and that no worker holds."""

@@ -12,10 +12,9 @@ from ..domain.account import Account
 from ..domain.errors import NotFound, TooLate
 from ..domain.lifecycle import Status
 from ..domain.order import Order
-from ..domain.terms import OrderType
 from ..ports.live import Events
 from ..ports.metrics import Metrics
-from ..ports.store import Store
+from ..ports.store import ALL, OrderFilter, Store
 
 MAX_AT_ONCE = 1000
 """The most orders that one call cancels."""
@@ -44,21 +43,13 @@ class Cancellation:
             )
         return order
 
-    async def cancel_all(
-        self,
-        account: Account,
-        client: str,
-        *,
-        token_in: str | None = None,
-        token_out: str | None = None,
-        type: OrderType | None = None,
-    ) -> list[str]:
-        """Cancel the client's resting orders, of these symbols and this type where given; their ids.
+    async def cancel_all(self, account: Account, client: str, only: OrderFilter = ALL) -> list[str]:
+        """Cancel the client's resting orders, of a pair and of types where given; their ids.
 
         At most `MAX_AT_ONCE`; an order that fires at the same moment is left out.
         Raises TemporarilyUnavailable.
         """
-        found = await self._store.open_orders(client, MAX_AT_ONCE, (token_in, token_out), type)
+        found = await self._store.open_orders(client, MAX_AT_ONCE, only)
         cancelled = await asyncio.gather(*(self._cancel(order_id) for order_id in found))
         if any(cancelled):
             self._metrics.cancelled(sum(cancelled))

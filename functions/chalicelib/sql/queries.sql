@@ -531,12 +531,12 @@ WITH given AS (
 SELECT order_id, seq, status, attempt, at, detail FROM moved;
 
 -- name: open_orders_of
--- A client's resting orders, of a pair or a type where one is given.
+-- A client's resting orders, of a pair or of types where they are given.
 SELECT id FROM orders
 WHERE status = 'open' AND client = %(client)s::text
   AND (%(token_in)s::text IS NULL OR token_in = %(token_in)s::text)
   AND (%(token_out)s::text IS NULL OR token_out = %(token_out)s::text)
-  AND (%(type)s::text IS NULL OR type = %(type)s::text)
+  AND (%(types)s::text[] IS NULL OR type = ANY (%(types)s::text[]))
 LIMIT %(limit)s::bigint;
 
 -- name: expire_orders

@@ -166,11 +166,14 @@ class PostgresStore:
     async def cancel(self, order_id: str) -> Event | None:
         return await self._cancel(order_id)
 
-    async def open_orders(
-        self, client: str, limit: int, tokens: tuple[str | None, str | None], type: OrderType | None
-    ) -> list[str]:
+    async def open_orders(self, client: str, limit: int, only: OrderFilter = ALL) -> list[str]:
         rows = await self._database.run(
-            "open_orders_of", client=client, token_in=tokens[0], token_out=tokens[1], type=type, limit=limit
+            "open_orders_of",
+            client=client,
+            token_in=only.token_in and stored_name(only.token_in),
+            token_out=only.token_out and stored_name(only.token_out),
+            types=None if only.types is None else [*only.types],
+            limit=limit,
         )
         return [str(row["id"]) for row in rows]
 

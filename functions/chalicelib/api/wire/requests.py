@@ -300,10 +300,12 @@ def order_filter(query: Mapping[str, str]) -> OrderFilter:
     )
 
 
-def cancel_filter(query: Mapping[str, str]) -> tuple[str | None, str | None, OrderType | None]:
-    """Symbols sold and bought, and the type, of the orders to be cancelled. Raises InvalidRequest."""
-    token_in, token_out = (token.symbol if token else None for token in _pair(query))
-    return token_in, token_out, _order_type(query) if "type" in query else None
+def cancel_filter(query: Mapping[str, str]) -> OrderFilter:
+    """Which of the resting orders are to be cancelled. Raises InvalidRequest."""
+    token_in, token_out = _pair(query)
+    return OrderFilter(
+        types=[_order_type(query)] if "type" in query else None, token_in=token_in, token_out=token_out
+    )
 
 
 def _pair(query: Mapping[str, str]) -> tuple[Token | None, Token | None]:

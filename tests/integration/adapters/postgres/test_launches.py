@@ -143,4 +143,5 @@ async def test_a_sniper_under_the_same_key_is_one_order_also_after_the_launch(sh
 async def test_the_snipers_of_a_client_are_found_by_mint_and_type(shop: Shop, mint: str) -> None:
     order_id = await shop.new(sniper(mint))
     await shop.new(sniper(new_mint()))
-    assert await shop.store.open_orders("", 10, (None, mint), OrderType.SNIPER) == [order_id]
+    only = OrderFilter(types=[OrderType.SNIPER], token_out=new_token(mint))
+    assert await shop.store.open_orders("", 10, only) == [order_id]

@@ -64,7 +64,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "any_queued_overdue": {"after_ms": 60_000},
     "take_overdue": {"after_ms": 60_000, "limit": 5000, "drained_for_ms": 1000},
     "cancel_orders": BATCH,
-    "open_orders_of": {"client": "client 1", "token_in": None, "token_out": None, "type": None, "limit": 10},
+    "open_orders_of": {"client": "client 1", "limit": 10} | dict.fromkeys(("token_in", "token_out", "types")),
     "expire_orders": {"limit": 1000},
     "open_groups": {},
     "orders_at_price": dict.fromkeys(("tokens_in", "tokens_out"), TEXTS)

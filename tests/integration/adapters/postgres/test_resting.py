@@ -6,16 +6,17 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Order
 from chalicelib.domain.terms import OrderType, Terms
 from chalicelib.domain.tokens import Token
-from chalicelib.ports.store import Fired, Held, PriceLevel, RestingGroup
+from chalicelib.ports.store import Fired, Held, OrderFilter, PriceLevel, RestingGroup
 
 from tests.integration.adapters.postgres.shop import SIGNED, TERMS, Shop
-from tests.samples import SOL, USDC, step
+from tests.samples import SOL, USDC, new_mint, step
 
 PRICE = Decimal("150.25")
 LIMIT = replace(TERMS, type=OrderType.LIMIT, price=PRICE, floor_out=225_375_000)
@@ -200,11 +201,24 @@ async def test_the_resting_orders_of_a_client_are_found_by_pair_and_type(shop: S
     other = await shop.new(replace(LIMIT, token_in=USDC, token_out=SOL))
     await shop.new(TERMS)
 
-    async def found(token_in: str | None = None, token_out: str | None = None, type: OrderType | None = None):
-        return set(await shop.store.open_orders("", 10, (token_in, token_out), type))
+    async def found(**only: Any) -> set[str]:
+        return set(await shop.store.open_orders("", 10, OrderFilter(**only)))
 
     assert await found() == {limit, stop, other}
-    assert await found("SOL") == {limit, stop}
-    assert await found(None, "SOL") == {other}
-    assert await found(type=OrderType.STOP) == {stop}
-    assert await shop.store.open_orders("another", 10, (None, None), None) == []
+    assert await found(token_in=SOL) == {limit, stop}
+    assert await found(token_out=SOL) == {other}
+    assert await found(types=[OrderType.STOP]) == {stop}
+    assert await shop.store.open_orders("another", 10) == []
+
+
+async def test_the_resting_orders_of_a_token_that_a_list_added_are_found_by_it(shop: Shop) -> None:
+    added = Token("WIF", new_mint(), 6)
+    order_id = await shop.new(replace(LIMIT, token_in=added))
+    assert await shop.store.open_orders("", 10, OrderFilter(token_in=added)) == [order_id]
+    assert [order.id for order in await shop.store.orders(10, None, OrderFilter(token_in=added))] == [
+        order_id
+    ]
+    [group] = await shop.store.resting_groups()
+    assert group.token_in == added
+    [resting] = await shop.store.resting_at([PriceLevel(group, Decimal(10**6))], 10)
+    assert resting.order_id == order_id
