@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from chalicelib.api.wire.events import event_detail
+from chalicelib.domain.account import LOCAL, Account
 from chalicelib.domain.errors import ClaimLost, IdempotencyConflict, LimitReached
 from chalicelib.domain.events import Event, OrderAccepted, OrderOpened, OrderRedriven, OrderTriggered
 from chalicelib.domain.launch import Launch
@@ -51,7 +52,7 @@ class MemoryStore(Unavailable):
     ) -> None:
         self.rows: dict[str, Row] = {}
         self.log: dict[str, list[Event]] = {}
-        self.keys: dict[str, Key] = {}
+        self.keys: dict[tuple[Account, str], Key] = {}
         self.withdrawn: set[str] = set()
         self.launches: dict[str, Launch] = {}
         self.reads = 0
@@ -84,9 +85,9 @@ class MemoryStore(Unavailable):
         if self._outstanding(new.client) >= self._max_outstanding:
             raise LimitReached(code="TOO_MANY_ORDERS", limit=self._max_outstanding)
         if new.key:
-            self.keys[new.key] = Key(new.id, new.terms, now + self._key_ttl)
+            self.keys[new.account, new.key] = Key(new.id, new.terms, now + self._key_ttl)
         first = OrderOpened(new.terms) if new.terms.rests else OrderAccepted(new.terms)
-        order = Order(new.id, new.terms, first.status, 1, 0, now, now, client_order_id=new.key)
+        order = Order(new.id, new.terms, first.status, 1, 0, now, now, new.account, client_order_id=new.key)
         self.rows[new.id] = Row(order, due_at=now, client=new.client)
         self.log[new.id] = []
         return self._move(self.rows[new.id], first.status, event_detail(first))
@@ -96,7 +97,7 @@ class MemoryStore(Unavailable):
         return self._first(new)
 
     def _first(self, new: NewOrder) -> Order | None:
-        key = self.keys.get(new.key) if new.key else None
+        key = self.keys.get((new.account, new.key)) if new.key else None
         if key is None or key.expires_at < self._now:
             return None
         key.replayed = True
@@ -131,20 +132,20 @@ class MemoryStore(Unavailable):
         row.transaction, row.due_at, row.queued_at = None, self._now, None
         return self._append(row, event_detail(OrderRedriven(row.redrives)))
 
-    async def cancel(self, order_id: str) -> Event | None:
+    async def cancel(self, order_id: str, account: Account = LOCAL) -> Event | None:
         self._reach()
         row = self.rows.get(order_id)
-        if row is None or row.order.status not in CANCELLABLE:
+        if row is None or row.order.account != account or row.order.status not in CANCELLABLE:
             return None
         row.order = row.order.cancel(self._tick())
         return self._append(row, {})
 
-    async def open_orders(self, client: str, limit: int, only: OrderFilter = ALL) -> list[str]:
+    async def open_orders(self, limit: int, only: OrderFilter = ALL) -> list[str]:
         self._reach()
         return [
             order_id
             for order_id, row in self.rows.items()
-            if row.order.status is Status.OPEN and row.client == client and only.has(row.order)
+            if row.order.status is Status.OPEN and only.has(row.order)
         ][:limit]
 
     async def expire(self, limit: int) -> list[Event]:
@@ -260,9 +261,9 @@ class MemoryStore(Unavailable):
         row = self.rows.get(order_id)
         return _shown(row.order) if row else None
 
-    async def order_of_key(self, key: str) -> Order | None:
+    async def order_of_key(self, key: str, account: Account = LOCAL) -> Order | None:
         self._reach()
-        found = self.keys.get(key)
+        found = self.keys.get((account, key))
         return _shown(self.rows[found.order_id].order) if found else None
 
     async def orders(

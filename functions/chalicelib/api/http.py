@@ -125,13 +125,13 @@ def cancel_order(request: Request, order_id: str) -> Response:
 
 
 def cancel_orders(request: Request) -> Response:
-    """`DELETE /api/orders`: the client's resting orders, of a pair or a type where one is given."""
+    """`DELETE /api/orders`: the account's resting orders, of a pair or a type where one is given."""
 
     def handle() -> Response:
         asked = _parameters(request, ("tokenIn", "tokenOut", "type"))
         only = requests.cancel_filter(asked)
-        account, client = account_of(request.context), client_of(request.context)
-        cancelled = runtime.run(runtime.current().cancellation.cancel_all(account, client, only))
+        cancelling = runtime.current().cancellation.cancel_all(account_of(request.context), only)
+        cancelled = runtime.run(cancelling)
         return reply(answers.cancelled(cancelled))
 
     return respond(handle)

@@ -1,8 +1,9 @@
-"""The owner of orders."""
+"""Accounts, which own orders, and the callers who act for them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,4 +14,25 @@ class Account:
 
 
 LOCAL = Account("local")
-"""The one account there is, until callers are authenticated."""
+"""The one account of an engine that is open to everybody who reaches it."""
+
+
+class Scope(StrEnum):
+    """What a caller may do."""
+
+    ORDERS_WRITE = "orders:write"
+    ORDERS_READ = "orders:read"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who makes a request: for which account, what it may do, and by which API key; `""` if by none."""
+
+    account: Account
+    scopes: frozenset[Scope]
+    key_id: str = ""
+
+
+ANYBODY = Caller(LOCAL, frozenset(Scope))
+"""Every caller of an open engine."""

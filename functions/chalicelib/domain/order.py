@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from .account import LOCAL, Account
 from .events import (
     Event,
     OrderBuilding,
@@ -30,6 +31,7 @@ class Order:
     seq: int
     created_at: datetime
     updated_at: datetime
+    account: Account = LOCAL
     client_order_id: str | None = None
     venue: str | None = None
     quoted_out: int | None = None

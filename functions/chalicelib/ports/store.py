@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from ..domain.account import LOCAL, Account
 from ..domain.attempt import Claim as Claim  # part of this port
 from ..domain.attempt import Transition as Transition  # part of this port
 from ..domain.events import Event
@@ -47,16 +48,17 @@ class Overdue:
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """An order to be stored; `client` is who submits it, `key` its idempotency key."""
+    """An order to be stored; `client` is whose limit it counts for, `key` the account's idempotency key."""
 
     id: str
     terms: Terms
     client: str = ""
     key: str | None = None
+    account: Account = LOCAL
 
 
 class OrderFilter(NamedTuple):
-    """Which orders a list has: all, but for what is given. `since` is within it, `until` is not."""
+    """Which orders of an account a list has: all, but for what is given. `since` is in it, `until` is not."""
 
     statuses: Collection[Status] | None = None
     types: Collection[OrderType] | None = None
@@ -64,12 +66,14 @@ class OrderFilter(NamedTuple):
     token_out: Token | None = None
     since: datetime | None = None
     until: datetime | None = None
+    account: Account = LOCAL
 
     def has(self, order: Order) -> bool:
         """Whether the order is one of them."""
         terms = order.terms
         return (
-            (self.statuses is None or order.status in self.statuses)
+            order.account == self.account
+            and (self.statuses is None or order.status in self.statuses)
             and (self.types is None or terms.type in self.types)
             and (self.token_in is None or self.token_in.mint == terms.token_in.mint)
             and (self.token_out is None or self.token_out.mint == terms.token_out.mint)
@@ -150,11 +154,11 @@ class Store(Protocol):
     async def redrive(self, order_id: str) -> Event | None:
         """Give a failed order a new set of attempts; None if it is not failed."""
 
-    async def cancel(self, order_id: str) -> Event | None:
-        """Cancel an order that rests, or waits for a worker; None if it does neither."""
+    async def cancel(self, order_id: str, account: Account = LOCAL) -> Event | None:
+        """Cancel an account's order that rests, or waits for a worker; None if it does neither."""
 
-    async def open_orders(self, client: str, limit: int, only: OrderFilter = ALL) -> list[str]:
-        """Up to `limit` resting orders of a client, of a pair and of types if given."""
+    async def open_orders(self, limit: int, only: OrderFilter = ALL) -> list[str]:
+        """Up to `limit` resting orders of an account, of a pair and of types if given."""
 
     async def expire(self, limit: int) -> list[Event]:
         """End up to `limit` orders whose time is over and that no worker holds."""
@@ -202,8 +206,8 @@ class Store(Protocol):
     async def order(self, order_id: str) -> Order | None:
         """One order."""
 
-    async def order_of_key(self, key: str) -> Order | None:
-        """The order that an idempotency key has, for as long as the key is kept."""
+    async def order_of_key(self, key: str, account: Account = LOCAL) -> Order | None:
+        """The order that an account's idempotency key has, for as long as the key is kept."""
 
     async def orders(
         self, limit: int, before: tuple[datetime, str] | None = None, only: OrderFilter = ALL

@@ -1,4 +1,4 @@
-"""Cancelling orders: one, or a client's resting ones.
+"""Cancelling orders: one, or an account's resting ones.
 
 An order may be cancelled while no worker holds it. The store decides between the cancel and a worker, or a
 trigger, that wants the order at the same moment: one of them moves it.
@@ -30,10 +30,10 @@ class Cancellation:
 
     async def cancel(self, account: Account, order_id: str) -> Order:
         """The order, cancelled; also if it was before. Raises NotFound, TooLate, TemporarilyUnavailable."""
-        if await self._cancel(order_id):
+        if await self._cancel(account, order_id):
             self._metrics.cancelled(1)
         order = await self._store.order(order_id)
-        if order is None:
+        if order is None or order.account != account:
             raise NotFound(order_id=order_id)
         if order.status is not Status.CANCELLED:
             raise TooLate(
@@ -43,20 +43,20 @@ class Cancellation:
             )
         return order
 
-    async def cancel_all(self, account: Account, client: str, only: OrderFilter = ALL) -> list[str]:
-        """Cancel the client's resting orders, of a pair and of types where given; their ids.
+    async def cancel_all(self, account: Account, only: OrderFilter = ALL) -> list[str]:
+        """Cancel the account's resting orders, of a pair and of types where given; their ids.
 
         At most `MAX_AT_ONCE`; an order that fires at the same moment is left out.
         Raises TemporarilyUnavailable.
         """
-        found = await self._store.open_orders(client, MAX_AT_ONCE, only)
-        cancelled = await asyncio.gather(*(self._cancel(order_id) for order_id in found))
+        found = await self._store.open_orders(MAX_AT_ONCE, only._replace(account=account))
+        cancelled = await asyncio.gather(*(self._cancel(account, order_id) for order_id in found))
         if any(cancelled):
             self._metrics.cancelled(sum(cancelled))
         return [order_id for order_id, done in zip(found, cancelled, strict=True) if done]
 
-    async def _cancel(self, order_id: str) -> bool:
-        event = await self._store.cancel(order_id)
+    async def _cancel(self, account: Account, order_id: str) -> bool:
+        event = await self._store.cancel(order_id, account)
         if event is not None:
             self._events.publish(event)
         return event is not None

@@ -1,7 +1,7 @@
 """Reading orders: one with its events, or a page of them, newest first.
 
 Every read of a caller comes through here, with the caller's account: the one place where "may this account
-see this order" is decided. There is one account so far, and it sees all.
+see this order" is decided. An order of another account is answered as one that does not exist.
 """
 
 from __future__ import annotations
@@ -40,28 +40,30 @@ class Orders:
         Events are only ever appended, each together with its order's `seq`. So those up to the order's own
         are its snapshot; later ones were stored between the two reads.
         """
-        order = await self._store.order(order_id)
-        events = await self._store.events(order_id) if order else []
-        if order is None or not events:  # withdrawn between the two reads
+        order = await self.require(account, order_id)
+        events = await self._store.events(order_id)
+        if not events:  # withdrawn between the two reads
             raise NotFound(order_id=order_id)
         return OrderWithEvents(order, [event for event in events if event.seq <= order.seq])
 
-    async def require(self, account: Account, order_id: str) -> None:
-        """Return if the account may see the order. Raises NotFound, TemporarilyUnavailable."""
-        if await self._store.order(order_id) is None:
+    async def require(self, account: Account, order_id: str) -> Order:
+        """The order, which the account may see. Raises NotFound, TemporarilyUnavailable."""
+        order = await self._store.order(order_id)
+        if order is None or order.account != account:
             raise NotFound(order_id=order_id)
+        return order
 
     async def page(
         self, account: Account, limit: int, before: Position | None = None, only: OrderFilter = ALL
     ) -> list[Order]:
         """Up to `limit` of these, newest first, from behind `before`. Raises TemporarilyUnavailable."""
-        return await self._store.orders(limit, before, only)
+        return await self._store.orders(limit, before, only._replace(account=account))
 
     async def of_key(
         self, account: Account, key: str, before: Position | None = None, only: OrderFilter = ALL
     ) -> list[Order]:
         """The order that an idempotency key has, if it is on such a page. Raises TemporarilyUnavailable."""
-        order = await self._store.order_of_key(key)
-        if order is None or not only.has(order):
+        order = await self._store.order_of_key(key, account)
+        if order is None or not only._replace(account=account).has(order):
             return []
         return [order] if before is None or (order.created_at, order.id) < before else []

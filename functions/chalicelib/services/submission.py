@@ -70,8 +70,8 @@ class Submission:
         is stored; OutcomeUnknown: it may be.
         """
         if terms.type is OrderType.SNIPER:
-            await self._refuse_listed(terms, key)
-        new = NewOrder(self._new_id(), terms, client, key)
+            await self._refuse_listed(account, terms, key)
+        new = NewOrder(self._new_id(), terms, client, key, account)
         created = await (self._store.create(new) if not terms.quote_is_over else self._first(new))
         if isinstance(created, Order):
             return Submitted(created.id, created.status, replayed=True)
@@ -109,14 +109,14 @@ class Submission:
             raise QuoteExpired
         return first
 
-    async def _refuse_listed(self, terms: Terms, key: str | None) -> None:
+    async def _refuse_listed(self, account: Account, terms: Terms, key: str | None) -> None:
         """Raise TokenListed if a sniper's token is traded by now, unless its key has an order.
 
         A client that submits again may do so because the pool has opened before the answer came.
         """
         if not await self._store.open_launches([terms.token_out.mint]):
             return
-        if key is None or await self._store.order_of_key(key) is None:
+        if key is None or await self._store.order_of_key(key, account) is None:
             raise TokenListed(field="tokenOut")
 
     async def _enqueue(self, order_id: str) -> None:

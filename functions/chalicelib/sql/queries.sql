@@ -16,32 +16,27 @@
 -- returned, and nothing is counted again. A first run that is still under way is waited for at the id or the key;
 -- then the order is in neither part of the result, and the caller asks once more.
 WITH given AS (
-    SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
-        price, size,
-        expires_at, venues,
-        detail, client, key,
-        fingerprint,
+    SELECT id, account, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out,
+        type, price, size, expires_at, venues, detail, client, client_order_id, key, fingerprint,
         row_number() OVER (PARTITION BY client) AS nth
     FROM unnest(
-        %(ids)s::uuid[], %(tokens_in)s::text[], %(tokens_out)s::text[], %(amounts_in)s::numeric[],
+        %(ids)s::uuid[], %(accounts)s::text[], %(tokens_in)s::text[], %(tokens_out)s::text[], %(amounts_in)s::numeric[],
         %(slippages_bps)s::integer[], %(slippages_are_auto)s::boolean[], %(max_price_impacts_bps)s::integer[],
         %(floors_out)s::numeric[],
         %(types)s::text[], %(prices)s::numeric[], %(sizes)s::smallint[], %(expiries)s::timestamptz[],
-            %(venues)s::text[],
-        %(details)s::text[], %(clients)s::text[], %(keys)s::text[], %(fingerprints)s::text[]
+        %(venues)s::text[], %(details)s::text[], %(clients)s::text[], %(client_order_ids)s::text[], %(keys)s::text[],
+        %(fingerprints)s::text[]
     ) AS item (
-        id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
-        price, size,
-        expires_at, venues, detail, client, key, fingerprint
+        id, account, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out,
+        type, price, size, expires_at, venues, detail, client, client_order_id, key, fingerprint
     )
 ), busy AS (
     SELECT client, sum(orders) AS outstanding FROM outstanding_orders
     WHERE client = ANY (%(clients)s::text[])
     GROUP BY client
 ), admitted AS (
-    SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
-        price, size,
-        expires_at, venues, client, key, fingerprint
+    SELECT id, account, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out,
+        type, price, size, expires_at, venues, client, client_order_id, key, fingerprint
     FROM given LEFT JOIN busy USING (client)
     WHERE coalesce(outstanding, 0) + nth <= %(max_outstanding)s::bigint
 ), keyed AS (
@@ -55,13 +50,12 @@ WITH given AS (
     RETURNING order_id
 ), created AS (
     INSERT INTO orders (
-        id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
-        price, size,
-        expires_at, venues, status, client, client_order_id
+        id, account, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out,
+        type, price, size, expires_at, venues, status, client, client_order_id
     )
-    SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
-        price, size,
-        expires_at, venues, CASE type WHEN 'market' THEN 'pending' ELSE 'open' END::order_status, client, key
+    SELECT id, account, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out,
+        type, price, size, expires_at, venues, CASE type WHEN 'market' THEN 'pending' ELSE 'open' END::order_status,
+        client, client_order_id
     FROM admitted WHERE key IS NULL OR id IN (SELECT order_id FROM keyed)
     ON CONFLICT (id) DO NOTHING
     RETURNING id, seq, status, attempt, created_at, client
@@ -84,20 +78,19 @@ SELECT order_id, seq, status, attempt, at FROM order_events WHERE order_id = ANY
 UPDATE idempotency_keys SET replayed = true
 FROM orders
 WHERE key = ANY (%(keys)s::text[]) AND idempotency_keys.expires_at >= clock_timestamp() AND orders.id = order_id
-RETURNING key, fingerprint,
-    orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps, orders.slippage_is_auto,
-    orders.max_price_impact_bps,
-        orders.floor_out, orders.type, orders.price, orders.expires_at, orders.venues, orders.status,
-    orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
+RETURNING key, fingerprint, orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps,
+    orders.slippage_is_auto, orders.max_price_impact_bps, orders.floor_out, orders.type, orders.price,
+    orders.expires_at, orders.venues, orders.status, orders.attempt, orders.seq, orders.created_at, orders.updated_at,
+    orders.account, orders.client_order_id, orders.dex,
     orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code;
 
 -- name: orders_of_keys
 SELECT
     orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps, orders.slippage_is_auto,
-    orders.max_price_impact_bps,
-        orders.floor_out, orders.type, orders.price, orders.expires_at, orders.venues, orders.status,
-    orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
-    orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code
+    orders.max_price_impact_bps, orders.floor_out, orders.type, orders.price, orders.expires_at, orders.venues,
+    orders.status, orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.account,
+    orders.client_order_id, orders.dex, orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash,
+    orders.error, orders.code
 FROM idempotency_keys JOIN orders ON orders.id = order_id
 WHERE key = ANY (%(keys)s::text[]);
 
@@ -192,11 +185,9 @@ FROM given WHERE orders.id = given.id AND orders.queued_at IS NULL;
 -- can't have gone further: only the holder of the claim moves it, and that is who asks.
 WITH found AS (
     SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
-        price,
-        expires_at, venues, status, attempt, seq,
-        created_at, updated_at,
-        client_order_id, dex, quoted_out, minimum_out, amount_out, tx_hash, error, code, fence, signature,
-        transaction, last_valid_block_height, lease_until
+        price, expires_at, venues, status, attempt, seq, created_at, updated_at, account, client_order_id, dex,
+        quoted_out, minimum_out, amount_out, tx_hash, error, code, fence, signature, transaction,
+        last_valid_block_height, lease_until
     FROM orders WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
 ), claimed AS (
     UPDATE orders SET
@@ -213,30 +204,23 @@ WITH found AS (
       AND NOT (orders.status = 'pending' AND coalesce(orders.expires_at < clock_timestamp(), false))
       AND (orders.lease_until IS NULL OR orders.lease_until < clock_timestamp())
     RETURNING orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps,
-        orders.slippage_is_auto,
-        orders.max_price_impact_bps, orders.floor_out, orders.type, orders.price, orders.expires_at, orders.venues,
-            orders.status,
-        orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
-        orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code,
-        orders.fence, orders.signature, orders.transaction, orders.last_valid_block_height
+        orders.slippage_is_auto, orders.max_price_impact_bps, orders.floor_out, orders.type, orders.price,
+        orders.expires_at, orders.venues, orders.status, orders.attempt, orders.seq, orders.created_at,
+        orders.updated_at, orders.account, orders.client_order_id, orders.dex, orders.quoted_out, orders.minimum_out,
+        orders.amount_out, orders.tx_hash, orders.error, orders.code, orders.fence, orders.signature,
+        orders.transaction, orders.last_valid_block_height
 ), recorded_events AS (
     INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
     SELECT id, seq, status, attempt, updated_at, '{}' FROM claimed WHERE fence & 1 = 0
 )
-SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
-    price, expires_at,
-    venues, status, attempt, seq,
-    created_at, updated_at,
-    client_order_id, dex, quoted_out, minimum_out, amount_out, tx_hash, error, code, fence, signature,
-    transaction, last_valid_block_height,
+SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type, price,
+    expires_at, venues, status, attempt, seq, created_at, updated_at, account, client_order_id, dex, quoted_out,
+    minimum_out, amount_out, tx_hash, error, code, fence, signature, transaction, last_valid_block_height,
     true AS claimed, 0 AS held_ms FROM claimed
 UNION ALL
-SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
-    price, expires_at,
-    venues, status, attempt, seq,
-    created_at, updated_at,
-    client_order_id, dex, quoted_out, minimum_out, amount_out, tx_hash, error, code, fence, signature,
-    transaction, last_valid_block_height,
+SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type, price,
+    expires_at, venues, status, attempt, seq, created_at, updated_at, account, client_order_id, dex, quoted_out,
+    minimum_out, amount_out, tx_hash, error, code, fence, signature, transaction, last_valid_block_height,
     is_active(status) AND fence & 4294967294 = %(mark)s::bigint,
     (1000 * extract(epoch FROM lease_until - clock_timestamp()))::integer
 FROM found WHERE id NOT IN (SELECT id FROM claimed);
@@ -249,10 +233,9 @@ FROM found WHERE id NOT IN (SELECT id FROM claimed);
 -- own fence was moved by the first run, and its event is returned. One that was claimed since has another fence, and is
 -- as lost to the caller as if it had been claimed before.
 WITH given AS (
-    SELECT item.id, item.fence, item.status, item.sources, item.lease_ms, item.retry_in_ms, item.detail,
-        item.signature, item.transaction, item.last_valid_block_height, item.dex, item.quoted_out, item.minimum_out,
-        item.amount_out, item.tx_hash, item.error, item.code,
-        orders.seq, orders.attempt, orders.updated_at,
+    SELECT item.id, item.fence, item.status, item.sources, item.lease_ms, item.retry_in_ms, item.detail, item.signature,
+        item.transaction, item.last_valid_block_height, item.dex, item.quoted_out, item.minimum_out, item.amount_out,
+        item.tx_hash, item.error, item.code, orders.seq, orders.attempt, orders.updated_at,
         orders.fence = item.fence AND orders.status = item.status AND orders.seq = item.seq
             AND item.sources <> '{}' AS is_done
     FROM unnest(
@@ -291,8 +274,8 @@ WITH given AS (
     FROM given
     WHERE orders.id = given.id AND orders.fence = given.fence
       AND orders.status = ANY (given.sources::order_status[])
-    RETURNING orders.id AS order_id, orders.seq, orders.status, orders.attempt, orders.updated_at AS at,
-        given.detail, orders.fence, orders.client
+    RETURNING orders.id AS order_id, orders.seq, orders.status, orders.attempt, orders.updated_at AS at, given.detail,
+        orders.fence, orders.client
 ), recorded_events AS (
     INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
     SELECT order_id, seq, status, attempt, at, detail::json FROM moved
@@ -319,30 +302,28 @@ WHERE orders.id = given.id AND orders.fence = given.fence AND NOT is_terminal(or
 RETURNING orders.id AS order_id, orders.fence;
 
 -- name: read_orders
-SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
-    price, expires_at,
-    venues, status, attempt, seq,
-    created_at, updated_at,
-    client_order_id, dex, quoted_out, minimum_out, amount_out, tx_hash, error, code
+SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type, price,
+    expires_at, venues, status, attempt, seq, created_at, updated_at, account, client_order_id, dex, quoted_out,
+    minimum_out, amount_out, tx_hash, error, code
 FROM orders WHERE id = ANY (%(ids)s::uuid[]);
 
 -- name: newest_orders
 -- The newest of each status, merged, so that one index serves the lists with and without a status. Without a cursor,
 -- `at` and `id` are the highest values.
 SELECT page.id, page.token_in, page.token_out, page.amount_in, page.slippage_bps, page.slippage_is_auto,
-    page.max_price_impact_bps,
-    page.floor_out, page.type, page.price, page.expires_at, page.venues, page.status, page.attempt,
-    page.seq, page.created_at, page.updated_at, page.client_order_id, page.dex, page.quoted_out,
-    page.minimum_out, page.amount_out, page.tx_hash, page.error, page.code
+    page.max_price_impact_bps, page.floor_out, page.type, page.price, page.expires_at, page.venues, page.status,
+    page.attempt, page.seq, page.created_at, page.updated_at, page.account, page.client_order_id, page.dex,
+    page.quoted_out, page.minimum_out, page.amount_out, page.tx_hash, page.error, page.code
 FROM unnest(%(statuses)s::order_status[]) AS asked (status)
 CROSS JOIN LATERAL (
     SELECT orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps, orders.slippage_is_auto,
         orders.max_price_impact_bps, orders.floor_out, orders.type, orders.price, orders.expires_at, orders.venues,
-            orders.status,
-        orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
-        orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code
+        orders.status, orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.account,
+        orders.client_order_id, orders.dex, orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash,
+        orders.error, orders.code
     FROM orders
-    WHERE orders.status = asked.status AND (created_at, id) < (%(at)s::timestamptz, %(id)s::uuid)
+    WHERE orders.account = %(account)s::text AND orders.status = asked.status
+      AND (created_at, id) < (%(at)s::timestamptz, %(id)s::uuid)
       AND created_at >= %(since)s::timestamptz
     ORDER BY created_at DESC, id DESC
     LIMIT %(limit)s::bigint
@@ -361,9 +342,11 @@ WITH page AS (
     CROSS JOIN LATERAL (
         SELECT id, created_at FROM orders
         WHERE orders.status NOT IN ('pending', 'routing', 'building', 'submitted')
-          AND (type, status, created_at, id) < (asked.type, idle.status, %(at)s::timestamptz, %(id)s::uuid)
-          AND (type, status, created_at) >= (asked.type, idle.status, %(since)s::timestamptz)
-        ORDER BY type DESC, status DESC, created_at DESC, id DESC
+          AND (type, status, account, created_at, id)
+              < (asked.type, idle.status, %(account)s::text, %(at)s::timestamptz, %(id)s::uuid)
+          AND (type, status, account, created_at)
+              >= (asked.type, idle.status, %(account)s::text, %(since)s::timestamptz)
+        ORDER BY type DESC, status DESC, account DESC, created_at DESC, id DESC
         LIMIT %(limit)s::bigint
     ) AS found
     UNION ALL
@@ -371,7 +354,8 @@ WITH page AS (
     FROM unnest(%(busy)s::order_status[]) AS busy (status)
     CROSS JOIN LATERAL (
         SELECT id, created_at FROM orders
-        WHERE orders.status = busy.status AND orders.type = ANY (%(types)s::text[])
+        WHERE orders.account = %(account)s::text AND orders.status = busy.status
+          AND orders.type = ANY (%(types)s::text[])
           AND (created_at, id) < (%(at)s::timestamptz, %(id)s::uuid) AND created_at >= %(since)s::timestamptz
         ORDER BY created_at DESC, id DESC
         LIMIT %(limit)s::bigint
@@ -381,8 +365,9 @@ WITH page AS (
 )
 SELECT orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps, orders.slippage_is_auto,
     orders.max_price_impact_bps, orders.floor_out, orders.type, orders.price, orders.expires_at, orders.venues,
-    orders.status, orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
-    orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code
+    orders.status, orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.account,
+    orders.client_order_id, orders.dex, orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash,
+    orders.error, orders.code
 FROM page JOIN orders USING (id)
 ORDER BY orders.created_at DESC, orders.id DESC;
 
@@ -393,6 +378,7 @@ WITH RECURSIVE pairs AS (
     SELECT first.token_in, first.token_out FROM (
         SELECT token_in, token_out FROM orders
         WHERE status NOT IN ('pending', 'routing', 'building', 'submitted')
+          AND account COLLATE "C" = %(account)s::text
           AND (token_in, token_out) >= (
               coalesce(%(token_in)s::text, ''),
               CASE WHEN %(token_in)s::text IS NULL THEN '' ELSE coalesce(%(token_out)s::text, '') END
@@ -405,6 +391,7 @@ WITH RECURSIVE pairs AS (
     FROM pairs CROSS JOIN LATERAL (
         SELECT token_in, token_out FROM orders
         WHERE status NOT IN ('pending', 'routing', 'building', 'submitted')
+          AND account COLLATE "C" = %(account)s::text
           AND (token_in, token_out) > (pairs.token_in, pairs.token_out)
         ORDER BY token_in, token_out LIMIT 1
     ) AS next
@@ -417,11 +404,15 @@ WITH RECURSIVE pairs AS (
     CROSS JOIN LATERAL (
         SELECT id, created_at FROM orders
         WHERE orders.status NOT IN ('pending', 'routing', 'building', 'submitted')
-          AND (orders.token_in, orders.token_out, type, status, created_at, id)
-              < (pairs.token_in, pairs.token_out, asked.type, idle.status, %(at)s::timestamptz, %(id)s::uuid)
-          AND (orders.token_in, orders.token_out, type, status, created_at)
-              >= (pairs.token_in, pairs.token_out, asked.type, idle.status, %(since)s::timestamptz)
-        ORDER BY orders.token_in DESC, orders.token_out DESC, type DESC, status DESC, created_at DESC, id DESC
+          AND (account COLLATE "C", orders.token_in, orders.token_out, type, status, created_at, id)
+              < (
+                  %(account)s::text, pairs.token_in, pairs.token_out, asked.type, idle.status, %(at)s::timestamptz,
+                  %(id)s::uuid
+              )
+          AND (account COLLATE "C", orders.token_in, orders.token_out, type, status, created_at)
+              >= (%(account)s::text, pairs.token_in, pairs.token_out, asked.type, idle.status, %(since)s::timestamptz)
+        ORDER BY account COLLATE "C" DESC, orders.token_in DESC, orders.token_out DESC, type DESC, status DESC,
+            created_at DESC, id DESC
         LIMIT %(limit)s::bigint
     ) AS found
     WHERE %(token_out)s::text IS NULL OR pairs.token_out = %(token_out)s::text
@@ -430,7 +421,8 @@ WITH RECURSIVE pairs AS (
     FROM unnest(%(busy)s::order_status[]) AS busy (status)
     CROSS JOIN LATERAL (
         SELECT id, created_at FROM orders
-        WHERE orders.status = busy.status AND orders.type = ANY (%(types)s::text[])
+        WHERE orders.account = %(account)s::text AND orders.status = busy.status
+          AND orders.type = ANY (%(types)s::text[])
           AND (%(token_in)s::text IS NULL OR orders.token_in = %(token_in)s::text)
           AND (%(token_out)s::text IS NULL OR orders.token_out = %(token_out)s::text)
           AND (created_at, id) < (%(at)s::timestamptz, %(id)s::uuid) AND created_at >= %(since)s::timestamptz
@@ -442,8 +434,9 @@ WITH RECURSIVE pairs AS (
 )
 SELECT orders.id, orders.token_in, orders.token_out, orders.amount_in, orders.slippage_bps, orders.slippage_is_auto,
     orders.max_price_impact_bps, orders.floor_out, orders.type, orders.price, orders.expires_at, orders.venues,
-    orders.status, orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.client_order_id, orders.dex,
-    orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash, orders.error, orders.code
+    orders.status, orders.attempt, orders.seq, orders.created_at, orders.updated_at, orders.account,
+    orders.client_order_id, orders.dex, orders.quoted_out, orders.minimum_out, orders.amount_out, orders.tx_hash,
+    orders.error, orders.code
 FROM page JOIN orders USING (id)
 ORDER BY orders.created_at DESC, orders.id DESC;
 
@@ -508,18 +501,18 @@ FROM overdue WHERE orders.id = overdue.id
 RETURNING orders.id, reason;
 
 -- name: cancel_orders
--- The lifecycle's edges open, pending → cancelled (client). Between a worker's claim, a trigger and this, the row's
--- lock
--- decides.
+-- The lifecycle's edges open, pending → cancelled (client), of orders of their accounts. Between a worker's claim, a
+-- trigger and this, the row's lock decides.
 -- Repeated: finds the order cancelled, which is what its client wanted.
 WITH given AS (
-    SELECT id, status FROM orders WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
+    SELECT orders.id, orders.status, orders.account = item.account AS is_theirs
+    FROM unnest(%(ids)s::uuid[], %(accounts)s::text[]) AS item (id, account) JOIN orders USING (id)
+    ORDER BY id FOR UPDATE OF orders
 ), moved AS (
     UPDATE orders SET status = 'cancelled', seq = orders.seq + 1, updated_at = clock_timestamp()
-    FROM given WHERE orders.id = given.id AND given.status IN ('open', 'pending')
-    RETURNING orders.id AS order_id, orders.seq, orders.status, orders.attempt, orders.updated_at AS at, '{}'::json
-        AS detail,
-        orders.client
+    FROM given WHERE orders.id = given.id AND given.is_theirs AND given.status IN ('open', 'pending')
+    RETURNING orders.id AS order_id, orders.seq, orders.status, orders.attempt, orders.updated_at AS at,
+        '{}'::json AS detail, orders.client, orders.account
 ), recorded_events AS (
     INSERT INTO order_events (order_id, seq, status, attempt, at, detail)
     SELECT order_id, seq, status, attempt, at, detail FROM moved
@@ -528,15 +521,15 @@ WITH given AS (
     SELECT client, mod(pg_backend_pid(), 16), -count(*) FROM moved GROUP BY client ORDER BY client
     ON CONFLICT (client, stripe) DO UPDATE SET orders = known.orders + excluded.orders
 )
-SELECT order_id, seq, status, attempt, at, detail FROM moved;
+SELECT order_id, account, seq, status, attempt, at, detail FROM moved;
 
 -- name: open_orders_of
--- A client's resting orders, of a pair or of types where they are given.
+-- An account's resting orders, of a pair or of types where they are given.
 SELECT id FROM orders
-WHERE status = 'open' AND client = %(client)s::text
+WHERE status = 'open' AND account = %(account)s::text
+  AND (%(types)s::text[] IS NULL OR type = ANY (%(types)s::text[]))
   AND (%(token_in)s::text IS NULL OR token_in = %(token_in)s::text)
   AND (%(token_out)s::text IS NULL OR token_out = %(token_out)s::text)
-  AND (%(types)s::text[] IS NULL OR type = ANY (%(types)s::text[]))
 LIMIT %(limit)s::bigint;
 
 -- name: expire_orders
@@ -583,16 +576,14 @@ SELECT token_in, token_out, type, size FROM groups;
 -- Up to `limit` resting orders of each group that may fire at its price: limits at or below it, stops at or above it,
 -- and so snipers, if no pool need hold more than is given.
 SELECT found.id, found.token_in, found.token_out, found.amount_in, found.slippage_bps, found.slippage_is_auto,
-    found.max_price_impact_bps,
-    found.floor_out, found.type, found.price, found.expires_at, found.venues
+    found.max_price_impact_bps, found.floor_out, found.type, found.price, found.expires_at, found.venues
 FROM unnest(
     %(tokens_in)s::text[], %(tokens_out)s::text[], %(types)s::text[], %(sizes)s::smallint[], %(prices)s::numeric[],
     %(liquidities)s::numeric[]
 ) AS given (token_in, token_out, type, size, price, liquidity)
 CROSS JOIN LATERAL (
     (SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
-        price,
-        expires_at, venues
+        price, expires_at, venues
     FROM orders
     WHERE status = 'open' AND orders.token_in = given.token_in AND orders.token_out = given.token_out
       AND orders.type = given.type AND orders.size = given.size
@@ -600,8 +591,7 @@ CROSS JOIN LATERAL (
     ORDER BY orders.price LIMIT %(limit)s::bigint)
     UNION ALL
     (SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
-        price,
-        expires_at, venues
+        price, expires_at, venues
     FROM orders
     WHERE status = 'open' AND orders.token_in = given.token_in AND orders.token_out = given.token_out
       AND orders.type = given.type AND orders.size = given.size
@@ -611,8 +601,8 @@ CROSS JOIN LATERAL (
 ) AS found;
 
 -- name: fire_orders
--- The lifecycle's edge open → pending (trigger). Of two triggers, a trigger and a cancel, the row's lock lets one move
--- it.
+-- The lifecycle's edge open → pending (trigger). Of two triggers, a trigger and a cancel, the row's lock lets one
+-- move it.
 -- Repeated: returns nothing for those that the first run fired. They are due and unacknowledged, so the sweep queues
 -- them.
 WITH given AS (
@@ -655,3 +645,38 @@ ORDER BY opens_at DESC LIMIT %(limit)s::bigint;
 
 -- name: ping
 SELECT 1 AS answer;
+
+-- name: add_api_key
+-- Repeated: the key is there, with the hash of the first run.
+INSERT INTO api_keys (id, account, name, scopes, hash, expires_at)
+VALUES (
+    %(id)s::text, %(account)s::text, %(label)s::text, %(scopes)s::text[], %(hash)s::bytea, %(expires_at)s::timestamptz
+)
+ON CONFLICT (id) DO NOTHING;
+
+-- name: read_api_keys
+SELECT id, account, name, scopes, hash, created_at, expires_at, revoked_at, last_used_at,
+    coalesce(revoked_at <= clock_timestamp(), false) OR coalesce(expires_at <= clock_timestamp(), false) AS is_over,
+    coalesce(last_used_at < clock_timestamp() - interval '1 minute', true) AS is_use_stale
+FROM api_keys WHERE id = ANY (%(ids)s::text[]);
+
+-- name: list_api_keys
+-- Those of an account, or all.
+SELECT id, account, name, scopes, hash, created_at, expires_at, revoked_at, last_used_at,
+    coalesce(revoked_at <= clock_timestamp(), false) OR coalesce(expires_at <= clock_timestamp(), false) AS is_over,
+    false AS is_use_stale
+FROM api_keys
+WHERE account >= coalesce(%(account)s::text, '') AND (%(account)s::text IS NULL OR account = %(account)s::text)
+ORDER BY account, created_at
+LIMIT %(limit)s::bigint;
+
+-- name: end_api_key
+-- Revokes a key now, or at a moment to come; never later than it would end anyway.
+-- Repeated: changes nothing.
+UPDATE api_keys SET revoked_at = least(revoked_at, clock_timestamp() + %(in_ms)s::bigint * interval '1 ms')
+WHERE id = %(id)s::text
+RETURNING id;
+
+-- name: use_api_key
+-- Repeated: stores a moment later.
+UPDATE api_keys SET last_used_at = clock_timestamp() WHERE id = %(id)s::text;

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
+from ...domain.account import Account
 from ...domain.events import Event
 from ...domain.launch import Launch
 from ...domain.lifecycle import Status
@@ -14,6 +16,12 @@ from ...domain.tokens import learn, stored_token
 from ...ports.store import Claim, Held
 from ...ports.trading import SignedTransaction
 from .prepared import Row
+
+
+@lru_cache(maxsize=1024)
+def account_of(name: str) -> Account:
+    """The account of that name."""
+    return Account(name)
 
 
 def read_order(row: Row) -> Order:
@@ -26,6 +34,7 @@ def read_order(row: Row) -> Order:
         seq=row["seq"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        account=account_of(row["account"]),
         client_order_id=row["client_order_id"],
         venue=row["dex"],
         quoted_out=_whole(row["quoted_out"]),

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from ...batcher import Batcher
+from ...domain.account import LOCAL, Account
 from ...domain.errors import (
     ClaimLost,
     IdempotencyConflict,
@@ -163,13 +164,13 @@ class PostgresStore:
         if not released:
             raise ClaimLost(order_id=claim.order.id)
 
-    async def cancel(self, order_id: str) -> Event | None:
-        return await self._cancel(order_id)
+    async def cancel(self, order_id: str, account: Account = LOCAL) -> Event | None:
+        return await self._cancel((order_id, account))
 
-    async def open_orders(self, client: str, limit: int, only: OrderFilter = ALL) -> list[str]:
+    async def open_orders(self, limit: int, only: OrderFilter = ALL) -> list[str]:
         rows = await self._database.run(
             "open_orders_of",
-            client=client,
+            account=only.account.id,
             token_in=only.token_in and stored_name(only.token_in),
             token_out=only.token_out and stored_name(only.token_out),
             types=None if only.types is None else [*only.types],
@@ -236,15 +237,16 @@ class PostgresStore:
     async def order(self, order_id: str) -> Order | None:
         return await self._order(order_id)
 
-    async def order_of_key(self, key: str) -> Order | None:
-        rows = await self._read_orders("orders_of_keys", keys=[key])
+    async def order_of_key(self, key: str, account: Account = LOCAL) -> Order | None:
+        rows = await self._read_orders("orders_of_keys", keys=[_stored_key(account, key)])
         return read_order(rows[0]) if rows else None
 
     async def orders(
         self, limit: int, before: tuple[datetime, str] | None = None, only: OrderFilter = ALL
     ) -> list[Order]:
         at, order_id = min(before or _NEWEST, _NEWEST if only.until is None else (only.until, _OLDEST[1]))
-        page = {"at": at, "id": order_id, "since": only.since or _OLDEST[0], "limit": limit}
+        since = only.since or _OLDEST[0]
+        page = {"account": only.account.id, "at": at, "id": order_id, "since": since, "limit": limit}
         statuses = [*(Status if only.statuses is None else only.statuses)]
         if only.types is None and only.token_in is None and only.token_out is None:
             rows = await self._read_orders("newest_orders", statuses=statuses, **page)
@@ -306,6 +308,7 @@ class PostgresStore:
         await self._database.rehearse(
             "create_orders",
             ids=[order_id],
+            accounts=[LOCAL.id],
             tokens_in=symbols[:1],
             tokens_out=symbols[1:],
             amounts_in=[1],
@@ -320,6 +323,7 @@ class PostgresStore:
             venues=[None],
             details=["{}"],
             clients=[order_id],
+            client_order_ids=[None],
             keys=[key],
             fingerprints=[""],
             max_outstanding=1,
@@ -332,6 +336,7 @@ class PostgresStore:
         rows = await self._database.run(
             "create_orders",
             ids=[new.id for new in orders],
+            accounts=[new.account.id for new in orders],
             tokens_in=[stored_name(of.token_in) for of in terms],
             tokens_out=[stored_name(of.token_out) for of in terms],
             amounts_in=[of.amount_in for of in terms],
@@ -346,7 +351,8 @@ class PostgresStore:
             venues=[None if of.venues is None else ",".join(sorted(of.venues)) for of in terms],
             details=[_json(detail) for detail in details],
             clients=[new.client for new in orders],
-            keys=[new.key for new in orders],
+            client_order_ids=[new.key for new in orders],
+            keys=[new.key and _stored_key(new.account, new.key) for new in orders],
             fingerprints=[new.key and self._fingerprint(new.terms) for new in orders],
             max_outstanding=self._settings.max_outstanding,
             key_ttl_s=self._settings.key_ttl_s,
@@ -359,7 +365,7 @@ class PostgresStore:
 
     async def first(self, new: NewOrder) -> Order | None:
         if new.key:  # else an order whose creation is still under way would be overlooked
-            await self._rehearse(new.key)
+            await self._rehearse(_stored_key(new.account, new.key))
         return await self._first(new)
 
     async def _first(self, new: NewOrder) -> Order | None:
@@ -367,7 +373,9 @@ class PostgresStore:
 
         It is a replay if the client said the same, or what comes to the same terms.
         """
-        rows = await self._read_orders("find_keys", keys=[new.key]) if new.key else []
+        if not new.key:
+            return None
+        rows = await self._read_orders("find_keys", keys=[_stored_key(new.account, new.key)])
         if not rows:
             return None
         first = read_order(rows[0])
@@ -392,10 +400,15 @@ class PostgresStore:
             events.pop(order_id, None) for order_id in order_ids
         ]  # a duplicate in the batch is redriven once
 
-    async def _cancel_all(self, order_ids: Sequence[str]) -> list[Event | None]:
-        rows = await self._database.run("cancel_orders", ids=_once(order_ids))
-        events = {str(row["order_id"]): read_event(row) for row in rows}
-        return [events.pop(order_id, None) for order_id in order_ids]
+    async def _cancel_all(self, items: Sequence[tuple[str, Account]]) -> list[Event | None]:
+        once = dict.fromkeys(items)
+        rows = await self._database.run(
+            "cancel_orders",
+            ids=[order_id for order_id, _ in once],
+            accounts=[account.id for _, account in once],
+        )
+        events = {(str(row["order_id"]), row["account"]): read_event(row) for row in rows}
+        return [events.pop((order_id, account.id), None) for order_id, account in items]
 
     async def _claim_all(self, order_ids: Sequence[str]) -> list[Claim | Held | Order | None]:
         rows = await self._read_orders(
@@ -468,6 +481,11 @@ class PostgresStore:
 
 def _first_event(terms: Terms) -> OrderOpened | OrderAccepted:
     return OrderOpened(terms) if terms.rests else OrderAccepted(terms)
+
+
+def _stored_key(account: Account, key: str) -> str:
+    """An idempotency key as it is stored: keys are printable, so no two accounts share one."""
+    return key if account == LOCAL else f"{account.id}\n{key}"
 
 
 def _once(given: Iterable[Given]) -> list[Given]:

@@ -69,7 +69,7 @@ class MemoryShop(Shop):
         self.memory.advance(seconds)
 
     async def keys(self) -> set[str]:
-        return set(self.memory.keys)
+        return {key for _, key in self.memory.keys}
 
 
 class PostgresShop(Shop):

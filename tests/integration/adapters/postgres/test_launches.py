@@ -140,8 +140,8 @@ async def test_a_sniper_under_the_same_key_is_one_order_also_after_the_launch(sh
         await shop.store.create(NewOrder(f"{ID}3", sniper(mint, min_liquidity=8), key=mint))
 
 
-async def test_the_snipers_of_a_client_are_found_by_mint_and_type(shop: Shop, mint: str) -> None:
+async def test_the_snipers_of_an_account_are_found_by_mint_and_type(shop: Shop, mint: str) -> None:
     order_id = await shop.new(sniper(mint))
     await shop.new(sniper(new_mint()))
     only = OrderFilter(types=[OrderType.SNIPER], token_out=new_token(mint))
-    assert await shop.store.open_orders("", 10, only) == [order_id]
+    assert await shop.store.open_orders(10, only) == [order_id]

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from chalicelib.domain.account import Account
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.order import Order
 from chalicelib.domain.terms import OrderType, Terms
@@ -196,25 +197,25 @@ async def test_a_failed_order_that_is_redriven_after_its_time_expires(shop: Shop
     assert [event.order_id for event in await shop.store.expire(10)] == [order_id]
 
 
-async def test_the_resting_orders_of_a_client_are_found_by_pair_and_type(shop: Shop) -> None:
+async def test_the_resting_orders_of_an_account_are_found_by_pair_and_type(shop: Shop) -> None:
     limit, stop = await shop.new(LIMIT), await shop.new(STOP)
     other = await shop.new(replace(LIMIT, token_in=USDC, token_out=SOL))
     await shop.new(TERMS)
 
     async def found(**only: Any) -> set[str]:
-        return set(await shop.store.open_orders("", 10, OrderFilter(**only)))
+        return set(await shop.store.open_orders(10, OrderFilter(**only)))
 
     assert await found() == {limit, stop, other}
     assert await found(token_in=SOL) == {limit, stop}
     assert await found(token_out=SOL) == {other}
     assert await found(types=[OrderType.STOP]) == {stop}
-    assert await shop.store.open_orders("another", 10) == []
+    assert await found(account=Account("another")) == set()
 
 
 async def test_the_resting_orders_of_a_token_that_a_list_added_are_found_by_it(shop: Shop) -> None:
     added = Token("WIF", new_mint(), 6)
     order_id = await shop.new(replace(LIMIT, token_in=added))
-    assert await shop.store.open_orders("", 10, OrderFilter(token_in=added)) == [order_id]
+    assert await shop.store.open_orders(10, OrderFilter(token_in=added)) == [order_id]
     assert [order.id for order in await shop.store.orders(10, None, OrderFilter(token_in=added))] == [
         order_id
     ]
