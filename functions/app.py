@@ -52,7 +52,7 @@ def openapi() -> Response:
 
 @app.route("/health", methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
 def health() -> Response:
-    return api.http.health()
+    return api.http.health(_request())
 
 
 @app.route("/api/quote", methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
@@ -87,7 +87,12 @@ def execute_batch() -> Response:
 
 @app.route("/api/tokens", methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
 def list_tokens() -> Response:
-    return api.http.list_tokens()
+    return api.http.list_tokens(_request())
+
+
+@app.route("/api/tickets", methods=["POST"], content_types=JSON_OR_REFUSED, cors=PAGES)
+def issue_ticket() -> Response:
+    return api.http.issue_ticket(_request())
 
 
 @app.route(SUBMIT_PATH, methods=["POST"], content_types=JSON_OR_REFUSED, cors=PAGES)
@@ -128,6 +133,11 @@ def relay(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @app.lambda_function()
 def migrate(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return api.migrate.migrate()
+
+
+@app.lambda_function()
+def admin(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return api.admin.manage(event)
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))

@@ -18,9 +18,16 @@ class ConfigError(Exception):
     """A setting is missing or wrong; the message names it."""
 
 
-def setting(default: Any, doc: str, *, least: float | None = None, most: float | None = None) -> Any:
-    """A field of `Config`: its default, what it means (with its unit), and the range it must lie in."""
-    return field(default=default, metadata={"doc": doc, "least": least, "most": most})
+def setting(
+    default: Any,
+    doc: str,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A field of `Config`: its default, what it means (with its unit), and what it may be."""
+    return field(default=default, metadata={"doc": doc, "least": least, "most": most, "choices": choices})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,23 @@ class Config:
     )
     redis_secret: str = setting(
         "", "ARN of the secret with Redis' username and password; empty: they are in the URL"
+    )
+    engine_auth: str = setting(
+        "open",
+        "who may use the API: `open`, everybody who reaches it, for one machine alone; or `keys`, who has an "
+        "API key",
+        choices=("open", "keys"),
+    )
+    key_pepper: str = setting(
+        "",
+        "secret that hashes of API keys and the signatures of tickets are made with, 32 characters or more; "
+        "several, newest first, with commas between",
+    )
+    key_pepper_secret: str = setting(
+        "", "ARN of the secret that holds KEY_PEPPER as its `password`; empty: it is in KEY_PEPPER"
+    )
+    ticket_ttl_ms: int = setting(
+        60000, "how long a ticket for a WebSocket may be used, ms", least=1000, most=3_600_000
     )
     websocket_url: str = setting(
         "", "wss://… that clients connect to; empty: where they have sent their request"
@@ -178,7 +202,9 @@ def _parse(item: Any, text: str) -> str | int | float:
         value: str | int | float = kind(text)
     except ValueError:
         raise ConfigError(f"{item.name.upper()}={text!r} is not a number ({item.metadata['doc']})") from None
-    least, most = item.metadata["least"], item.metadata["most"]
+    choices, least, most = (item.metadata[name] for name in ("choices", "least", "most"))
+    if choices and value not in choices:
+        raise ConfigError(f"{item.name.upper()}={text!r} must be one of {', '.join(choices)}")
     if isinstance(value, (int, float)) and not (
         (least is None or value >= least) and (most is None or value <= most)
     ):

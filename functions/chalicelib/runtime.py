@@ -14,7 +14,7 @@ import gc
 import random
 import threading
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .adapters.aws.push import ApiGatewayPush
     from .adapters.aws.secrets import Secret
     from .adapters.postgres.database import Database
+    from .adapters.postgres.keys import PostgresKeys
     from .adapters.postgres.store import PostgresStore
     from .adapters.redis.events import RedisEvents
     from .adapters.redis.registry import RedisRegistry
@@ -35,9 +36,12 @@ if TYPE_CHECKING:
     from .ports.metrics import Metrics
     from .ports.queue import Queue
     from .ports.trading import World
+    from .services.authentication import Authentication
     from .services.cancellation import Cancellation
     from .services.execution import Execution
     from .services.health import Health
+    from .services.keyed_hash import KeyedHash
+    from .services.keys import KeyManagement
     from .services.live.subscriptions import Subscriptions
     from .services.live.supervisor import RelayRunner, RelaySupervisor
     from .services.orders import Orders
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
     from .services.redrive import Redrive
     from .services.submission import Submission
     from .services.sweep import Sweep
+    from .services.tickets import Tickets
     from .services.triggers import Triggers
 
 Result = TypeVar("Result")
@@ -104,6 +109,47 @@ class Runtime:
         from .api.wire.events import event_detail
 
         return PostgresStore(self.database, settings, event_detail)
+
+    @cached_property
+    def keys(self) -> PostgresKeys:
+        from .adapters.postgres.keys import PostgresKeys
+
+        return PostgresKeys(self.database)
+
+    @cached_property
+    def authentication(self) -> Authentication | None:
+        """None where the engine is open."""
+        if self.config.engine_auth == "open":
+            return None
+        from .services.authentication import Authentication
+
+        return Authentication(self.keys, self._keyed_hash("API keys"))
+
+    @cached_property
+    def key_management(self) -> KeyManagement:
+        from .services.keys import KeyManagement
+
+        return KeyManagement(self.keys, self._keyed_hash("API keys"))
+
+    @cached_property
+    def tickets(self) -> Tickets:
+        from .services.tickets import Tickets
+
+        return Tickets(self._keyed_hash("tickets"), self.registry, ttl_ms=self.config.ticket_ttl_ms)
+
+    def _keyed_hash(self, purpose: str) -> KeyedHash:
+        from .services.keyed_hash import KeyedHash
+
+        config = self.config
+        if not config.key_pepper_secret:
+            config.require("key_pepper")
+        secret = self._secret(config.key_pepper_secret)
+
+        async def peppers() -> Sequence[bytes]:
+            text = config.key_pepper if secret is None else (await secret.current()).password
+            return [pepper.strip().encode() for pepper in text.split(",")]
+
+        return KeyedHash(peppers, purpose)
 
     @cached_property
     def queue(self) -> Queue:
@@ -192,7 +238,14 @@ class Runtime:
         from .services.live.subscriptions import Subscriptions
 
         return Subscriptions(
-            self.orders, self.registry, self.push, self.launcher, self.submission, self.cancellation, render
+            self.orders,
+            self.registry,
+            self.push,
+            self.launcher,
+            self.submission,
+            self.cancellation,
+            render,
+            self.authentication,
         )
 
     @cached_property
@@ -271,6 +324,7 @@ class Runtime:
         from .services.live.supervisor import RelayRunner
 
         config, redis, store, push = self.config, self.redis, self.store, self.push
+        keys = None if config.engine_auth == "open" else self.keys
 
         def relay(shard: int) -> Relay:
             channel = RedisRelayChannel(
@@ -282,7 +336,9 @@ class Runtime:
                 gateway=config.gateway_id,
             )
             lease, poll = config.relay_lease_ms / 1000, config.relay_poll_ms / 1000
-            return Relay(channel, store, push, event_message, lease=lease, poll=poll, idle=RELAY_IDLE_S)
+            return Relay(
+                channel, store, push, event_message, lease=lease, poll=poll, idle=RELAY_IDLE_S, keys=keys
+            )
 
         return RelayRunner(relay, self.launcher)
 

@@ -17,6 +17,7 @@ from chalicelib.api.wire.requests import (
     PRICE_FIELDS,
     QUOTE_ID_FIELD,
 )
+from chalicelib.domain.account import Scope
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.terms import OrderType
 
@@ -36,6 +37,9 @@ OBJECTS = (
     schemas.Quote,
     schemas.Quotes,
     schemas.Health,
+    schemas.Verdict,
+    schemas.NewTicket,
+    schemas.Ticket,
     schemas.Index,
     schemas.Error,
     schemas.Route,
@@ -100,6 +104,10 @@ ORDERS_OWN = (
     "TOKEN_LISTED",
 )  # not a quote's
 VENUES: Json = {"type": "string", "examples": ["raydium,orca"]}
+HEALTH = (schemas.Health, schemas.Verdict)
+"""Which servers answer, for administrators and of an open engine; whether all do, for others."""
+OPTIONAL: list[Json] = [{}]
+"""An open engine takes no key; one that takes keys serves this document without it."""
 REPLAYED = {"Idempotent-Replayed": {"required": True, "schema": {"const": "true"}}}
 
 
@@ -112,11 +120,13 @@ class Route:
     operation: str
     summary: str
     tag: str
-    answers: dict[int, tuple[str, type[schemas.Object] | None]]
+    answers: dict[int, tuple[str, type[schemas.Object] | tuple[type[schemas.Object], ...] | None]]
     codes: tuple[str, ...] = ()
     parameters: tuple[Json, ...] = ()
     body: type[schemas.Object] | None = None
     headers: dict[int, Json] = field(default_factory=dict)
+    scope: Scope | None = None
+    """What an API key needs for it, where the engine takes keys."""
     order: str = ""
     """Where the answer holds the id of an order that can be shown, as a JSON pointer."""
 
@@ -175,8 +185,8 @@ def routes() -> tuple[Route, ...]:
             "Whether the servers behind the engine answer",
             "engine",
             {
-                200: ("All of them do.", schemas.Health),
-                503: ("One of them does not; or the gateway is too busy to ask.", schemas.Health),
+                200: ("All of them do.", HEALTH),
+                503: ("One of them does not; or the gateway is too busy to ask.", HEALTH),
             },
         ),
         Route(
@@ -197,6 +207,7 @@ def routes() -> tuple[Route, ...]:
                 parameter("dexes", VENUES, note="The only venues it may trade at, with commas between."),
                 parameter("excludeDexes", VENUES, note="Venues it may not trade at."),
             ),
+            scope=Scope.ORDERS_READ,
         ),
         Route(
             "get",
@@ -230,6 +241,7 @@ def routes() -> tuple[Route, ...]:
                 parameter("clientOrderId", _schema(schemas.Key), note="Only the order that has this key."),
             ),
             order="/orders/0/orderId",
+            scope=Scope.ORDERS_READ,
         ),
         Route(
             "post",
@@ -256,6 +268,7 @@ def routes() -> tuple[Route, ...]:
             body=schemas.NewOrder,
             headers={200: REPLAYED},
             order="/orderId",
+            scope=Scope.ORDERS_WRITE,
         ),
         Route(
             "get",
@@ -266,6 +279,7 @@ def routes() -> tuple[Route, ...]:
             {200: ("The order.", schemas.OrderWithEvents)},
             codes=("INVALID_ORDER_ID", "ORDER_NOT_FOUND", "NOT_FOUND"),
             parameters=(order_id,),
+            scope=Scope.ORDERS_READ,
         ),
         Route(
             "delete",
@@ -276,6 +290,7 @@ def routes() -> tuple[Route, ...]:
             {200: ("The order, cancelled, now or before.", schemas.Order)},
             codes=("INVALID_ORDER_ID", "ORDER_NOT_FOUND", "NOT_FOUND", "NOT_CANCELLABLE"),
             parameters=(order_id,),
+            scope=Scope.ORDERS_WRITE,
         ),
         Route(
             "delete",
@@ -290,6 +305,7 @@ def routes() -> tuple[Route, ...]:
                 parameter("tokenOut", _schema(schemas.TokenName), note="Only those that buy it."),
                 parameter("type", {"enum": [str(one) for one in OrderType]}, note="Only those of it."),
             ),
+            scope=Scope.ORDERS_WRITE,
         ),
         Route(
             "post",
@@ -300,6 +316,7 @@ def routes() -> tuple[Route, ...]:
             {200: ("What each order is answered.", schemas.BatchResults)},
             codes=(*BODY, "INVALID_BATCH", "UNKNOWN_FIELD", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"),
             body=schemas.Batch,
+            scope=Scope.ORDERS_WRITE,
         ),
         Route(
             "get",
@@ -308,6 +325,18 @@ def routes() -> tuple[Route, ...]:
             "The tokens that are traded",
             "market",
             {200: ("The tokens.", schemas.Tokens)},
+            scope=Scope.ORDERS_READ,
+        ),
+        Route(
+            "post",
+            "/api/tickets",
+            "issueTicket",
+            "The address of a WebSocket for who can send no header",
+            "orders",
+            {201: ("An address that may be opened once.", schemas.Ticket)},
+            codes=(*BODY, "UNKNOWN_FIELD", "INVALID_ORDER_ID", "ORDER_NOT_FOUND", "UNSUPPORTED_MEDIA_TYPE"),
+            body=schemas.NewTicket,
+            scope=Scope.ORDERS_READ,
         ),
     )
 
@@ -333,6 +362,10 @@ def document() -> Json:
         "security": [],
         "paths": paths,
         "components": {
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
+                "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+            },
             "schemas": components(),
             "headers": {
                 "RetryAfter": {
@@ -353,6 +386,7 @@ def websocket() -> Json:
         "parameters": [
             parameter("orderId", _schema(schemas.OrderId), note="Subscribe to this order at once."),
             parameter("after", _schema(schemas.Count), note="The `seq` of the last event that was seen."),
+            parameter("ticket", {"type": "string"}, note="As it was issued, where API keys are needed."),
         ],
         "responses": {
             "101": {"description": "The WebSocket is open."},
@@ -453,27 +487,40 @@ def _without_nulls(schema: Json) -> Json:
 
 def _operation(route: Route) -> Json:
     shown: Json = {"operationId": route.operation, "summary": route.summary, "tags": [route.tag]}
+    codes: tuple[str, ...] = (*route.codes, *ANY_TIME)
+    if route.scope is not None:
+        shown["security"] = [*OPTIONAL, {"bearer": []}, {"apiKey": []}]
+        shown["description"] = f"An API key needs the scope `{route.scope}`."
+        codes += ("UNAUTHENTICATED", "MISSING_SCOPE")
     if route.parameters:
         shown["parameters"] = list(route.parameters)
     if route.body is not None:
         order = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.5}
-        example = {"orders": [order]} if route.body is schemas.Batch else order
+        examples: dict[type, Json] = {schemas.Batch: {"orders": [order]}, schemas.NewTicket: {}}
+        example = examples.get(route.body, order)
         content = {"schema": ref(route.body.__name__), "example": example}
-        shown["requestBody"] = {"required": True, "content": {"application/json": content}}
+        shown["requestBody"] = {
+            "required": route.body is not schemas.NewTicket,
+            "content": {"application/json": content},
+        }
     responses: dict[int, Json] = {}
     for status, (description, schema) in route.answers.items():
-        body = ref(schema.__name__) if schema else {"type": "object"}
+        body: Json = {"type": "object"}
+        if isinstance(schema, tuple):
+            body = {"anyOf": [ref(one.__name__) for one in schema]}
+        elif schema:
+            body = ref(schema.__name__)
         responses[status] = {"description": description} if status == 101 else _response(description, body)
         if route.order:
             responses[status]["links"] = {"order": _link(route.order)}
         if status in route.headers:
             responses[status]["headers"] = route.headers[status]
-    for status, codes in _by_status((*route.codes, *ANY_TIME)).items():
-        refusal = _response(_when(codes), _refusal(codes))
+    for status, given in _by_status(codes).items():
+        refusal = _response(_when(given), _refusal(given))
         if status in responses:  # both are given with this status
             refusal = responses[status]
             [ours] = [refusal["content"]["application/json"]]
-            ours["schema"] = {"anyOf": [ours["schema"], _refusal(codes)]}
+            ours["schema"] = {"anyOf": [ours["schema"], _refusal(given)]}
         elif status in RETRY_LATER:
             refusal["headers"] = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
         responses[status] = refusal

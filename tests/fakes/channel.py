@@ -49,6 +49,11 @@ class MemoryChannel:
         self._redis._reach()
         self._redis.remove_connection(self.shard, connection_id)
 
+    async def keys(self) -> dict[str, str]:
+        self._redis._reach()
+        access, connections = self._redis.access, self._redis.connections[self.shard]
+        return {name: found.caller.key_id for name, found in access.items() if name in connections}
+
     async def listen(self, order_id: str) -> None:
         self.listening.add(order_id)
 

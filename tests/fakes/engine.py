@@ -13,6 +13,7 @@ from chalicelib.config import Config
 from tests.fakes.chain import MemoryChain, MemorySigner
 from tests.fakes.dead_letters import MemoryDeadLetters
 from tests.fakes.events import MemoryEvents
+from tests.fakes.keys import MemoryKeys
 from tests.fakes.launcher import MemoryLauncher
 from tests.fakes.launches import MemoryLaunches
 from tests.fakes.push import MemoryPush
@@ -37,6 +38,7 @@ class MemoryEngine:
             connections_per_client=config.max_sockets_per_client,
             subscriptions_per_connection=config.max_subscriptions,
         )
+        self.keys = MemoryKeys()
         self.queue, self.events = MemoryQueue(), MemoryEvents(self.redis)
         self.dead_letters = MemoryDeadLetters()
         self.push, self.launcher = MemoryPush(), MemoryLauncher()
@@ -55,6 +57,7 @@ class MemoryEngine:
             events=self.events,
             dead_letters=self.dead_letters,
             registry=self.registry,
+            keys=self.keys,
             world=SimpleNamespace(
                 venues=venues, chain=self.chain, signer=MemorySigner(), launches=MemoryLaunches()
             ),

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from chalicelib.domain.account import Access
 from chalicelib.domain.events import Event
 from chalicelib.ports.live import Notification
 
@@ -27,6 +28,8 @@ class Redis(Unavailable):
         self.replying = asyncio.Event()
         self.replying.set()
         self.connections: defaultdict[int, set[str]] = defaultdict(set)
+        self.access: dict[str, Access] = {}
+        self.nonces: dict[str, str] = {}
         self.clients: defaultdict[str, set[str]] = defaultdict(set)
         self.subscriptions: defaultdict[int, dict[tuple[str, str], int]] = defaultdict(dict)
         self.changes: Counter[int] = Counter()
@@ -41,6 +44,7 @@ class Redis(Unavailable):
 
     def remove_connection(self, shard: int, connection_id: str) -> None:
         self.connections[shard].discard(connection_id)
+        self.access.pop(connection_id, None)
         for connections in self.clients.values():
             connections.discard(connection_id)
         for key in [*self.subscriptions[shard]]:
@@ -59,6 +63,8 @@ class Redis(Unavailable):
     def flush(self) -> None:
         """Lose all data, as a server does that restarts empty, and have every channel reconnect."""
         self.connections.clear()
+        self.access.clear()
+        self.nonces.clear()
         self.clients.clear()
         self.subscriptions.clear()
         self.changes.clear()

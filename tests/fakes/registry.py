@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chalicelib.domain.account import Access
 from chalicelib.domain.errors import LimitReached
 from chalicelib.ports.live import Notification, Subscription
 
@@ -27,12 +28,22 @@ class MemoryRegistry:
     def shard(self, connection_id: str) -> int:
         return sum(connection_id.encode()) % self._shards
 
-    async def connect(self, connection_id: str, client: str) -> None:
+    async def connect(self, connection_id: str, client: str, access: Access | None = None) -> None:
         await self._redis.reply()
         if len(self._redis.clients[client]) >= self._connections_per_client:
             raise LimitReached(code="TOO_MANY_CONNECTIONS", limit=self._connections_per_client)
         self._redis.clients[client].add(connection_id)
         self._redis.connections[self.shard(connection_id)].add(connection_id)
+        if access is not None:
+            self._redis.access[connection_id] = access
+
+    async def access(self, connection_id: str) -> Access | None:
+        await self._redis.reply()
+        return self._redis.access.get(connection_id)
+
+    async def use_once(self, nonce: str, connection_id: str, ttl_ms: int) -> bool:
+        await self._redis.reply()
+        return self._redis.nonces.setdefault(nonce, connection_id) == connection_id
 
     async def reserve(self, subscription: Subscription) -> None:
         await self._redis.reply()

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from .. import logs, runtime
 
 if TYPE_CHECKING:
-    from . import cors, http, migrate, queue, responses, schedules, sockets
+    from . import admin, cors, http, migrate, queue, responses, schedules, sockets
 
-__all__ = ["cors", "http", "migrate", "prepare", "queue", "responses", "schedules", "sockets"]
+__all__ = ["admin", "cors", "http", "migrate", "prepare", "queue", "responses", "schedules", "sockets"]
 
 FUNCTIONS = {  # what Lambda calls → its module here, and the runtime's parts that it uses
-    "app.app": ("http", ("submission", "orders", "cancellation", "quoting", "health")),
+    "app.app": ("http", ("authentication", "submission", "orders", "cancellation", "quoting", "health")),
     "app.process_order": ("queue", ("execution", "queue")),
     "app.on_ws_connect": ("sockets", ("subscriptions",)),
     "app.on_ws_message": ("sockets", ("subscriptions",)),
@@ -29,6 +29,7 @@ FUNCTIONS = {  # what Lambda calls → its module here, and the runtime's parts 
     "app.fire_orders": ("schedules", ("triggers",)),
     "app.sweep": ("schedules", ("sweep",)),
     "app.migrate": ("migrate", ("migrate",)),
+    "app.admin": ("admin", ("key_management",)),
 }
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from chalice.app import Request, Response
 
 from .. import runtime
+from ..domain.account import Caller, Scope
 from ..domain.errors import EngineError, InvalidRequest, TemporarilyUnavailable
 from ..domain.terms import Terms
+from ..services.submission import Submitted
 from .addresses import base_url, websocket_url
-from .responses import account_of, client_of, json_body, refuse, reply, respond, rules
+from .auth import caller, is_admin
+from .responses import json_body, refuse, reply, respond, rules
 from .wire import answers, requests
 from .wire.document import document
 
@@ -30,20 +33,20 @@ def index() -> Response:
 def openapi(request: Request) -> Response:
     """`GET /openapi.json`, with the address that it was asked at."""
     server = base_url(request.to_original_event())
-    return Response(document() | ({"servers": [{"url": server}]} if server else {}))
+    takes_keys = runtime.current().authentication is not None
+    return Response(document(takes_keys=takes_keys) | ({"servers": [{"url": server}]} if server else {}))
 
 
 def execute_order(request: Request) -> Response:
     """`POST /api/orders/execute`"""
 
     def handle() -> Response:
-        engine = runtime.current()
+        engine, (who, client) = runtime.current(), _caller(request, Scope.ORDERS_WRITE)
         terms, key = requests.order(json_body(request), rules(engine))
-        account, client = account_of(request.context), client_of(request.context)
         submitted = runtime.run(
-            engine.submission.submit(account, terms, client=client, key=_key(request, key))
+            engine.submission.submit(who.account, terms, client=client, key=_key(request, key))
         )
-        answer = answers.submitted(submitted, websocket_url(request.to_original_event()))
+        answer = answers.submitted(submitted, _address(request, who, submitted.order_id))
         if submitted.replayed:
             return reply(answer, 200, {"Idempotent-Replayed": "true"})
         return reply(answer, 202)
@@ -73,9 +76,9 @@ def show_order(request: Request, order_id: str) -> Response:
     """`GET /api/orders/{orderId}`"""
 
     def handle() -> Response:
-        engine = runtime.current()
-        found = runtime.run(engine.orders.get(account_of(request.context), requests.order_id(order_id)))
-        return reply(answers.order_with_events(found, websocket_url(request.to_original_event())))
+        who, _ = _caller(request, Scope.ORDERS_READ)
+        found = runtime.run(runtime.current().orders.get(who.account, requests.order_id(order_id)))
+        return reply(answers.order_with_events(found, _address(request, who, found.order.id)))
 
     return respond(handle)
 
@@ -84,15 +87,16 @@ def list_orders(request: Request) -> Response:
     """`GET /api/orders`"""
 
     def handle() -> Response:
+        who, _ = _caller(request, Scope.ORDERS_READ)
         asked = _parameters(request, ("limit", "cursor", *requests.FILTERS, requests.KEY_FIELD))
         limit, key = requests.limit(asked.get("limit")), asked.get(requests.KEY_FIELD)
         before, only = requests.cursor(asked.get("cursor")), requests.order_filter(asked)
-        account, reading = account_of(request.context), runtime.current().orders
+        reading = runtime.current().orders
         if key is None:
-            orders = runtime.run(reading.page(account, limit + 1, before, only))
+            orders = runtime.run(reading.page(who.account, limit + 1, before, only))
         else:
             key = requests.idempotency_key(key)
-            orders = runtime.run(reading.of_key(account, key, before, only))
+            orders = runtime.run(reading.of_key(who.account, key, before, only))
         return reply(answers.page(orders, limit))
 
     return respond(handle)
@@ -102,14 +106,15 @@ def execute_batch(request: Request) -> Response:
     """`POST /api/orders/batch`: each order is judged alone, and answered in its place."""
 
     def handle() -> Response:
-        engine = runtime.current()
+        engine, (who, client) = runtime.current(), _caller(request, Scope.ORDERS_WRITE)
         bodies = requests.batch(json_body(request))
-        account, client = account_of(request.context), client_of(request.context)
         judged = [_judge(body, rules(engine)) for body in bodies]
         orders = [item for item in judged if not isinstance(item, EngineError)]
-        submitted = iter(runtime.run(engine.submission.submit_all(account, orders, client=client)))
+        submitted = iter(runtime.run(engine.submission.submit_all(who.account, orders, client=client)))
         results = [item if isinstance(item, EngineError) else next(submitted) for item in judged]
-        return reply(answers.batch(results, websocket_url(request.to_original_event())))
+        placed = [item.order_id for item in results if isinstance(item, Submitted)]
+        addresses = dict(zip(placed, _addresses(request, who, placed), strict=True))
+        return reply(answers.batch(results, addresses))
 
     return respond(handle)
 
@@ -118,8 +123,8 @@ def cancel_order(request: Request, order_id: str) -> Response:
     """`DELETE /api/orders/{orderId}`"""
 
     def handle() -> Response:
-        account, given = account_of(request.context), requests.order_id(order_id)
-        return reply(answers.order(runtime.run(runtime.current().cancellation.cancel(account, given))))
+        (who, _), given = _caller(request, Scope.ORDERS_WRITE), requests.order_id(order_id)
+        return reply(answers.order(runtime.run(runtime.current().cancellation.cancel(who.account, given))))
 
     return respond(handle)
 
@@ -128,46 +133,83 @@ def cancel_orders(request: Request) -> Response:
     """`DELETE /api/orders`: the account's resting orders, of a pair or a type where one is given."""
 
     def handle() -> Response:
+        who, _ = _caller(request, Scope.ORDERS_WRITE)
         asked = _parameters(request, ("tokenIn", "tokenOut", "type"))
         only = requests.cancel_filter(asked)
-        cancelling = runtime.current().cancellation.cancel_all(account_of(request.context), only)
+        cancelling = runtime.current().cancellation.cancel_all(who.account, only)
         cancelled = runtime.run(cancelling)
         return reply(answers.cancelled(cancelled))
 
     return respond(handle)
 
 
-def list_tokens() -> Response:
+def list_tokens(request: Request) -> Response:
     """`GET /api/tokens`: those that are always there, whatever the database says of those launched since."""
-    try:
-        launches = runtime.run(runtime.current().store.newest_launches(MOST_LAUNCHES))
-    except TemporarilyUnavailable as error:
-        log.warning("tokens: launched ones left out error=%r", error)
-        launches = []
-    return reply(answers.tokens(launches))
+
+    def handle() -> Response:
+        _caller(request, Scope.ORDERS_READ)
+        try:
+            launches = runtime.run(runtime.current().store.newest_launches(MOST_LAUNCHES))
+        except TemporarilyUnavailable as error:
+            log.warning("tokens: launched ones left out error=%r", error)
+            launches = []
+        return reply(answers.tokens(launches))
+
+    return respond(handle)
+
+
+def issue_ticket(request: Request) -> Response:
+    """`POST /api/tickets`"""
+
+    def handle() -> Response:
+        engine, (who, _) = runtime.current(), _caller(request, Scope.ORDERS_READ)
+        order_id = requests.ticket(json_body(request) if request.raw_body else {})
+        if order_id is not None:
+            runtime.run(engine.orders.require(who.account, order_id))
+        return reply(answers.ticket(_address(request, who, order_id), engine.config.ticket_ttl_ms), 201)
+
+    return respond(handle)
 
 
 def quote(request: Request) -> Response:
     """`GET /api/quote`"""
 
     def handle() -> Response:
-        engine = runtime.current()
+        engine, (who, _) = runtime.current(), _caller(request, Scope.ORDERS_READ)
         asked = _parameters(request, requests.QUOTE_FIELDS)
         terms = requests.quote_terms(asked, rules(engine))
-        quoted = runtime.run(engine.quoting.quote(account_of(request.context), terms))
+        quoted = runtime.run(engine.quoting.quote(who.account, terms))
         return reply(answers.quote(terms, quoted, engine.config.quote_ttl_ms))
 
     return respond(handle)
 
 
-def health() -> Response:
-    """`GET /health`"""
+def health(request: Request) -> Response:
+    """`GET /health`; what is wrong is for administrators."""
 
     def handle() -> Response:
         found = runtime.run(runtime.current().health())
-        return reply(answers.health(found), 200 if found.ok else 503)
+        answer = answers.health(found) if is_admin(request.headers) else answers.verdict(found)
+        return reply(answer, 200 if found.ok else 503)
 
     return respond(handle)
+
+
+def _caller(request: Request, scope: Scope) -> tuple[Caller, str]:
+    return caller(request.context, request.headers, scope)
+
+
+def _addresses(request: Request, who: Caller, order_ids: Sequence[str | None]) -> list[str]:
+    """Where a WebSocket gets each order's events, or for None any order's; with a ticket if it takes one."""
+    engine, base = runtime.current(), websocket_url(request.to_original_event())
+    if engine.authentication is None:
+        return [answers.websocket_address(base, order_id) for order_id in order_ids]
+    tickets = runtime.run(engine.tickets.issue(who, order_ids))
+    return [answers.websocket_address(base, *given) for given in zip(order_ids, tickets, strict=True)]
+
+
+def _address(request: Request, who: Caller, order_id: str | None) -> str:
+    return _addresses(request, who, [order_id])[0]
 
 
 def _judge(body: Mapping[str, object], rules: requests.Rules) -> tuple[Terms, str | None] | EngineError:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from chalice.app import Request, Response
 
 from .. import runtime
-from ..domain.account import LOCAL, Account
 from ..domain.errors import EngineError, UnsupportedMediaType
 from ..domain.tokens import Token, find_token
 from . import cors
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = "2"
+UNAUTHENTICATED = 401
 CACHEABLE = ("/", "/openapi.json")  # the same for all, until the next deployment
 
 
@@ -60,8 +60,10 @@ def reply(answer: Object, status: int = 200, headers: Mapping[str, str] | None =
 def refuse(error: EngineError) -> Response:
     """An error as a response."""
     status = status_of(error.code)
-    may_retry = status in RETRY_LATER and error.code not in HARMFUL_TO_RETRY
-    return reply(answers.error(error), status, {"Retry-After": RETRY_AFTER_S} if may_retry else {})
+    headers = {"WWW-Authenticate": "Bearer"} if status == UNAUTHENTICATED else {}
+    if status in RETRY_LATER and error.code not in HARMFUL_TO_RETRY:
+        headers["Retry-After"] = RETRY_AFTER_S
+    return reply(answers.error(error), status, headers)
 
 
 def finish(request: Request, answer: Callable[[Request], Response]) -> Response:
@@ -100,17 +102,6 @@ def _in_our_shape(request: Request, chalices: Response) -> Response:
 def unexpected() -> EngineError:
     """The answer to an error that the engine does not know."""
     return EngineError("Something went wrong on our side.", code="INTERNAL_ERROR")
-
-
-def client_of(context: Mapping[str, Any]) -> str:
-    """Who is asking, from an event's `requestContext`: an API key's id, else an address."""
-    identity = context.get("identity") or {}
-    return str(identity.get("apiKeyId") or identity.get("sourceIp") or "")
-
-
-def account_of(context: Mapping[str, Any]) -> Account:
-    """In whose name a request is made, from an event's `requestContext`."""
-    return LOCAL
 
 
 def json_body(request: Request) -> dict[str, object]:

@@ -7,22 +7,24 @@ import re
 from collections.abc import Coroutine, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalice.app import WebsocketEvent
 
 from .. import runtime
-from ..domain.account import Account
 from ..domain.errors import EngineError
 from ..ports.live import ConnectionGone
 from ..services.live.messages import Answer, Request
+from . import auth
 from .addresses import websocket_url
-from .responses import account_of, client_of, rules, unexpected
+from .responses import rules, unexpected
 from .wire import answers, requests
 from .wire.codes import status_of
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from ..runtime import Runtime
 
+log = logging.getLogger(__name__)
 
 SUBPROTOCOL = "order-engine.v1"
 
@@ -50,9 +52,11 @@ def connect(event: WebsocketEvent) -> dict[str, Any]:
     query: dict[str, str] = given.get("queryStringParameters") or {}
     connection_id = event.connection_id
     try:
-        subscriptions = runtime.current().subscriptions
         subscription = requests.connect_parameters(query)
-        runtime.run(subscriptions.connect(_account(event), connection_id, _client(event), subscription))
+        headers, context = given.get("headers") or {}, given["requestContext"]
+        access, client = auth.access(context, headers, query.get("ticket"), connection_id)
+        subscriptions = runtime.current().subscriptions
+        runtime.run(subscriptions.connect(access, connection_id, client, subscription))
     except EngineError as error:
         log.info("connection: refused connection=%s code=%s", connection_id, error.code)
         return _refusal(error)
@@ -71,7 +75,7 @@ def message(event: WebsocketEvent) -> dict[str, Any]:
     echo, request = _request(event)
     asked = Asked(websocket_url(event.to_dict()), echo)
     try:
-        work = subscriptions.message(_account(event), connection_id, _client(event), request)
+        work = subscriptions.message(connection_id, _address(event), request)
         runtime.run(_answering(asked, work))
     except ConnectionGone:
         log.info("connection: closed before the answer connection=%s", connection_id)
@@ -84,7 +88,7 @@ def message(event: WebsocketEvent) -> dict[str, Any]:
 def disconnect(event: WebsocketEvent) -> dict[str, Any]:
     """`$disconnect`: the connection has been closed."""
     try:
-        runtime.run(runtime.current().registry.disconnect(event.connection_id, _client(event)))
+        runtime.run(_disconnected(runtime.current(), event.connection_id, _address(event)))
     except EngineError as error:
         log.warning(
             "connection: cannot be removed, left to its relay connection=%s error=%r",
@@ -121,12 +125,15 @@ def _subprotocol(headers: Mapping[str, str]) -> dict[str, Any]:
     return {"headers": {name: SUBPROTOCOL}} if chosen else {}
 
 
-def _account(event: WebsocketEvent) -> Account:
-    return account_of(event.to_dict()["requestContext"])
+async def _disconnected(engine: Runtime, connection_id: str, client: str) -> None:
+    if engine.config.engine_auth != "open":
+        access = await engine.registry.access(connection_id)
+        client = client if access is None else access.caller.account.id
+    await engine.registry.disconnect(connection_id, client)
 
 
-def _client(event: WebsocketEvent) -> str:
-    return client_of(event.to_dict()["requestContext"])
+def _address(event: WebsocketEvent) -> str:
+    return auth.address(event.to_dict()["requestContext"])
 
 
 def _send_internal_error(asked: Asked, connection_id: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from .errors import Forbidden
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -32,6 +34,19 @@ class Caller:
     account: Account
     scopes: frozenset[Scope]
     key_id: str = ""
+
+    def require(self, scope: Scope) -> None:
+        """Return if the caller may do what takes this scope. Raises Forbidden."""
+        if scope not in self.scopes:
+            raise Forbidden(f"This takes an API key with the scope {scope}.", scope=scope.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a connection may do: what its caller may, or only subscribe to the one order that is named."""
+
+    caller: Caller
+    order_id: str | None = None
 
 
 ANYBODY = Caller(LOCAL, frozenset(Scope))

@@ -3,6 +3,8 @@
     EngineError
     ├── InvalidRequest           the request is wrong; `code` says how
     │   └── TokenListed          a sniper waits for a token that is traded already
+    ├── Unauthenticated          no valid API key or ticket came with the request
+    ├── Forbidden                the API key lacks the scope that this takes
     ├── NotFound                 no such order
     ├── TooLarge                 more than the engine reads in one request
     ├── UnsupportedMediaType     the body is not declared as JSON
@@ -56,6 +58,16 @@ class InvalidRequest(EngineError):
 class TokenListed(InvalidRequest):
     text = "A sniper waits for a token that is not traded yet, and this one is: a limit order buys it."
     code = "TOKEN_LISTED"
+
+
+class Unauthenticated(EngineError):
+    text = "This takes an API key, and none that is valid came with the request."
+    code = "UNAUTHENTICATED"
+
+
+class Forbidden(EngineError):
+    text = "The API key does not have the scope that this takes."
+    code = "MISSING_SCOPE"
 
 
 class NotFound(EngineError):

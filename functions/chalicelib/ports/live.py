@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..domain.account import Access
 from ..domain.events import Event
 
 
@@ -61,8 +62,14 @@ class Subscription:
 class Registry(Protocol):
     """Connections, their subscriptions and delivered seqs. Every method may raise TemporarilyUnavailable."""
 
-    async def connect(self, connection_id: str, client: str) -> None:
-        """Add a client's new connection. Raises LimitReached."""
+    async def connect(self, connection_id: str, client: str, access: Access | None = None) -> None:
+        """Add a client's new connection, with what it may do if that is limited. Raises LimitReached."""
+
+    async def access(self, connection_id: str) -> Access | None:
+        """What `connect` stored of the connection; None if it is not stored."""
+
+    async def use_once(self, nonce: str, connection_id: str, ttl_ms: int) -> bool:
+        """Whether no other connection has used this nonce before; it is remembered for `ttl_ms`."""
 
     async def reserve(self, subscription: Subscription) -> None:
         """Store the subscription without notifying a relay; `subscribe` does that. Raises LimitReached."""
@@ -144,6 +151,9 @@ class Channel(Protocol):
 
     async def remove_connection(self, connection_id: str) -> None:
         """Remove a connection that is gone, with all its subscriptions."""
+
+    async def keys(self) -> dict[str, str]:
+        """The id of the API key of each connection of the shard that was opened with one."""
 
     async def listen(self, order_id: str) -> None:
         """Receive this order's events from the moment this returns."""

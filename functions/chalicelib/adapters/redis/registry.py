@@ -5,6 +5,8 @@ A shard has its keys, and a control channel on which its relay is notified of ev
     client:{client}                          set     the client's connections at the gateway
     relay:{shard}:connections                hash    connection → when it connected (unix ms), and its client
     relay:{shard}:following:{connection}     hash    order → delivered seq
+    relay:{shard}:access                     hash    connection → its API key, and what it may do
+    ticket:{nonce}                           string  the connection that has used a ticket
     relay:{shard}:changes                    string  how many subscriptions were published
     relay:{shard}:lease                      string  the fence of the relay that serves it, with an expiry
     relay:{shard}                            pub/sub {"follow": [connection, order, after], "change": number}
@@ -26,6 +28,7 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from ...domain.account import Access, Account, Caller, Scope
 from ...domain.errors import LimitReached
 from ...ports.live import Subscription
 from .pool import calls
@@ -47,6 +50,11 @@ class ShardKeys:
     def connections(self) -> str:
         """When each connection connected, and its client: see `entry`."""
         return f"{self.control}:connections"
+
+    @property
+    def access(self) -> str:
+        """What each connection may do that was opened with an API key: see `access_entry`."""
+        return f"{self.control}:access"
 
     @property
     def changes(self) -> str:
@@ -72,6 +80,18 @@ def read_entry(text: str) -> tuple[float, str]:
     """A connection's age in seconds, and its client; empty if the client is unknown."""
     connected_at, _, client = text.partition(" ")
     return time.time() - int(connected_at) / 1000, client
+
+
+def access_entry(access: Access) -> str:
+    """The stored value for what a connection may do."""
+    caller = access.caller
+    return json.dumps([caller.key_id, caller.account.id, sorted(caller.scopes), access.order_id])
+
+
+def read_access(text: str) -> Access:
+    """What a connection may do."""
+    key_id, account, scopes, order_id = json.loads(text)
+    return Access(Caller(Account(account), frozenset(map(Scope, scopes)), key_id), order_id)
 
 
 def client_connections(client: str, gateway: str = "") -> str:
@@ -128,18 +148,34 @@ class RedisRegistry:
     def shard(self, connection_id: str) -> int:
         return zlib.crc32(connection_id.encode()) % self._shards
 
-    async def connect(self, connection_id: str, client: str) -> None:
+    async def connect(self, connection_id: str, client: str, access: Access | None = None) -> None:
         keys, most = self._keys(connection_id), self._connections_per_client
-        admitted, *_ = await asyncio.gather(
+        calls = [
             self._call("EVAL", ADMIT, 1, self._client(client), connection_id, most, LONGEST_CONNECTION_S),
             self._call("HSET", keys.connections, connection_id, entry(client)),
             self._call("EXPIRE", keys.connections, LONGEST_CONNECTION_S),
-        )
+        ]
+        if access is not None:
+            calls.append(self._call("HSET", keys.access, connection_id, access_entry(access)))
+            calls.append(self._call("EXPIRE", keys.access, LONGEST_CONNECTION_S))
+        admitted, *_ = await asyncio.gather(*calls)
         if not admitted:
-            await self._call("HDEL", keys.connections, connection_id)
+            await asyncio.gather(
+                self._call("HDEL", keys.connections, connection_id),
+                self._call("HDEL", keys.access, connection_id),
+            )
             raise LimitReached(
                 f"A client may have {most} sockets open.", code="TOO_MANY_CONNECTIONS", limit=most
             )
+
+    async def access(self, connection_id: str) -> Access | None:
+        found = await self._call("HGET", self._keys(connection_id).access, connection_id)
+        return None if found is None else read_access(str(found))
+
+    async def use_once(self, nonce: str, connection_id: str, ttl_ms: int) -> bool:
+        # with GET, for a command whose reply is lost is run again
+        before = await self._call("SET", f"ticket:{nonce}", connection_id, "NX", "GET", "PX", ttl_ms)
+        return before in (None, connection_id)
 
     async def reserve(self, subscription: Subscription) -> None:
         await self._write(subscription)
@@ -183,6 +219,7 @@ class RedisRegistry:
         await asyncio.gather(
             self._call("SREM", self._client(client), connection_id),
             self._call("HDEL", keys.connections, connection_id),
+            self._call("HDEL", keys.access, connection_id),
             self._call("DEL", keys.subscriptions(connection_id)),
             self._call("PUBLISH", keys.control, json.dumps({"disconnect": connection_id})),
         )

@@ -21,7 +21,14 @@ from ...domain.errors import TemporarilyUnavailable
 from ...ports.live import EventMessage, Notification, Subscription
 from .events import channel
 from .pool import calls
-from .registry import LONGEST_CONNECTION_S, ShardKeys, client_connections, entry, read_entry
+from .registry import (
+    LONGEST_CONNECTION_S,
+    ShardKeys,
+    client_connections,
+    entry,
+    read_access,
+    read_entry,
+)
 from .watched import WatchedPubSub
 
 log = logging.getLogger(__name__)
@@ -125,8 +132,13 @@ class RedisRelayChannel:
         await asyncio.gather(
             self._call("SREM", client_connections(client, self._gateway), connection_id),
             self._call("HDEL", self._keys.connections, connection_id),
+            self._call("HDEL", self._keys.access, connection_id),
             self._call("DEL", self._keys.subscriptions(connection_id)),
         )
+
+    async def keys(self) -> dict[str, str]:
+        found = await self._call("HGETALL", self._keys.access)
+        return {str(name): read_access(str(text)).caller.key_id for name, text in found.items()}
 
     async def listen(self, order_id: str) -> None:
         """Receive this order's events from the moment this returns, or has waited LISTEN_TIMEOUT_S."""

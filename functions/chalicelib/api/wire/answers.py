@@ -24,8 +24,10 @@ from .routes import explained, jupiter, single_venue
 
 if TYPE_CHECKING:
     from ...domain.events import Event
+    from ...domain.keys import ApiKey
     from ...domain.launch import Launch
     from ...services.health import Health
+    from ...services.keys import NewKey
     from ...services.orders import OrderWithEvents
     from ...services.quoting import Quoted
 
@@ -37,6 +39,7 @@ ENDPOINTS = {
     "batch": "POST /api/orders/batch",
     "cancel": "DELETE /api/orders/{orderId}",
     "cancelAll": "DELETE /api/orders",
+    "ticket": "POST /api/tickets",
     "tokens": "GET /api/tokens",
     "quote": "GET /api/quote?tokenIn=SOL&tokenOut=USDC&amount=1",
     "health": "GET /health",
@@ -53,17 +56,19 @@ def index() -> schemas.Index:
     )
 
 
-def websocket_address(base: str, order_id: str) -> str:
-    """Where an order's events are streamed."""
-    return f"{base}?orderId={order_id}"
+def websocket_address(base: str, order_id: str | None, ticket: str | None = None) -> str:
+    """Where an order's events are streamed, or any order's if none is given."""
+    given = {"orderId": order_id, "ticket": ticket}
+    query = "&".join(f"{name}={value}" for name, value in given.items() if value is not None)
+    return f"{base}?{query}" if query else base
 
 
-def submitted(answer: Submitted, websocket_url: str) -> schemas.Submitted:
+def submitted(answer: Submitted, websocket: str) -> schemas.Submitted:
     """The answer to a submit."""
     return schemas.Submitted(
         order_id=answer.order_id,
         status=answer.status,
-        websocket=websocket_address(websocket_url, answer.order_id),
+        websocket=websocket,
     )
 
 
@@ -72,22 +77,24 @@ def order(of: Order) -> schemas.Order:
     return schemas.Order(**_order_fields(of))  # type: ignore[arg-type]
 
 
-def order_with_events(found: OrderWithEvents, websocket_url: str) -> schemas.OrderWithEvents:
+def order_with_events(found: OrderWithEvents, websocket: str) -> schemas.OrderWithEvents:
     """An order with its events."""
     return schemas.OrderWithEvents(
         **_order_fields(found.order),  # type: ignore[arg-type]
-        websocket=websocket_address(websocket_url, found.order.id),
+        websocket=websocket,
         events=[event_object(event) for event in found.events],
         **explained(found.events),  # type: ignore[arg-type]
     )
 
 
-def batch(results: Sequence[Submitted | EngineError], websocket_url: str) -> schemas.BatchResults:
-    """What each order of a batch is answered."""
+def batch(results: Sequence[Submitted | EngineError], websockets: Mapping[str, str]) -> schemas.BatchResults:
+    """What each order of a batch is answered; `websockets` are the addresses of their events."""
     return schemas.BatchResults(
         results=[
             msgspec.to_builtins(
-                error(result) if isinstance(result, EngineError) else _submitted(result, websocket_url)
+                error(result)
+                if isinstance(result, EngineError)
+                else _submitted(result, websockets[result.order_id])
             )
             for result in results
         ]
@@ -170,6 +177,46 @@ def health(found: Health) -> schemas.Health:
     )
 
 
+def verdict(found: Health) -> schemas.Verdict:
+    """Whether all is well, and no more."""
+    return schemas.Verdict(status="ok" if found.ok else "degraded")
+
+
+def ticket(websocket: str, ttl_ms: int) -> schemas.Ticket:
+    """The address of a WebSocket with a ticket in it."""
+    expires_at = datetime.now(UTC) + timedelta(milliseconds=ttl_ms)
+    return schemas.Ticket(websocket=websocket, expires_at=timestamp(expires_at))
+
+
+def new_key(made: NewKey) -> schemas.ApiKey:
+    """A key that was just made, whole."""
+    found = _api_key(made.key)
+    found.key = made.text
+    return found
+
+
+def keys(found: Sequence[ApiKey]) -> schemas.ApiKeys:
+    """Keys without what makes them valid."""
+    return schemas.ApiKeys(keys=[_api_key(key) for key in found])
+
+
+def _api_key(of: ApiKey) -> schemas.ApiKey:
+    def at(moment: datetime | None) -> str | None:
+        return None if moment is None else timestamp(moment)
+
+    return schemas.ApiKey(
+        id=of.id,
+        prefix=of.prefix,
+        account=of.account.id,
+        name=of.name,
+        scopes=sorted(of.scopes),
+        created_at=timestamp(of.created_at),
+        expires_at=at(of.expires_at),
+        revoked_at=at(of.revoked_at),
+        last_used_at=at(of.last_used_at),
+    )
+
+
 def error(of: EngineError) -> schemas.Error:
     """A refusal, or why something failed."""
     return schemas.Error(error=str(of), code=of.code, **of.details)  # type: ignore[arg-type]
@@ -183,7 +230,7 @@ def message(
         case EngineError():
             found: schemas.Object = error(answer)
         case Submitted():
-            found = _submitted(answer, websocket_url)
+            found = _submitted(answer, websocket_address(websocket_url, answer.order_id))
         case Subscribed(order_id, after):
             found = schemas.Subscribed(action="subscribed", order_id=order_id, after=after)
         case Unsubscribed(order_id):
@@ -205,9 +252,9 @@ def event_list(events: Sequence[Event]) -> list[dict[str, object]]:
     return [event_object(event) for event in events]
 
 
-def _submitted(answer: Submitted, websocket_url: str) -> schemas.Submitted:
+def _submitted(answer: Submitted, websocket: str) -> schemas.Submitted:
     """The answer to a submit where no status of HTTP says whether it is a replay."""
-    found = submitted(answer, websocket_url)
+    found = submitted(answer, websocket)
     found.replayed = answer.replayed
     return found
 

@@ -266,6 +266,14 @@ def connect_parameters(query: Mapping[str, str]) -> Subscribe | None:
     return subscription(query["orderId"], query.get("after") or "0")
 
 
+def ticket(body: Mapping[str, object]) -> str | None:
+    """The order that a ticket is asked for, if for one. Raises InvalidRequest."""
+    for name in body:
+        if name != "orderId":
+            raise InvalidRequest(f"{name[:50]!r} is not known.", code="UNKNOWN_FIELD", field=name[:50])
+    return order_id(body["orderId"]) if "orderId" in body else None
+
+
 def subscription(order: object, after: object) -> Subscribe:
     """A subscription to an order's events with `seq` > `after`. Raises InvalidRequest."""
     known = order_id(order)

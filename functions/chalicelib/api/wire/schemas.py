@@ -480,6 +480,50 @@ class Health(Object):
     timestamp: Timestamp
 
 
+class Verdict(Object):
+    """Whether all is well: what an engine that takes API keys tells who is no administrator."""
+
+    status: Literal["ok", "degraded"]
+
+
+class NewTicket(Object):
+    """What a ticket is asked for."""
+
+    order_id: (
+        Annotated[OrderId, Meta(description="the one order; without it all of the account's")] | None
+    ) = None
+
+
+class Ticket(Object):
+    """The address of a WebSocket for who can send no header, as a browser."""
+
+    websocket: Annotated[str, Meta(description="for one connection", extra_json_schema={"format": "uri"})]
+    expires_at: Annotated[Timestamp, Meta(description="until when it may be opened")]
+
+
+class ApiKey(Object):
+    """An API key, but for its secret."""
+
+    id: str
+    prefix: Annotated[str, Meta(description="what a key begins with that is this one")]
+    account: str
+    name: str
+    scopes: list[str]
+    created_at: Timestamp
+    expires_at: Timestamp | None = None
+    revoked_at: Annotated[Timestamp, Meta(description="when it ends, or ended, before its time")] | None = (
+        None
+    )
+    last_used_at: Annotated[Timestamp, Meta(description="to the minute")] | None = None
+    key: Annotated[str, Meta(description="the whole key, when it is made and never again")] | None = None
+
+
+class ApiKeys(Object):
+    """API keys."""
+
+    keys: list[ApiKey]
+
+
 class Index(Object):
     """What the engine is, and its endpoints."""
 

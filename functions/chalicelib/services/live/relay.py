@@ -1,7 +1,8 @@
 """A relay: serves one shard's connections under a lease, for as long as its function may run.
 
     acquire the lease ─┬─ listen     notifications → feeds, subscriptions, removed connections
-                       ├─ catch up   every `poll` seconds: what no notification has brought
+                       ├─ catch up   every `poll` seconds: what no notification has brought,
+                       │             and connections whose API key has ended
                        └─ renew the lease, until time is up, the lease is lost or no connection is left
 
 For every order with a subscriber there is one `Feed`. The order's channel is subscribed first and its events
@@ -17,12 +18,14 @@ from typing import Any
 
 from ...domain.errors import TemporarilyUnavailable
 from ...domain.events import Event
+from ...ports.keys import Keys
 from ...ports.live import Channel, ConnectionGone, EventMessage, Notification, Push, Subscription
 from ...ports.store import Store
 from .feed import Feed, Subscriber
 
 log = logging.getLogger(__name__)
 
+KEY_ENDED = "the API key of this connection has expired or was revoked"
 CLOSE_S = 3.0  # for the sends under way, and then for the positions that are not stored yet
 CANCEL_AGAIN_S = 0.5
 CAUGHT_UP_PAUSE_S = 0.02
@@ -31,7 +34,7 @@ CAUGHT_UP_PAUSE_S = 0.02
 class Relay:
     """Serves the shard of `channel`; `render` gives an event as its message.
 
-    `lease`, `poll` and `idle` in seconds.
+    `lease`, `poll` and `idle` in seconds. `keys` is None where connections need no API key.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Relay:
         lease: float,
         poll: float,
         idle: float,
+        keys: Keys | None = None,
     ) -> None:
         self._channel = channel
         self._store = store
@@ -52,6 +56,7 @@ class Relay:
         self._lease = lease
         self._poll = poll
         self._idle = idle
+        self._keys = keys
         self._feeds: dict[str, Feed] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()  # changes of subscriptions are applied one at a time, as they arrive
@@ -263,7 +268,8 @@ class Relay:
         """Find, every `poll` seconds, the events and subscriptions that no notification has brought."""
         while True:
             await asyncio.sleep(self._poll)
-            for read in (self._read_store, self._read_registry):  # either may be away without the other
+            # each may be away without the others
+            for read in (self._read_store, self._read_registry, self._close_ended):
                 try:
                     await read()
                 except TemporarilyUnavailable as error:
@@ -285,6 +291,18 @@ class Relay:
             async with self._changing:
                 await self._synchronise()
                 self._out_of_sync = False
+
+    async def _close_ended(self) -> None:
+        """Close the connections whose API key has expired or was revoked."""
+        connections = await self._channel.keys() if self._keys is not None else {}
+        if self._keys is None or not connections:
+            return
+        ended = await self._keys.over({*connections.values()})
+        for connection_id, key_id in connections.items():
+            if key_id in ended:
+                self._disconnect(connection_id)
+                await self._push.close(connection_id, KEY_ENDED)
+                await self._channel.remove_connection(connection_id)
 
     async def _is_out_of_sync(self) -> bool:
         """Whether the registry has a subscription that no notification has brought, or has lost its data.

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from chalicelib.api.wire import answers, requests
-from chalicelib.domain.account import LOCAL
+from chalicelib.domain.account import ANYBODY, Access
 from chalicelib.domain.errors import EngineError, NotFound, TemporarilyUnavailable
 from chalicelib.ports.live import ConnectionGone
 from chalicelib.ports.store import NewOrder
@@ -56,7 +56,7 @@ class World:
         self, connection_id: str = "client", order_id: str | None = ORDER, after: int = 0
     ) -> None:
         subscription = Subscribe(order_id, after) if order_id else None
-        await self.subscriptions.connect(LOCAL, connection_id, CLIENT, subscription)
+        await self.subscriptions.connect(Access(ANYBODY), connection_id, CLIENT, subscription)
 
     async def request(self, **message: object) -> Any:
         """The answer to a message."""
@@ -69,7 +69,7 @@ class World:
         await self.message(message)
 
     async def message(self, message: dict[str, object]) -> None:
-        await self.subscriptions.message(LOCAL, "client", CLIENT, parsed(message))
+        await self.subscriptions.message("client", CLIENT, parsed(message))
 
     @property
     def subscribed(self) -> dict[str, int]:
