@@ -62,7 +62,15 @@ def submit(body: bytes = ORDER, **more: Any) -> Answer:
     return call("POST", "/api/orders/execute", body, **more)
 
 
-def socket_event(kind: str, text: str = "", *, connection: str = "socket", client: str = HERE) -> Any:
+def socket_event(
+    kind: str,
+    text: str = "",
+    *,
+    connection: str = "socket",
+    client: str = HERE,
+    query: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Any:
     """What the WebSocket function for `kind` (`connect`, `message`, `disconnect`) answers."""
     context = {
         "apiId": "api",
@@ -72,4 +80,5 @@ def socket_event(kind: str, text: str = "", *, connection: str = "socket", clien
         "identity": {"sourceIp": client},
     }
     functions.app.websocket_api.configure("127.0.0.1", "local")  # or Chalice looks for an AWS_REGION
-    return getattr(functions, f"on_ws_{kind}")({"requestContext": context, "body": text}, None)
+    event = {"requestContext": context, "body": text, "queryStringParameters": query, "headers": headers}
+    return getattr(functions, f"on_ws_{kind}")(event, None)

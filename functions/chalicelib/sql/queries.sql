@@ -650,7 +650,8 @@ SELECT 1 AS answer;
 -- Repeated: the key is there, with the hash of the first run.
 INSERT INTO api_keys (id, account, name, scopes, hash, expires_at)
 VALUES (
-    %(id)s::text, %(account)s::text, %(label)s::text, %(scopes)s::text[], %(hash)s::bytea, %(expires_at)s::timestamptz
+    %(id)s::text, %(account)s::text, %(label)s::text, %(scopes)s::text[], decode(%(hash)s::text, 'hex'),
+    %(expires_at)s::timestamptz
 )
 ON CONFLICT (id) DO NOTHING;
 

@@ -36,7 +36,7 @@ class PostgresKeys:
             account=account.id,
             label=name,
             scopes=sorted(scopes),
-            hash=hash,
+            hash=hash.hex(),
             expires_at=expires_at,
         )
 

@@ -425,6 +425,7 @@ class Error(Object):
     limit: Annotated[int, Meta(description="the limit that was reached")] | None = None
     status: Annotated[Status, Meta(description="where the order is that can't be cancelled")] | None = None
     allow: Annotated[str, Meta(description="the methods that the path takes")] | None = None
+    scope: Annotated[str, Meta(description="the scope that the API key lacks")] | None = None
 
 
 class Quotes(Object):

@@ -10,6 +10,7 @@ from chalicelib.adapters.redis.pool import connect
 from chalicelib.adapters.redis.registry import RedisRegistry, client_connections
 from chalicelib.adapters.redis.relay_channel import RedisRelayChannel
 from chalicelib.api.wire.events import parse_event_message
+from chalicelib.domain.account import Access, Account, Caller, Scope
 from chalicelib.domain.errors import LimitReached, TemporarilyUnavailable
 from chalicelib.ports.live import Channel, Registry, Subscription
 from redis.asyncio import Redis
@@ -64,6 +65,30 @@ async def test_a_connection_is_counted_from_connect_to_disconnect(shards: Shards
     assert await relay.connections() == 1
     await shards.registry.disconnect("client", "here")
     assert await relay.connections() == 0
+
+
+async def test_what_a_connection_may_do_is_kept_until_it_is_gone(shards: Shards) -> None:
+    alice = Caller(Account("alice"), frozenset({Scope.ORDERS_READ, Scope.ADMIN}), "key 1")
+    access = {"whole": Access(alice), "one order": Access(alice, FIRST)}
+    for connection_id, allowed in access.items():
+        await shards.registry.connect(connection_id, "alice", allowed)
+    await shards.registry.connect("open", "here")
+    assert {name: await shards.registry.access(name) for name in access} == access
+    assert await shards.registry.access("open") is None
+    for connection_id in access:
+        assert (await shards.relay(connection_id).keys())[connection_id] == "key 1"
+    assert "open" not in await shards.relay("open").keys()
+    await shards.registry.disconnect("whole", "alice")
+    await shards.relay("one order").remove_connection("one order")
+    for connection_id in access:
+        assert await shards.registry.access(connection_id) is None
+        assert connection_id not in await shards.relay(connection_id).keys()
+
+
+async def test_a_nonce_is_used_by_one_connection(shards: Shards) -> None:
+    uses = [await shards.registry.use_once("nonce", name, 60_000) for name in ("first", "first", "second")]
+    assert uses == [True, True, False]  # as one whose reply was lost asks again
+    assert await shards.registry.use_once("another", "second", 60_000)
 
 
 async def test_a_subscription_is_stored_until_it_is_removed(shards: Shards) -> None:

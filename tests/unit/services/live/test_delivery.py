@@ -6,8 +6,10 @@ import asyncio
 
 import pytest
 from chalicelib.api.wire.events import event_object
+from chalicelib.domain.account import Access, Account, Caller, Scope
+from chalicelib.ports.live import Subscription
 
-from tests.fakes import eventually
+from tests.fakes import MemoryKeys, eventually
 from tests.unit.services.live.world import CLIENT, LIFE, WHOLE, World
 
 
@@ -233,3 +235,25 @@ async def test_a_disconnect_removes_all_subscriptions_of_the_connection(world: W
     await world.move(first, *LIFE)
     await world.is_quiet()
     assert world.push.seqs("client", first) == [1]
+
+
+async def test_a_connection_whose_key_has_ended_is_closed_and_the_others_stay(world: World) -> None:
+    order_id = await world.order()
+    keys = MemoryKeys()
+    for name in ("revoked", "valid"):
+        await keys.add(name, Account("alice"), name, [Scope.ORDERS_READ], b"hash", None)
+        access = Access(Caller(Account("alice"), frozenset({Scope.ORDERS_READ}), name), order_id)
+        await world.registry.connect(name, "alice", access)
+        await world.registry.subscribe(Subscription(name, order_id))
+    await world.subscribe("open", order_id)
+    world.relay(keys=keys)
+    for name in ("revoked", "valid", "open"):
+        await world.sees(name, [1])
+    await keys.end("revoked", in_ms=0)
+    await eventually(lambda: world.push.closed)
+    await world.move(order_id, *LIFE)
+    for name in ("valid", "open"):
+        await world.sees(name, WHOLE)
+    assert world.push.closed == ["revoked"]
+    assert world.push.seqs("revoked") == [1]
+    assert world.redis.connections[0] == {"valid", "open"}

@@ -8,6 +8,7 @@ import itertools
 from chalicelib.api.wire.events import event_message
 from chalicelib.domain.events import Event
 from chalicelib.domain.lifecycle import Status
+from chalicelib.ports.keys import Keys
 from chalicelib.ports.live import Subscription
 from chalicelib.ports.store import NewOrder
 from chalicelib.services.live.relay import Relay
@@ -58,10 +59,18 @@ class World:
         await self.registry.subscribe(Subscription(connection_id, order_id, after))
 
     def relay(
-        self, *, seconds: float = 30, lease: float = 0.03, poll: float = 0.02, idle: float = 30
+        self,
+        *,
+        seconds: float = 30,
+        lease: float = 0.03,
+        poll: float = 0.02,
+        idle: float = 30,
+        keys: Keys | None = None,
     ) -> asyncio.Task[bool]:
         channel = MemoryChannel(self.redis, 0, next(self._fences))
-        relay = Relay(channel, self.store, self.push, event_message, lease=lease, poll=poll, idle=idle)
+        relay = Relay(
+            channel, self.store, self.push, event_message, lease=lease, poll=poll, idle=idle, keys=keys
+        )
         task = asyncio.create_task(relay.run(seconds))
         self.relays.append(task)
         return task
