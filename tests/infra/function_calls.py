@@ -14,6 +14,7 @@ from typing import Any
 import app as functions
 from chalicelib import runtime
 from chalicelib.config import Config
+from chalicelib.domain.account import Account
 from chalicelib.domain.terms import OrderType, Terms
 from chalicelib.domain.tokens import find_token
 from chalicelib.ports.store import NewOrder
@@ -77,11 +78,11 @@ class FunctionCalls:
             await runtime.stop()
 
     async def _place_orders(self) -> None:
-        """A pending order that is not in the queue, and a resting one whose price is there."""
+        """A pending order that is not queued, and a resting one of another account whose price is there."""
         create = runtime.current().store.create
         await create(NewOrder(self._order_id, Terms(SOL, USDC, 10**9, 100)))
         limit = Terms(SOL, USDC, 10**9, 100, floor_out=10**6, type=OrderType.LIMIT, price=Decimal(1))
-        await create(NewOrder(str(uuid.uuid4()), limit))
+        await create(NewOrder(str(uuid.uuid4()), limit, account=Account("another")))
 
     def migrate(self, noted: set[Permission]) -> None:
         assert functions.migrate({}, Context()) == {"applied": []}
