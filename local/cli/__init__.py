@@ -33,6 +33,7 @@ MODULES = {  # of each command; a module is imported when one of its commands is
     "quote": "orders",
     "tokens": "orders",
     "launch": "launch",
+    "keys": "keys",
     "dlq": "dlq",
     "emulator": "emulator",
     "bench": "bench",

@@ -29,6 +29,7 @@ SCENARIOS = "burst, latency, own-socket, ceiling, sockets, backlog, table, trigg
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Another checkout of this engine, with its own .venv, in place of the baseline.",
 )
+@click.option("--keys", is_flag=True, help="Ours taking API keys, beside ours open; no baseline.")
 @click.option("--check", is_flag=True, help="Exit 1 if a figure is not what it must be.")
 @click.option(
     "--html", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write a report."
@@ -45,6 +46,7 @@ def bench(
     no_baseline: bool,
     mode: str | None,
     against: Path | None,
+    keys: bool,
     check: bool,
     html: Path | None,
     json: Path | None,
@@ -70,6 +72,8 @@ def bench(
              ./local/run bench --only burst,latency --rounds 5
              ./local/run bench --against ../main --only burst --check    nothing may cost over 5 % more
     """
+    if against and keys:
+        raise click.UsageError("--against and --keys are two comparisons; one at a time.")
     if importlib.util.find_spec("tests") is None or importlib.util.find_spec("tests.bench") is None:
         raise NotDone("bench needs the folder tests/ of a checkout of this project, which is not here.")
     from tests.bench import command
@@ -86,6 +90,7 @@ def bench(
         baseline=not no_baseline,
         modes=(mode,) if mode else ("ours", "separate"),
         against=against,
+        keys=keys,
         html=html,
         json=json,
     )

@@ -239,7 +239,7 @@ async def _count(engine: Runtime) -> int:
 @asynccontextmanager
 async def operating(state: Path) -> AsyncIterator[Runtime]:
     """A runtime on the running loop. Raises ConfigError, and ClientError while a server is away."""
-    config = _find_servers(state)
+    config = find_servers(state)
     engine = Runtime(config, asyncio.get_running_loop())
     try:
         yield engine
@@ -251,7 +251,8 @@ async def operating(state: Path) -> AsyncIterator[Runtime]:
         await engine.close()
 
 
-def _find_servers(state: Path) -> Config:
+def find_servers(state: Path) -> Config:
+    """The settings of an engine whose servers the environment names, or that runs on `state`."""
     config = Config.load(settings())
     if config.orders_dlq_url:
         config.require("database_url", "redis_url", "orders_queue_url")

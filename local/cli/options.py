@@ -285,6 +285,21 @@ class Past(click.ParamType[str]):
 PAST = Past()
 
 
+class Duration(click.ParamType[int]):
+    """A length of time, as `90d`; in ms."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """`1h` → 3600000."""
+        if not (found := _DURATION.fullmatch(value)):
+            return self.fail(f"{value!r} is not like 30m, 12h or 90d.", param, ctx)
+        return int(Decimal(found[1]) * _UNITS_MS[found[2]])
+
+
+DURATION = Duration()
+
+
 class Expiry(click.ParamType[dict[str, Any]]):
     """When an order expires: in a while, or at a time; as the wire's field."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 
 import click
@@ -13,6 +15,7 @@ from ..client import SUBMIT_PATH
 from ..endpoints import publish_url
 from ..engine import Engine
 from ..gateway import listen
+from ..pepper import pepper
 from ..process import Stopped, Stopping, run_on_loop, signals
 from ..separate import SeparateEngine
 from ..services import Services, erase, has_attached
@@ -20,6 +23,8 @@ from ..settings import BEGAN, STATE, settings
 from ..terminal import log_to_stderr, masked
 from . import options
 
+OPEN = "open: whoever reaches this address may trade and see every order, as the account `local`"
+KEYS = "takes API keys: ./local/run keys create ACCOUNT{option}, then send it, or export ENGINE_API_KEY=KEY"
 NEXT = """
 Next, in another terminal:
   submit  curl -X POST {url}{submit_path} -H 'Content-Type: application/json' \\
@@ -39,8 +44,8 @@ Orders are kept in {state}/ until you start with --fresh. Ctrl-C stops."""
     envvar="ENGINE_HOST",
     default="127.0.0.1",
     show_default=True,
-    help="Address to listen on. CAUTION: any other lets other machines in, and the engine does not "
-    "authenticate its clients; 0.0.0.0 is for a container whose port is published with care.",
+    help="Address to listen on. Any other lets other machines in, and so needs --auth; 0.0.0.0 is for a "
+    "container whose port is published with care.",
 )
 @click.option(
     "--port",
@@ -49,6 +54,13 @@ Orders are kept in {state}/ until you start with --fresh. Ctrl-C stops."""
     default=3000,
     show_default=True,
     help="Port to listen on; 0 is a free one.",
+)
+@click.option(
+    "--auth",
+    "engine_auth",
+    type=click.Choice(["open", "keys"]),
+    help="Who may use it: everybody who reaches it, or who has an API key (./local/run keys).  "
+    "[default: open; on another --host there is none]",
 )
 @click.option("--fresh", is_flag=True, help="Forget all orders first: empty the folder.")
 @click.option(
@@ -63,6 +75,7 @@ Orders are kept in {state}/ until you start with --fresh. Ctrl-C stops."""
 def up(
     host: str,
     port: int,
+    engine_auth: str | None,
     fresh: bool,
     separate: bool,
     state: Path,
@@ -78,7 +91,12 @@ def up(
     """
     level = "INFO" if verbose else log_level
     log_to_stderr(level)
-    environ = settings(sim_latency=latency, sim_faults=faults, log_level=level)
+    environ = settings(sim_latency=latency, sim_faults=faults, log_level=level, engine_auth=engine_auth)
+    if "ENGINE_AUTH" not in environ and not _is_loopback(host):
+        raise click.UsageError(
+            f"On {host} other machines reach the engine: say --auth keys, or --auth open if they all may "
+            "trade and see every order."
+        )
     try:
         with signals(lambda: _say("\nstopping … (Ctrl-C again: at once)")) as stopping:
             _run((host, port), state, environ, stopping, fresh=fresh, separate=separate)
@@ -98,11 +116,15 @@ def _run(
 ) -> None:
     config = Config.load(environ)
     parse(config.sim_faults)
+    takes_keys = config.engine_auth == "keys"
     with listen(*address) as listening:
         if fresh:
             yours = "; servers of your own are left as they are" if has_attached(environ) else ""
             erase(state)
             _say(f"emptied {_shown(state)}/{yours}")
+        if takes_keys and not config.key_pepper_secret:
+            environ = {**environ, "KEY_PEPPER": pepper(state, environ)}
+            config = replace(config, key_pepper=environ["KEY_PEPPER"])
         _say("starting the servers …")
         servers = Services(
             state,
@@ -121,18 +143,26 @@ def _run(
                 )
                 async with chosen as engine:
                     publish_url(engine.url, state)
-                    _greet(engine, state)
+                    _greet(engine, state, takes_keys=takes_keys)
                     await stopping.unless(engine.ended())
 
             run_on_loop(serve)
 
 
-def _greet(engine: Engine | SeparateEngine, state: Path) -> None:
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _greet(engine: Engine | SeparateEngine, state: Path, *, takes_keys: bool) -> None:
     for name in engine.migrations:
         _say(f"  schema: {name} applied")
     _say(f"serving on {engine.url} after {time.monotonic() - BEGAN:.1f} s")
     shown = _shown(state)
     option = "" if state == STATE else f" --state {shown}"
+    _say(KEYS.format(option=option) if takes_keys else OPEN)
     _say(NEXT.format(url=engine.url, submit_path=SUBMIT_PATH, option=option, state=shown))
 
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import uuid
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
 
 import httpx
 import websockets
@@ -50,13 +51,20 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class EngineClient:
-    """The engine at `url`; an async context manager. Every method raises Unreachable and Refused."""
+    """The engine at `url`; an async context manager. Every method raises Unreachable and Refused.
 
-    def __init__(self, url: str, *, timeout_s: float = 35.0) -> None:
+    `api_key` is for an engine that takes keys; without it, that in the environment's ENGINE_API_KEY.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float = 35.0, api_key: str | None = None) -> None:
         self.url = url.rstrip("/")
+        key = os.environ.get("ENGINE_API_KEY", "") if api_key is None else api_key
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._direct = _host(url) in LOOPBACK  # a proxy can't reach our own machine
         timeout = httpx.Timeout(timeout_s, connect=5.0)
-        self._http = httpx.AsyncClient(base_url=self.url, timeout=timeout, trust_env=not self._direct)
+        self._http = httpx.AsyncClient(
+            base_url=self.url, headers=self._headers, timeout=timeout, trust_env=not self._direct
+        )
 
     async def __aenter__(self) -> EngineClient:
         return self
@@ -212,7 +220,9 @@ class EngineClient:
         """A WebSocket to the engine, at an address that it gave or at its own, with further parameters."""
         try:
             socket = await websockets.connect(
-                self._socket_url(address, parameters), proxy=None if self._direct else True
+                self._socket_url(address, parameters),
+                additional_headers=self._headers,
+                proxy=None if self._direct else True,
             )
         except websockets.InvalidStatus as refusal:
             raise _refusal_of(refusal.response.status_code, refusal.response.body or b"") from None
@@ -224,7 +234,10 @@ class EngineClient:
     def _socket_url(self, address: str, parameters: Mapping[str, object]) -> str:
         below = address.lstrip("/") if not urlsplit(address).netloc else address  # of the path that we have
         url = urlsplit(urljoin(f"{self.url}/", below))
-        query = "&".join(part for part in (url.query, urlencode(parameters)) if part)
+        given: dict[str, object] = dict(parse_qsl(url.query))
+        if self._headers:
+            given.pop("ticket", None)  # it counts once, and a connection that broke is made again
+        query = urlencode({**given, **parameters})
         scheme = {"http": "ws", "https": "wss"}.get(url.scheme, url.scheme)
         return url._replace(scheme=scheme, query=query).geturl()
 

@@ -43,6 +43,7 @@ class Wish:
     baseline: bool = True
     modes: Sequence[str] = ("ours", "separate")
     against: Path | None = None
+    keys: bool = False
     html: Path | None = None
     json: Path | None = None
 
@@ -88,6 +89,12 @@ def _sides(wish: Wish, console: Console) -> list[Side]:
             Ours(f"{mode}{suffix}", mode == "separate", where)
             for mode in wish.modes
             for suffix, where in (("-other", root), ("", ROOT))
+        ]
+    if wish.keys:
+        return [
+            Ours(f"{mode}{suffix}", mode == "separate", takes_keys=not suffix)
+            for mode in wish.modes
+            for suffix in ("-other", "")
         ]
     ours = [Ours(mode, mode == "separate") for mode in wish.modes]
     if not wish.baseline:
@@ -138,13 +145,13 @@ class _bar:
 
 
 def _rows(wish: Wish, samples: Sequence[Sample]) -> list[Row]:
-    if wish.against:
+    if wish.against or wish.keys:
         return guard_rows(samples, wish.modes, TOLERANCE)
     return rows(samples, wish.options, wish.modes)
 
 
 def _show(wish: Wish, found: Sequence[Row], samples: Sequence[Sample], console: Console) -> None:
-    other = wish.against.resolve().name if wish.against else "baseline"
+    other = wish.against.resolve().name if wish.against else "open" if wish.keys else "baseline"
     console.print()
     console.print(table(found, other=other))
     console.print(notes(found))

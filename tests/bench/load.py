@@ -51,6 +51,7 @@ def idle_sockets(url: str, path: str, sockets: int) -> Iterator[None]:
 def _client(url: str, job: str, terms: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
     parts = urlsplit(url)
     environ = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(ROOT)}
+    environ["ENGINE_API_KEY"] = os.environ.get("ENGINE_API_KEY", "")
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "tests.bench.client"],
         stdin=subprocess.PIPE,

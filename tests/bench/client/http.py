@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass
 
+KEY = os.environ.get("ENGINE_API_KEY")
+AUTHORIZATION = f"Authorization: Bearer {KEY}\r\n" if KEY else ""
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"\r\ncontent-length:"
 
@@ -23,7 +26,7 @@ class Response:
 
 def request_bytes(method: str, host: str, path: str, body: bytes = b"") -> bytes:
     """A request as it goes over the wire."""
-    head = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n"
+    head = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n{AUTHORIZATION}"
     if body:
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     return head.encode() + b"\r\n" + body

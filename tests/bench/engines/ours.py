@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,11 +44,13 @@ class Ours:
     key: str = "ours"
     separate: bool = False
     root: Path = ROOT
+    takes_keys: bool = False
 
     @property
     def label(self) -> str:
         """For the table."""
         name = "ours" if self.root == ROOT else self.root.name
+        name = f"{name} with keys" if self.takes_keys else name
         return f"{name} --separate" if self.separate else name
 
     @property
@@ -58,12 +63,34 @@ class Ours:
         """Start it on a folder; it runs while the block does. Raises EngineError."""
         command = [self.python, "-P", "-m", "local", "up", "--port", "0", "--state", str(state)]
         command += ["--separate"] if self.separate else []
+        command += ["--auth", "keys"] if self.takes_keys else []
         environ = SETTINGS | {"PYTHONPATH": str(self.root), "SIM_LATENCY": f"{latency:g}"}
         program = Program(command, environ, self.root, state / "engine.log")
         try:
-            yield _Running(program, state)
+            running = _Running(program, state)
+            if self.takes_keys:
+                os.environ["ENGINE_API_KEY"] = _new_key(state)  # for the load clients
+            yield running
         finally:
+            os.environ.pop("ENGINE_API_KEY", None)
             program.stop()
+
+
+def _new_key(state: Path) -> str:
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "local",
+        "keys",
+        "create",
+        "bench",
+        "--json",
+        "--state",
+        str(state),
+    ]
+    made = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    return str(json.loads(made.stdout)["key"])
 
 
 class _Running(Engine):
