@@ -59,9 +59,9 @@ def keys() -> None:
 @click.option(
     "--scope",
     "scopes",
-    type=click.Choice([*Scope]),
+    type=click.Choice([scope.value for scope in Scope]),
     multiple=True,
-    default=(Scope.ORDERS_READ, Scope.ORDERS_WRITE),
+    default=(Scope.ORDERS_READ.value, Scope.ORDERS_WRITE.value),
     show_default=True,
     help="What it allows; may be given several times.",
 )

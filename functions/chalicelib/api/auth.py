@@ -5,7 +5,7 @@ A key comes in the header `Authorization: Bearer …` or `x-api-key`, a ticket i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .. import runtime
@@ -15,59 +15,70 @@ from ..domain.errors import Unauthenticated
 SCHEME = "bearer"
 
 
-def caller(context: Mapping[str, Any], headers: Mapping[str, str], scope: Scope) -> tuple[Caller, str]:
-    """Who calls, with this scope, and who that is to limits: the account, of an open engine the address.
+def caller(event: Mapping[str, Any], scope: Scope) -> tuple[Caller, str]:
+    """Who has sent an event, and may do what takes this scope; and who that is to limits.
 
+    To limits it is the account, or the address where the engine is open.
     Raises Unauthenticated, Forbidden, TemporarilyUnavailable.
     """
     authentication = runtime.current().authentication
     if authentication is None:
-        return ANYBODY, address(context)
-    found = runtime.run(authentication.caller(api_key(headers)))
+        return ANYBODY, address(event)
+    found = runtime.run(authentication.caller(api_key(event)))
     found.require(scope)
     return found, found.account.id
 
 
-def is_admin(headers: Mapping[str, str]) -> bool:
+def is_admin(event: Mapping[str, Any]) -> bool:
     """Whether the key is an administrator's, or the engine open. Raises TemporarilyUnavailable."""
     authentication = runtime.current().authentication
     if authentication is None:
         return True
     try:
-        return Scope.ADMIN in runtime.run(authentication.caller(api_key(headers))).scopes
+        return Scope.ADMIN in runtime.run(authentication.caller(api_key(event))).scopes
     except Unauthenticated:
         return False
 
 
-def access(
-    context: Mapping[str, Any], headers: Mapping[str, str], ticket: str | None, connection_id: str
-) -> tuple[Access, str]:
+def access(event: Mapping[str, Any], ticket: str | None, connection_id: str) -> tuple[Access, str]:
     """What a new connection may do, and who it is to limits.
 
     Raises Unauthenticated, TemporarilyUnavailable.
     """
     engine = runtime.current()
     if engine.authentication is None:
-        return Access(ANYBODY), address(context)
+        return Access(ANYBODY), address(event)
     if ticket is not None:
         found = runtime.run(engine.tickets.redeem(ticket, connection_id))
         runtime.run(engine.authentication.check(found))
     else:
-        found = Access(runtime.run(engine.authentication.caller(api_key(headers))))
+        found = Access(runtime.run(engine.authentication.caller(api_key(event))))
     return found, found.caller.account.id
 
 
-def api_key(headers: Mapping[str, str]) -> str | None:
-    """The API key in the headers, if there is one. Raises Unauthenticated if there are two."""
-    given = {name.lower(): value.strip() for name, value in headers.items()}
-    scheme, _, token = given.get("authorization", "").partition(" ")
-    bearer = token.strip() if scheme.lower() == SCHEME else None
-    if bearer and given.get("x-api-key", bearer) != bearer:
-        raise Unauthenticated("Authorization and x-api-key are two keys; one is enough.")
-    return bearer or given.get("x-api-key")
+def api_key(event: Mapping[str, Any]) -> str | None:
+    """The API key in an event's headers, None if there is none. Raises Unauthenticated if there are two."""
+    found = set()
+    for name, value in _headers(event):
+        if name == "x-api-key":
+            found.add(value)
+        elif name == "authorization":
+            scheme, _, token = value.partition(" ")
+            found.add(token.strip() if scheme.lower() == SCHEME else "")
+    if len(found) > 1:
+        raise Unauthenticated("There are two keys in the headers; one is enough.")
+    return found.pop() if found else None
 
 
-def address(context: Mapping[str, Any]) -> str:
-    """Where a request comes from, of an event's `requestContext`: API Gateway's own key, else an address."""
-    identity = context.get("identity") or {}
+def _headers(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every header, also one that is there twice."""
+    for name, values in (event.get("multiValueHeaders") or {}).items():
+        yield from ((name.lower(), value.strip()) for value in values)
+    for name, value in (event.get("headers") or {}).items():
+        yield name.lower(), value.strip()
+
+
+def address(event: Mapping[str, Any]) -> str:
+    """Where an event comes from: API Gateway's own key, else an address."""
+    identity = event["requestContext"].get("identity") or {}
     return str(identity.get("apiKeyId") or identity.get("sourceIp") or "")

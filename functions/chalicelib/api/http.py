@@ -189,14 +189,14 @@ def health(request: Request) -> Response:
 
     def handle() -> Response:
         found = runtime.run(runtime.current().health())
-        answer = answers.health(found) if is_admin(request.headers) else answers.verdict(found)
+        answer = answers.health(found) if is_admin(request.to_original_event()) else answers.verdict(found)
         return reply(answer, 200 if found.ok else 503)
 
     return respond(handle)
 
 
 def _caller(request: Request, scope: Scope) -> tuple[Caller, str]:
-    return caller(request.context, request.headers, scope)
+    return caller(request.to_original_event(), scope)
 
 
 def _addresses(request: Request, who: Caller, order_ids: Sequence[str | None]) -> list[str]:

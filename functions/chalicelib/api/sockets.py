@@ -53,8 +53,7 @@ def connect(event: WebsocketEvent) -> dict[str, Any]:
     connection_id = event.connection_id
     try:
         subscription = requests.connect_parameters(query)
-        headers, context = given.get("headers") or {}, given["requestContext"]
-        access, client = auth.access(context, headers, query.get("ticket"), connection_id)
+        access, client = auth.access(given, query.get("ticket"), connection_id)
         subscriptions = runtime.current().subscriptions
         runtime.run(subscriptions.connect(access, connection_id, client, subscription))
     except EngineError as error:
@@ -133,7 +132,7 @@ async def _disconnected(engine: Runtime, connection_id: str, client: str) -> Non
 
 
 def _address(event: WebsocketEvent) -> str:
-    return auth.address(event.to_dict()["requestContext"])
+    return auth.address(event.to_dict())
 
 
 def _send_internal_error(asked: Asked, connection_id: str) -> None:

@@ -1,0 +1,1 @@
+"""Attempts to get in, from outside: each made on a running engine that takes API keys."""

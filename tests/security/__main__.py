@@ -1,0 +1,34 @@
+"""`python -m tests.security`: make every attempt, and print what came of it. Exits 1 if one was let in."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.security.attempts import ATTEMPTS, LetIn
+from tests.security.world import World
+
+
+async def main(console: Console) -> int:
+    """The number of attempts that were let in."""
+    table = Table("attempt", "outcome", "let in", box=None, pad_edge=False)
+    let_in = 0
+    async with World() as world:
+        for name, made in ATTEMPTS.items():
+            console.print(f"[dim]{name} …[/dim]")
+            try:
+                outcome, got_in = await made(world), False
+            except LetIn as found:
+                outcome, got_in = str(found), True
+            let_in += got_in
+            table.add_row(name, outcome, "YES" if got_in else "no")
+    console.print(table)
+    console.print(f"{len(ATTEMPTS)} attempts, {let_in} let in")
+    return let_in
+
+
+if __name__ == "__main__":
+    sys.exit(1 if asyncio.run(main(Console())) else 0)
