@@ -131,6 +131,14 @@ class Config:
     idempotency_ttl_s: int = setting(
         86400, "how long an idempotency key is kept, s", least=1, most=31_536_000
     )
+    rate_limit_per_s: float = setting(
+        100.0,
+        "requests that an account, and an address, may make in a second where API keys are needed; 0: no "
+        "limit",
+        least=0,
+        most=1_000_000,
+    )
+    rate_burst: int = setting(200, "requests that they may make at once", least=1, most=1_000_000)
     max_outstanding_orders: int = setting(10000, "orders that a client may have under way", least=1)
     max_sockets_per_client: int = setting(2000, "connections that a client may have open", least=1)
     max_subscriptions: int = setting(5000, "subscriptions that a connection may have at a time", least=1)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .services.health import Health
     from .services.keyed_hash import KeyedHash
     from .services.keys import KeyManagement
+    from .services.limits import Limits
     from .services.live.subscriptions import Subscriptions
     from .services.live.supervisor import RelayRunner, RelaySupervisor
     from .services.orders import Orders
@@ -136,6 +137,18 @@ class Runtime:
         from .services.tickets import Tickets
 
         return Tickets(self._keyed_hash("tickets"), self.registry, ttl_ms=self.config.ticket_ttl_ms)
+
+    @cached_property
+    def limits(self) -> Limits | None:
+        """None where requests are not limited."""
+        config = self.config
+        if config.engine_auth == "open" or not config.rate_limit_per_s:
+            return None
+        from .adapters.redis.rates import RedisRates
+        from .ports.rates import Rate
+        from .services.limits import Limits
+
+        return Limits(RedisRates(self.redis), Rate(config.rate_limit_per_s, config.rate_burst))
 
     def _keyed_hash(self, purpose: str) -> KeyedHash:
         from .services.keyed_hash import KeyedHash

@@ -17,6 +17,7 @@ from tests.fakes.launches import MemoryLaunches
 from tests.fakes.metrics import MemoryMetrics
 from tests.fakes.push import MemoryPush
 from tests.fakes.queue import MemoryQueue
+from tests.fakes.rates import MemoryRates
 from tests.fakes.redis import Redis
 from tests.fakes.registry import MemoryRegistry
 from tests.fakes.store import MemoryStore
@@ -37,6 +38,7 @@ __all__ = [
     "MemoryMetrics",
     "MemoryPush",
     "MemoryQueue",
+    "MemoryRates",
     "MemoryRegistry",
     "MemorySigner",
     "MemoryStore",

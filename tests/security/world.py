@@ -24,7 +24,13 @@ ORDER = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1"}
 RESTS = ORDER | {"type": "limit", "limitPrice": "1000000"}
 UNKNOWN = "22222222-2222-4222-8222-222222222222"
 TICKET_TTL_MS = 2000
-SETTINGS = {"ENGINE_AUTH": "keys", "SIM_LATENCY": "0.05", "TICKET_TTL_MS": str(TICKET_TTL_MS)}
+SETTINGS = {
+    "ENGINE_AUTH": "keys",
+    "SIM_LATENCY": "0.05",
+    "TICKET_TTL_MS": str(TICKET_TTL_MS),
+    "RATE_LIMIT_PER_S": "1000",
+    "RATE_BURST": "1000",
+}
 SOON_S = 20.0
 
 

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["admin", "cors", "http", "migrate", "prepare", "queue", "responses", "schedules", "sockets"]
 
 FUNCTIONS = {  # what Lambda calls → its module here, and the runtime's parts that it uses
-    "app.app": ("http", ("authentication", "submission", "orders", "cancellation", "quoting", "health")),
+    "app.app": (
+        "http",
+        ("authentication", "limits", "submission", "orders", "cancellation", "quoting", "health"),
+    ),
     "app.process_order": ("queue", ("execution", "queue")),
     "app.on_ws_connect": ("sockets", ("subscriptions",)),
     "app.on_ws_message": ("sockets", ("subscriptions",)),

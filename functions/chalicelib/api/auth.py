@@ -6,13 +6,21 @@ A key comes in the header `Authorization: Bearer …` or `x-api-key`, a ticket i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from contextvars import ContextVar
+from math import ceil
+from typing import TYPE_CHECKING, Any
 
 from .. import runtime
 from ..domain.account import ANYBODY, Access, Caller, Scope
 from ..domain.errors import Unauthenticated
 
+if TYPE_CHECKING:
+    from ..runtime import Runtime
+    from ..services.limits import Counted
+
 SCHEME = "bearer"
+
+_counted: ContextVar[Counted | None] = ContextVar("counted", default=None)
 
 
 def caller(event: Mapping[str, Any], scope: Scope) -> tuple[Caller, str]:
@@ -21,12 +29,43 @@ def caller(event: Mapping[str, Any], scope: Scope) -> tuple[Caller, str]:
     To limits it is the account, or the address where the engine is open.
     Raises Unauthenticated, Forbidden, TemporarilyUnavailable.
     """
-    authentication = runtime.current().authentication
-    if authentication is None:
+    engine = runtime.current()
+    if engine.authentication is None:
         return ANYBODY, address(event)
-    found = runtime.run(authentication.caller(api_key(event)))
+    found, count = runtime.run(_identify(engine, event))
+    _counted.set(count)
     found.require(scope)
     return found, found.account.id
+
+
+async def _identify(engine: Runtime, event: Mapping[str, Any]) -> tuple[Caller, Counted | None]:
+    """Who has sent an event, which counts for the limits of its address and of its account.
+
+    The address is counted first: one that guesses keys too fast does not learn whether it has found one.
+    """
+    assert engine.authentication is not None
+    limits, key = engine.limits, api_key(event)
+    if limits is not None:
+        await limits.take(f"address:{address(event)}")
+    found = await engine.authentication.caller(key)
+    return found, await limits.take(f"account:{found.account.id}") if limits is not None else None
+
+
+def forget_count() -> None:
+    """Forget how the request before was counted."""
+    _counted.set(None)
+
+
+def count_headers() -> dict[str, str]:
+    """The headers that tell the caller of the request how many more it may make."""
+    count = _counted.get()
+    if count is None:
+        return {}
+    return {
+        "RateLimit-Limit": str(count.limit),
+        "RateLimit-Remaining": str(count.remaining),
+        "RateLimit-Reset": str(ceil(count.reset_s)),
+    }
 
 
 def is_admin(event: Mapping[str, Any]) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 ALLOW_HEADERS = ("Idempotency-Key", "traceparent", "x-request-id")
-EXPOSE_HEADERS = ("Allow", "Idempotent-Replayed", "Retry-After", "x-amzn-requestid")
+RATE_LIMIT = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
+EXPOSE_HEADERS = ("Allow", "Idempotent-Replayed", "Retry-After", *RATE_LIMIT, "x-amzn-requestid")
 MAX_AGE_S = 600
 
 HEADERS = {

@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from math import ceil
 from typing import TYPE_CHECKING
 
 import msgspec
 from chalice.app import Request, Response
 
 from .. import runtime
-from ..domain.errors import EngineError, UnsupportedMediaType
+from ..domain.errors import EngineError, TooFast, UnsupportedMediaType
 from ..domain.tokens import Token, find_token
-from . import cors
+from . import auth, cors
 from .wire import answers, requests
 from .wire.codes import HARMFUL_TO_RETRY, RETRY_LATER, status_of
 from .wire.schemas import Object
@@ -62,14 +63,16 @@ def refuse(error: EngineError) -> Response:
     status = status_of(error.code)
     headers = {"WWW-Authenticate": "Bearer"} if status == UNAUTHENTICATED else {}
     if status in RETRY_LATER and error.code not in HARMFUL_TO_RETRY:
-        headers["Retry-After"] = RETRY_AFTER_S
+        headers["Retry-After"] = str(ceil(error.wait_s)) if isinstance(error, TooFast) else RETRY_AFTER_S
     return reply(answers.error(error), status, headers)
 
 
 def finish(request: Request, answer: Callable[[Request], Response]) -> Response:
     """What `answer` gives, with what every response has, and a log line."""
     began = time.perf_counter()
+    auth.forget_count()
     response = answer(request)
+    response.headers.update(auth.count_headers())
     if isinstance(response.body, dict) and "Code" in response.body:
         response = _in_our_shape(request, response)
     if response.status_code != 200 or request.path not in CACHEABLE:

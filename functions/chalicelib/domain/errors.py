@@ -12,6 +12,7 @@
     ├── TooLate                  the order can't be cancelled any more; `status` is where it is
     ├── QuoteExpired             the quote that an order names is over
     ├── LimitReached             the client has reached a limit; `code` says which
+    │   └── TooFast              its requests come too fast; `wait_s` until the next one
     ├── TemporarilyUnavailable   a server behind the engine is unavailable; retry later
     │   └── OutcomeUnknown       … and whether the order is stored is not known; `order_id` names it
     ├── ClaimLost                another worker has claimed the order since; this one stops
@@ -103,6 +104,15 @@ class QuoteExpired(EngineError):
 class LimitReached(EngineError):
     text = "There are too many."
     code = "LIMIT_REACHED"
+
+
+class TooFast(LimitReached):
+    text = "Your requests come faster than they may: wait as long as Retry-After says."
+    code = "TOO_MANY_REQUESTS"
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__()
+        self.wait_s = wait_s
 
 
 class TemporarilyUnavailable(EngineError):

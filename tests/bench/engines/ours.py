@@ -22,6 +22,8 @@ from .engine import Engine, EngineError, Program
 SEED = "solana"
 SETTINGS = {
     "MAX_OUTSTANDING_ORDERS": "1000000",
+    "RATE_LIMIT_PER_S": "1000000",  # counted, and never reached
+    "RATE_BURST": "1000000",
     "SIM_FAULTS": "",
     "SIM_SEED": SEED,
     "LOG_LEVEL": "WARNING",

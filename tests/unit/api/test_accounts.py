@@ -11,8 +11,10 @@ import app as functions
 import pytest
 from chalicelib import runtime
 from chalicelib.domain.account import Scope
+from chalicelib.ports.rates import Rate
+from chalicelib.services.limits import Limits
 
-from tests.fakes import MemoryEngine
+from tests.fakes import MemoryEngine, MemoryRates
 from tests.rest import Answer, call, socket_event, submit
 
 PEPPER = "a pepper of some thirty-two characters"
@@ -25,8 +27,15 @@ ALL = tuple(Scope)
 class Engine(MemoryEngine):
     """An engine that takes keys; `key(account, scopes)` makes one."""
 
-    def __init__(self) -> None:
-        super().__init__(engine_auth="keys", key_pepper=PEPPER)
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(engine_auth="keys", key_pepper=PEPPER, **settings)
+        self.rates = MemoryRates()
+
+    def __enter__(self) -> Engine:
+        super().__enter__()
+        limits = Limits(self.rates, Rate(per_s=0.1, burst=self._config.rate_burst))
+        vars(runtime.current()).update(limits=limits)
+        return self
 
     def key(self, account: str, *scopes: str) -> dict[str, str]:
         """The headers of a caller with a new key."""
@@ -190,6 +199,39 @@ def test_the_document_says_that_keys_are_needed(engine: Engine) -> None:
         document = call("GET", "/openapi.json").body
         assert document["paths"]["/api/orders"]["get"]["security"][0] == {}
     engine.__enter__()
+
+
+# --- Limits ---
+
+
+def test_an_answer_says_how_many_requests_are_left_and_one_too_many_when_to_come_again() -> None:
+    with Engine(rate_burst=3) as engine:
+        alice, bob = engine.key("alice"), engine.key("bob")
+        answers = [call("GET", "/api/orders", headers=alice, client=str(n)) for n in range(4)]
+        assert [answer.status for answer in answers] == [200, 200, 200, 429]
+        assert [answer.headers.get("RateLimit-Remaining") for answer in answers] == ["2", "1", "0", None]
+        assert answers[0].headers["RateLimit-Limit"] == "3"
+        assert int(answers[0].headers["RateLimit-Reset"]) == 10
+        assert (answers[3].body["code"], answers[3].headers["Retry-After"]) == ("TOO_MANY_REQUESTS", "10")
+        assert call("GET", "/api/orders", headers=bob, client="5").status == 200
+        assert "RateLimit-Limit" not in call("GET", "/").headers
+
+
+def test_an_address_that_guesses_keys_too_fast_does_not_learn_whether_it_has_found_one() -> None:
+    with Engine(rate_burst=3) as engine:
+        guess = {"x-api-key": "oek_000000000000_" + "A" * 43}
+        for _ in range(3):
+            assert call("GET", "/api/orders", headers=guess).status == 401
+        for headers in (guess, engine.key("alice")):
+            assert call("GET", "/api/orders", headers=headers).status == 429
+        assert call("GET", "/api/orders", headers=engine.key("alice"), client="elsewhere").status == 200
+
+
+def test_without_redis_requests_are_not_limited() -> None:
+    with Engine(rate_burst=1) as engine:
+        headers = engine.key("alice")
+        engine.rates.unavailable = True
+        assert [call("GET", "/api/orders", headers=headers).status for _ in range(3)] == [200] * 3
 
 
 # --- Sockets ---

@@ -1,0 +1,49 @@
+"""How many requests an account, and an address, may make.
+
+Without Redis there is no limit: nobody is refused because it is away, and no request waits for it for long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import NamedTuple
+
+from ..domain.errors import TemporarilyUnavailable, TooFast
+from ..ports.rates import Rate, Rates
+
+log = logging.getLogger(__name__)
+
+WAIT_S = 0.1  # for Redis
+
+
+class Counted(NamedTuple):
+    """What is left: of `limit` requests at once `remaining`, and all of them again in `reset_s` seconds."""
+
+    limit: int
+    remaining: int
+    reset_s: float
+
+
+class Limits:
+    """Limits requests to `rate`."""
+
+    def __init__(self, rates: Rates, rate: Rate) -> None:
+        self._rates = rates
+        self._rate = rate
+        self._is_away = False
+
+    async def take(self, name: str) -> Counted | None:
+        """Count a request of `name`; None if it could not be counted. Raises TooFast."""
+        try:
+            async with asyncio.timeout(WAIT_S):
+                taken = await self._rates.take(name, self._rate)
+        except (TemporarilyUnavailable, TimeoutError):
+            if not self._is_away:  # said once, for every request comes here
+                log.warning("limits: requests are not counted while Redis does not answer")
+            self._is_away = True
+            return None
+        self._is_away = False
+        if not taken.is_allowed:
+            raise TooFast(taken.wait_s)
+        return Counted(self._rate.burst, taken.remaining, taken.wait_s)
