@@ -29,7 +29,13 @@ from tests.samples import new_mint
 
 DOCUMENT: dict[str, Any] = json.loads((FUNCTIONS / "chalicelib" / "openapi.json").read_text())
 SCHEMAS = DOCUMENT["components"]["schemas"]
-SOCKET_ONLY = {"UNKNOWN_ACTION", "TOO_MANY_CONNECTIONS", "TOO_MANY_SUBSCRIPTIONS", "MESSAGE_TOO_LARGE"}
+SOCKET_ONLY = {
+    "UNKNOWN_ACTION",
+    "INVALID_TICKET",
+    "TOO_MANY_CONNECTIONS",
+    "TOO_MANY_SUBSCRIPTIONS",
+    "MESSAGE_TOO_LARGE",
+}
 OTHER_PATHS_ONLY = {"METHOD_NOT_ALLOWED"}
 
 
@@ -85,7 +91,7 @@ def test_the_document_has_the_routes_of_the_functions() -> None:
 def test_the_document_describes_the_websocket_beside_the_operations() -> None:
     """A GET of the path is never answered 2xx, as those who read the document may expect of an operation."""
     described = DOCUMENT["paths"][SUBMIT_PATH]["x-websocket"]
-    assert [parameter["name"] for parameter in described["parameters"]] == ["orderId", "after"]
+    assert [parameter["name"] for parameter in described["parameters"]] == ["orderId", "after", "ticket"]
     assert codes(described["responses"]["426"]) == {"UPGRADE_REQUIRED"}
 
 
@@ -147,7 +153,8 @@ def ended(url: str, token: str, *, cancel: bool = False, **more: object) -> dict
 def codes(part: Any) -> set[str]:
     """Every error code in a part of the document."""
     if isinstance(part, dict):
-        own = {word for word in part.get("enum", ()) if str(word).isupper() and "_" in str(word)}
+        words = [str(word) for word in part.get("enum", ())]
+        own = {word for word in words if word.isupper() and ("_" in word or word == "UNAUTHENTICATED")}
         return own.union(*(codes(value) for value in part.values()))
     if isinstance(part, list):
         return set().union(*(codes(value) for value in part))

@@ -27,7 +27,7 @@ CODES: dict[str, Code] = {
     "UNKNOWN_FIELD": Code(
         (400,), "a field or parameter is not known, or not of such an order; `field` names it"
     ),
-    "INVALID_TYPE": Code((400,), "a field of the wrong type"),
+    "INVALID_TYPE": Code((400,), "a field of the wrong type, or a list that is too long"),
     "INVALID_AMOUNT": Code((400,), "not a decimal number, zero, negative, not finite"),
     "INVALID_MINT": Code((400,), "a sniper's `tokenOut` that does not look like a mint"),
     "INVALID_SLIPPAGE": Code((400,), "neither a whole number from 1 to 5000 nor `auto`"),

@@ -31,7 +31,7 @@ from ...services.live.messages import Cancel, Ping, Request, Submit, Subscribe, 
 from ...services.orders import OrderFilter
 from .ids import order_id as order_id  # for those who parse requests
 from .quote_ids import read_quote_id
-from .schemas import CURSOR, DEFAULT_LIMIT, MAX_LIMIT, MINT_PATTERN
+from .schemas import CURSOR, DEFAULT_LIMIT, MAX_LIMIT, MAX_VENUE_LENGTH, MAX_VENUES, MINT_PATTERN
 
 REQUIRED = ("tokenIn", "tokenOut", "amount")
 WHOLE_NUMBERS = ("slippageBps", "maxPriceImpactBps")
@@ -501,6 +501,9 @@ def _venues(body: Mapping[str, object], rules: Rules) -> frozenset[str] | None:
         named = body.get(field, [])
         if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
             raise _wrong(field, f"{field} is a list of venues' names.", code="INVALID_TYPE")
+        if len(named) > MAX_VENUES or any(len(name) > MAX_VENUE_LENGTH for name in named):
+            text = f"{field} has at most {MAX_VENUES} names of at most {MAX_VENUE_LENGTH} characters."
+            raise _wrong(field, text, code="INVALID_TYPE")
         if any(name not in known for name in named):
             raise _no_venue(field, f"{field} names a venue that there is not.", known)
     given: dict[str, Any] = {"dexes": known, "excludeDexes": []} | dict(body)

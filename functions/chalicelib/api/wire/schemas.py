@@ -25,6 +25,7 @@ from .codes import FAILURES
 SUBMIT_PATH = "/api/orders/execute"
 """Where an order is submitted (POST) and its events are streamed (WebSocket)."""
 
+MAX_VENUES, MAX_VENUE_LENGTH = 16, 32
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200  # orders of a page
 CURSOR = r"([0-9]{1,16})-([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
 """Where a page ended: when its last order was created, in microseconds of Unix time, and the order's id."""
@@ -69,6 +70,8 @@ Symbol = Annotated[
     str, Meta(extra_json_schema={"anyOf": [{"enum": [token.symbol for token in TOKENS]}, NEW_MINT]})
 ]
 Venue = Annotated[str, Meta(examples=["raydium"])]
+Venues = Annotated[list[Annotated[Venue, Meta(max_length=MAX_VENUE_LENGTH)]], Meta(max_length=MAX_VENUES)]
+"""As many as an order may name: so a batch of the largest orders is within what the engine reads."""
 Code = Annotated[str, Meta(pattern=r"^[A-Z_]+$")]
 FailureCode = Annotated[str, Meta(extra_json_schema={"enum": list(FAILURES)})]
 VenueAnswers = Annotated[
@@ -206,8 +209,8 @@ class NewOrder(Object, forbid_unknown_fields=True):
         | None
     ) = None
     expires_in_ms: Annotated[Lifetime, Meta(description="the same, in ms from the submit")] | None = None
-    dexes: Annotated[list[Venue], Meta(description="the only venues it may trade at")] | None = None
-    exclude_dexes: Annotated[list[Venue], Meta(description="venues it may not trade at")] | None = None
+    dexes: Annotated[Venues, Meta(description="the only venues it may trade at")] | None = None
+    exclude_dexes: Annotated[Venues, Meta(description="venues it may not trade at")] | None = None
     quote_id: (
         Annotated[
             QuoteId,
@@ -487,7 +490,7 @@ class Verdict(Object):
     status: Literal["ok", "degraded"]
 
 
-class NewTicket(Object):
+class NewTicket(Object, forbid_unknown_fields=True):
     """What a ticket is asked for."""
 
     order_id: (

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
 import pytest
 from chalicelib.api.wire import answers
-from chalicelib.api.wire.requests import json_object
+from chalicelib.api.wire.requests import MAX_BODY_BYTES, json_object
 from chalicelib.api.wire.requests import order_id as parse_order_id
 from chalicelib.api.wire.requests import terms as parse_terms
 from chalicelib.domain.errors import InvalidRequest
@@ -126,6 +127,8 @@ def test_the_slippage_limit_is_the_clients_or_the_default(text: str, bps: int) -
         (body(slippageBps="1e400"), "INVALID_SLIPPAGE", "slippageBps"),
         (body(slippageBps="1e99999999999999999999"), "INVALID_SLIPPAGE", "slippageBps"),
         (body(slippageBps='"100"'), "INVALID_TYPE", "slippageBps"),
+        (body(dexes=json.dumps(["raydium"] * 17)), "INVALID_TYPE", "dexes"),
+        (body(excludeDexes=json.dumps(["x" * 33])), "INVALID_TYPE", "excludeDexes"),
         (body(slippageBps="true"), "INVALID_TYPE", "slippageBps"),
         (body(slippageBps="null"), "INVALID_TYPE", "slippageBps"),
     ],
@@ -195,3 +198,20 @@ def test_an_invalid_order_id_is_refused(text: object) -> None:
     with pytest.raises(InvalidRequest) as caught:
         parse_order_id(text)
     assert caught.value.code == "INVALID_ORDER_ID"
+
+
+def test_the_largest_batch_that_the_document_allows_is_read() -> None:
+    order = {
+        "tokenIn": "So11111111111111111111111111111111111111112",
+        "tokenOut": "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGkZwyTDt1v",
+        "amount": "1".zfill(100),
+        "minimumOut": "1".zfill(100),
+        "limitPrice": "1".zfill(38),
+        "slippageBps": 5000,
+        "maxPriceImpactBps": 10000,
+        "type": "limit",
+        "expiresAt": "2027-11-27T05:39:06.123456+00:00",
+        "clientOrderId": "k" * 64,
+        "dexes": ["x" * 32] * 16,
+    }
+    assert len(json.dumps({"orders": [order] * 100})) <= MAX_BODY_BYTES
