@@ -8,10 +8,10 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import click
+from chalicelib.api.wire.schemas import SUBMIT_PATH
 from chalicelib.config import Config
 from chalicelib.simulation.fault_rules import parse
 
-from ..client import SUBMIT_PATH
 from ..endpoints import publish_url
 from ..engine import Engine
 from ..gateway import listen
