@@ -43,6 +43,9 @@ class Invariants:
         for before, after in itertools.pairwise(log[max(len(said) - 1, 0) :]):
             _check_step(before, after)
         assert (order.status, order.seq, order.attempt) == (log[-1].status, len(log), log[-1].attempt)
+        assert order.status is not Status.CANCELLED or order_id in self._world.to_cancel, (
+            "an order is cancelled, and not by its own account"
+        )
         self._said[order_id] = [*log]
 
     def _check_chain(self, order_id: str) -> None:
@@ -73,7 +76,8 @@ class Invariants:
         keyed = [row.order for row in self._world.store.rows.values() if row.order.client_order_id]
         for one, other in itertools.combinations(keyed, 2):
             apart_s = abs((one.created_at - other.created_at).total_seconds())
-            assert one.client_order_id != other.client_order_id or apart_s >= KEY_TTL_S, "one key, two orders"
+            same = (one.account, one.client_order_id) == (other.account, other.client_order_id)
+            assert not same or apart_s >= KEY_TTL_S, "one key, two orders"
 
 
 def _check_step(before: Event, after: Event) -> None:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from chalicelib.domain.account import LOCAL, Account
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.errors import AttemptFailed, BlockhashExpired, WorkerLost
 from chalicelib.domain.events import Event
@@ -237,11 +238,19 @@ class FiresWhatIsOver(MemoryStore):
 class CancelsWhatIsAtWork(MemoryStore):
     """An order is cancelled although a worker holds it."""
 
-    async def cancel(self, order_id: str) -> Event | None:
+    async def cancel(self, order_id: str, account: Account = LOCAL) -> Event | None:
         row = self.rows[order_id]
         if not row.order.is_terminal:
             row.order = replace(row.order, status=Status.PENDING)
-        return await super().cancel(order_id)
+        return await super().cancel(order_id, account)
+
+
+class CancelsForAnyAccount(MemoryStore):
+    """An order is cancelled whoever asks."""
+
+    async def cancel(self, order_id: str, account: Account = LOCAL) -> Event | None:
+        row = self.rows.get(order_id)
+        return None if row is None else await super().cancel(order_id, row.order.account)
 
 
 class ExpiresWhatIsAtWork(MemoryStore):

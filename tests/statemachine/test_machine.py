@@ -86,6 +86,7 @@ RESTING_MET = {
     "expired",
     "cancelled",
     "cancelled too late",
+    "cancel of another account",
     "rested again",
     "confirmed",
     "resumed, signed",
@@ -98,6 +99,7 @@ RESTING_MET = {
 RESTING_MUTANTS: dict[Mutant, int] = {
     mutants.FiresWhatIsOver: 3,
     mutants.CancelsWhatIsAtWork: 1,
+    mutants.CancelsForAnyAccount: 1,
     mutants.ExpiresWhatIsAtWork: 1,
     mutants.KeepsTheTransactionOfARest: 1,
     mutants.FillsBelowTheLimit: 1,

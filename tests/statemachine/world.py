@@ -8,11 +8,12 @@ Each of them is a process of its own, so any two may be in the middle of anythin
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from typing import Any
 
-from chalicelib.domain.account import LOCAL
+from chalicelib.domain.account import LOCAL, Account
 from chalicelib.domain.errors import (
     EngineError,
     IdempotencyConflict,
@@ -53,6 +54,9 @@ LEASE_S, KEY_TTL_S, CONFIRM_S, SLOT_S = 20, 300, 4.0, 0.4
 UNAVAILABLE_S = 5.0
 
 
+ACCOUNTS = (Account("alice"), Account("bob"))
+
+
 class World:
     """Starts processes, each of which stops before its first call; `met` counts what happened."""
 
@@ -71,6 +75,7 @@ class World:
         self.launches: MemoryLaunches | None = None  # where there are any
         self.processes: list[Process] = []
         self.accepted: set[str] = set()  # the orders that clients were given
+        self.to_cancel: set[str] = set()  # the orders that their own account wanted cancelled
         self.met: Counter[str] = Counter()
         self._overdue = Overdue(self.store, self.queue, self.loop.time, self.met)
         self._execution = execution
@@ -78,13 +83,15 @@ class World:
         self._workers: dict[Process, Message] = {}
         self._slots = 0.0
         self._ids = 0
+        self._submits, self._cancels = itertools.count(), itertools.count()
 
     def submit(self, terms: Terms, key: str | None) -> Process:
-        process = self._process("submit")
+        """A submit of one of the two accounts, in turn."""
+        process, account = self._process("submit"), ACCOUNTS[next(self._submits) % 2]
         submission = Submission(
             self._to(process, self.store), self._to(process, self.queue), self.events, self._new_id
         )
-        return self._start(process, self._submit(submission, terms, key))
+        return self._start(process, self._submit(submission, account, terms, key))
 
     def deliver(self, message: Message) -> Process | None:
         """Give the message to a worker; None if it has become a dead letter."""
@@ -137,9 +144,10 @@ class World:
         return self._start(process, self._trigger(triggers))
 
     def cancel(self, order_id: str) -> Process:
+        """A cancel by the order's account; each third one is by the other."""
         process = self._process("cancel")
         cancellation = Cancellation(self._to(process, self.store), self.events, MemoryMetrics())
-        return self._start(process, self._cancel(cancellation, order_id))
+        return self._start(process, self._cancel(cancellation, order_id, next(self._cancels) % 3 != 2))
 
     @property
     def running(self) -> list[Process]:
@@ -172,9 +180,9 @@ class World:
             process.crash()
         self.loop.close()
 
-    async def _submit(self, submission: Submission, terms: Terms, key: str | None) -> None:
+    async def _submit(self, submission: Submission, account: Account, terms: Terms, key: str | None) -> None:
         try:
-            answer = await submission.submit(LOCAL, terms, key=key)
+            answer = await submission.submit(account, terms, key=key)
         except TemporarilyUnavailable:
             self.met["submit refused"] += 1
             return
@@ -183,12 +191,12 @@ class World:
             return
         except IdempotencyConflict as conflict:
             first = self.store.rows[str(conflict.details["order_id"])].order
-            assert (first.client_order_id, first.terms != terms) == (key, True)
+            assert (first.account, first.client_order_id, first.terms != terms) == (account, key, True)
             self.met["conflict"] += 1
             return
         self.accepted.add(answer.order_id)
         order = self.store.rows[answer.order_id].order
-        assert (order.terms, order.client_order_id) == (terms, key)
+        assert (order.account, order.terms, order.client_order_id) == (account, terms, key)
         self.met["replayed" if answer.replayed else "accepted"] += 1
         await submission.settled()
 
@@ -233,14 +241,20 @@ class World:
             self.met["fired"] += done.fired
             self.met["expired"] += done.expired
 
-    async def _cancel(self, cancellation: Cancellation, order_id: str) -> None:
+    async def _cancel(self, cancellation: Cancellation, order_id: str, is_owner: bool) -> None:
+        owner = self.store.rows[order_id].order.account
+        if is_owner:
+            self.to_cancel.add(order_id)
+        account = owner if is_owner else next(other for other in ACCOUNTS if other != owner)
         try:
-            order = await cancellation.cancel(LOCAL, order_id)
+            order = await cancellation.cancel(account, order_id)
         except TooLate:
+            assert is_owner, "an account is told where another one's order is"
             self.met["cancelled too late"] += 1
         except (NotFound, TemporarilyUnavailable):
-            self.met["cancel gave up"] += 1
+            self.met["cancel gave up" if is_owner else "cancel of another account"] += 1
         else:
+            assert is_owner, "an account has cancelled another one's order"
             assert order.status is Status.CANCELLED
             self.met["cancelled"] += 1
 
