@@ -13,13 +13,17 @@ from chalicelib.config import Config
 
 from .errors import ServiceError
 from .servers.folder import owner_pid
+from .signatures import CONNECTIONS, AccessKey
 
 NAME, URL = "endpoints.json", "url"  # in the state folder, while an engine runs
 
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Where the functions find their servers; `started` names those that were started here."""
+    """Where the functions find their servers; `started` names those that were started here.
+
+    `connections_key` is the one that the engine's processes sign their calls of `@connections` with.
+    """
 
     database_url: str
     redis_url: str
@@ -27,6 +31,7 @@ class Endpoints:
     queue_url: str
     dead_letter_url: str
     started: Sequence[str] = field(default=(), compare=False)
+    connections_key: AccessKey | None = field(default=None, compare=False, repr=False)
 
     def configure(self, config: Config) -> Config:
         """`config` with these servers, and a gateway of its own: others may share them."""
@@ -51,7 +56,15 @@ class Endpoints:
             "ORDERS_QUEUE_URL": self.queue_url,
             "ORDERS_DLQ_URL": self.dead_letter_url,
             **local_credentials(os.environ),
+            **(self.connections_key.environment(CONNECTIONS) if self.connections_key else {}),
         }
+
+    @classmethod
+    def parse(cls, text: str) -> Endpoints:
+        """What `publish` has written."""
+        given = json.loads(text)
+        key = given.pop("connections_key", None)
+        return cls(**given, connections_key=key and AccessKey(**key))
 
 
 def local_credentials(environ: Mapping[str, str]) -> dict[str, str]:
@@ -105,7 +118,7 @@ def find_url(state: Path) -> str | None:
 def find_running(state: Path) -> Endpoints | None:
     """The endpoints of the engine that runs on `state` now, or None. Raises ServiceError."""
     try:
-        return Endpoints(**json.loads((state / NAME).read_text())) if owner_pid(state) else None
+        return Endpoints.parse((state / NAME).read_text()) if owner_pid(state) else None
     except FileNotFoundError:
         return None
     except PermissionError:

@@ -16,6 +16,7 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from types import TracebackType
 
 import app as functions
@@ -29,7 +30,7 @@ from chalicelib.ports.queue import Queue
 from .calls import wait
 from .endpoints import Endpoints, local_credentials, prepare_environment
 from .errors import ServiceError
-from .gateway import Gateway, listen, serve_on, url_of
+from .gateway import Gateway, GatewaySettings, listen, serve_on, url_of
 from .servers.sqs.server import HostedSqs
 from .triggers import (
     DirectQueue,
@@ -69,7 +70,9 @@ class Engine:
         sqs: HostedSqs | None = None,
     ) -> None:
         self.config = endpoints.configure(config)
-        self.gateway = Gateway(functions)
+        self.gateway = Gateway(
+            functions, settings=replace(GatewaySettings.load(), connections_key=endpoints.connections_key)
+        )
         self.mapping: EventSourceMapping
         self.migrations: list[str] = []  # those that this start has applied
         self._listening = listening or listen(host, port)

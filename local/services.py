@@ -21,6 +21,7 @@ from .servers import Folder, Postgres, ServiceError, Sqs, Valkey
 from .servers.attached import Attached, AttachedPostgres, AttachedRedis, AttachedSqs, find_emulator
 from .servers.queues import QueueSettings
 from .servers.sqs.server import HostedSqs
+from .signatures import AccessKey
 
 __all__ = ["Endpoints", "Line", "ServiceError", "Services", "erase", "find_running", "has_attached"]
 
@@ -70,6 +71,7 @@ class Services:
         self._on_progress = on_progress or (lambda line: None)
         self._folder: Folder | None = None
         self._servers: tuple[AnyServer, ...] = ()
+        self._connections_key = AccessKey.random()  # of the engine that these servers are for
         self.postgres: Postgres | AttachedPostgres
         self.valkey: Valkey | AttachedRedis
         self.sqs: AnySqs
@@ -79,7 +81,13 @@ class Services:
         """Where the servers are, once started."""
         sqs = self.sqs
         return Endpoints(
-            self.postgres.url, self.valkey.url, sqs.url, sqs.queue_url, sqs.dead_letter_url, self._started
+            self.postgres.url,
+            self.valkey.url,
+            sqs.url,
+            sqs.queue_url,
+            sqs.dead_letter_url,
+            self._started,
+            self._connections_key,
         )
 
     @property

@@ -4,7 +4,8 @@
     GET    /@connections/{connectionId}   when it connected                 200
     DELETE /@connections/{connectionId}   close it                          204
 
-boto3's `apigatewaymanagementapi` client calls it. Errors have AWS's shape: their name is in a header.
+boto3's `apigatewaymanagementapi` client calls it. It is for the engine alone: a request is signed with the
+key that the engine's processes have been given. Errors have AWS's shape: their name is in a header.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from chalicelib.ports.live import ConnectionGone
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
+from ..signatures import NoSignature, NotSigned, UnknownKey, Verifier, WrongSignature
 from .connection import Connection
 from .errors import BodyTooLarge
 from .http import Response, read_body, refuse_body
@@ -26,6 +27,11 @@ from .websocket import WebSocketApi
 
 PATH = "/@connections/"
 PUSHED = Response.of_json(200, {})
+NAMES: dict[type[NotSigned], str] = {
+    NoSignature: "MissingAuthenticationTokenException",
+    UnknownKey: "UnrecognizedClientException",
+    WrongSignature: "InvalidSignatureException",
+}
 
 
 class ManagementApi:
@@ -36,6 +42,7 @@ class ManagementApi:
     def __init__(self, websocket: WebSocketApi, settings: GatewaySettings) -> None:
         self._websocket = websocket
         self._settings = settings
+        self._verifier = Verifier(settings.connections_key, "execute-api")
 
     @staticmethod
     def serves(scope: Scope) -> bool:
@@ -49,6 +56,8 @@ class ManagementApi:
         except BodyTooLarge as refusal:
             await refuse_body(_error(413, "PayloadTooLargeException", str(refusal)), receive, send)
             return
+        except NotSigned as error:
+            response = _error(403, NAMES[type(error)], str(error))
         except ConnectionGone:
             response = _error(410, "GoneException", "The connection is gone.")
         except ClientDisconnect:
@@ -56,11 +65,11 @@ class ManagementApi:
         await response(scope, receive, send)
 
     async def _answer(self, scope: Scope, body: bytes) -> Response:
-        """Raises ConnectionGone."""
-        if not _is_signed(scope):
-            return _error(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
+        """Raises NotSigned, ConnectionGone."""
+        method, headers = scope["method"], scope["headers"]
+        self._verifier.check(method, scope["raw_path"], scope["query_string"], headers, body)
         connection_id = scope["path"].removeprefix(PATH)
-        match scope["method"]:
+        match method:
             case "POST":
                 await self._websocket.send(connection_id, body.decode(errors="replace"))
                 return PUSHED
@@ -70,15 +79,7 @@ class ManagementApi:
                 self._websocket.get(connection_id)
                 await self._websocket.close(connection_id, self.closed_by)
                 return Response(None, 204)
-        return _error(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
-
-
-def _is_signed(scope: Scope) -> bool:
-    """Whether the request carries an AWS signature; on one machine its key is not checked.
-
-    This keeps out pages in a browser, which can't send the header to another origin without a preflight.
-    """
-    return Headers(scope=scope).get("authorization", "").startswith("AWS4-HMAC-SHA256 ")
+        raise NoSignature  # API Gateway's words for a method that it does not know
 
 
 def _described(connection: Connection) -> dict[str, Any]:

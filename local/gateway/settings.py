@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chalicelib.api.wire.requests import MAX_BODY_BYTES
 from chalicelib.api.wire.schemas import SUBMIT_PATH
 from chalicelib.config import ConfigError
 
+from ..signatures import CONNECTIONS, AccessKey
 from .proxies import PREFIX, Network, parse_networks
 
 
@@ -40,10 +41,11 @@ class GatewaySettings:
     stage: str = "local"
     trusted_proxies: tuple[Network, ...] = ()
     path_prefix: str = ""
+    connections_key: AccessKey | None = field(default=None, repr=False)  # of @connections; None: nobody's
 
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ) -> GatewaySettings:
-        """The settings, with what the environment says of the proxies in front. Raises ConfigError."""
+        """The settings: what the environment says of proxies and of the key. Raises ConfigError."""
         given, prefix = environ.get("TRUSTED_PROXIES", ""), environ.get("PATH_PREFIX", "").strip().rstrip("/")
         try:
             trusted = parse_networks(given)
@@ -51,4 +53,5 @@ class GatewaySettings:
             raise ConfigError(f"TRUSTED_PROXIES={given!r}: {error}") from None
         if not PREFIX.fullmatch(prefix):
             raise ConfigError(f"PATH_PREFIX={prefix!r} is no path, which is like /engine")
-        return cls(trusted_proxies=trusted, path_prefix=prefix)
+        key = AccessKey.given(environ, CONNECTIONS)
+        return cls(trusted_proxies=trusted, path_prefix=prefix, connections_key=key)

@@ -15,10 +15,12 @@ from functools import partial
 from typing import Any
 
 import app as functions
+from botocore.credentials import Credentials
+from chalicelib.adapters.aws.push import ApiGatewayPush
 from chalicelib.config import Config
 
 from ..engine import keeping_relays, polled_source, running_functions, serving, working
-from ..gateway import Gateway
+from ..gateway import Gateway, GatewaySettings
 from ..process import Stopped, Stopping, run_on_loop, signals
 from ..terminal import log_to_stderr
 from ..triggers import LocalRelayLauncher
@@ -47,10 +49,18 @@ async def worker(config: Config, stopping: Stopping, serves: Callable[[], None])
 
 async def relay(config: Config, stopping: Stopping, serves: Callable[[], None]) -> None:
     """Bring events to the gateway's clients, through its @connections."""
-    launcher = LocalRelayLauncher(functions)
-    async with running_functions(config, launcher=launcher), keeping_relays(KEEP_RELAYS_EVERY_S):
-        serves()
-        await stopping.unless(_forever())
+    launcher, key = LocalRelayLauncher(functions), GatewaySettings.load().connections_key
+    credentials = Credentials(key.key_id, key.secret) if key else None
+    push = ApiGatewayPush(config.websocket_endpoint, credentials=credentials)
+    try:
+        async with (
+            running_functions(config, push=push, launcher=launcher),
+            keeping_relays(KEEP_RELAYS_EVERY_S),
+        ):
+            serves()
+            await stopping.unless(_forever())
+    finally:
+        await push.aclose()
 
 
 ROLES: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from local import ROOT
 from local.servers import Server
-from local.services import Endpoints, Services
+from local.services import Endpoints, Services, find_running
 from tests.e2e.engine import Engine, LocalEngine
 from tests.faults.resting import REFUSED, SEED
 
@@ -129,10 +129,12 @@ class World:
     @contextmanager
     def another_relay(self) -> Iterator[None]:
         """A second relay's process beside the supervised one, while the block runs."""
+        running = find_running(self._local.state)
+        assert running is not None
         environ = {
             **os.environ,
             **self._settings,
-            **self.endpoints.environment(),
+            **running.environment(),
             "WEBSOCKET_ENDPOINT": self.engine.http_url,
             "PYTHONPATH": str(ROOT),
         }

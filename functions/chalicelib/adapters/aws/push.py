@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ...domain.errors import TemporarilyUnavailable
 from ...ports.live import ConnectionGone
 from .signed_http import SignedHttp
+
+if TYPE_CHECKING:
+    from botocore.credentials import Credentials
 
 CONNECTING_S = (0.1, 0.2, 0.4, 0.8, 1.6)
 REMEMBERED = 10_000  # connections; for one dropped from the memory, a 410 is retried for CONNECTING_S again
@@ -20,12 +24,18 @@ class ApiGatewayPush:
     """`ports.live.Push` to the WebSocket API whose @connections are at `endpoint_url`.
 
     Until $connect has returned, API Gateway answers 410 for the connection that is being opened. So a
-    connection that was never reached is retried for some seconds before it counts as gone.
+    connection that was never reached is retried for some seconds before it counts as gone. Its calls are
+    signed with `credentials`, or with those that botocore finds.
     """
 
-    def __init__(self, endpoint_url: str) -> None:
+    def __init__(self, endpoint_url: str, *, credentials: Credentials | None = None) -> None:
         self._http = SignedHttp(
-            "execute-api", endpoint_url, read_s=ANSWERS_WITHIN_S, tries=TRIES, connections=AT_ONCE
+            "execute-api",
+            endpoint_url,
+            credentials=credentials,
+            read_s=ANSWERS_WITHIN_S,
+            tries=TRIES,
+            connections=AT_ONCE,
         )
         self._reached: dict[str, None] = {}  # in the order in which they were first reached
 

@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from botocore.exceptions import NoRegionError
@@ -21,6 +22,9 @@ from botocore.session import Session
 from ...domain.errors import TemporarilyUnavailable
 from .http_connections import Answer, HttpConnections
 from .sigv4 import signed_headers
+
+if TYPE_CHECKING:
+    from botocore.credentials import Credentials
 
 __all__ = ["Answer", "SignedHttp"]
 
@@ -33,6 +37,7 @@ class SignedHttp:
     """`service` of AWS, or what takes its place, at `endpoint_url`; at most `connections` are open at a time.
 
     Each of a call's `tries` may take `connect_s` seconds for a connection and `read_s` for the answer.
+    Without `credentials`, botocore looks for some.
     """
 
     def __init__(
@@ -40,6 +45,7 @@ class SignedHttp:
         service: str,
         endpoint_url: str,
         *,
+        credentials: Credentials | None = None,
         connect_s: float = 2.0,
         read_s: float = 5.0,
         tries: int = 1,
@@ -54,7 +60,7 @@ class SignedHttp:
             raise NoRegionError
         self._region: str = region
         self._service = service
-        self._credentials = session.get_credentials()
+        self._credentials = credentials or session.get_credentials()
         self._tries = tries
         self._path = url.path.rstrip("/")
         self._host = url.netloc.removesuffix(f":{DEFAULT_PORTS[url.scheme]}")

@@ -13,9 +13,11 @@ import time
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from botocore.credentials import ReadOnlyCredentials
+if TYPE_CHECKING:
+    from botocore.credentials import ReadOnlyCredentials
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 
@@ -36,7 +38,6 @@ def signed_headers(
     `path` is percent-encoded and without a query; `at` is now, in seconds since 1970.
     """
     timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(at))
-    date = timestamp[:8]
     signed = {**headers, "x-amz-date": timestamp}
     if credentials.token:
         signed["x-amz-security-token"] = credentials.token
@@ -53,15 +54,25 @@ def signed_headers(
             sha256(body).hexdigest(),
         )
     )
-    scope = f"{date}/{region}/{service}/aws4_request"
-    string_to_sign = f"{ALGORITHM}\n{timestamp}\n{scope}\n{sha256(canonical_request.encode()).hexdigest()}"
-    key = _signing_key(credentials.secret_key, date, region, service)
-    signature = hmac.digest(key, string_to_sign.encode(), "sha256").hex()
+    scope = f"{timestamp[:8]}/{region}/{service}/aws4_request"
+    proof = signature(
+        canonical_request, credentials.secret_key or "", timestamp=timestamp, region=region, service=service
+    )
     signed["authorization"] = (
         f"{ALGORITHM} Credential={credentials.access_key}/{scope}, "
-        f"SignedHeaders={signed_names}, Signature={signature}"
+        f"SignedHeaders={signed_names}, Signature={proof}"
     )
     return signed
+
+
+def signature(canonical_request: str, secret_key: str, *, timestamp: str, region: str, service: str) -> str:
+    """The signature of a canonical request, in hexadecimal digits; `timestamp` is its `x-amz-date`."""
+    date = timestamp[:8]
+    digest = sha256(canonical_request.encode()).hexdigest()
+    string_to_sign = f"{ALGORITHM}\n{timestamp}\n{date}/{region}/{service}/aws4_request\n{digest}"
+    return hmac.digest(
+        _signing_key(secret_key, date, region, service), string_to_sign.encode(), "sha256"
+    ).hex()
 
 
 @lru_cache(maxsize=8)

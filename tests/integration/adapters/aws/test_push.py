@@ -16,6 +16,7 @@ from chalicelib.ports.live import ConnectionGone
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from local.signatures import AccessKey
 from tests.integration.adapters.aws.scripted_server import Behaviour, after, answer, raw, scripted
 from tests.integration.gateway_app import Served, serving, until
 from tests.tls import HOST, certificate, tls_front
@@ -36,7 +37,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
-    async with serving() as served:
+    async with serving(connections_key=AccessKey("test", "test")) as served:
         yield served
 
 

@@ -12,30 +12,36 @@ import boto3
 import httpx
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from local.signatures import AccessKey
 from tests.integration.gateway_app import Served, serving, until
 
-CREDENTIALS = {
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
-}
+KEY = AccessKey.random()
 
 
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
-    async with serving(max_message_bytes=1000) as served:
+    async with serving(max_message_bytes=1000, connections_key=KEY) as served:
         yield served
 
 
 @pytest.fixture
-def api(served: Served, monkeypatch: pytest.MonkeyPatch) -> Any:
-    for name, value in CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
-    config = Config(proxies={}, retries={"total_max_attempts": 1})
-    return boto3.client("apigatewaymanagementapi", endpoint_url=served.url, config=config)
+def api(served: Served) -> Any:
+    return client_of(served.url, KEY)
+
+
+def client_of(url: str, key: AccessKey) -> Any:
+    return boto3.client(
+        "apigatewaymanagementapi",
+        endpoint_url=url,
+        region_name="eu-central-1",
+        aws_access_key_id=key.key_id,
+        aws_secret_access_key=key.secret,
+        config=Config(proxies={}, retries={"total_max_attempts": 1}),
+    )
 
 
 async def test_posted_messages_arrive_in_order(served: Served, api: Any) -> None:
@@ -96,3 +102,39 @@ async def test_an_unsigned_request_is_refused(served: Served) -> None:
         assert "access-control-allow-origin" not in answer.headers
         await served.gateway.send(served.connection_id(), '"nothing came before"')
         assert await client.recv() == '"nothing came before"'
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        (AccessKey("test", "test"), "UnrecognizedClientException"),
+        (AccessKey(KEY.key_id, "a guess"), "InvalidSignatureException"),
+    ],
+    ids=["another key", "another secret"],
+)
+async def test_a_request_that_is_signed_with_another_key_is_refused(
+    served: Served, key: AccessKey, name: str
+) -> None:
+    api = client_of(served.url, key)
+    async with connect(served.socket_url) as client:
+        connection_id = served.connection_id()
+        for call, more in (
+            (api.post_to_connection, {"Data": b"{}"}),
+            (api.get_connection, {}),
+            (api.delete_connection, {}),
+        ):
+            with pytest.raises(ClientError) as refused:
+                await asyncio.to_thread(call, ConnectionId=connection_id, **more)
+            assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+            assert refused.value.response["Error"]["Code"] == name
+        await served.gateway.send(connection_id, '"it is still open, and nothing came before"')
+        assert await client.recv() == '"it is still open, and nothing came before"'
+
+
+async def test_without_a_key_every_request_is_refused() -> None:
+    async with serving() as served, connect(served.socket_url):
+        with pytest.raises(ClientError) as refused:
+            await asyncio.to_thread(
+                client_of(served.url, KEY).delete_connection, ConnectionId=served.connection_id()
+            )
+        assert refused.value.response["Error"]["Code"] == "UnrecognizedClientException"
