@@ -12,6 +12,7 @@ from pathlib import Path
 from chalicelib.config import Config
 
 from .errors import ServiceError
+from .private import write_private
 from .servers.folder import owner_pid
 from .signatures import CONNECTIONS, AccessKey
 
@@ -22,7 +23,8 @@ NAME, URL = "endpoints.json", "url"  # in the state folder, while an engine runs
 class Endpoints:
     """Where the functions find their servers; `started` names those that were started here.
 
-    `connections_key` is the one that the engine's processes sign their calls of `@connections` with.
+    The engine's processes sign their calls of `@connections` with `connections_key`, and those of an SQS that
+    was started here with `sqs_key`.
     """
 
     database_url: str
@@ -32,6 +34,7 @@ class Endpoints:
     dead_letter_url: str
     started: Sequence[str] = field(default=(), compare=False)
     connections_key: AccessKey | None = field(default=None, compare=False, repr=False)
+    sqs_key: AccessKey | None = field(default=None, compare=False, repr=False)
 
     def configure(self, config: Config) -> Config:
         """`config` with these servers, and a gateway of its own: others may share them."""
@@ -48,23 +51,28 @@ class Endpoints:
         )
 
     def environment(self) -> dict[str, str]:
-        """The functions' environment; AWS region and credentials only where none are set."""
+        """The functions' environment."""
         return {
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             "AWS_ENDPOINT_URL": self.aws_endpoint_url,
             "ORDERS_QUEUE_URL": self.queue_url,
             "ORDERS_DLQ_URL": self.dead_letter_url,
-            **local_credentials(os.environ),
+            **self.credentials(),
             **(self.connections_key.environment(CONNECTIONS) if self.connections_key else {}),
         }
+
+    def credentials(self) -> dict[str, str]:
+        """AWS region and credentials: our SQS's own key; for another SQS what is set, or emulators take."""
+        own = self.sqs_key.environment() if self.sqs_key else {}
+        return local_credentials(os.environ) | own
 
     @classmethod
     def parse(cls, text: str) -> Endpoints:
         """What `publish` has written."""
         given = json.loads(text)
-        key = given.pop("connections_key", None)
-        return cls(**given, connections_key=key and AccessKey(**key))
+        keys = {name: AccessKey(**given[name]) for name in ("connections_key", "sqs_key") if given.get(name)}
+        return cls(**given | keys)
 
 
 def local_credentials(environ: Mapping[str, str]) -> dict[str, str]:
@@ -77,9 +85,10 @@ def local_credentials(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: environ.get(name) or default for name, default in defaults.items()}
 
 
-def prepare_environment() -> None:
+def prepare_environment(endpoints: Endpoints | None = None) -> None:
     """Set what botocore's clients in the functions look for: credentials, and no proxy on the way to here."""
-    os.environ |= local_credentials(os.environ) | _past_proxies()
+    credentials = endpoints.credentials() if endpoints else local_credentials(os.environ)
+    os.environ |= credentials | _past_proxies()
 
 
 def _past_proxies() -> dict[str, str]:
@@ -89,11 +98,9 @@ def _past_proxies() -> dict[str, str]:
 
 
 def publish(endpoints: Endpoints, state: Path) -> None:
-    """Write `endpoints` where `find_running` looks; it holds a password, so for our eyes only."""
+    """Write `endpoints` where `find_running` looks; it holds passwords, so for our eyes only."""
     withdraw(state)
-    path = state / NAME
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(asdict(endpoints)))
+    write_private(state / NAME, json.dumps(asdict(endpoints)))
 
 
 def publish_url(url: str, state: Path) -> None:

@@ -70,6 +70,7 @@ class Engine:
         sqs: HostedSqs | None = None,
     ) -> None:
         self.config = endpoints.configure(config)
+        self._endpoints = endpoints
         self.gateway = Gateway(
             functions, settings=replace(GatewaySettings.load(), connections_key=endpoints.connections_key)
         )
@@ -103,6 +104,7 @@ class Engine:
     async def _start(self, parts: AsyncExitStack) -> None:
         self.migrations = await asyncio.to_thread(apply_schema, self.config.database_url)
         enter = parts.enter_async_context
+        prepare_environment(self._endpoints)
         broker = await enter(self._sqs.hosting()) if self._sqs else None
         launcher, queue = LocalRelayLauncher(functions), DirectQueue(broker) if broker else None
         await enter(running_functions(self.config, push=self.gateway, launcher=launcher, queue=queue))

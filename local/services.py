@@ -88,6 +88,7 @@ class Services:
             sqs.dead_letter_url,
             self._started,
             self._connections_key,
+            None if isinstance(sqs, AttachedSqs) else sqs.key,
         )
 
     @property
@@ -147,11 +148,12 @@ class Services:
 
     def _choose_sqs(self, folder: Folder) -> AnySqs:
         part, credentials = folder.part("sqs"), local_credentials(self._environ)
+        region, key = credentials["AWS_DEFAULT_REGION"], AccessKey.given(self._environ)
         if emulator := find_emulator(self._environ):
             return AttachedSqs(*emulator, credentials, self._queues)
         if self._hosts_sqs:
-            return HostedSqs(part, credentials["AWS_DEFAULT_REGION"], self._queues)
-        return Sqs(part, credentials, self._queues, temporary=folder.temporary, holds=folder.holds)
+            return HostedSqs(part, region, self._queues, key=key)
+        return Sqs(part, region, self._queues, key=key, temporary=folder.temporary, holds=folder.holds)
 
     @property
     def hosted_sqs(self) -> HostedSqs | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from chalicelib.migrations import migrate
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from local.endpoints import local_credentials
 from local.services import Endpoints, Services
 from tests.databases import new_database
 
@@ -77,10 +80,21 @@ def group_of(nodeid: str) -> str:
     return GROUPS.get(name, name)
 
 
+@pytest.fixture(autouse=True)
+def current_credentials() -> None:
+    """The functions find the access key that is in the environment now, and not that of an earlier test."""
+    if clients := sys.modules.get("chalicelib.adapters.aws.clients"):
+        clients._session.cache_clear()
+
+
 @pytest.fixture(scope="session")
 def services() -> Iterator[Endpoints]:
-    """Postgres, Valkey and SQS with empty queues; attached to those that the environment names."""
-    with Services(None, durable=False) as running:
+    """Postgres, Valkey and SQS with empty queues; attached to those that the environment names.
+
+    The SQS takes the access key that emulators take, so that tests can set it in their environment.
+    """
+    environ = {**os.environ, **local_credentials({})}
+    with Services(None, environ=environ, durable=False) as running:
         yield running.endpoints
 
 

@@ -264,7 +264,7 @@ def find_servers(state: Path) -> Config:
             "or name its servers with DATABASE_URL, REDIS_URL, ORDERS_QUEUE_URL and ORDERS_DLQ_URL."
         )
     ambient.forget(running.started)
-    prepare_environment()
+    prepare_environment(running)
     return running.configure(config)
 
 

@@ -59,8 +59,13 @@ MACHINE = (
         "an emulator's host, in place of AWS_ENDPOINT_URL, as LocalStack's own tools take it: <host>:<port>",
     ),
     ("AWS_DEFAULT_REGION", "us-east-1", "region; this is what emulators take"),
-    ("AWS_ACCESS_KEY_ID", "test", "access key; this is what emulators take"),
-    ("AWS_SECRET_ACCESS_KEY", "test", "secret key; this is what emulators take"),
+    (
+        "AWS_ACCESS_KEY_ID",
+        "test",
+        "access key; this is what emulators take, and an SQS that is started here makes its own unless both "
+        "halves are set",
+    ),
+    ("AWS_SECRET_ACCESS_KEY", "test", "secret key, the other half"),
 )
 """What only a developer's machine reads: name, default, meaning."""
 SECTIONS = {  # a heading, before the setting that it begins with

@@ -17,7 +17,7 @@ from chalicelib.adapters.redis.registry import ShardKeys
 from chalicelib.api.wire.queue import parse_queue_message
 from redis import Redis
 
-from local.endpoints import local_credentials
+from local.endpoints import find_running, local_credentials
 from local.servers.queues import connect
 from tests.e2e.engine import Engine
 
@@ -59,16 +59,14 @@ def landed_swaps_of(engine: Engine, order_id: str) -> int:
 
 def count_messages(engine: Engine) -> int:
     """Messages in the queue, whether or not somebody works on them."""
-    found = _sqs(engine.queue_url).get_queue_attributes(
-        QueueUrl=engine.queue_url, AttributeNames=list(WAITING)
-    )
+    found = sqs_of(engine).get_queue_attributes(QueueUrl=engine.queue_url, AttributeNames=list(WAITING))
     return sum(int(number) for number in found["Attributes"].values())
 
 
 def dead_letters(engine: Engine) -> list[str | None]:
     """The orders that the dead-letter queue's messages name."""
-    _sqs(engine.dead_letter_url)
-    os.environ |= local_credentials(os.environ)
+    sqs_of(engine)  # or the test is skipped
+    os.environ |= _credentials(engine)
 
     async def read() -> list[str | None]:
         queue = SqsDeadLetters(
@@ -79,6 +77,13 @@ def dead_letters(engine: Engine) -> list[str | None]:
         return [dead_letter.order_id for dead_letter in found]
 
     return asyncio.run(read())
+
+
+def sqs_of(engine: Engine) -> Any:
+    """A client of the SQS that has the engine's queues."""
+    if not (engine.queue_url and engine.dead_letter_url):
+        pytest.skip("ORDERS_QUEUE_URL and ORDERS_DLQ_URL do not say where the engine's queues are")
+    return connect(_origin(engine.queue_url), _credentials(engine))
 
 
 def relay_fence(engine: Engine) -> str | None:
@@ -98,10 +103,9 @@ def _rows(engine: Engine, query: str) -> list[Any]:
         return connection.execute(query).fetchall()
 
 
-def _sqs(queue_url: str) -> Any:
-    if not queue_url:
-        pytest.skip("ORDERS_QUEUE_URL and ORDERS_DLQ_URL do not say where the engine's queues are")
-    return connect(_origin(queue_url), local_credentials(os.environ))
+def _credentials(engine: Engine) -> dict[str, str]:
+    running = engine.state and find_running(engine.state)
+    return running.credentials() if running else local_credentials(os.environ)
 
 
 def _origin(queue_url: str) -> str:

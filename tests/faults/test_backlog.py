@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import time
 from collections import Counter
@@ -14,7 +13,6 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from local.endpoints import local_credentials
 from local.servers.queues import connect
 from tests.e2e import evidence
 from tests.e2e.client import eventually
@@ -108,7 +106,7 @@ async def messages(world: World) -> int:
 
 def purge(world: World) -> None:
     """Empty the queue, as if it had come back without its messages."""
-    sqs = connect(world.endpoints.aws_endpoint_url, local_credentials(os.environ))
+    sqs = connect(world.endpoints.aws_endpoint_url, world.endpoints.credentials())
     sqs.purge_queue(QueueUrl=world.engine.queue_url)
 
 

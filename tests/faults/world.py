@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local import ROOT
+from local.endpoints import local_credentials
 from local.servers import Server
 from local.services import Endpoints, Services, find_running
 from tests.e2e.engine import Engine, LocalEngine
@@ -57,7 +58,7 @@ class World:
 
     def __init__(self, **settings: str) -> None:
         self._settings = {**SETTINGS, "ENGINE_SEPARATE": "1", **settings}
-        self._services = Services(None, environ={}, durable=False)
+        self._services = Services(None, environ=local_credentials({}), durable=False)
         self._local: LocalEngine
         self._killed: dict[str, int] = {}
         self.engine: Engine

@@ -5,6 +5,7 @@ broker.py    named queues on a loop, long polls           ◀── named.py
 journal.py   the file, and records.py what its lines say
 protocol.py  SQS's JSON protocol                          ◀── params.py, moves.py, errors.py
 server.py    HTTP, also in the engine's own process (`HostedSqs`); __main__.py the process
+access.py    the one access key that it takes
 
 Here is `Sqs`, that process as one of the engine's servers.
 """
@@ -21,12 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from ... import ROOT
+from ...signatures import AccessKey
 from ..queues import DEAD_LETTERS, ORDERS, QueueSettings
 from ..server import Server
+from .access import kept_key
 
 
 class Sqs(Server):
-    """The server on a port of the loopback; ready once its queues are."""
+    """The server on a port of the loopback; ready once its queues are. Without `key` it makes its own."""
 
     name = "SQS"
     version = ""  # ours, and so this repository's
@@ -35,15 +38,18 @@ class Sqs(Server):
     def __init__(
         self,
         folder: Path,
-        credentials: dict[str, str],
+        region: str,
         queues: QueueSettings,
         *,
+        key: AccessKey | None = None,
         temporary: bool = False,
         holds: Sequence[int] = (),
     ) -> None:
         super().__init__(folder, temporary=temporary, holds=holds)
-        self._region = credentials["AWS_DEFAULT_REGION"]
+        self._region = region
         self._queues = queues
+        self._given_key = key
+        self.key: AccessKey  # that requests must be signed with, once prepared
 
     @property
     def url(self) -> str:
@@ -59,6 +65,10 @@ class Sqs(Server):
         """The URL of the dead-letter queue."""
         return f"{self.url}/000000000000/{DEAD_LETTERS}"
 
+    def prepare(self) -> None:
+        super().prepare()
+        self.key = self._given_key or kept_key(self.folder)
+
     def command(self, port: int) -> list[str]:
         given = {
             "--port": port,
@@ -71,7 +81,8 @@ class Sqs(Server):
         return [sys.executable, "-P", "-m", "local.servers.sqs", *options]
 
     def options(self, port: int) -> dict[str, Any]:
-        return {"env": {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(ROOT)}}
+        environ = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(ROOT)}
+        return {"env": environ | self.key.environment()}
 
     def is_ready(self, port: int, pid: int) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)

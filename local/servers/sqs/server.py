@@ -1,7 +1,7 @@
 """HTTP for a broker: SQS's JSON protocol at `/`, and `GET /health`.
 
-It has no passwords, so it is closed to what else could reach it: it listens on 127.0.0.1, and refuses
-requests of web pages (they name their Origin, or a Host that is not this machine) and unsigned ones.
+It takes requests that are signed with its one access key; `/health` needs no signature. It listens on
+127.0.0.1, and refuses requests of web pages (they name their Origin, or a Host that is not this machine).
 """
 
 from __future__ import annotations
@@ -20,17 +20,23 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
+from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
 from ...errors import ServiceError
+from ...signatures import AccessKey, NoSignature, NotSigned, UnknownKey, Verifier, WrongSignature
 from ..queues import DEAD_LETTERS, ORDERS, QueueSettings, declare_queues
+from .access import kept_key
 from .broker import ACCOUNT, Broker
 from .errors import InvalidAction, SqsError
 from .journal import Journal, JournalError
 from .protocol import Protocol, Result
 
 LONGEST_REQUEST = 8 * 1024 * 1024  # bytes; a full batch whose every byte is escaped has 6 MiB
-SIGNED = b"AWS4-HMAC-SHA256 "
+NAMES: dict[type[NotSigned], str] = {
+    NoSignature: "MissingAuthenticationToken",
+    UnknownKey: "InvalidClientTokenId",
+    WrongSignature: "SignatureDoesNotMatch",
+}
 
 log = logging.getLogger(__name__)
 
@@ -68,10 +74,10 @@ def listen(port: int = 0) -> socket.socket:
 
 
 @contextlib.asynccontextmanager
-async def serving(broker: Broker, listening: socket.socket) -> AsyncIterator[str]:
-    """Serve `broker` on a socket of `listen`, which is closed in the end; gives the URL."""
+async def serving(broker: Broker, listening: socket.socket, key: AccessKey) -> AsyncIterator[str]:
+    """Serve `broker` on a socket of `listen`, which is closed in the end, for clients with `key`; its URL."""
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    app = _App(Protocol(broker, url))
+    app = _App(Protocol(broker, url), Verifier(key, "sqs"))
     server = _Server(_config(app))
     running = asyncio.create_task(server.serve(sockets=[listening]))
     starting = asyncio.create_task(server.ready.wait())
@@ -89,17 +95,21 @@ class HostedSqs:
     """SQS inside the engine's own process: the functions use the broker, other processes reach it over HTTP.
 
     For `Services` it is a server: its port is taken when the servers start, so that its URL is known. The
-    engine serves it with `hosting()` once it has a loop.
+    engine serves it with `hosting()` once it has a loop. Without `key` it makes its own.
     """
 
     name = "SQS"
     version = ""  # ours, and so this repository's
     how = "in this process"
 
-    def __init__(self, folder: Path, region: str, queues: QueueSettings) -> None:
+    def __init__(
+        self, folder: Path, region: str, queues: QueueSettings, *, key: AccessKey | None = None
+    ) -> None:
         self.folder = folder
         self._region = region
         self._queues = queues
+        self._given_key = key
+        self.key: AccessKey  # that other processes must sign their requests with, once started
         self._listening: socket.socket | None = None
         self._port = 0
 
@@ -121,9 +131,10 @@ class HostedSqs:
         return f"{self.url}/{ACCOUNT}/{DEAD_LETTERS}"
 
     def start(self) -> None:
-        """Take a port and make the folder. Raises ServiceError."""
+        """Take a port, and make the folder and the key. Raises ServiceError."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            self.key = self._given_key or kept_key(self.folder)
             self._listening = listen()
         except OSError as error:
             raise ServiceError(f"SQS cannot be served from {self.folder}: {error}.") from error
@@ -138,7 +149,7 @@ class HostedSqs:
         except (OSError, JournalError) as error:
             raise ServiceError(f"SQS cannot read its messages: {error}") from error
         declare_queues(broker, self._queues)
-        async with serving(broker, self._listening):
+        async with serving(broker, self._listening, self.key):
             yield broker
         broker.close()
 
@@ -150,18 +161,20 @@ class HostedSqs:
 
 
 class _App:
-    def __init__(self, protocol: Protocol) -> None:
+    def __init__(self, protocol: Protocol, verifier: Verifier) -> None:
         self._protocol = protocol
+        self._verifier = verifier
         self._polls: set[asyncio.Task[Result]] = set()
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] != "http":
             return
-        headers = dict(scope["headers"])
         try:
-            reply = await self._reply(scope["path"], headers, receive)
+            reply = await self._reply(scope, receive)
         except Refused as refused:
             reply = refused.reply
+        except NotSigned as error:
+            reply = Refused(403, NAMES[type(error)], str(error)).reply
         except SqsError as error:
             reply = Reply(error.status, _error(error.shape, str(error)), f"{error.code};{error.fault}")
         except Exception:
@@ -176,16 +189,16 @@ class _App:
             poll.cancel()
         await self._protocol.moves.stop()
 
-    async def _reply(
-        self, path: str, headers: dict[bytes, bytes], receive: ASGIReceiveCallable
-    ) -> Reply | None:
+    async def _reply(self, scope: HTTPScope, receive: ASGIReceiveCallable) -> Reply | None:
+        headers = dict(scope["headers"])
         _refuse_strangers(headers)
-        if path == "/health":
+        if scope["path"] == "/health":
             return Reply(200, {"service": "sqs", "pid": os.getpid()})
-        if not headers.get(b"authorization", b"").startswith(SIGNED):
-            raise Refused(403, "MissingAuthenticationToken", "The request is not signed with an access key.")
+        body = await _body(receive, headers)
+        path, query = scope["raw_path"], scope["query_string"]
+        self._verifier.check(scope["method"], path, query, scope["headers"], body)
         target = headers.get(b"x-amz-target", b"").decode("latin-1")
-        result = await self._answer(target, _parse(await _body(receive, headers)), receive)
+        result = await self._answer(target, _parse(body), receive)
         return None if result is None else Reply(200, result)
 
     async def _answer(self, target: str, given: Any, receive: ASGIReceiveCallable) -> Result | None:

@@ -17,7 +17,7 @@ from chalicelib.ports.queue import DeadLetter
 from chalicelib.ports.store import Claim, NewOrder
 from chalicelib.runtime import Runtime
 
-from local.endpoints import find_running, local_credentials
+from local.endpoints import find_running
 from tests.e2e import evidence
 from tests.e2e.client import Client, eventually
 from tests.e2e.engine import Engine
@@ -45,7 +45,7 @@ async def operator(engine: Engine) -> AsyncIterator[Runtime]:
     assert engine.state is not None
     endpoints = find_running(engine.state)
     assert endpoints is not None
-    os.environ |= local_credentials(os.environ)
+    os.environ |= endpoints.credentials()
     runtime = Runtime(endpoints.configure(Config()), asyncio.get_running_loop())
     yield runtime
     await runtime.redrive.delete(
@@ -154,7 +154,7 @@ async def test_dead_letters_of_a_confirmed_order_are_dropped(
     events = await client.execute("SOL", "USDC")
     order_id = events[0]["orderId"]
     body = json.dumps({"orderId": order_id})
-    put_on_sqs(evidence._sqs(engine.queue_url), engine.dead_letter_url, [body] * 3)
+    put_on_sqs(evidence.sqs_of(engine), engine.dead_letter_url, [body] * 3)
     tally = await operator.redrive.run(LOCAL)
     assert (tally.redriven, tally.dropped) == ([], {order_id: "confirmed"})
     assert await operator.redrive.read(LOCAL) == []
@@ -165,7 +165,7 @@ async def test_hundreds_of_dead_letters_are_redriven_page_by_page(operator: Runt
     orders = sorted(str(uuid.uuid4()) for _ in range(400))
     await asyncio.gather(*(fail_by_hand(operator, order_id) for order_id in orders))
     messages = [json.dumps({"orderId": order_id}) for order_id in orders]
-    put_on_sqs(evidence._sqs(engine.queue_url), engine.dead_letter_url, messages)
+    put_on_sqs(evidence.sqs_of(engine), engine.dead_letter_url, messages)
     counts: list[int] = []
     tally = await operator.redrive.run(LOCAL, on_page=lambda tally: counts.append(tally.read))
     assert sorted(tally.redriven) == orders
@@ -193,7 +193,7 @@ async def test_messages_without_an_order_become_dead_letters_and_delay_no_order(
 ) -> None:
     bodies = [f"{body} " * (number + 1) for number in range(3) for body in WITHOUT_ORDER][:20]
     bodies = [body if body.strip() else "?" for body in bodies]  # SQS takes no empty body
-    put_on_sqs(evidence._sqs(engine.queue_url), engine.queue_url, bodies)
+    put_on_sqs(evidence.sqs_of(engine), engine.queue_url, bodies)
     submitted = await asyncio.gather(*(client.submit("SOL", "USDC") for _ in range(100)))
     for events in await asyncio.gather(*map(client.follow, submitted)):
         assert_complete(events)
@@ -213,7 +213,7 @@ async def test_health_has_the_count_and_the_age_of_the_dead_letters(
     client: Client, operator: Runtime, engine: Engine
 ) -> None:
     assert (await client.get("/health"))["deadLetters"] == {"count": 0, "oldestSeconds": None}
-    put_on_sqs(evidence._sqs(engine.queue_url), engine.dead_letter_url, ["not JSON"] * 12)
+    put_on_sqs(evidence.sqs_of(engine), engine.dead_letter_url, ["not JSON"] * 12)
     answer = await client.get("/health")
     assert (answer["status"], answer["deadLetters"]["count"]) == ("ok", 12)
     assert 0 <= answer["deadLetters"]["oldestSeconds"] < 10

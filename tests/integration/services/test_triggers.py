@@ -11,7 +11,7 @@ import pytest
 from chalicelib.config import Config
 from chalicelib.runtime import Runtime
 
-from local.endpoints import find_running, local_credentials
+from local.endpoints import find_running
 from tests.e2e import evidence
 from tests.e2e.client import Client, eventually
 from tests.e2e.engine import Engine
@@ -27,7 +27,7 @@ async def beside(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     assert engine.state is not None
     endpoints = find_running(engine.state)
     assert endpoints is not None
-    for name, value in local_credentials({}).items():
+    for name, value in endpoints.credentials().items():
         monkeypatch.setenv(name, value)
     config = endpoints.configure(Config.load({"SIM_LATENCY": "0", "SIM_SLOT_MS": "20"}))
     runtime = Runtime(config, asyncio.get_running_loop())

@@ -15,8 +15,8 @@ from chalicelib.api.wire.queue import parse_queue_message
 from chalicelib.ports.queue import DeadLetter, DeadLetters
 from chalicelib.services import health
 
-from local.endpoints import Endpoints, local_credentials
-from tests.e2e import evidence
+from local.endpoints import Endpoints
+from local.servers.queues import connect
 from tests.fakes import MemoryDeadLetters
 from tests.integration.adapters.aws.dead_letter_queue import bodies_of, put_on_sqs
 
@@ -41,8 +41,8 @@ def queue(request: pytest.FixtureRequest, services: Endpoints) -> Iterator[Queue
         memory = MemoryDeadLetters()
         yield Queue(memory, lambda bodies: put_on_memory(memory, bodies))
         return
-    os.environ |= local_credentials(os.environ)
-    sqs = evidence._sqs(services.queue_url)
+    os.environ |= services.credentials()
+    sqs = connect(services.aws_endpoint_url, services.credentials())
     url = sqs.create_queue(QueueName=f"dead-{uuid.uuid4().hex}")["QueueUrl"]
     dead_letters = SqsDeadLetters(url, parse_queue_message, endpoint_url=services.aws_endpoint_url)
     yield Queue(dead_letters, lambda bodies: put_on_sqs(sqs, url, bodies))

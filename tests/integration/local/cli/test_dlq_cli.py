@@ -59,7 +59,7 @@ async def listed(engine: Engine) -> list[dict[str, Any]]:
 
 
 def put(engine: Engine, *bodies: str) -> None:
-    put_on_sqs(evidence._sqs(engine.queue_url), engine.dead_letter_url, [*bodies])
+    put_on_sqs(evidence.sqs_of(engine), engine.dead_letter_url, [*bodies])
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def started() -> Iterator[Engine]:
 @pytest.fixture
 def engine(started: Engine) -> Engine:
     """The engine, its dead-letter queue empty."""
-    evidence._sqs(started.queue_url).purge_queue(QueueUrl=started.dead_letter_url)
+    evidence.sqs_of(started).purge_queue(QueueUrl=started.dead_letter_url)
     return started
 
 

@@ -73,7 +73,8 @@ def running() -> Iterator[Services]:
 def postgres_only(running: Services) -> dict[str, str]:
     """An environment that gives the other two, for tests that need not start them."""
     given = running.endpoints
-    return {"REDIS_URL": given.redis_url, "AWS_ENDPOINT_URL": given.aws_endpoint_url}
+    servers = {"REDIS_URL": given.redis_url, "AWS_ENDPOINT_URL": given.aws_endpoint_url}
+    return servers | given.credentials()
 
 
 @pytest.fixture
@@ -140,7 +141,7 @@ def test_the_environment_is_all_that_the_functions_need(
     running: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of another account")
     given = running.endpoints.environment()
     assert given["DATABASE_URL"] == running.endpoints.database_url
     assert given["REDIS_URL"] == running.endpoints.redis_url
@@ -148,7 +149,8 @@ def test_the_environment_is_all_that_the_functions_need(
     assert given["ORDERS_QUEUE_URL"].endswith("/orders")
     assert given["ORDERS_DLQ_URL"].endswith("/orders-dlq")
     assert given["AWS_DEFAULT_REGION"] == "eu-central-1"  # what is set stays
-    assert given["AWS_ACCESS_KEY_ID"] == "test"
+    assert given["AWS_ACCESS_KEY_ID"] == running.sqs.key.key_id  # of the SQS that was started here
+    assert given["AWS_SECRET_ACCESS_KEY"] == running.sqs.key.secret
 
 
 def test_the_queues_redrive_after_three_receives(running: Services) -> None:
@@ -316,6 +318,7 @@ def test_servers_that_the_environment_gives_are_attached_to(running: Services) -
         "DATABASE_URL": given.database_url,
         "REDIS_URL": given.redis_url,
         "AWS_ENDPOINT_URL": given.aws_endpoint_url,
+        **given.credentials(),
     }
     with Services(None, environ=environ) as attached:
         assert attached.endpoints == given
@@ -332,6 +335,7 @@ def test_the_emulator_of_localstack_host_is_found(running: Services, monkeypatch
         "DATABASE_URL": given.database_url,
         "REDIS_URL": given.redis_url,
         "LOCALSTACK_HOST": f"127.0.0.1:{running.sqs.port}",
+        **given.credentials(),
     }
     with Services(None, environ=environ) as attached:
         assert attached.endpoints.aws_endpoint_url == given.aws_endpoint_url

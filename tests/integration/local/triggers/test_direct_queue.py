@@ -93,8 +93,8 @@ async def test_other_processes_reach_the_same_queue_over_http(sqs: HostedSqs, br
         "sqs",
         endpoint_url=sqs.url,
         region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
+        aws_access_key_id=sqs.key.key_id,
+        aws_secret_access_key=sqs.key.secret,
     )
     found = await asyncio.to_thread(client.receive_message, QueueUrl=sqs.queue_url)
     client.close()

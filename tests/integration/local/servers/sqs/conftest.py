@@ -19,12 +19,9 @@ from local.emulator import Ministack
 from local.servers import Sqs
 from local.servers.attached import find_emulator
 from local.servers.queues import QueueSettings
+from local.signatures import AccessKey
 
-CREDENTIALS = {
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
-}
+KEY = AccessKey("test", "test")  # which emulators take, too
 EMULATOR = Path(sys.prefix) / "emulator" / "bin" / "python"
 
 
@@ -37,20 +34,20 @@ class MinistackSqs(Ministack):
     settings = {"SERVICES": "sqs"}  # noqa: RUF012 - never changed
 
 
-def connect(url: str) -> Any:
+def connect(url: str, key: AccessKey = KEY) -> Any:
     return boto3.client(
         "sqs",
         endpoint_url=url,
         region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
+        aws_access_key_id=key.key_id,
+        aws_secret_access_key=key.secret,
         config=Config(retries={"total_max_attempts": 1}, read_timeout=30, proxies={}),
     )
 
 
 @pytest.fixture(scope="session")
 def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sqs]:
-    server = Sqs(tmp_path_factory.mktemp("sqs"), CREDENTIALS, QueueSettings())
+    server = Sqs(tmp_path_factory.mktemp("sqs"), "us-east-1", QueueSettings(), key=KEY)
     server.start()
     yield server
     server.stop()
