@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -14,3 +15,16 @@ def write_private(path: Path, text: str) -> None:
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
     made.replace(path)
+
+
+def let_through(folder: Path, group: int) -> None:
+    """Let a group pass through a folder of ours, and not look into it: mode 710. Else it stays as it is."""
+    with suppress(OSError):
+        os.chown(folder, -1, group)
+        folder.chmod(0o710)
+
+
+def is_private(folder: Path) -> bool:
+    """Whether the folder is ours, and nobody else's in any way."""
+    found = folder.stat()
+    return found.st_uid == os.geteuid() and not found.st_mode & 0o077

@@ -85,8 +85,8 @@ class Cloud:
         self._folder.close()
 
     def _parameters(self) -> dict[str, str]:
-        """The parameters of the engine's stack; the database's password is in a secret, as on AWS."""
-        url = urlsplit(self.postgres.url)
+        """The parameters of the engine's stack; passwords are in secrets, as on AWS."""
+        url, cache = urlsplit(self.postgres.url), urlsplit(self.valkey.url)
         environ = local_credentials(os.environ)
         client = boto3.client(
             "secretsmanager",
@@ -95,12 +95,16 @@ class Cloud:
             aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
         )
-        credentials = {"username": url.username, "password": url.password}
-        secret = client.create_secret(Name="order-engine-database", SecretString=json.dumps(credentials))
+
+        def kept(name: str, username: str | None, password: str | None) -> str:
+            login = json.dumps({"username": username, "password": password})
+            return str(client.create_secret(Name=f"order-engine-{name}", SecretString=login)["ARN"])
+
         return {
             "DatabaseUrl": f"postgresql://127.0.0.1:{url.port}{url.path}",
-            "DatabaseSecretArn": secret["ARN"],
-            "RedisUrl": self.valkey.url,
+            "DatabaseSecretArn": kept("database", url.username, url.password),
+            "RedisUrl": self.valkey.address,
+            "RedisSecretArn": kept("redis", "default", cache.password),
         }
 
 

@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 
 from ..errors import ServiceError, not_ours
-from .postgres import elsewhere
+from ..private import is_private, let_through
+from .postgres import elsewhere, group_of
 
 ENGINE = "lock"
 SERVERS = "lock.servers"
@@ -32,9 +33,13 @@ class Folder:
             self.path = Path(tempfile.mkdtemp(prefix="order-engine-")).resolve()
         else:
             self.path = path.resolve()
+            is_ours = _is_ours(self.path)
             self._lock = Lock(self.path)
-        if os.geteuid() == 0:  # Postgres has another user then, who must come through
-            self.path.chmod(self.path.stat().st_mode | 0o011)
+            if not is_ours:
+                return
+        self.path.chmod(0o700)  # there are secrets in it
+        if os.geteuid() == 0 and (group := group_of(self.part("postgres"))) is not None:
+            let_through(self.path, group)  # Postgres has another user then
 
     @property
     def holds(self) -> tuple[int, ...]:
@@ -59,6 +64,16 @@ class Folder:
             _remove(self.part(name))
         if os.geteuid() == 0:
             _remove(elsewhere(self.part("postgres")))
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether its mode is ours to choose: it is new, private, or has been an engine's before."""
+    try:
+        return not any(path.iterdir()) or (path / ENGINE).exists() or is_private(path)
+    except FileNotFoundError:
+        return True
+    except OSError:  # which `Lock` explains
+        return False
 
 
 def _remove(path: Path) -> None:
@@ -117,7 +132,7 @@ def owner_pid(folder: Path) -> int | None:
 def _open(folder: Path, name: str) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o644)
+        return os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600)
     except PermissionError:
         raise not_ours(folder) from None
     except OSError as error:

@@ -30,6 +30,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ..errors import ServiceError
+from ..private import let_through
 from .server import POLL, Server
 
 SHARED = Path("/var/tmp")  # noqa: S108 - folders here are checked to be root's own
@@ -98,11 +99,12 @@ class Postgres(Server):
     def prepare(self) -> None:
         for name in NOT_IN_A_URL:
             os.environ.pop(name, None)
+        super().prepare()
         account = Account(self._database)
         if not account.can_enter(self.folder):
             self.folder = claim(elsewhere(self.folder))
             account = Account(self._database)
-        super().prepare()
+            account.can_enter(self.folder)
         self._account = account
         self._programs = account.programs()
         if not self._database.exists():
@@ -251,11 +253,10 @@ class Account:
             os.chown(path, self.uid, self.gid)
 
     def can_enter(self, folder: Path) -> bool:
-        """Whether this user can work in `folder`. Opens our own folder a crack for it, never one above."""
+        """Whether this user can work in `folder`. Lets it through our own folder, never through one above."""
         if not self.is_other:
             return True
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(folder.stat().st_mode | 0o011)
+        let_through(folder, self.gid)
         test = ["/bin/sh", "-c", 'cd "$1"', "sh", str(folder)]
         return subprocess.run(test, cwd="/", stderr=subprocess.DEVNULL, **self.options()).returncode == 0
 
@@ -279,6 +280,14 @@ class Account:
             return subprocess.run(test, capture_output=True, cwd="/", **self.options()).returncode == 0
         except PermissionError:
             return False
+
+
+def group_of(folder: Path) -> int | None:
+    """The group of the user by which root runs the Postgres in `folder`; None where there is no such user."""
+    try:
+        return Account(folder / "data").gid
+    except ServiceError:
+        return None
 
 
 def elsewhere(folder: Path) -> Path:

@@ -91,6 +91,7 @@ class Server(ABC):
     def prepare(self) -> None:
         """Make what the server needs before it can start. Raises ServiceError."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
 
     def options(self, port: int) -> dict[str, Any]:
         """Further arguments of Popen. Of our environment a server sees the search path and no more."""

@@ -5,22 +5,31 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import platform
+import secrets
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import ServiceError
+from ..private import write_private
 from .server import Server
-
-INFO = b"*2\r\n$4\r\nINFO\r\n$6\r\nserver\r\n"
 
 
 class Valkey(Server):
-    """A Valkey on the loopback without snapshots and without an append-only file."""
+    """A Valkey on the loopback without snapshots and without an append-only file.
+
+    Each process of ours makes another password. It is in a file that Valkey reads, as everybody may look at a
+    command line.
+    """
 
     name = "Valkey"
     stops = ((signal.SIGTERM, 10.0),)
+
+    def __init__(self, folder: Path, *, temporary: bool = False, holds: Sequence[int] = ()) -> None:
+        super().__init__(folder, temporary=temporary, holds=holds)
+        self._password = secrets.token_urlsafe(24)
 
     @property
     def version(self) -> str:
@@ -28,16 +37,30 @@ class Valkey(Server):
 
     @property
     def url(self) -> str:
+        return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
+
+    @property
+    def address(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def _settings(self) -> Path:
+        return self.folder / "valkey.conf"
+
+    def prepare(self) -> None:
+        super().prepare()
+        write_private(self._settings, f"requirepass {self._password}\n")
 
     def command(self, port: int) -> list[str]:
         address = ["--bind", "127.0.0.1", "--port", str(port)]
-        return [str(_program()), *address, "--save", "", "--appendonly", "no", "--dir", str(self.folder)]
+        files = ["--save", "", "--appendonly", "no", "--dir", str(self.folder)]
+        return [str(_program()), str(self._settings), *address, *files]
 
     def is_ready(self, port: int, pid: int) -> bool:
         with socket.create_connection(("127.0.0.1", port), 1) as connection:
-            connection.sendall(INFO)
-            return b"process_id:%d\r\n" % pid in connection.recv(65536)
+            connection.sendall(b"AUTH %s\r\nINFO server\r\nQUIT\r\n" % self._password.encode())
+            said = b"".join(iter(lambda: connection.recv(65536), b""))
+        return b"process_id:%d\r\n" % pid in said
 
 
 def _program() -> Path:

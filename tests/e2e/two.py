@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from local import ROOT
+from local.endpoints import local_credentials
 from local.services import Services
 from tests.e2e.engine import SETTINGS, LocalEngine, free_port
 
@@ -29,7 +30,7 @@ OWN_ENGINES = ("readme", "readme_commands", "restart", "update")  # files that s
 
 def main(arguments: list[str]) -> int:
     """Run pytest against the proxy; its exit code, or 1 if an engine has not ended as it should."""
-    with Services(None, environ={}, durable=False) as services, ExitStack() as stack:
+    with Services(None, environ=local_credentials({}), durable=False) as services, ExitStack() as stack:
         servers = services.endpoints.environment()
         environ = {**SETTINGS, **{name: servers[name] for name in SERVERS}, "TRUSTED_PROXIES": "127.0.0.0/8"}
         engines = [stack.enter_context(LocalEngine(environ)) for _ in NAMES]

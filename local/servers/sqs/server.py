@@ -134,6 +134,7 @@ class HostedSqs:
         """Take a port, and make the folder and the key. Raises ServiceError."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.chmod(0o700)
             self.key = self._given_key or kept_key(self.folder)
             self._listening = listen()
         except OSError as error:
