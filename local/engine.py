@@ -21,6 +21,7 @@ from types import TracebackType
 
 import app as functions
 from chalicelib import runtime
+from chalicelib.api import cors
 from chalicelib.config import Config
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.migrations import MigrationError, migrate
@@ -54,7 +55,8 @@ class Engine:
     """`async with Engine(config, endpoints, host, port)`: serving within, and at the end all of it stopped.
 
     Port 0 is a free one. `listening` is a socket of `gateway.listen`, where the caller had to know early that
-    the port is free. `sqs` is the queue to host in this process; without it, it is at the endpoints.
+    the port is free. `sqs` is the queue to host in this process; without it, it is at the endpoints. The
+    gateway's `settings` are the environment's unless they are given.
     It stops so that no event is lost: schedules, orders in flight, the clients' connections, then relays.
     Raises PortTaken, ConfigError, ServiceError.
     """
@@ -68,12 +70,14 @@ class Engine:
         *,
         listening: socket.socket | None = None,
         sqs: HostedSqs | None = None,
+        settings: GatewaySettings | None = None,
     ) -> None:
         self.config = endpoints.configure(config)
         self._endpoints = endpoints
-        self.gateway = Gateway(
-            functions, settings=replace(GatewaySettings.load(), connections_key=endpoints.connections_key)
-        )
+        limits = settings or GatewaySettings.load()
+        pages = cors.origins(config.allowed_origins, config.engine_auth)
+        key = endpoints.connections_key
+        self.gateway = Gateway(functions, settings=replace(limits, origins=pages, connections_key=key))
         self.mapping: EventSourceMapping
         self.migrations: list[str] = []  # those that this start has applied
         self._listening = listening or listen(host, port)

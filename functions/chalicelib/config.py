@@ -7,6 +7,7 @@ where to look. A field's variable is its name in capitals; `.env.example` lists 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -25,9 +26,14 @@ def setting(
     least: float | None = None,
     most: float | None = None,
     choices: tuple[str, ...] = (),
+    form: str = "",
 ) -> Any:
     """A field of `Config`: its default, what it means (with its unit), and what it may be."""
-    return field(default=default, metadata={"doc": doc, "least": least, "most": most, "choices": choices})
+    limits = {"least": least, "most": most, "choices": choices, "form": form}
+    return field(default=default, metadata={"doc": doc, **limits})
+
+
+ORIGINS = r"(\*|[a-zA-Z][a-zA-Z0-9+.-]*://[^/,\s]+)(\s*,\s*(\*|[a-zA-Z][a-zA-Z0-9+.-]*://[^/,\s]+))*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,12 @@ class Config:
     )
     key_pepper_secret: str = setting(
         "", "ARN of the secret that holds KEY_PEPPER as its `password`; empty: it is in KEY_PEPPER"
+    )
+    allowed_origins: str = setting(
+        "",
+        "origins whose pages may use the engine, such as https://trade.example, with commas between; `*` is "
+        "every one; empty: the engine's own alone while it is open, every one while keys are needed",
+        form=ORIGINS,
     )
     ticket_ttl_ms: int = setting(
         60000, "how long a ticket for a WebSocket may be used, ms", least=1000, most=3_600_000
@@ -213,6 +225,8 @@ def _parse(item: Any, text: str) -> str | int | float:
     choices, least, most = (item.metadata[name] for name in ("choices", "least", "most"))
     if choices and value not in choices:
         raise ConfigError(f"{item.name.upper()}={text!r} must be one of {', '.join(choices)}")
+    if item.metadata["form"] and not re.fullmatch(item.metadata["form"], text):
+        raise ConfigError(f"{item.name.upper()}={text!r} has another form ({item.metadata['doc']})")
     if isinstance(value, (int, float)) and not (
         (least is None or value >= least) and (most is None or value <= most)
     ):

@@ -14,7 +14,7 @@ from chalicelib.simulation.fault_rules import parse
 
 from ..endpoints import publish_url
 from ..engine import Engine
-from ..gateway import listen
+from ..gateway import GatewaySettings, listen
 from ..pepper import pepper
 from ..process import Stopped, Stopping, run_on_loop, signals
 from ..separate import SeparateEngine
@@ -91,7 +91,9 @@ def up(
     """
     level = "INFO" if verbose else log_level
     log_to_stderr(level)
-    environ = settings(sim_latency=latency, sim_faults=faults, log_level=level, engine_auth=engine_auth)
+    environ = settings(
+        sim_latency=latency, sim_faults=faults, log_level=level, engine_auth=engine_auth, engine_host=host
+    )
     if "ENGINE_AUTH" not in environ and not _is_loopback(host):
         raise click.UsageError(
             f"On {host} other machines reach the engine: say --auth keys, or --auth open if they all may "
@@ -139,7 +141,13 @@ def _run(
                 chosen = (
                     SeparateEngine(config, endpoints, listening=listening, state=state, environ=environ)
                     if separate
-                    else Engine(config, endpoints, listening=listening, sqs=services.hosted_sqs)
+                    else Engine(
+                        config,
+                        endpoints,
+                        listening=listening,
+                        sqs=services.hosted_sqs,
+                        settings=GatewaySettings.load(environ),
+                    )
                 )
                 async with chosen as engine:
                     publish_url(engine.url, state)

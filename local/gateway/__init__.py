@@ -5,6 +5,7 @@ websocket.py    handshake → $connect → messages → $disconnect; connection.
 management.py   @connections: push to a client from another process
 invoker.py      throttle, concurrency and timeout of the functions; settings.py has the limits
 proxies.py      what a proxy in front says of the client, and whether it is believed
+hosts.py        the names that the engine goes by; requests for another host are refused
 server.py       uvicorn under it, with http_protocol.py and socket_protocol.py, and limits.py on their number
 """
 

@@ -3,9 +3,11 @@
 EngineError
 └── Refusal
     ├── InvalidHttp         400
+    ├── OriginNotAllowed    403
     ├── RouteNotFound       404
     ├── RequestTimeout      408
     ├── BodyTooLarge        413
+    ├── HostNotAllowed      421
     ├── HeadersTooLarge     431
     ├── TooManyConnections  503, with Retry-After
     ├── MessageTooLarge     413 (on a WebSocket: sent, then closed with 1009)
@@ -21,6 +23,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import msgspec
+from chalicelib.api import cors
 from chalicelib.api.wire import answers
 from chalicelib.domain.errors import EngineError
 
@@ -44,6 +47,22 @@ class RouteNotFound(Refusal):
     text = "There is nothing at this path."
     status = 404
     code = "NOT_FOUND"
+
+
+class OriginNotAllowed(Refusal):
+    """Pages of this origin may not use the engine."""
+
+    text = cors.OriginNotAllowed.text
+    status = 403
+    code = "ORIGIN_NOT_ALLOWED"
+
+
+class HostNotAllowed(Refusal):
+    """The request is for another host."""
+
+    text = "The engine has no such name; ALLOWED_HOSTS lists those that it has."
+    status = 421
+    code = "HOST_NOT_ALLOWED"
 
 
 class InvalidHttp(Refusal):

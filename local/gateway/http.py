@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from chalicelib.api import cors
 from starlette import responses
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
@@ -25,8 +26,11 @@ RawHeaders = list[tuple[bytes, bytes]]
 JSON: RawHeaders = [(b"content-type", b"application/json")]
 CLOSE: RawHeaders = [(b"connection", b"close")]
 REQUEST_ID = "x-amzn-requestid"
-# Of what the gateway itself answers; the functions set them in their own answers.
-REFUSAL = {**{name.lower(): value for name, value in cors.HEADERS.items()}, "cache-control": "no-store"}
+# Of what the gateway itself answers, beside who may read it; the functions set them in their own answers.
+REFUSAL = {
+    "access-control-expose-headers": cors.HEADERS["Access-Control-Expose-Headers"],
+    "cache-control": "no-store",
+}
 LINGER_BYTES = 8 * 1024 * 1024
 LINGER_S = 2
 
@@ -44,9 +48,12 @@ class Response(responses.Response):
         return cls(msgspec.json.encode(content), status, headers, "application/json")
 
     @classmethod
-    def refusing(cls, refusal: Refusal, *, close: bool = False) -> Response:
-        """The response to a refused request; with `close` the connection is closed after it."""
-        headers = {**refusal.headers, **REFUSAL, REQUEST_ID: str(uuid.uuid4())}
+    def refusing(cls, refusal: Refusal, readers: Mapping[str, str], *, close: bool = False) -> Response:
+        """The response to a refused request; `readers` are the headers that say whose pages may read it.
+
+        With `close` the connection is closed after it.
+        """
+        headers = {**refusal.headers, **REFUSAL, **readers, REQUEST_ID: str(uuid.uuid4())}
         response = cls.of_json(refusal.status, refusal.to_wire(), headers)
         return response.with_defaults(CLOSE) if close else response
 
@@ -75,6 +82,12 @@ class Response(responses.Response):
         given = {name for name, _ in self.raw_headers}
         self.raw_headers += [header for header in headers if header[0] not in given]
         return self
+
+
+def readers(origins: cors.Origins, scope: Scope) -> dict[str, str]:
+    """The headers that say whose pages may read an answer to this request."""
+    headers = Headers(scope=scope)
+    return origins.headers(headers.get("origin"), headers.get("host", ""))
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:

@@ -285,7 +285,8 @@ class HttpProtocol(HttpToolsProtocol):
         assert self._refusal is not None
         self.since = self.loop.time()
         if not (self.phase is Phase.BODY and self.cycle.response_started):
-            response = Response.refusing(self._refusal, close=True)
+            readers = self._settings.origins.headers(None, "")  # who asks is not certain
+            response = Response.refusing(self._refusal, readers, close=True)
             headers = [*self.server_state.default_headers, *response.raw_headers]
             lines = [b"%s: %s\r\n" % header for header in headers]
             self.transport.write(

@@ -12,14 +12,16 @@ from contextvars import ContextVar
 from typing import ClassVar
 
 from chalice.app import Chalice, Request
+from chalicelib.api import cors
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
-from .errors import BodyTooLarge, FunctionFailed, Refusal, RouteNotFound, Unavailable
+from .errors import BodyTooLarge, FunctionFailed, OriginNotAllowed, Refusal, RouteNotFound, Unavailable
 from .events import rest_event
-from .http import CLOSE, REQUEST_ID, Response, read_body, refuse_body
+from .hosts import Hosts
+from .http import CLOSE, REQUEST_ID, Response, read_body, readers, refuse_body
 from .invoker import Invoker
 from .settings import GatewaySettings
 
@@ -37,29 +39,31 @@ class RestApi:
         self._routes = [(compile_path(route)[0], route) for route in sorted(app.routes)]  # `{` sorts last
         self._invoker = invoker
         self._settings = settings
+        self._hosts = Hosts(settings.allowed_hosts)
         self.closing = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             response = await self._answer(scope, receive)
         except BodyTooLarge as refusal:
-            await refuse_body(Response.refusing(refusal), receive, send)
+            await refuse_body(self._refused(scope, refusal), receive, send)
             return
         except Refusal as refusal:
             # A client that waits for `100 Continue` may now send its body or another request.
-            response = Response.refusing(refusal, close="expect" in Headers(scope=scope))
+            response = self._refused(scope, refusal, close="expect" in Headers(scope=scope))
         except ClientDisconnect:
             return
         except Exception:
             log.exception("gateway: request failed")
-            response = Response.refusing(FunctionFailed(), close=True)
+            response = self._refused(scope, FunctionFailed(), close=True)
         if self.closing:
             response.with_defaults(CLOSE)
         await response(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        self._hosts.check(scope)
         route, captured = self._match(scope)
-        if scope["method"] == "OPTIONS" and (preflight := self._preflight(route)):
+        if scope["method"] == "OPTIONS" and (preflight := self._preflight(scope, route)):
             return preflight
         if self.closing:
             raise Unavailable("The engine is stopping.")
@@ -81,15 +85,27 @@ class RestApi:
                 return route, match.groupdict()
         raise RouteNotFound()
 
-    def _preflight(self, route: str) -> Response | None:
-        """What is deployed beside a route with CORS, whatever is asked; None where the route has none."""
+    def _refused(self, scope: Scope, refusal: Refusal, *, close: bool = False) -> Response:
+        return Response.refusing(refusal, readers(self._settings.origins, scope), close=close)
+
+    def _preflight(self, scope: Scope, route: str) -> Response | None:
+        """What is deployed beside a route with CORS, whatever is asked; None where the route has none.
+
+        Raises OriginNotAllowed.
+        """
         allowed = {method: entry.cors for method, entry in self._app.routes[route].items() if entry.cors}
         if not allowed:
             return None
+        given = Headers(scope=scope)
+        if not self._settings.origins.admit(given.get("origin"), given.get("host", "")):
+            raise OriginNotAllowed()
         *_, config = allowed.values()  # one for all of a path: Chalice sees to that
+        known = config.get_access_control_headers()
+        del known[cors.ALLOW_ORIGIN]
         headers = {
             "access-control-allow-methods": ",".join([*allowed, "OPTIONS"]),
-            **{name.lower(): value for name, value in config.get_access_control_headers().items()},
+            **{name.lower(): value for name, value in known.items()},
+            **readers(self._settings.origins, scope),
             "content-type": "application/json",
             REQUEST_ID: str(uuid.uuid4()),
         }

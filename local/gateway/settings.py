@@ -6,11 +6,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from chalicelib.api import cors
 from chalicelib.api.wire.requests import MAX_BODY_BYTES
 from chalicelib.api.wire.schemas import SUBMIT_PATH
-from chalicelib.config import ConfigError
+from chalicelib.config import Config, ConfigError
 
 from ..signatures import CONNECTIONS, AccessKey
+from .hosts import is_specific, parse_hosts
 from .proxies import PREFIX, Network, parse_networks
 
 
@@ -41,11 +43,13 @@ class GatewaySettings:
     stage: str = "local"
     trusted_proxies: tuple[Network, ...] = ()
     path_prefix: str = ""
+    allowed_hosts: tuple[str, ...] = ()  # beside the loopback's and the one that is listened on
+    origins: cors.Origins = field(default=cors.Origins(), repr=False)
     connections_key: AccessKey | None = field(default=None, repr=False)  # of @connections; None: nobody's
 
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ) -> GatewaySettings:
-        """The settings: what the environment says of proxies and of the key. Raises ConfigError."""
+        """The settings; of proxies, hosts, pages and the key the environment's. Raises ConfigError."""
         given, prefix = environ.get("TRUSTED_PROXIES", ""), environ.get("PATH_PREFIX", "").strip().rstrip("/")
         try:
             trusted = parse_networks(given)
@@ -53,5 +57,12 @@ class GatewaySettings:
             raise ConfigError(f"TRUSTED_PROXIES={given!r}: {error}") from None
         if not PREFIX.fullmatch(prefix):
             raise ConfigError(f"PATH_PREFIX={prefix!r} is no path, which is like /engine")
-        key = AccessKey.given(environ, CONNECTIONS)
-        return cls(trusted_proxies=trusted, path_prefix=prefix, connections_key=key)
+        config, bound = Config.load(environ), environ.get("ENGINE_HOST", "").strip()
+        named = (f"[{bound}]" if ":" in bound else bound,) if is_specific(bound) else ()
+        return cls(
+            trusted_proxies=trusted,
+            path_prefix=prefix,
+            allowed_hosts=(*named, *parse_hosts(environ.get("ALLOWED_HOSTS", ""))),
+            origins=cors.origins(config.allowed_origins, config.engine_auth),
+            connections_key=AccessKey.given(environ, CONNECTIONS),
+        )

@@ -19,7 +19,8 @@ from starlette.types import Message, Receive, Scope, Send
 from .connection import Connection
 from .errors import FunctionFailed, MessageTooLarge, NotText, Refusal, RouteNotFound, Unavailable
 from .events import connect_event, disconnect_event, identity, message_event, new_connection_id
-from .http import Response
+from .hosts import Hosts
+from .http import Response, readers
 from .invoker import Invoker
 from .settings import GatewaySettings
 
@@ -37,6 +38,7 @@ class WebSocketApi:
         self._functions = functions
         self._invoker = invoker
         self._settings = settings
+        self._hosts = Hosts(settings.allowed_hosts)
         self._connections: dict[str, Connection] = {}
         self._sessions: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -74,7 +76,8 @@ class WebSocketApi:
         await receive()  # websocket.connect
         if scope["path"] != self._settings.websocket_path:
             with suppress(OSError):  # the client has disconnected
-                await Response.refusing(RouteNotFound())(scope, receive, send)
+                refused = Response.refusing(RouteNotFound(), readers(self._settings.origins, scope))
+                await refused(scope, receive, send)
             return
         transport = scope["state"]["transport"]
         connection = Connection(new_connection_id(), identity(scope), send, transport, self._settings)
@@ -99,6 +102,7 @@ class WebSocketApi:
     async def _connect(self, scope: Scope, connection: Connection) -> Response:
         """Invoke $connect; its response, or the refusal of the gateway's own."""
         try:
+            self._hosts.check(scope)
             if self._closing:
                 raise Unavailable("The engine is stopping.")
             self._invoker.admit()
@@ -108,7 +112,7 @@ class WebSocketApi:
             answer = await self._invoker.invoke("on_ws_connect", self._functions.on_ws_connect, event)
             return Response.from_lambda(answer)
         except Refusal as refusal:
-            return Response.refusing(refusal)
+            return Response.refusing(refusal, {})
 
 
 async def _refuse(answer: Response, send: Send) -> None:

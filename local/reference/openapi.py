@@ -71,6 +71,7 @@ EVENT_NOTES = {
 }
 ANY_TIME = (
     "INVALID_HTTP",
+    "HOST_NOT_ALLOWED",
     "REQUEST_TIMEOUT",
     "TOO_MANY_REQUESTS",
     "HEADERS_TOO_LARGE",
@@ -488,6 +489,8 @@ def _without_nulls(schema: Json) -> Json:
 def _operation(route: Route) -> Json:
     shown: Json = {"operationId": route.operation, "summary": route.summary, "tags": [route.tag]}
     codes: tuple[str, ...] = (*route.codes, *ANY_TIME)
+    if route.method != "get":
+        codes += ("ORIGIN_NOT_ALLOWED",)
     if route.scope is not None:
         shown["security"] = [*OPTIONAL, {"bearer": []}, {"apiKey": []}]
         shown["description"] = f"An API key needs the scope `{route.scope}`."

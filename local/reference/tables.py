@@ -37,6 +37,13 @@ MACHINE = (
         "where submit, watch, orders and quote find the engine, unless --url or --state say so",
     ),
     (
+        "ALLOWED_HOSTS",
+        "",
+        "names that clients may call the engine by (`Host`), with commas between, beside localhost, "
+        "127.0.0.1, [::1] and the address that they have connected to; `*` is every one, also one that a "
+        "page elsewhere has resolve to this machine",
+    ),
+    (
         "TRUSTED_PROXIES",
         "",
         "addresses and CIDRs of the proxies in front, such as 10.0.0.0/8; of them alone X-Forwarded-For, "

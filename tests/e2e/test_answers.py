@@ -65,16 +65,16 @@ def test_head_answers_as_get_does_but_without_a_body(gateway: Engine, path: str)
 
 
 @pytest.mark.parametrize(("path", "method"), ROUTES)
-def test_options_names_the_methods_for_pages_elsewhere(gateway: Engine, path: str, method: str) -> None:
+def test_options_names_the_methods_for_pages_that_may(gateway: Engine, path: str, method: str) -> None:
     asked = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "x-any"}
-    answer = ask(gateway, "OPTIONS", path, headers={"Origin": "http://localhost:8080", **asked})
+    answer = ask(gateway, "OPTIONS", path, headers={"Origin": gateway.http_url, **asked})
     assert (answer.status, answer.body) == (200, b"")
     methods = answer.headers["access-control-allow-methods"].split(",")
     assert {*methods} == every(method)
     allowed = answer.headers["access-control-allow-headers"].lower().split(",")
     assert {"content-type", "idempotency-key", "traceparent", "x-request-id"} <= {*allowed}
     assert "x-any" not in allowed
-    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["access-control-allow-origin"] == gateway.http_url
 
 
 @pytest.mark.parametrize(
@@ -98,14 +98,19 @@ def test_what_is_not_http_is_hung_up_on_without_a_word_about_the_inside(
     assert b"Traceback" not in answer
 
 
-def test_every_answer_is_json_and_may_be_read_by_pages_elsewhere(engine: Engine) -> None:
+def test_every_answer_is_json_and_may_be_read_by_the_engines_own_pages_alone(engine: Engine) -> None:
+    url = urlsplit(engine.http_url)
+    own = f"{url.scheme}://{url.netloc}"
     for path in ("/", "/health", "/api/orders", "/api/orders/unknown"):
-        answer = ask(engine, "GET", path, headers={})
-        assert json.loads(answer.body)
-        assert answer.headers["access-control-allow-origin"] == "*"
+        for origin in (own, "http://evil.example"):
+            answer = ask(engine, "GET", path, headers={"Origin": origin})
+            assert json.loads(answer.body)
+            readers = answer.headers.get("access-control-allow-origin")
+            assert readers == (origin if origin == own else None)
+            assert answer.headers["vary"] == "Origin"
 
 
 def test_so_is_what_the_gateway_says_by_itself(gateway: Engine) -> None:
-    answer = ask(gateway, "GET", "/nothing", headers={})
+    answer = ask(gateway, "GET", "/nothing", headers={"Origin": gateway.http_url})
     assert json.loads(answer.body)
-    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["access-control-allow-origin"] == gateway.http_url

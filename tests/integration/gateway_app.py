@@ -15,6 +15,7 @@ from chalice import Chalice, CORSConfig, Response
 from local.calls import wait
 from local.gateway import Gateway, GatewaySettings, listen, serve_on
 
+NAMES = ("engine", "x", "a", "trade.example")  # that tests call the gateway by
 SOCKET_PATH = "/api/orders/execute"
 
 
@@ -101,11 +102,11 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serving(**settings: Any) -> AsyncIterator[Served]:
+async def serving(host: str = "127.0.0.1", **settings: Any) -> AsyncIterator[Served]:
     """Serve an App on a free port until the block ends."""
     app = App()
-    gateway = Gateway(app, settings=GatewaySettings(**settings))
-    listening = listen("127.0.0.1", 0)
+    gateway = Gateway(app, settings=GatewaySettings(**{"allowed_hosts": NAMES, **settings}))
+    listening = listen(host, 0)
     served = Served(app, gateway, listening.getsockname()[1])
     started = asyncio.Event()
     task = asyncio.create_task(serve_on(gateway, listening, started=started.set, stop=served.stop))

@@ -70,11 +70,22 @@ def refuse(error: EngineError) -> Response:
 def finish(request: Request, answer: Callable[[Request], Response]) -> Response:
     """What `answer` gives, with what every response has, and a log line."""
     began = time.perf_counter()
+    config = runtime.current().config
+    pages = cors.origins(config.allowed_origins, config.engine_auth)
     auth.forget_count()
-    response = answer(request)
-    response.headers.update(auth.count_headers())
+    try:
+        if request.method not in cors.SAFE_METHODS:
+            pages.check(request.headers)
+        response = answer(request)
+        response.headers.update(auth.count_headers())
+    except cors.OriginNotAllowed as error:
+        response = refuse(error)
+        response.headers.update(cors.HEADERS)
     if isinstance(response.body, dict) and "Code" in response.body:
         response = _in_our_shape(request, response)
+    if not pages.are_all:
+        response.headers.pop(cors.ALLOW_ORIGIN, None)
+        response.headers |= pages.headers(request.headers.get("origin"), request.headers.get("host", ""))
     if response.status_code != 200 or request.path not in CACHEABLE:
         response.headers["Cache-Control"] = "no-store"
     took_ms = (time.perf_counter() - began) * 1000

@@ -15,7 +15,7 @@ from .. import runtime
 from ..domain.errors import EngineError
 from ..ports.live import ConnectionGone
 from ..services.live.messages import Answer, Request
-from . import auth
+from . import auth, cors
 from .addresses import websocket_url
 from .responses import rules, unexpected
 from .wire import answers, requests
@@ -53,6 +53,9 @@ def connect(event: WebsocketEvent) -> dict[str, Any]:
     connection_id = event.connection_id
     try:
         subscription = requests.connect_parameters(query)
+        config = runtime.current().config
+        pages = cors.origins(config.allowed_origins, config.engine_auth)
+        pages.check({name.lower(): value for name, value in (given.get("headers") or {}).items()})
         access, client = auth.access(given, query.get("ticket"), connection_id)
         subscriptions = runtime.current().subscriptions
         runtime.run(subscriptions.connect(access, connection_id, client, subscription))

@@ -97,7 +97,8 @@ def test_a_wrong_method_is_told_the_right_ones(engine: MemoryEngine, method: str
     assert (answer.status, answer.body["code"]) == (405, "METHOD_NOT_ALLOWED")
     assert answer.headers["Allow"] == answer.body["allow"]
     assert {*answer.headers["Allow"].split(", ")} == {*functions.app.routes[route], "OPTIONS"}
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Origin" not in answer.headers  # of an open engine, to no page
+    assert answer.headers["Vary"] == "Origin"
     assert answer.headers["Cache-Control"] == "no-store"
 
 
@@ -110,7 +111,8 @@ def test_an_error_of_chalices_own_is_as_every_error(
     monkeypatch.setattr("chalicelib.api.http.index", broken)
     answer = call("GET", "/")
     assert (answer.status, answer.body["code"]) == (500, "INTERNAL_ERROR")
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Origin" not in answer.headers  # of an open engine, to no page
+    assert answer.headers["Vary"] == "Origin"
     assert "secret" not in json.dumps(answer.body)
 
 
@@ -140,7 +142,7 @@ REFUSALS = {  # of API Gateway → of the local gateway
 def test_the_local_gateway_refuses_as_the_deployed_one(name: str) -> None:
     rest = load("engine.yaml")["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
     deployed = rest["x-amazon-apigateway-gateway-responses"][name]
-    ours = Response.refusing(REFUSALS[name]())
+    ours = Response.refusing(REFUSALS[name](), cors.Origins(needs_keys=True).headers(None, ""))
     assert (ours.status_code, bytes(ours.body).decode()) == (
         deployed["statusCode"],
         deployed["responseTemplates"]["application/json"],

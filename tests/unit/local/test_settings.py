@@ -15,6 +15,7 @@ LOCAL_ONLY = {
     "ENGINE_HOST": "127.0.0.1",
     "PORT": "3000",
     "ENGINE_URL": "http://127.0.0.1:3000",
+    "ALLOWED_HOSTS": "",
     "TRUSTED_PROXIES": "",
     "PATH_PREFIX": "",
     "ENGINE_SEPARATE": "0",

@@ -51,6 +51,9 @@ CODES: dict[str, Code] = {
     "UNAUTHENTICATED": Code((401,), "no valid API key came with the request, to an engine that takes them"),
     "INVALID_TICKET": Code((401,), "a WebSocket's ticket is wrong, was used before, or its time is over"),
     "MISSING_SCOPE": Code((403,), "the API key lacks the scope that this takes; `scope` names it"),
+    "ORIGIN_NOT_ALLOWED": Code(
+        (403,), "a page of an origin that is not allowed wants to change something, or opens a WebSocket"
+    ),
     "ORDER_NOT_FOUND": Code((404,), "no such order; `orderId` repeats it"),
     "UNKNOWN_TOKEN": Code((404,), "no such token; `supported` lists them"),
     "UNKNOWN_DEX": Code((404,), "no such venue, or none is left; `supported` lists them"),
@@ -72,6 +75,7 @@ CODES: dict[str, Code] = {
     "BODY_TOO_LARGE": Code((413,), "a body of more than 128 KB"),
     "MESSAGE_TOO_LARGE": Code((413,), "a message of more than 128 KB; the connection is closed"),
     "UNSUPPORTED_MEDIA_TYPE": Code((415,), "a body that is not `application/json`"),
+    "HOST_NOT_ALLOWED": Code((421,), "`Host` is none of the names that an engine on one machine goes by"),
     "UPGRADE_REQUIRED": Code((426,), "a GET where only a WebSocket is: it is no WebSocket's handshake"),
     "TOO_MANY_REQUESTS": Code((429,), "faster than the gateway lets through; see `Retry-After`"),
     "TOO_MANY_ORDERS": Code(

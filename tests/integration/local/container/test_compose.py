@@ -80,10 +80,16 @@ def test_two_engines_share_servers_and_trust_their_proxy_alone(
     assert set(compose["services"]["proxy"]["depends_on"]) == {"engine-a", "engine-b"}
 
 
-def test_the_whole_of_dotenv_reaches_the_container_but_its_servers_and_address(engine: dict[str, Any]):
+def test_the_whole_of_dotenv_reaches_the_container_but_its_servers_and_address(
+    compose: dict[str, Any], engine: dict[str, Any]
+):
     assert engine["env_file"] == [{"path": ".env", "required": False}]
     fixed = {name for name, value in engine["environment"].items() if value is not None}
-    assert fixed == {"DATABASE_URL", "REDIS_URL", "AWS_ENDPOINT_URL", "ENGINE_HOST", "PORT"}
+    assert fixed == {"DATABASE_URL", "REDIS_URL", "AWS_ENDPOINT_URL", "ENGINE_HOST", "PORT", "ALLOWED_HOSTS"}
+    names = engine["environment"]["ALLOWED_HOSTS"].removeprefix("${ALLOWED_HOSTS:-").removesuffix("}")
+    assert {*names.split(",")} == {
+        name for name in compose["services"] if name.startswith(("engine", "proxy"))
+    }
 
 
 def test_the_engine_finds_its_servers_by_the_names_of_their_services(

@@ -151,7 +151,7 @@ def test_an_invalid_answer_is_a_failure(answer: Any) -> None:
 
 
 def test_refusals_have_the_headers_for_a_retry() -> None:
-    assert dict(Response.refusing(TooManyRequests()).headers)["retry-after"] == "1"
+    assert dict(Response.refusing(TooManyRequests(), {}).headers)["retry-after"] == "1"
 
 
 def test_an_sqs_event_names_its_queue() -> None:
