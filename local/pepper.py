@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+
+from .private import write_private
 
 NAME = "key.pepper"  # in the state folder
 
@@ -15,11 +16,7 @@ def pepper(state: Path, environ: Mapping[str, str]) -> str:
     if given := environ.get("KEY_PEPPER", "").strip():
         return given
     path = state / NAME
-    state.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(32))
+    if not path.exists():
+        state.mkdir(parents=True, exist_ok=True)
+        write_private(path, secrets.token_urlsafe(32))
     return path.read_text()
