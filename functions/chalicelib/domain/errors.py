@@ -110,7 +110,7 @@ class TooFast(LimitReached):
     text = "Your requests come faster than they may: wait as long as Retry-After says."
     code = "TOO_MANY_REQUESTS"
 
-    def __init__(self, wait_s: float) -> None:
+    def __init__(self, wait_s: float = 1.0) -> None:
         super().__init__()
         self.wait_s = wait_s
 

@@ -85,7 +85,8 @@ def test_the_whole_of_dotenv_reaches_the_container_but_its_servers_and_address(
 ):
     assert engine["env_file"] == [{"path": ".env", "required": False}]
     fixed = {name for name, value in engine["environment"].items() if value is not None}
-    assert fixed == {"DATABASE_URL", "REDIS_URL", "AWS_ENDPOINT_URL", "ENGINE_HOST", "PORT", "ALLOWED_HOSTS"}
+    servers, address = {"DATABASE_URL", "REDIS_URL", "AWS_ENDPOINT_URL"}, {"ENGINE_HOST", "PORT"}
+    assert fixed == servers | address | {"ENGINE_AUTH", "ALLOWED_HOSTS"}
     names = engine["environment"]["ALLOWED_HOSTS"].removeprefix("${ALLOWED_HOSTS:-").removesuffix("}")
     assert {*names.split(",")} == {
         name for name in compose["services"] if name.startswith(("engine", "proxy"))

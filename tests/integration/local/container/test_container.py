@@ -146,12 +146,12 @@ def test_who_listens_everywhere_is_reached_over_the_loopback():
         assert url_of(everywhere) == f"http://127.0.0.1:{everywhere.getsockname()[1]}"
 
 
-def test_the_host_is_the_loopback_unless_somebody_says_otherwise_and_is_warned():
+def test_the_host_is_the_loopback_unless_somebody_says_otherwise_and_who_may_use_it():
     command = [sys.executable, "-m", "local", "up", "--help"]
     environ = {name: value for name, value in os.environ.items() if name != "ENGINE_HOST"}
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=LONGEST_S)
     [host] = re.findall(r"--host TEXT (.*?)--port", " ".join(done.stdout.split()))
-    assert "CAUTION" in host
+    assert "needs --auth" in host
     assert "[default: 127.0.0.1]" in host
 
 
