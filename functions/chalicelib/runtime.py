@@ -14,11 +14,11 @@ import gc
 import random
 import threading
 import uuid
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .config import Config
+from .config import Config, ConfigError
 from .domain.tokens import Token, add_tokens
 
 if TYPE_CHECKING:
@@ -156,13 +156,17 @@ class Runtime:
         config = self.config
         if not config.key_pepper_secret:
             config.require("key_pepper")
-        secret = self._secret(config.key_pepper_secret)
+        secret = self._pepper_secret
 
         async def peppers() -> Sequence[bytes]:
             text = config.key_pepper if secret is None else (await secret.current()).password
             return [pepper.strip().encode() for pepper in text.split(",")]
 
         return KeyedHash(peppers, purpose)
+
+    @cached_property
+    def _pepper_secret(self) -> Secret | None:
+        return self._secret(self.config.key_pepper_secret)
 
     @cached_property
     def queue(self) -> Queue:
@@ -474,6 +478,17 @@ def current() -> Runtime:
 def run(work: Coroutine[Any, Any, Result]) -> Result:
     """What `work` gives, run on the engine's loop while the handler that calls this waits."""
     return current().wait(work)
+
+
+def require_keys(environ: Mapping[str, str]) -> None:
+    """Return if the environment's engine takes keys: API Gateway's address is reached by everybody.
+
+    Raises ConfigError.
+    """
+    if Config.load(environ).engine_auth == "open":
+        raise ConfigError(
+            "ENGINE_AUTH is `open`, which is for one machine alone: on Lambda it must be `keys`."
+        )
 
 
 def freeze_start() -> None:

@@ -41,6 +41,7 @@ NEEDS: dict[str, tuple[str, ...]] = {  # function → the packages it can't do w
     "fire_orders": (*POSTGRES, *REDIS, *AWS, *QUOTES),
     "sweep": (*POSTGRES, *AWS),
     "migrate": (*POSTGRES, *AWS),
+    "admin": (*POSTGRES, *AWS),
 }
 PACKAGES = {package for needed in NEEDS.values() for package in needed}
 IMPORTS = {  # what of a package is used, if not all
@@ -64,6 +65,8 @@ NOWHERE = {  # a deployed function's environment; a start sends no request
     "REDIS_SECRET": "arn:aws:secretsmanager:us-east-1:000000000000:secret:redis",
     "ORDERS_QUEUE_URL": "http://127.0.0.1:1/000000000000/orders",
     "ORDERS_DLQ_URL": "http://127.0.0.1:1/000000000000/orders-dlq",
+    "ENGINE_AUTH": "keys",
+    "KEY_PEPPER_SECRET": "arn:aws:secretsmanager:us-east-1:000000000000:secret:pepper",
     "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
     "WEBSOCKET_ENDPOINT": "http://127.0.0.1:1/api",
     "RELAY_FUNCTION": "relay",

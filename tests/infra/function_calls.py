@@ -10,11 +10,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import app as functions
 from chalicelib import runtime
 from chalicelib.config import Config
-from chalicelib.domain.account import Account
+from chalicelib.domain.account import LOCAL, Account, Scope
 from chalicelib.domain.terms import OrderType, Terms
 from chalicelib.domain.tokens import find_token
 from chalicelib.ports.store import NewOrder
@@ -44,6 +45,7 @@ class FunctionCalls:
         self._recorder = recorder
         self._sqs = sqs
         self._order_id = str(uuid.uuid4())
+        self._key: dict[str, str] = {}  # the header that has it
 
     async def all(self) -> dict[str, set[Permission]]:
         """What each function needs for what it calls."""
@@ -58,10 +60,13 @@ class FunctionCalls:
             "KeepRelays": self.keep_relays,
             "Relay": self.relay,
             "WebsocketDisconnect": self.websocket_disconnect,
+            "Admin": self.admin,
         }
         needed = {}
         async with self._engine():
             await self._place_orders()
+            made = await runtime.current().key_management.create(LOCAL.id, "any", [*Scope])
+            self._key = {"authorization": f"Bearer {made.text}"}
         for name, call_function in calls.items():
             async with self._engine():
                 with self._recorder.recorded() as noted:
@@ -89,19 +94,22 @@ class FunctionCalls:
 
     def api_handler(self, noted: set[Permission]) -> None:
         self._sqs.send_message(QueueUrl=self._config.orders_dlq_url, MessageBody="{}")  # for /health to count
+        key = self._key
         for route in ("/", "/openapi.json", "/health", "/api/orders", "/api/tokens"):
-            assert call("GET", route).status == 200, route
+            assert call("GET", route, headers=key).status == 200, route
         query = {name: [str(value)] for name, value in ORDER.items()}
-        assert call("GET", "/api/quote", query=query).status == 200
-        key = {"idempotency-key": str(uuid.uuid4())}
-        assert [submit(headers=key).status for _ in range(2)] == [202, 200]
-        order_id = submit().body["orderId"]
-        assert call("GET", "/api/orders/{order_id}", order_id=order_id).status == 200
+        assert call("GET", "/api/quote", query=query, headers=key).status == 200
+        again = key | {"idempotency-key": str(uuid.uuid4())}
+        assert [submit(headers=again).status for _ in range(2)] == [202, 200]
+        order_id = submit(headers=key).body["orderId"]
+        assert call("GET", "/api/orders/{order_id}", order_id=order_id, headers=key).status == 200
         batch = json.dumps({"orders": [ORDER, FAR_LIMIT]}).encode()
-        assert call("POST", "/api/orders/batch", batch).status == 200
-        order_id = submit(json.dumps(FAR_LIMIT).encode()).body["orderId"]
-        assert call("DELETE", "/api/orders/{order_id}", order_id=order_id).status == 200
-        assert call("DELETE", "/api/orders").status == 200
+        assert call("POST", "/api/orders/batch", batch, headers=key).status == 200
+        order_id = submit(json.dumps(FAR_LIMIT).encode(), headers=key).body["orderId"]
+        assert call("DELETE", "/api/orders/{order_id}", order_id=order_id, headers=key).status == 200
+        assert call("DELETE", "/api/orders", headers=key).status == 200
+        assert call("POST", "/api/tickets", headers=key).status == 201
+        assert call("GET", "/api/orders").status == 401
 
     def process_order(self, noted: set[Permission]) -> None:
         """One order that is confirmed, and a message that stays in the queue."""
@@ -121,6 +129,10 @@ class FunctionCalls:
             functions.sweep(schedule_event("sweep"), Context())
 
     def websocket_connect(self, noted: set[Permission]) -> None:
+        """With a key, with a ticket, and with neither."""
+        assert self._socket("connect", connection="stranger", key={})["statusCode"] == 401
+        ticket = urlsplit(call("POST", "/api/tickets", headers=self._key).body["websocket"]).query
+        assert self._socket("connect", query=dict(parse_qsl(ticket)), key={}) == {"statusCode": 200}
         assert self._socket("connect") == {"statusCode": 200}
         assert self._socket("connect", query={"orderId": self._order_id}) == {"statusCode": 200}
 
@@ -142,6 +154,13 @@ class FunctionCalls:
     def websocket_disconnect(self, noted: set[Permission]) -> None:
         assert self._socket("disconnect") == {"statusCode": 200}
 
+    def admin(self, noted: set[Permission]) -> None:
+        created = {"action": "create", "account": "mine", "name": "any", "scopes": ["orders:read"]}
+        key_id = functions.admin(created, Context())["id"]
+        key_id = functions.admin({"action": "rotate", "id": key_id}, Context())["id"]
+        assert functions.admin({"action": "list", "account": "mine"}, Context())["keys"]
+        assert "error" not in functions.admin({"action": "revoke", "id": key_id}, Context())
+
     def _process(self, body: str) -> list[Any]:
         """What of a batch of one message is left in the queue."""
         queue = self._config.orders_queue_url
@@ -158,7 +177,13 @@ class FunctionCalls:
         return left
 
     def _socket(
-        self, kind: str, text: str = "", *, query: dict[str, str] | None = None, connection: str = "socket"
+        self,
+        kind: str,
+        text: str = "",
+        *,
+        query: dict[str, str] | None = None,
+        connection: str = "socket",
+        key: dict[str, str] | None = None,
     ) -> Any:
         context = {
             "apiId": "api",
@@ -167,6 +192,12 @@ class FunctionCalls:
             "connectionId": connection,
             "identity": {"sourceIp": "127.0.0.1"},
         }
-        event = {"requestContext": context, "queryStringParameters": query, "body": text}
+        headers = self._key if key is None else key
+        event = {
+            "requestContext": context,
+            "headers": headers,
+            "queryStringParameters": query,
+            "body": text,
+        }
         functions.app.websocket_api.configure("api.example", "api")  # or Chalice looks for an AWS_REGION
         return getattr(functions, f"on_ws_{kind}")(event, Context())

@@ -17,14 +17,18 @@ import app as functions
 import pytest
 from chalice.app import Chalice
 from chalicelib.adapters.postgres.database import Database
+from chalicelib.adapters.postgres.keys import PostgresKeys
 from chalicelib.adapters.postgres.store import PostgresStore, StoreSettings
 from chalicelib.adapters.redis.pool import connect
 from chalicelib.adapters.redis.registry import RedisRegistry
 from chalicelib.api import FUNCTIONS
 from chalicelib.api.wire.events import event_detail
+from chalicelib.domain.account import LOCAL, Access, Caller, Scope
+from chalicelib.domain.keys import key_text
 from chalicelib.domain.terms import OrderType, Terms
 from chalicelib.ports.live import Subscription
 from chalicelib.ports.store import NewOrder
+from chalicelib.services.keyed_hash import KeyedHash
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from local.services import Endpoints
@@ -33,6 +37,9 @@ from tests.infra.cold_start import NEEDS, NOWHERE, Start, start
 from tests.samples import SOL, USDC
 
 CLIENT = "127.0.0.1"
+PEPPER = "p" * 64
+CALLER = Caller(LOCAL, frozenset(Scope), "0123456789ab")
+KEY = key_text(CALLER.key_id, "k" * 43)
 SOCKET = {
     "apiId": "api",
     "domainName": "api.example",
@@ -92,6 +99,7 @@ def environ(aws: str, database_url: str, services: Endpoints) -> dict[str, str]:
     logins = {
         "DATABASE_SECRET": (database.pop("user"), database.pop("password")),
         "REDIS_SECRET": (redis.username or "default", unquote(redis.password or "")),
+        "KEY_PEPPER_SECRET": ("keys", PEPPER),
     }
     for name, (username, password) in logins.items():
         Aws.secrets[NOWHERE[name]] = json.dumps({"username": username, "password": password})
@@ -116,7 +124,7 @@ def passwords() -> list[str]:
 async def subscribed_order(database_url: str, redis_url: str) -> AsyncIterator[str]:
     """An order that waits for a worker, and a connection subscribed to it, without a relay.
 
-    And a resting order whose price is there.
+    And a resting order whose price is there, and an API key.
     """
     database, redis = Database(database_url), connect(redis_url)
     settings = StoreSettings(lease_ms=20_000, sweep_after_ms=60_000, key_ttl_s=60, max_outstanding=10_000)
@@ -127,7 +135,9 @@ async def subscribed_order(database_url: str, redis_url: str) -> AsyncIterator[s
         await store.create(NewOrder(order_id, Terms(SOL, USDC, 10**9, 100)))
         limit = Terms(SOL, USDC, 10**9, 100, floor_out=10**6, type=OrderType.LIMIT, price=Decimal(1))
         await store.create(NewOrder(str(uuid.uuid4()), limit))
-        await registry.connect("socket", CLIENT)
+        hash = await KeyedHash(peppers, "API keys").make(KEY.encode())
+        await PostgresKeys(database).add(CALLER.key_id, LOCAL, "any", CALLER.scopes, hash, None)
+        await registry.connect("socket", CLIENT, Access(CALLER))
         await registry.subscribe(Subscription("socket", order_id))
         yield order_id
         await registry.disconnect("socket", CLIENT)
@@ -136,13 +146,17 @@ async def subscribed_order(database_url: str, redis_url: str) -> AsyncIterator[s
         await database.close()
 
 
+async def peppers() -> list[bytes]:
+    return [PEPPER.encode()]
+
+
 def rest(method: str, route: str, body: object = None, **query: str) -> dict[str, Any]:
     """A request as API Gateway sends it to a function."""
     return {
         "resource": route,
         "path": route,
         "httpMethod": method,
-        "headers": {"content-type": "application/json"},
+        "headers": {"content-type": "application/json", "authorization": f"Bearer {KEY}"},
         "multiValueHeaders": {"content-type": ["application/json"]},
         "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} or None,
         "pathParameters": None,
@@ -165,9 +179,16 @@ def events(order_id: str) -> dict[str, list[dict[str, Any]]]:
             rest("GET", "/api/orders"),
             rest("GET", "/openapi.json"),
             rest("GET", "/health"),
+            rest("POST", "/api/tickets"),
         ],
         "process_order": [{"Records": [message]}],
-        "on_ws_connect": [{"requestContext": SOCKET, "queryStringParameters": {"orderId": order_id}}],
+        "on_ws_connect": [
+            {
+                "requestContext": SOCKET,
+                "queryStringParameters": {"orderId": order_id},
+                "headers": {"x-api-key": KEY},
+            }
+        ],
         "on_ws_message": [
             {"requestContext": SOCKET, "body": json.dumps(sent)} for sent in (order, subscribe, {"amount": 0})
         ],
@@ -177,6 +198,7 @@ def events(order_id: str) -> dict[str, list[dict[str, Any]]]:
         "fire_orders": [schedule_event("fire_orders")],
         "sweep": [schedule_event("sweep")],
         "migrate": [{}],
+        "admin": [{"action": "create", "account": "a", "name": "b", "scopes": ["admin"]}],
     }
 
 
@@ -228,6 +250,7 @@ def test_every_call_returns_its_functions_result(found: Start) -> None:
     for answer in filter(None, found.answers):
         assert answer.get("statusCode", 200) < 300
         assert not answer.get("batchItemFailures")
+        assert "error" not in answer
 
 
 def test_each_call_writes_one_line_and_a_sweep_that_finds_nothing_none(found: Start, function: str) -> None:
@@ -239,6 +262,12 @@ def test_no_line_has_a_password_or_a_clients_message(found: Start) -> None:
     lines = "\n".join([*found.log, *found.out])
     assert "tokenIn" not in lines
     assert not any(password in lines for password in passwords())
+
+
+def test_no_process_on_lambda_starts_as_an_open_engine() -> None:
+    for handler in ("", *NEEDS):
+        with pytest.raises(AssertionError, match="ConfigError: ENGINE_AUTH is `open`"):
+            start(handler, environ={"ENGINE_AUTH": "open"})
 
 
 def test_without_a_handler_in_the_environment_nothing_is_imported_at_the_start() -> None:

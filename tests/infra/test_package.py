@@ -27,6 +27,7 @@ FUNCTION_NAMES = {
     "FireOrders": ("app.fire_orders", "stack-fire-orders"),
     "Sweep": ("app.sweep", "stack-sweep"),
     "Migrate": ("app.migrate", "stack-migrate"),
+    "Admin": ("app.admin", "stack-admin"),
 }
 APP = """
 from chalice import Chalice
@@ -105,6 +106,7 @@ def test_the_schedules_run_every_minute(functions: dict[str, dict[str, Any]]) ->
         ("FireOrders", 75),  # the longest TriggerSeconds, and a last pass with slow servers
         ("Sweep", 60),
         ("Migrate", 300),
+        ("Admin", 30),
     ],
 )
 def test_each_function_has_the_timeout_of_its_settings(
@@ -135,6 +137,7 @@ def test_every_route_is_in_the_api(merged: dict[str, Any]) -> None:
         ("/api/orders/execute", "POST"),
         ("/api/orders/batch", "POST"),
         ("/api/tokens", "GET"),
+        ("/api/tickets", "POST"),
     }
 
 

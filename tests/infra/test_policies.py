@@ -38,6 +38,7 @@ NAMES = [
     "FireOrders",
     "Sweep",
     "Migrate",
+    "Admin",
 ]
 
 # What Lambda itself does under a function's role.
@@ -144,6 +145,7 @@ def recorder(config: Config, url: str) -> Recorder:
     secrets = {
         config.database_secret: {"username": there["user"], "password": there.get("password", "")},
         config.redis_secret: {"username": "default", "password": "any"},
+        config.key_pepper_secret: {"username": "keys", "password": "p" * 64},
     }
     return Recorder(
         {config.orders_queue_url: "OrdersQueue.Arn", config.orders_dlq_url: "OrdersDlq.Arn"}, secrets
@@ -232,10 +234,25 @@ def test_no_role_has_a_wildcard_except_for_connections_whose_ids_are_unknown(
         assert "*" not in resource.removesuffix("/@connections/*")
 
 
-def test_without_secrets_no_role_may_read_one(deployed: Deployed) -> None:
-    engine = deployed(DatabaseSecretArn="", RedisSecretArn="")
-    actions = {action for name in NAMES for action, _ in allowed(engine, name)}
-    assert not any(action.startswith("secretsmanager:") for action in actions)
+def readers(engine: Resolved) -> dict[str, list[str]]:
+    """Who may read each secret."""
+    found: dict[str, list[str]] = {}
+    for name in NAMES:
+        for action, resource in allowed(engine, name):
+            if action == "secretsmanager:GetSecretValue":
+                found.setdefault(resource, []).append(name)
+    return found
+
+
+def test_without_passwords_no_role_may_read_one(deployed: Deployed) -> None:
+    assert readers(deployed(DatabaseSecretArn="", RedisSecretArn="")).keys() == {"KeyPepper"}
+
+
+def test_only_functions_that_take_or_make_keys_and_tickets_may_read_the_pepper(deployed: Deployed) -> None:
+    mine = "arn:aws:secretsmanager:us-east-1:000000000000:secret:mine"
+    who = ["APIHandler", "WebsocketConnect", "Admin"]
+    assert readers(deployed())["KeyPepper"] == who
+    assert readers(deployed(KeyPepperSecretArn=mine))[mine] == who
 
 
 def test_a_customer_key_decrypts_secrets_and_nothing_else(deployed: Deployed) -> None:

@@ -11,12 +11,15 @@ import redis
 from chalicelib.adapters.redis import watched
 from chalicelib.adapters.redis.events import RedisEvents
 from chalicelib.adapters.redis.pool import connect
+from chalicelib.adapters.redis.rates import RedisRates
 from chalicelib.adapters.redis.registry import RedisRegistry
 from chalicelib.adapters.redis.relay_channel import RedisRelayChannel
 from chalicelib.api.wire.events import event_message, parse_event_message
+from chalicelib.domain.account import ANYBODY, Access
 from chalicelib.domain.events import Event
 from chalicelib.domain.lifecycle import Status
 from chalicelib.ports.live import Notification, Subscription
+from chalicelib.ports.rates import Rate
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
@@ -58,7 +61,11 @@ async def do_all_that_the_adapters_do(client: Redis, operator: redis.Redis) -> N
     subscription = Subscription("connection", ORDER, 1)
 
     await events.check()
-    await registry.connect("connection", "client")
+    assert await registry.use_once("nonce", "connection", 60_000)
+    assert (await RedisRates(client).take("account:any", Rate(1, 1))).is_allowed
+    await registry.connect("connection", "client", Access(ANYBODY))
+    assert await registry.access("connection") == Access(ANYBODY)
+    assert await relay.keys() == {"connection": ANYBODY.key_id}
     await registry.reserve(subscription)
     assert await relay.acquire()
     assert await registry.has_relay("connection")

@@ -148,6 +148,8 @@ def test_the_environment_sets_the_functions_config(engine: Resolved) -> None:
         redis_secret="REDIS-SECRET",
         orders_queue_url="OrdersQueue",
         orders_dlq_url="OrdersDlq",
+        engine_auth="keys",
+        key_pepper_secret="KeyPepper",
         websocket_url="wss://WebsocketAPI.execute-api.REGION.amazonaws.com/v1",
         websocket_endpoint="https://WebsocketAPI.execute-api.REGION.amazonaws.com/v1",
         relay_function="stack-relay",
@@ -242,6 +244,14 @@ def test_libpq_gets_the_path_of_lambdas_certificates(engine: Resolved, emulated:
     assert "SSL_CERT_FILE" not in variables(emulated)
 
 
+def test_a_pepper_of_ones_own_takes_the_place_of_the_one_that_is_made(deployed: Deployed) -> None:
+    mine = "arn:aws:secretsmanager:us-east-1:000000000000:secret:mine"
+    engine = deployed(KeyPepperSecretArn=mine)
+    assert "KeyPepper" not in engine.resources
+    assert variables(engine)["KEY_PEPPER_SECRET"] == mine
+    assert variables(engine)["ENGINE_AUTH"] == "keys"  # which no parameter changes
+
+
 # --- Logs ---
 
 
@@ -306,7 +316,10 @@ def test_errors_of_api_gateway_have_the_shape_of_the_engines_errors(engine: Reso
         error = json.loads(text.replace("$context.error.messageString", '"a message of API Gateway"'))
         assert set(error) == {"error", "code"}
         assert error["code"] in known or name == "DEFAULT_4XX"
-        assert refusal["responseParameters"]["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
+        headers = refusal["responseParameters"]
+        assert headers["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
+        exposed = headers["gatewayresponse.header.Access-Control-Expose-Headers"]
+        assert exposed == f"'{','.join(cors.EXPOSE_HEADERS)}'"
 
 
 def test_cross_origin_requests_are_allowed(engine: Resolved) -> None:
@@ -366,6 +379,7 @@ def test_the_outputs_have_what_clients_and_the_deployment_need(engine: Resolved)
             "OrdersQueueUrl": "OrdersQueue",
             "OrdersDlqUrl": "OrdersDlq",
             "MigrateFunction": engine["Migrate"]["FunctionName"],
+            "AdminFunction": engine["Admin"]["FunctionName"],
             "AlarmTopicArn": "AlarmTopic",
         }.items()
     )

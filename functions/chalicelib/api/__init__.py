@@ -21,10 +21,19 @@ __all__ = ["admin", "cors", "http", "migrate", "prepare", "queue", "responses", 
 FUNCTIONS = {  # what Lambda calls → its module here, and the runtime's parts that it uses
     "app.app": (
         "http",
-        ("authentication", "limits", "submission", "orders", "cancellation", "quoting", "health"),
+        (
+            "authentication",
+            "tickets",
+            "limits",
+            "submission",
+            "orders",
+            "cancellation",
+            "quoting",
+            "health",
+        ),
     ),
     "app.process_order": ("queue", ("execution", "queue")),
-    "app.on_ws_connect": ("sockets", ("subscriptions",)),
+    "app.on_ws_connect": ("sockets", ("subscriptions", "tickets")),
     "app.on_ws_message": ("sockets", ("subscriptions",)),
     "app.on_ws_disconnect": ("sockets", ("registry",)),
     "app.relay": ("schedules", ("relay_runner",)),
@@ -37,9 +46,13 @@ FUNCTIONS = {  # what Lambda calls → its module here, and the runtime's parts 
 
 
 def prepare(environ: Mapping[str, str]) -> None:
-    """Import and build what this process's function uses, and log a line for each call; only on Lambda."""
+    """Import and build what this process's function uses, and log a line for each call; only on Lambda.
+
+    Raises ConfigError on Lambda where the engine is open.
+    """
     if "AWS_LAMBDA_FUNCTION_NAME" in environ:
         logs.configure()
+        runtime.require_keys(environ)
     handler = environ.get("_HANDLER")
     if handler not in FUNCTIONS:
         return
