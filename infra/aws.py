@@ -71,6 +71,11 @@ class Aws:
         )
         return self.session.client("lambda", endpoint_url=self.endpoint, config=self._config().merge(options))
 
+    @cached_property
+    def secrets(self) -> Any:
+        """The client for secrets."""
+        return self.session.client("secretsmanager", endpoint_url=self.endpoint, config=self._config())
+
     @property
     def poll_interval_s(self) -> float:
         """The time between two requests for a stack's or a function's state."""

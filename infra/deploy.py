@@ -1,8 +1,8 @@
-"""`deploy`: package → validate → upload → network, data, engine → migrate → smoke → a running engine.
+"""`deploy`: package → validate → upload → network, data, engine → migrate → key → smoke → an engine.
 
-Up to `validate` nothing is sent. CloudFormation itself undoes an update that fails. If the migration or the
-smoke order fails, the engine's stack is rolled back to its previous version. Migrations are not undone: each
-leaves a schema that works with the previous version.
+Up to `validate` nothing is sent. CloudFormation itself undoes an update that fails. If the migration, the
+first API key or the smoke order fails, the engine's stack is rolled back to its previous version. Migrations
+are not undone: each leaves a schema that works with the previous version.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from .aws import Aws, Bucket, connect
 from .change_set import Confirm, Target, Version, create_or_update, deployed_version
 from .conditions import left_out
 from .console import Screen, Step, ask, aws_options, report_nothing_sent, report_running_operations
-from .errors import InfraError, MigrationError, PackageError, SmokeError
+from .errors import FirstKeyError, InfraError, MigrationError, PackageError, SmokeError
+from .first_key import ensure_first_key, read_first_key, reading_command
 from .migrate import migrate
 from .package import MEGABYTE, Package, build
 from .smoke import smoke
@@ -49,8 +50,12 @@ DEPLOYED = """
   HTTP       {HttpUrl}
   WebSocket  {WebSocketUrl}{dashboard}
 
+The administrator's API key, and keys for others:
+  {reading}
+  ./local/run keys --help     with --function {AdminFunction}
 The first order:
-  curl -X POST {HttpUrl}{submit_path} -H 'Content-Type: application/json' \\
+  curl -X POST {HttpUrl}{submit_path} \\
+    -H "Authorization: Bearer $ENGINE_API_KEY" -H 'Content-Type: application/json' \\
     -d '{{"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.5}}'
 or with its events:
   ./local/run submit SOL USDC 1.5 --watch --url {HttpUrl}"""
@@ -99,10 +104,11 @@ def deploy(
                 each template of the stage, through a change set; an output of an earlier
                 one fills the parameter of the same name of a later one
       migrate   the database's schema, by a function of the engine
+      key       the first API key, made by a function of the engine and kept in a secret
       smoke     one order over HTTP, and its events over the WebSocket until it is confirmed
 
-    The first step that fails ends the deployment. If migrate or smoke fails, the engine is
-    rolled back to its previous version.
+    The first step that fails ends the deployment. If migrate, key or smoke fails, the engine
+    is rolled back to its previous version.
 
     \b
     Examples:
@@ -134,7 +140,8 @@ def deploy(
         with report_running_operations(Stacks(aws), stage, screen):
             outputs = deployment.run(with_smoke=not no_smoke)
     dashboard = "" if aws.endpoint else f"\n  Dashboard  {outputs['DashboardUrl']}"  # it is in AWS's console
-    screen.print(DEPLOYED.format(**outputs, submit_path=SUBMIT_PATH, dashboard=dashboard))
+    reading = reading_command(aws, outputs["AdminKeySecretArn"])
+    screen.print(DEPLOYED.format(**outputs, submit_path=SUBMIT_PATH, dashboard=dashboard, reading=reading))
 
 
 @dataclass(frozen=True)
@@ -235,9 +242,10 @@ class Deployment:
             self._deploy(source, bucket)
         try:
             self._migrate()
+            secret = self._make_first_key()
             if with_smoke:
-                self._smoke()
-        except (MigrationError, SmokeError) as error:
+                self._smoke(secret)
+        except (MigrationError, FirstKeyError, SmokeError) as error:
             logs = f"The functions' logs are in /aws/lambda/{self._name('engine')}-…"
             raise type(error)(f"{error}\n{logs}\n{self._roll_back(bucket)}") from error
         return self._outputs
@@ -300,9 +308,17 @@ class Deployment:
                 step.print(f"applied {name}")
             step.result = f"{len(applied)} applied" if applied else "the schema is up to date"
 
-    def _smoke(self) -> None:
+    def _make_first_key(self) -> str:
+        """The secret that holds the key."""
+        with self._screen.step("key") as step:
+            key = ensure_first_key(self._aws, self._outputs["AdminFunction"])
+            step.result = f"made, in {key.secret}" if key.made else "there already"
+        return key.secret
+
+    def _smoke(self, secret: str) -> None:
         with self._screen.step("smoke") as step:
-            events = smoke(self._outputs["HttpUrl"], lambda event: step.print(str(event["status"])))
+            key = read_first_key(self._aws, secret)
+            events = smoke(self._outputs["HttpUrl"], key, lambda event: step.print(str(event["status"])))
             step.result = " → ".join(str(event["status"]) for event in events)
 
     def _roll_back(self, bucket: Bucket) -> str:

@@ -6,7 +6,9 @@ InfraError
 ├── StageError        no such stage, or a parameter that no template has
 ├── AwsError          AWS could not be reached, or rejects the credentials
 ├── StackError        a stack could not be created, updated or deleted
+├── FunctionFailed    a function of the engine could not be called, or raised
 ├── MigrationError    the database's schema could not be brought up to date
+├── FirstKeyError     the deployment's first API key could not be made or read
 ├── SmokeError        the engine is deployed, but an order is not confirmed
 └── Refused           a protected stage, or a change that would lose data and was not confirmed
 """
@@ -38,8 +40,16 @@ class StackError(InfraError):
     """A stack could not be created, updated or deleted."""
 
 
+class FunctionFailed(InfraError):
+    """A function of the engine could not be called, or raised."""
+
+
 class MigrationError(InfraError):
     """The database's schema could not be brought up to date."""
+
+
+class FirstKeyError(InfraError):
+    """The deployment's first API key could not be made or read."""
 
 
 class SmokeError(InfraError):

@@ -22,17 +22,22 @@ SUBMIT_TIMEOUT_S = 60.0
 RETRY_INTERVAL_S = 0.5
 
 BUSY = (429, 503)
+UNAUTHENTICATED = 401
+REVOKED = (
+    "\nThe deployment's own key was ended. Put a valid one into its secret (`aws secretsmanager "
+    "put-secret-value`), or deploy with --no-smoke."
+)
 
 
-def smoke(url: str, on_event: Callable[[Wire], None]) -> list[Wire]:
+def smoke(url: str, api_key: str, on_event: Callable[[Wire], None]) -> list[Wire]:
     """Submit an order and wait for its last event: all its events. Raises SmokeError."""
-    return asyncio.run(_smoke(url, on_event))
+    return asyncio.run(_smoke(url, api_key, on_event))
 
 
-async def _smoke(url: str, on_event: Callable[[Wire], None]) -> list[Wire]:
+async def _smoke(url: str, api_key: str, on_event: Callable[[Wire], None]) -> list[Wire]:
     events: list[Wire] = []
     try:
-        async with asyncio.timeout(TIMEOUT_S), EngineClient(url) as client:
+        async with asyncio.timeout(TIMEOUT_S), EngineClient(url, api_key=api_key) as client:
             submitted = await _submit(client)
             async for event in client.follow(submitted["orderId"], websocket=submitted["websocket"]):
                 events.append(event)
@@ -41,7 +46,8 @@ async def _smoke(url: str, on_event: Callable[[Wire], None]) -> list[Wire]:
         reached = events[-1]["status"] if events else "no status"
         raise SmokeError(f"The smoke order reached {reached} within {TIMEOUT_S:.0f} s.") from None
     except ClientError as error:
-        raise SmokeError(f"The smoke order failed: {error}") from error
+        hint = REVOKED if isinstance(error, Refused) and error.status == UNAUTHENTICATED else ""
+        raise SmokeError(f"The smoke order failed: {error}{hint}") from error
     if fault := find_fault(events):
         raise SmokeError(fault)
     return events

@@ -73,6 +73,9 @@ class Config:
         "every one; empty: the engine's own alone while it is open, every one while keys are needed",
         form=ORIGINS,
     )
+    admin_key_secret: str = setting(
+        "", "ARN of the secret that a deployment keeps its first API key in; empty on one machine"
+    )
     ticket_ttl_ms: int = setting(
         60000, "how long a ticket for a WebSocket may be used, ms", least=1000, most=3_600_000
     )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from .adapters.aws.dead_letters import SqsDeadLetters
+    from .adapters.aws.kept_key import SecretKeptKey
     from .adapters.aws.push import ApiGatewayPush
     from .adapters.aws.secrets import Secret
     from .adapters.postgres.database import Database
@@ -131,6 +132,13 @@ class Runtime:
         from .services.keys import KeyManagement
 
         return KeyManagement(self.keys, self._keyed_hash("API keys"))
+
+    @cached_property
+    def kept_key(self) -> SecretKeptKey:
+        from .adapters.aws.kept_key import SecretKeptKey
+
+        self.config.require("admin_key_secret")
+        return SecretKeptKey(self.config.admin_key_secret, endpoint_url=self.config.aws_endpoint_url)
 
     @cached_property
     def tickets(self) -> Tickets:

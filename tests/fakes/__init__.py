@@ -11,6 +11,7 @@ from tests.fakes.crash import Crash, Fuse
 from tests.fakes.dead_letters import MemoryDeadLetters
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.events import MemoryEvents
+from tests.fakes.kept_key import MemoryKeptKey
 from tests.fakes.keys import MemoryKeys
 from tests.fakes.launcher import MemoryLauncher
 from tests.fakes.launches import MemoryLaunches
@@ -32,6 +33,7 @@ __all__ = [
     "MemoryDeadLetters",
     "MemoryEngine",
     "MemoryEvents",
+    "MemoryKeptKey",
     "MemoryKeys",
     "MemoryLauncher",
     "MemoryLaunches",

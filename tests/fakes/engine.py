@@ -13,6 +13,7 @@ from chalicelib.config import Config
 from tests.fakes.chain import MemoryChain, MemorySigner
 from tests.fakes.dead_letters import MemoryDeadLetters
 from tests.fakes.events import MemoryEvents
+from tests.fakes.kept_key import MemoryKeptKey
 from tests.fakes.keys import MemoryKeys
 from tests.fakes.launcher import MemoryLauncher
 from tests.fakes.launches import MemoryLaunches
@@ -38,7 +39,7 @@ class MemoryEngine:
             connections_per_client=config.max_sockets_per_client,
             subscriptions_per_connection=config.max_subscriptions,
         )
-        self.keys = MemoryKeys()
+        self.keys, self.kept_key = MemoryKeys(), MemoryKeptKey()
         self.queue, self.events = MemoryQueue(), MemoryEvents(self.redis)
         self.dead_letters = MemoryDeadLetters()
         self.push, self.launcher = MemoryPush(), MemoryLauncher()
@@ -58,6 +59,7 @@ class MemoryEngine:
             dead_letters=self.dead_letters,
             registry=self.registry,
             keys=self.keys,
+            kept_key=self.kept_key,
             world=SimpleNamespace(
                 venues=venues, chain=self.chain, signer=MemorySigner(), launches=MemoryLaunches()
             ),

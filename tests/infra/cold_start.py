@@ -67,6 +67,7 @@ NOWHERE = {  # a deployed function's environment; a start sends no request
     "ORDERS_DLQ_URL": "http://127.0.0.1:1/000000000000/orders-dlq",
     "ENGINE_AUTH": "keys",
     "KEY_PEPPER_SECRET": "arn:aws:secretsmanager:us-east-1:000000000000:secret:pepper",
+    "ADMIN_KEY_SECRET": "arn:aws:secretsmanager:us-east-1:000000000000:secret:admin-key",
     "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
     "WEBSOCKET_ENDPOINT": "http://127.0.0.1:1/api",
     "RELAY_FUNCTION": "relay",

@@ -155,6 +155,7 @@ class FunctionCalls:
         assert self._socket("disconnect") == {"statusCode": 200}
 
     def admin(self, noted: set[Permission]) -> None:
+        assert functions.admin({"action": "bootstrap"}, Context())["made"]
         created = {"action": "create", "account": "mine", "name": "any", "scopes": ["orders:read"]}
         key_id = functions.admin(created, Context())["id"]
         key_id = functions.admin({"action": "rotate", "id": key_id}, Context())["id"]

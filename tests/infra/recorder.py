@@ -35,7 +35,7 @@ class Permission(NamedTuple):
 class Recorder:
     """Records calls while `recording`; `queues` are the real queues' ARNs in the template, by URL."""
 
-    def __init__(self, queues: Mapping[str, str], secrets: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, queues: Mapping[str, str], secrets: Mapping[str, Mapping[str, str] | None]) -> None:
         self.operations: set[str] = set()
         self._queues = queues
         self._secrets = secrets
@@ -88,7 +88,15 @@ class Recorder:
         raise AssertionError(f"{model.name} of {params} is on an unknown resource")
 
     def _send_secret(self, request: Any, **_: Any) -> AWSResponse:
+        """A secret without a value answers as AWS does, and takes one."""
         arn = json.loads(request.body)["SecretId"]
+        if request.headers["X-Amz-Target"] in (
+            "secretsmanager.PutSecretValue",
+            b"secretsmanager.PutSecretValue",
+        ):
+            return _answer(request, 200, {"ARN": arn})
+        if self._secrets[arn] is None:
+            return _answer(request, 400, {"__type": "ResourceNotFoundException"})
         return _answer(request, 200, {"ARN": arn, "SecretString": json.dumps(self._secrets[arn])})
 
 

@@ -15,6 +15,7 @@ from chalicelib.domain.tokens import TOKENS, Token
 from chalicelib.simulation.market import NOISE, Market
 
 from infra.aws import Aws
+from infra.first_key import read_first_key
 from local.triggers.schedule import schedule_event
 
 LASTS_S = 600  # the market of a test
@@ -87,10 +88,13 @@ class Orders:
     def request(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """What the engine answers, as soon as it does: its functions are replaced now and then."""
         [stack] = self._aws.cloudformation.describe_stacks(StackName=self._stack)["Stacks"]
-        [url] = [output["OutputValue"] for output in stack["Outputs"] if output["OutputKey"] == "HttpUrl"]
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        key = {"x-api-key": read_first_key(self._aws, outputs["AdminKeySecretArn"])}
 
         def answer() -> dict[str, Any] | None:
-            response = httpx.request(method, f"{url}{path}", json=body, timeout=30, trust_env=False)
+            response = httpx.request(
+                method, f"{outputs['HttpUrl']}{path}", json=body, headers=key, timeout=30, trust_env=False
+            )
             return response.json() if response.is_success else None
 
         return eventually(answer)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chalicelib.domain.keys import key_id
 from click.testing import CliRunner, Result
 
 import infra.deploy
@@ -22,6 +23,8 @@ from infra.aws import Aws, connect
 from infra.change_set import Target, create_or_update
 from infra.console import Screen
 from infra.errors import Refused, StackError
+from infra.first_key import read_first_key
+from infra.invoke import invoke
 from infra.package import Package
 from infra.stacks import Stack, Stacks
 from infra.stage import Values
@@ -34,6 +37,7 @@ LATER = {"chalicelib/sql/900_later.sql": "ALTER TABLE orders ADD COLUMN note tex
 BROKEN_WORKER = {"chalicelib/api/queue.py": "raise RuntimeError('not today')"}
 
 OLD_SEED = "solana"
+OF_THE_DATABASE = "order-engine-database"  # a secret that the cloud has brought
 Deploy = Callable[..., Result]
 
 
@@ -97,6 +101,20 @@ def change(source: Path, target: Path, files: dict[str, str]) -> None:
             new.writestr(zipfile.ZipInfo(name), text)
 
 
+def kept_secret(aws: Aws) -> str:
+    """The secret with the deployment's first key."""
+    [stack] = aws.cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+    return str(outputs["AdminKeySecretArn"])
+
+
+def admin(aws: Aws, **event: object) -> dict[str, Any]:
+    """What the function that manages keys answers."""
+    answer: dict[str, Any] = invoke(aws, f"{STACK}-admin", event)
+    assert "error" not in answer
+    return answer
+
+
 def code(aws: Aws) -> str:
     """The hash of what the deployed process function runs."""
     return aws.functions.get_function_configuration(FunctionName=f"{STACK}-process")["CodeSha256"]
@@ -110,7 +128,7 @@ def environment(aws: Aws) -> dict[str, str]:
 def test_one_command_deploys_an_engine_that_confirms_an_order(deploy: Deploy, aws: Aws) -> None:
     done = deploy()
     assert done.exit_code == 0, done.output
-    for step in ("package", "validate", "upload", "engine", "migrate", "smoke"):
+    for step in ("package", "validate", "upload", "engine", "migrate", "key", "smoke"):
         assert f"\n✓ {step}" in done.output
     assert "applied 001_orders.sql" in done.output
     assert "pending → routing → building → submitted → confirmed" in done.output
@@ -119,6 +137,9 @@ def test_one_command_deploys_an_engine_that_confirms_an_order(deploy: Deploy, aw
     assert f"HTTP       {outputs['HttpUrl']}\n" in done.output
     assert f"WebSocket  {outputs['WebSocketUrl']}\n" in done.output
     assert {"Key": "Stage", "Value": "local"} in stack["Tags"]
+    assert f"✓ key        made, in {outputs['AdminKeySecretArn']} " in done.output
+    assert f"--secret-id {outputs['AdminKeySecretArn']} " in done.output
+    assert read_first_key(aws, outputs["AdminKeySecretArn"]) not in done.output
 
 
 @pytest.mark.usefixtures("deployed")
@@ -128,6 +149,22 @@ def test_deploying_the_same_again_uploads_and_changes_nothing(deploy: Deploy) ->
     assert "✓ upload     the package is there already" in done.output
     assert "✓ engine     no changes" in done.output
     assert "✓ migrate    the schema is up to date" in done.output
+    assert "✓ key        there already" in done.output
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_first_key_that_was_ended_is_made_again_unless_there_is_another(deploy: Deploy, aws: Aws) -> None:
+    secret = kept_secret(aws)
+    first = read_first_key(aws, secret)
+    other = admin(aws, action="create", account="ops", name="any", scopes=["admin", "orders:write"])
+    admin(aws, action="revoke", id=key_id(first))
+    done = deploy()
+    assert done.exit_code == 1
+    assert "The deployment's own key was ended." in done.output
+    assert read_first_key(aws, secret) == first
+    admin(aws, action="revoke", id=other["id"])
+    assert "✓ key        made, in" in deploy("--no-smoke").output
+    assert read_first_key(aws, secret) != first
 
 
 @pytest.mark.usefixtures("deployed")
@@ -271,4 +308,5 @@ def test_a_stage_is_destroyed_once_its_name_is_typed_and_nothing_remains(cloud: 
     assert "local is deleted. Nothing is retained." in done.output
     assert not aws.functions.list_functions()["Functions"]
     assert not aws.s3.list_buckets()["Buckets"]
+    assert [secret["Name"] for secret in aws.secrets.list_secrets()["SecretList"]] == [OF_THE_DATABASE]
     assert "nothing to delete" in destroy(cloud).output

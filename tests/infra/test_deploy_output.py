@@ -16,6 +16,7 @@ import infra.deploy
 from infra.__main__ import cli
 from infra.aws import connect
 from infra.conditions import left_out
+from infra.first_key import read_first_key
 from infra.package import TEMPLATES, Package
 from infra.stacks import Stacks
 from local.emulator import Cloud
@@ -71,13 +72,19 @@ def test_a_resource_is_left_out_by_its_condition() -> None:
     assert "EmulatorSocketStage" not in left_out(engine, {"EmulatorEndpoint": "http://127.0.0.1:4566"})
 
 
-def test_the_printed_address_takes_orders_and_names_the_api_once(first: Result) -> None:
+def test_the_printed_address_takes_orders_with_the_printed_secrets_key_only(
+    first: Result, cloud: Cloud
+) -> None:
     [url] = re.findall(r"curl -X POST (\S+)", first.output)
     assert url.count("/api/") == 1
-    answer = httpx.post(
-        url, json={"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.5}, trust_env=False, timeout=60
-    )
+    [secret] = re.findall(r"--secret-id (\S+)", first.output)
+    key = read_first_key(connect(None, None, cloud.emulator.url), secret)
+    order = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.5}
+    headers = {"Authorization": f"Bearer {key}"}
+    answer = httpx.post(url, json=order, headers=headers, trust_env=False, timeout=60)
     assert answer.status_code == 202, answer.text
+    answer = httpx.post(url, json=order, trust_env=False, timeout=60)
+    assert answer.status_code == 401, answer.text
 
 
 def test_nothing_of_an_emulator_is_in_awss_console(first: Result) -> None:

@@ -146,6 +146,7 @@ def recorder(config: Config, url: str) -> Recorder:
         config.database_secret: {"username": there["user"], "password": there.get("password", "")},
         config.redis_secret: {"username": "default", "password": "any"},
         config.key_pepper_secret: {"username": "keys", "password": "p" * 64},
+        config.admin_key_secret: None,
     }
     return Recorder(
         {config.orders_queue_url: "OrdersQueue.Arn", config.orders_dlq_url: "OrdersDlq.Arn"}, secrets
@@ -245,7 +246,13 @@ def readers(engine: Resolved) -> dict[str, list[str]]:
 
 
 def test_without_passwords_no_role_may_read_one(deployed: Deployed) -> None:
-    assert readers(deployed(DatabaseSecretArn="", RedisSecretArn="")).keys() == {"KeyPepper"}
+    assert readers(deployed(DatabaseSecretArn="", RedisSecretArn="")).keys() == {"KeyPepper", "AdminKey"}
+
+
+def test_only_the_function_that_makes_the_first_key_may_read_or_write_it(engine: Resolved) -> None:
+    assert readers(engine)["AdminKey"] == ["Admin"]
+    writers = [name for name in NAMES if "secretsmanager:PutSecretValue" in dict(allowed(engine, name))]
+    assert writers == ["Admin"]
 
 
 def test_only_functions_that_take_or_make_keys_and_tickets_may_read_the_pepper(deployed: Deployed) -> None:

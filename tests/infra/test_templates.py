@@ -150,6 +150,7 @@ def test_the_environment_sets_the_functions_config(engine: Resolved) -> None:
         orders_dlq_url="OrdersDlq",
         engine_auth="keys",
         key_pepper_secret="KeyPepper",
+        admin_key_secret="AdminKey",
         websocket_url="wss://WebsocketAPI.execute-api.REGION.amazonaws.com/v1",
         websocket_endpoint="https://WebsocketAPI.execute-api.REGION.amazonaws.com/v1",
         relay_function="stack-relay",
@@ -250,6 +251,11 @@ def test_a_pepper_of_ones_own_takes_the_place_of_the_one_that_is_made(deployed: 
     assert "KeyPepper" not in engine.resources
     assert variables(engine)["KEY_PEPPER_SECRET"] == mine
     assert variables(engine)["ENGINE_AUTH"] == "keys"  # which no parameter changes
+
+
+def test_no_template_holds_the_first_key(engine: Resolved) -> None:
+    """The secret is made empty, and an update leaves in it what the function has put there."""
+    assert engine["AdminKey"].keys() == {"Description"}
 
 
 # --- Logs ---
@@ -380,6 +386,7 @@ def test_the_outputs_have_what_clients_and_the_deployment_need(engine: Resolved)
             "OrdersDlqUrl": "OrdersDlq",
             "MigrateFunction": engine["Migrate"]["FunctionName"],
             "AdminFunction": engine["Admin"]["FunctionName"],
+            "AdminKeySecretArn": "AdminKey",
             "AlarmTopicArn": "AlarmTopic",
         }.items()
     )

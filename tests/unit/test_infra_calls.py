@@ -41,7 +41,8 @@ def test_migrate_returns_the_applied_migrations() -> None:
             r"failed: SyntaxError: 005_x\.sql: line 1$",
         ),
         ("Task timed out", {"FunctionError": "Unhandled"}, "failed: Task timed out$"),
-        ("null", {}, "did not return the applied migrations: null"),
+        ("null", {}, "did not return the applied migrations: None"),
+        ("?", {}, r"failed: migrate did not return JSON: \?"),
     ],
 )
 def test_a_migration_that_fails_or_returns_nothing_is_an_error(

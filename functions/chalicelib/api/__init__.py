@@ -41,7 +41,7 @@ FUNCTIONS = {  # what Lambda calls → its module here, and the runtime's parts 
     "app.fire_orders": ("schedules", ("triggers",)),
     "app.sweep": ("schedules", ("sweep",)),
     "app.migrate": ("migrate", ("migrate",)),
-    "app.admin": ("admin", ("key_management",)),
+    "app.admin": ("admin", ("key_management", "kept_key")),
 }
 
 

@@ -4,6 +4,7 @@
 {"action": "list", "account"?}
 {"action": "revoke", "id"}
 {"action": "rotate", "id", "overlapMs"?}                                   the new key, once
+{"action": "bootstrap"}              the secret that holds a deployment's first key, which is made if need be
 """
 
 from __future__ import annotations
@@ -18,7 +19,16 @@ import msgspec
 from .. import runtime
 from ..domain.errors import EngineError
 from .wire import answers
-from .wire.admin import AdminRequest, CreateKey, ListKeys, RevokeKey, RotateKey, admin_request
+from .wire.admin import (
+    AdminRequest,
+    Bootstrap,
+    CreateKey,
+    FirstKey,
+    ListKeys,
+    RevokeKey,
+    RotateKey,
+    admin_request,
+)
 from .wire.schemas import Object
 
 log = logging.getLogger(__name__)
@@ -35,7 +45,8 @@ def manage(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _do(request: AdminRequest) -> Object:
-    keys = runtime.current().key_management
+    engine = runtime.current()
+    keys = engine.key_management
     match request:
         case CreateKey(account, name, scopes, expires_in_ms):
             expires_at = (
@@ -54,3 +65,9 @@ def _do(request: AdminRequest) -> Object:
             made = runtime.run(keys.rotate(key_id, overlap_ms))
             log.info("key rotated key=%s by=%s", key_id, made.key.id)
             return answers.new_key(made)
+        case Bootstrap():
+            first = runtime.run(keys.bootstrap(engine.kept_key))
+            secret = engine.config.admin_key_secret
+            if first is not None:
+                log.info("first key created key=%s secret=%s", first.key.id, secret)
+            return FirstKey(secret=secret, made=first is not None)

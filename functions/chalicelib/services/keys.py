@@ -8,12 +8,14 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ..domain.account import Account, Scope
-from ..domain.errors import InvalidRequest, NotFound
-from ..domain.keys import NAME, ApiKey, key_text
+from ..domain.errors import InvalidRequest, NotFound, TemporarilyUnavailable
+from ..domain.keys import NAME, ApiKey, key_id, key_text
+from ..ports.kept_key import KeptKey
 from ..ports.keys import Keys
 from .keyed_hash import KeyedHash
 
 MAX_NAME_LENGTH = 100
+ADMINISTRATOR = Account("admin")
 
 
 class NewKey(NamedTuple):
@@ -70,6 +72,35 @@ class KeyManagement:
         new = await self._add(old.account, old.name, old.scopes, old.expires_at)
         await self._keys.end(key_id, in_ms=overlap_ms)
         return new
+
+    async def bootstrap(self, kept: KeptKey) -> NewKey | None:
+        """A first key that may do everything, which is kept; None if a deployment needs none.
+
+        Raises TemporarilyUnavailable.
+        """
+        if await self._suffices(await kept.read()):
+            return None
+        made = await self._add(ADMINISTRATOR, "first key of the deployment", frozenset(Scope), None)
+        try:
+            await kept.write(made.text)
+        except TemporarilyUnavailable:  # a key that its owner may never see is worth nothing to them
+            await self._keys.end(made.key.id, in_ms=0)
+            raise
+        return made
+
+    async def _suffices(self, text: str | None) -> bool:
+        """Whether the kept key is valid, or was ended by an administrator who has another.
+
+        Not if none is kept, or the pepper is another one than it was made with: then the keys that the store
+        has may all be of an earlier deployment, and invalid.
+        """
+        known = key_id(text) if text else None
+        key = await self._keys.key(known) if known else None
+        if text is None or key is None or not await self._hash.matches(text.encode(), key.hash):
+            return False
+        if not key.is_over:
+            return True
+        return any(Scope.ADMIN in other.scopes and not other.is_over for other in await self._keys.keys(None))
 
     async def _add(
         self, account: Account, name: str, scopes: Collection[Scope], expires_at: datetime | None

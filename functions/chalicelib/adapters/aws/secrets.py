@@ -38,7 +38,7 @@ class Secret:
         self, arn: str, *, endpoint_url: str = "", clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.arn = arn
-        self._client = _connect(endpoint_url)
+        self._client = connect(endpoint_url)
         self._clock = clock
         self._reading = threading.Lock()
         self._read: tuple[float, Credentials] | None = None
@@ -68,7 +68,7 @@ class Secret:
         return self._read[1]
 
     def _ask(self) -> Credentials:
-        from . import clients as aws  # which `_connect` has imported
+        from . import clients as aws  # which `connect` has imported
 
         with aws.available(f"The secret {self.arn} can't be read right now."):
             answer = self._client.get_secret_value(SecretId=self.arn)
@@ -81,7 +81,8 @@ class Secret:
             ) from None
 
 
-def _connect(endpoint_url: str) -> Any:
+def connect(endpoint_url: str) -> Any:
+    """A client of Secrets Manager that logs no secret."""
     from . import clients as aws  # only processes that have a secret pay for it
 
     logging.getLogger(BODIES).setLevel(logging.INFO)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, cast
 
 from ...domain.errors import InvalidRequest
 from ...domain.terms import MAX_LIFETIME_MS
+from .schemas import Object
 
 
 class CreateKey(NamedTuple):
@@ -37,12 +38,24 @@ class RotateKey(NamedTuple):
     overlap_ms: int
 
 
-AdminRequest = CreateKey | ListKeys | RevokeKey | RotateKey
+class Bootstrap(NamedTuple):
+    """The first key of a deployment, if it has none."""
+
+
+class FirstKey(Object):
+    """Where the first key of a deployment is kept, and whether it was made just now."""
+
+    secret: str
+    made: bool
+
+
+AdminRequest = CreateKey | ListKeys | RevokeKey | RotateKey | Bootstrap
 ADMIN_FIELDS: dict[str, dict[str, type]] = {
     "create": {"account": str, "name": str, "scopes": list, "expiresInMs": int},
     "list": {"account": str},
     "revoke": {"id": str},
     "rotate": {"id": str, "overlapMs": int},
+    "bootstrap": {},
 }
 
 
@@ -72,6 +85,8 @@ def admin_request(event: Mapping[str, object]) -> AdminRequest:
                 return ListKeys(found.get("account"))
             case "revoke":
                 return RevokeKey(found["id"])
+            case "bootstrap":
+                return Bootstrap()
             case _:
                 return RotateKey(found["id"], found.get("overlapMs", 0))
     except KeyError as missing:

@@ -281,7 +281,7 @@ async def test_no_password_is_logged_or_shown_at_any_level_whether_it_is_right_o
                 shown += await attempt(asyncio.to_thread(migrate, role, secret=account.secret()))
                 await database.close()
         account.rotate()  # in the secret only
-    assert "botocore.endpoint" in caplog.text
+    assert "botocore.auth" in caplog.text
     assert "password authentication failed" in shown
     assert "Redis is not available" in shown
     assert not [word for word in account.passwords if word in shown + caplog.text]
