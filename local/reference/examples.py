@@ -14,10 +14,12 @@ Json = dict[str, Any]
 
 FORM = "application/x-www-form-urlencoded"
 ORDER_ID = "{orderId}"
+KEY = '${ENGINE_API_KEY:+-H "Authorization: Bearer $ENGINE_API_KEY"}'
 DESCRIPTION = (
     "Every request of the API. `Submit an order` and `Submit a limit order` keep the order's id for `Show an "
     "order` and `Cancel an order`. To subscribe to "
-    f"an order, open a WebSocket request at ws://127.0.0.1:3000{SUBMIT_PATH}?orderId={{{{orderId}}}}."
+    f"an order, open a WebSocket request at ws://127.0.0.1:3000{SUBMIT_PATH}?orderId={{{{orderId}}}}. "
+    "An engine that takes API keys gets the one in `apiKey`."
 )
 
 
@@ -166,6 +168,14 @@ REQUESTS = (
         "/api/orders?tokenIn=SOL&tokenOut=USDC&type=limit",
         200,
         method="DELETE",
+    ),
+    Example(
+        "ticket",
+        "Ticket",
+        "the address of a WebSocket, with a ticket in it where the engine takes API keys, for a browser.",
+        "/api/tickets",
+        201,
+        method="POST",
     ),
     Example("tokens", "Tokens", "the tokens that are traded.", "/api/tokens", 200),
     Example(
@@ -340,7 +350,9 @@ def collection() -> str:
         "variable": [
             {"key": "baseUrl", "value": "http://127.0.0.1:3000"},
             {"key": "orderId", "value": ""},
+            {"key": "apiKey", "value": ""},
         ],
+        "auth": {"type": "bearer", "bearer": [{"key": "token", "value": "{{apiKey}}", "type": "string"}]},
         "item": [
             {"name": "Requests", "item": [_item(example) for example in REQUESTS]},
             {"name": "Errors", "item": [_item(example) for example in ERRORS]},
@@ -351,7 +363,7 @@ def collection() -> str:
 
 def _script(example: Example) -> str:
     path = example.path.replace(ORDER_ID, f"${{1:?Usage: {example.script}.sh ORDER_ID}}")
-    line = f'curl -sSi "${{ENGINE_URL:-http://127.0.0.1:3000}}{path}"'
+    line = f'curl -sSi "${{ENGINE_URL:-http://127.0.0.1:3000}}{path}" {KEY}'
     options = [f"-H {shlex.quote(header)}" for header in _headers(example) if FORM not in header]
     if example.method:
         line += f" -X {example.method}"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # 202: tokens by mint, the amount as a string, half a per cent of slippage accepted.
-curl -sSi "${ENGINE_URL:-http://127.0.0.1:3000}/api/orders/execute" \
+curl -sSi "${ENGINE_URL:-http://127.0.0.1:3000}/api/orders/execute" ${ENGINE_API_KEY:+-H "Authorization: Bearer $ENGINE_API_KEY"} \
     -H 'Content-Type: application/json' \
     -d '{
     "tokenIn": "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGkZwyTDt1v",

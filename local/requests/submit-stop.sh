@@ -1,5 +1,5 @@
 #!/bin/sh
 # 202: an order that rests until 1.5 SOL bring 140 USDC each or less, and then is filled at Raydium only.
-curl -sSi "${ENGINE_URL:-http://127.0.0.1:3000}/api/orders/execute" \
+curl -sSi "${ENGINE_URL:-http://127.0.0.1:3000}/api/orders/execute" ${ENGINE_API_KEY:+-H "Authorization: Bearer $ENGINE_API_KEY"} \
     -H 'Content-Type: application/json' \
     -d '{"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.5, "type": "stop", "stopPrice": "140", "dexes": ["raydium"]}'

@@ -1,3 +1,3 @@
 #!/bin/sh
 # 200: the tokens that are traded.
-curl -sSi "${ENGINE_URL:-http://127.0.0.1:3000}/api/tokens"
+curl -sSi "${ENGINE_URL:-http://127.0.0.1:3000}/api/tokens" ${ENGINE_API_KEY:+-H "Authorization: Bearer $ENGINE_API_KEY"}

@@ -33,6 +33,7 @@ class Client:
         limits = httpx.Limits(max_connections=engine.calls_at_once)
         self.http = httpx.AsyncClient(
             base_url=engine.http_url,
+            headers=engine.headers,
             timeout=httpx.Timeout(PATIENCE_S, pool=None),
             trust_env=False,
             limits=limits,
@@ -80,7 +81,9 @@ class Client:
         """A socket at `address`, or at the API's own with `parameters`."""
         async with self._calls:
             url = self.engine.socket_url(address, **parameters)
-            connection = await connect(url, proxy=None, open_timeout=PATIENCE_S)
+            connection = await connect(
+                url, additional_headers=self.engine.headers, proxy=None, open_timeout=PATIENCE_S
+            )
         try:
             yield Socket(connection)
         finally:

@@ -69,7 +69,7 @@ class Deployment:
 
     @property
     def engine(self) -> Engine:
-        """Where the deployed engine is reached, as the stack's outputs say."""
+        """Where the deployed engine is reached, and with which key, as the stack's outputs say."""
         found = self.stack()["Outputs"]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in found}
         return Engine(
@@ -80,6 +80,9 @@ class Deployment:
             outputs["OrdersDlqUrl"],
             self.cloud.valkey.url,
             calls_at_once=CALLS_AT_ONCE,
+            api_key=self.client("secretsmanager").get_secret_value(SecretId=outputs["AdminKeySecretArn"])[
+                "SecretString"
+            ],
         )
 
     @property

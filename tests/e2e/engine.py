@@ -1,6 +1,7 @@
 """The engine under test: the one that the environment names, or `python -m local up` in its own process.
 
     ENGINE_HTTP_URL, ENGINE_WS_URL                    a deployed engine, with FAULTS as its SIM_FAULTS
+    ENGINE_API_KEY                                    what it takes from its clients, if it takes keys
     ENGINE_CALLS_AT_ONCE                              how many requests and handshakes it takes at a time
     ENGINE_PROXIED                                    how many of `local up` a proxy serves there (see two.py)
     DATABASE_URL, REDIS_URL, ORDERS_…_URL             what lies behind it, for the tests that count there
@@ -21,7 +22,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlencode, urljoin
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import httpx
 
@@ -59,6 +60,12 @@ class Engine:
     state: Path | None = None
     calls_at_once: int = 100  # that a client may make: as many as a machine with an emulator has room for
     proxied: int = 0  # engines with our own gateway that a proxy stands in front of
+    api_key: str = ""  # that every request is made with; empty where the engine is open
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request says of who makes it."""
+        return {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
 
     @property
     def is_local(self) -> bool:
@@ -76,9 +83,13 @@ class Engine:
         return bool(self.database_url and self.queue_url)
 
     def socket_url(self, address: str = "", **parameters: object) -> str:
-        """`address`, as the engine gave it, or the WebSocket API's own, with `parameters`."""
-        query = urlencode(parameters)
-        return urljoin(self.ws_url, address) + (f"?{query}" if query else "")
+        """`address`, as the engine gave it, or the WebSocket API's own, with `parameters`.
+
+        Without its ticket, which counts once: our clients have the key, as a browser has not.
+        """
+        url = urlsplit(urljoin(self.ws_url, address))
+        given = {name: value for name, value in parse_qsl(url.query) if name != "ticket" or not self.api_key}
+        return url._replace(query=urlencode({**given, **parameters})).geturl()
 
 
 def deployed(environ: Mapping[str, str] = os.environ) -> Engine | None:
@@ -94,6 +105,7 @@ def deployed(environ: Mapping[str, str] = os.environ) -> Engine | None:
         environ.get("REDIS_URL", ""),
         calls_at_once=int(environ.get("ENGINE_CALLS_AT_ONCE", "100")),
         proxied=int(environ.get("ENGINE_PROXIED", "0")),
+        api_key=environ.get("ENGINE_API_KEY", ""),
     )
 
 

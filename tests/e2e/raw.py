@@ -53,12 +53,18 @@ def ask(
     body: bytes | list[bytes] | None = None,
     headers: Mapping[str, str] = JSON,
 ) -> Answer:
-    """Send the request as it is; a body that is a list goes in chunks, without a length."""
+    """Send the request as it is, with a key; a body that is a list goes in chunks, without a length."""
     url = urlsplit(engine.http_url)
     connection_type = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
     connection = connection_type(url.netloc, timeout=20)
     try:
-        connection.request(method, url.path + path, body, headers, encode_chunked=isinstance(body, list))
+        connection.request(
+            method,
+            url.path + path,
+            body,
+            {**engine.headers, **headers},
+            encode_chunked=isinstance(body, list),
+        )
         response = connection.getresponse()
         lowered = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, lowered, response.read())

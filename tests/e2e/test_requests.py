@@ -55,7 +55,12 @@ async def test_each_script_gets_the_answer_that_it_promises(
     running = await asyncio.create_subprocess_exec(
         script,
         order["orderId"],
-        env={**os.environ, "ENGINE_URL": engine.http_url, "NO_PROXY": "*"},
+        env={
+            **os.environ,
+            "ENGINE_URL": engine.http_url,
+            "ENGINE_API_KEY": engine.api_key,
+            "NO_PROXY": "*",
+        },
         stdout=asyncio.subprocess.PIPE,
     )
     output, _ = await running.communicate()
