@@ -194,9 +194,11 @@ def test_lambda_writes_logs_as_json_from_level_info(engine: Resolved) -> None:
         ("RedisUrl", "rediss://:secret@redis.example.com:6379/0", False),
         ("RedisUrl", "rediss://engine:secret@redis.example.com:6379/0", False),
         ("RedisUrl", "rediss://redis.example.com:6379/0?password=secret", False),
+        ("RedisUrl", "rediss://redis.example.com:6379/0?ssl_cert_reqs=none", False),
+        ("RedisUrl", "rediss://redis.example.com:6379/0?db=1&ssl_check_hostname=false", False),
     ],
 )
-def test_a_password_in_a_url_is_refused_so_none_is_in_an_environment(
+def test_a_url_with_a_password_or_without_a_check_of_the_certificate_is_refused(
     parameter: str, url: str, is_taken: bool
 ) -> None:
     pattern = load(ENGINE.name)["Parameters"][parameter]["AllowedPattern"]
@@ -279,6 +281,30 @@ def test_access_logs_are_json_on_one_line(deployed: Deployed) -> None:
         assert json.loads(settings["Format"])["id"] == "$context.requestId"
 
 
+def test_access_logs_have_no_query_header_or_body_and_so_no_ticket_or_key(deployed: Deployed) -> None:
+    """And API Gateway's own logs of executions, which would, are off."""
+    engine = deployed(AccessLogs="account-ready")
+    rest, sockets = engine["RestAPI"], engine["WebsocketAPIStage"]
+    text = rest["AccessLogSetting"]["Format"] + sockets["AccessLogSettings"]["Format"]
+    assert {*re.findall(r"\$[\w.]+", text)} == {
+        f"$context.{name}"
+        for name in (
+            "requestTime",
+            "requestId",
+            "identity.sourceIp",
+            "httpMethod",
+            "path",
+            "routeKey",
+            "status",
+            "responseLatency",
+            "connectionId",
+            "error.message",
+        )
+    }
+    for settings in (*rest["MethodSettings"], sockets["DefaultRouteSettings"]):
+        assert not settings.keys() & {"LoggingLevel", "DataTraceEnabled"}
+
+
 def test_the_accounts_logging_role_is_set_only_on_request_and_is_retained(
     deployed: Deployed,
 ) -> None:
@@ -309,6 +335,40 @@ def test_the_throttled_stage_is_the_only_one(expanded: Resolved) -> None:
 def test_the_api_is_regional_and_has_the_stacks_name(engine: Resolved) -> None:
     assert engine["RestAPI"]["EndpointConfiguration"] == "REGIONAL"
     assert engine["RestAPI"]["Name"] == engine["RestAPI"]["DefinitionBody"]["info"]["title"] == "stack"
+
+
+def test_there_is_no_firewall_unless_a_limit_is_given(engine: Resolved) -> None:
+    assert not {"Waf", "WafAssociation"} & engine.resources.keys()
+
+
+def test_a_firewall_limits_each_address_and_the_size_of_requests(deployed: Deployed) -> None:
+    engine = deployed(WafRateLimit="2000")
+    size, rate = engine["Waf"]["Rules"]
+    assert rate["Statement"]["RateBasedStatement"] == {
+        "AggregateKeyType": "IP",
+        "EvaluationWindowSec": 300,
+        "Limit": "2000",
+    }
+    parts = [each["SizeConstraintStatement"] for each in size["Statement"]["OrStatement"]["Statements"]]
+    assert [(*part["FieldToMatch"], part["Size"]) for part in parts] == [
+        ("Body", 65536),
+        ("QueryString", 8192),
+    ]
+    assert engine["WafAssociation"] == {
+        "ResourceArn": "arn:aws:apigateway:REGION::/restapis/RestAPI/stages/RestAPI.Stage",
+        "WebACLArn": "Waf.Arn",
+    }
+
+
+def test_the_firewall_keeps_no_samples_which_would_have_keys_in_their_headers(deployed: Deployed) -> None:
+    waf = deployed(WafRateLimit="2000")["Waf"]
+    for settings in (waf["VisibilityConfig"], *(rule["VisibilityConfig"] for rule in waf["Rules"])):
+        assert settings["SampledRequestsEnabled"] is False
+
+
+def test_the_firewall_waits_for_the_stage_that_it_stands_before(transformed: dict[str, Any]) -> None:
+    [arn] = transformed["Resources"]["WafAssociation"]["Properties"]["ResourceArn"].values()
+    assert arn.endswith("/stages/${RestAPIv1Stage}")
 
 
 # --- The emulator ---
