@@ -139,11 +139,16 @@ class Bucket:
         self._s3 = aws.s3
         self.name = name
 
-    def upload_package(self, path: Path, on_progress: Callable[[int], None]) -> tuple[str, bool]:
-        """Upload a package: its `s3:` URL, and whether it is new. `on_progress` gets byte counts."""
-        key = f"packages/{content_hash(path)}.zip"
+    def upload_package(self, path: Path, sbom: Path, on_progress: Callable[[int], None]) -> tuple[str, bool]:
+        """Upload a package, and beside it what is in it: its `s3:` URL, and whether it is new.
+
+        `on_progress` gets byte counts of the package.
+        """
+        name = f"packages/{content_hash(path)}"
+        key = f"{name}.zip"
         is_new = not self._has(key)
         if is_new:
+            self._s3.upload_file(str(sbom), self.name, f"{name}.{sbom.name}")
             self._s3.upload_file(str(path), self.name, key, Callback=on_progress)
         return f"s3://{self.name}/{key}", is_new
 

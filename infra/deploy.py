@@ -80,7 +80,7 @@ or with its events:
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
-    help="A folder for the packaged template.json and deployment.zip, for `sam deploy`.",
+    help="A folder for the packaged template.json, deployment.zip and its sbom.cdx.json, for `sam deploy`.",
 )
 @click.option("--no-smoke", is_flag=True, help="Submit no order at the end.")
 def deploy(
@@ -202,14 +202,17 @@ def prepare(stage: Stage, settings: Sequence[str], folder: Path, region: str, sc
 
 
 def save(package: Package, folder: Path, screen: Screen) -> None:
-    """Copy the template and the archive that it names into `folder`. Raises PackageError."""
+    """Copy the template, the archive that it names and what is in that into `folder`. Raises PackageError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for path in (package.template, package.zip):
+        for path in (package.template, package.zip, package.sbom):
             shutil.copyfile(path, folder / path.name)
     except OSError as error:
         raise PackageError(f"The package could not be saved in {folder}: {error}") from error
-    screen.print(f"\nSaved {folder / package.template.name} and {folder / package.zip.name}.")
+    screen.print(
+        f"\nSaved {folder / package.template.name}, {folder / package.zip.name} and "
+        f"{folder / package.sbom.name}."
+    )
 
 
 def _confirm(losses: Sequence[str]) -> bool:
@@ -271,7 +274,8 @@ class Deployment:
                 sent += count
                 step.update("uploading", sent, size)
 
-            location, is_new = bucket.upload_package(self._plan.package.zip, on_progress)
+            package = self._plan.package
+            location, is_new = bucket.upload_package(package.zip, package.sbom, on_progress)
             step.result = (
                 f"{size / MEGABYTE:.1f} MB to {bucket.name}" if is_new else "the package is there already"
             )

@@ -5,6 +5,9 @@ with 0 even where a wheel is missing. So it works on a copy, and its result is c
 machine would import here and fail on Lambda. An ELF header states its processor; the file's name states the
 interpreter (PEP 3149: `_psycopg.cpython-311-x86_64-linux-gnu.so`).
 
+pip installs what requirements.lock names, each file by its hash; what is in the archive is listed beside it,
+in `sbom.cdx.json` (see sbom.py).
+
 The archive is rewritten from identical files to identical bytes: Lambda and CloudFormation compare uploads
 by key, which is the content's hash, so an unchanged one is neither uploaded nor deployed again. Bytecode is
 included: a function cannot write its own, so without it every start compiles every module and takes four
@@ -32,6 +35,7 @@ from typing import Any
 import yaml
 
 from .errors import PackageError
+from .sbom import sbom
 
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = ROOT / "functions"
@@ -52,7 +56,14 @@ IGNORED = ("__pycache__", "deployments")
 # pip choose Lambda's at once: with a glibc of at most the runtime's, which differs by the version of Python.
 NEWEST_GLIBC = 26 if sys.version_info < (3, 12) else 34
 PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(17, NEWEST_GLIBC + 1)]
-PIP = {"PIP_PLATFORM": " ".join([*PLATFORMS, "manylinux2014_x86_64"]), "PIP_ONLY_BINARY": ":all:"}
+PIP = {
+    "PIP_PLATFORM": " ".join([*PLATFORMS, "manylinux2014_x86_64"]),
+    "PIP_ONLY_BINARY": ":all:",
+    "PIP_REQUIRE_HASHES": "1",
+}
+LOCK = "requirements.lock"
+SBOM = "sbom.cdx.json"
+WRONG_HASH = r"THESE PACKAGES DO NOT MATCH THE HASHES[\s\S]*"
 NO_WHEEL = r"Could not (satisfy the requirement|install dependencies):"  # Chalice has no exit code for it
 
 WEBSOCKET_DEPLOYMENT = "WebsocketAPIDeployment"
@@ -80,6 +91,7 @@ class Package:
     size: int  # of the archive, in bytes
     unpacked: int  # in bytes
     runtime: str
+    sbom: Path
 
     def load(self) -> dict[str, Any]:
         """The template."""
@@ -96,7 +108,8 @@ def build(folder: Path, merge: Path | None = ENGINE) -> Package:
         save_cached(key, folder)
     template, archive = folder / "template.json", folder / "deployment.zip"
     runtime = _runtime(json.loads(template.read_text()))
-    return Package(template, archive, archive.stat().st_size, unpacked_size(archive), runtime)
+    size = archive.stat().st_size
+    return Package(template, archive, size, unpacked_size(archive), runtime, folder / SBOM)
 
 
 def _sources(merge: Path | None) -> list[Path]:
@@ -146,6 +159,7 @@ def _build(folder: Path, merge: Path | None) -> None:
     project = folder / "functions"
     shutil.copytree(FUNCTIONS, project, ignore=shutil.ignore_patterns(*IGNORED, "*.pyc"))
     try:
+        shutil.copyfile(project / LOCK, project / "requirements.txt")  # which is the one that Chalice reads
         _run_chalice(project, output, merge)
     finally:
         shutil.rmtree(project)
@@ -155,6 +169,7 @@ def _build(folder: Path, merge: Path | None) -> None:
     rewrite(output / "deployment.zip", archive)
     shutil.rmtree(output)
     check_runnable(archive, _runtime(content))
+    (folder / SBOM).write_text(json.dumps(sbom(archive), indent=1))
 
 
 def _run_chalice(project: Path, output: Path, merge: Path | None) -> None:
@@ -175,10 +190,16 @@ def _run_chalice(project: Path, output: Path, merge: Path | None) -> None:
             f"pip has not fetched the wheels in {CHALICE_TIMEOUT_S:.0f} s: is its package index reachable?"
         ) from None
     printed = f"{done.stdout}{done.stderr}".strip()
+    if found := re.search(WRONG_HASH, printed):
+        raise PackageError(
+            f"The package index has other files than functions/{LOCK} names:\n{found[0]}\n"
+            "Find out why, before you make the hashes again."
+        )
     if found := re.search(NO_WHEEL, printed):
         raise PackageError(
             f"There is no wheel for Lambda of some requirement:\n{printed[found.start() :]}\n"
-            "Pin a version in functions/requirements.txt that has one (manylinux2014, x86_64)."
+            "Pin a version in functions/requirements.txt that has one (manylinux2014, x86_64), and make "
+            f"{LOCK} again."
         )
     if done.returncode:
         raise PackageError(f"`chalice package` failed:\n{printed}")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -215,7 +217,57 @@ def test_a_requirement_that_does_not_exist_is_named_in_the_error(
         '{"version": "2.0", "app_name": "x", "stages": {"dev": {}}}'
     )
     (project / "app.py").write_text(APP)
-    (project / "requirements.txt").write_text("psycopg==0.0.0.404\n")
+    (project / "requirements.lock").write_text(f"psycopg==0.0.0.404 --hash=sha256:{'0' * 64}\n")
     monkeypatch.setattr(packaging, "FUNCTIONS", project)
     with pytest.raises(PackageError, match=r"no wheel for Lambda [\s\S]*psycopg==0\.0\.0\.404\nPin"):
         build(tmp_path / "out", merge=None)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "reason"),
+    [
+        (f"base58==2.1.1 --hash=sha256:{'0' * 64}", r"other files than [\s\S]*base58==2\.1\.1"),
+        ("base58==2.1.1", "[Hh]ashes are required"),
+    ],
+)
+def test_a_file_with_another_hash_or_with_none_is_not_packaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, requirement: str, reason: str
+) -> None:
+    project = tmp_path / "project"
+    (project / ".chalice").mkdir(parents=True)
+    (project / ".chalice" / "config.json").write_text(
+        '{"version": "2.0", "app_name": "x", "stages": {"dev": {}}}'
+    )
+    (project / "app.py").write_text(APP)
+    (project / "requirements.lock").write_text(f"{requirement}\n")
+    monkeypatch.setattr(packaging, "FUNCTIONS", project)
+    with pytest.raises(PackageError, match=reason):
+        build(tmp_path / "out", merge=None)
+
+
+def pins(name: str) -> dict[str, str]:
+    """The versions that a list of requirements names, by package."""
+    found = re.findall(r"^([\w-]+)(?:\[\w+\])?==([\w.]+)", (FUNCTIONS / name).read_text(), re.MULTILINE)
+    return {package.lower(): version for package, version in found}
+
+
+def test_the_lock_has_the_versions_of_the_requirements_and_a_hash_for_each() -> None:
+    assert pins("requirements.txt").items() <= pins("requirements.lock").items()
+    lines = (FUNCTIONS / "requirements.lock").read_text().replace("\\\n", "").splitlines()
+    assert all("--hash=sha256:" in line for line in lines if not line.lstrip().startswith("#"))
+
+
+# --- What is in it ---
+
+
+def test_the_bill_of_materials_lists_everything_in_the_package_with_its_licence(package: Package) -> None:
+    found = json.loads(package.sbom.read_text())
+    assert (found["bomFormat"], found["specVersion"]) == ("CycloneDX", "1.6")
+    [hash] = found["metadata"]["component"]["hashes"]
+    assert hash == {"alg": "SHA-256", "content": content_hash(package.zip)}
+    listed = {component["name"]: component["version"] for component in found["components"]}
+    assert pins("requirements.txt").items() <= listed.items()
+    assert listed.items() - pins("requirements.lock").items() == {("chalice", version("chalice"))}
+    for component in found["components"]:
+        assert component["purl"] == f"pkg:pypi/{component['name']}@{component['version']}"
+        assert component["licenses"], component["name"]

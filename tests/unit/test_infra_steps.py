@@ -132,19 +132,24 @@ def test_a_step_prints_its_result_duration_and_success(output: Output) -> None:
     assert lines[3].startswith("✗ validate")
 
 
-def test_the_saved_template_names_the_archive_beside_it(output: Output, tmp_path: Path) -> None:
+def test_the_saved_template_names_the_archive_beside_it_and_what_is_in_that_is_saved_too(
+    output: Output, tmp_path: Path
+) -> None:
     screen, text = output
     built, saved = tmp_path / "built", tmp_path / "new" / "saved"
     built.mkdir()
     template, archive = built / "template.json", built / "deployment.zip"
     template.write_text('{"CodeUri": "deployment.zip"}')
     archive.write_bytes(b"code")
-    save(Package(template, archive, 4, 4, "python3.11"), saved, screen)
+    sbom = built / "sbom.cdx.json"
+    sbom.write_text("{}")
+    save(Package(template, archive, 4, 4, "python3.11", sbom), saved, screen)
     assert (saved / "template.json").read_text() == '{"CodeUri": "deployment.zip"}'
     assert (saved / "deployment.zip").read_bytes() == b"code"
-    assert f"Saved {saved / 'template.json'} and " in text.getvalue()
+    assert (saved / "sbom.cdx.json").read_text() == "{}"
+    assert f"Saved {saved / 'template.json'}, " in text.getvalue()
     with pytest.raises(PackageError, match="could not be saved"):
-        save(Package(template, archive, 4, 4, "python3.11"), template, screen)
+        save(Package(template, archive, 4, 4, "python3.11", sbom), template, screen)
 
 
 @pytest.mark.parametrize(
