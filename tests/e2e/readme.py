@@ -11,6 +11,7 @@ from local import ROOT
 FRONT = ROOT / "README.md"
 INFRA = ROOT / "infra" / "README.md"
 TESTS = ROOT / "tests" / "README.md"
+SECURITY = ROOT / "infra" / "SECURITY.md"
 ALL = (FRONT, ROOT / "functions" / "README.md", ROOT / "local" / "README.md", INFRA, TESTS)
 
 

@@ -78,7 +78,9 @@ def test_the_front_can_be_read_standing() -> None:
     assert len(readme.text(readme.FRONT).splitlines()) <= 200
 
 
-@pytest.mark.parametrize("document", readme.ALL, ids=lambda document: str(document.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "document", (*readme.ALL, readme.SECURITY), ids=lambda document: str(document.relative_to(ROOT))
+)
 def test_every_link_leads_somewhere(document: Path) -> None:
     for link in readme.links(document):
         path, _, anchor = link.partition("#")
@@ -88,7 +90,7 @@ def test_every_link_leads_somewhere(document: Path) -> None:
             assert not anchor or anchor in readme.anchors(target), link
 
 
-@pytest.mark.parametrize("block", readme.blocks("bash", *readme.ALL))
+@pytest.mark.parametrize("block", readme.blocks("bash", *readme.ALL, readme.SECURITY))
 def test_what_needs_docker_aws_or_minutes_is_at_least_well_formed(block: str) -> None:
     subprocess.run(["bash", "-n"], input=block, text=True, check=True, timeout=10)
 
@@ -100,6 +102,13 @@ def test_what_is_promised_is_shown_by_tests_that_there_are() -> None:
     assert named
     for name, path in named:
         assert f"def {name}(" in (ROOT / path).read_text()
+
+
+def test_what_stops_an_attempt_is_shown_by_tests_that_there_are() -> None:
+    named = re.findall(r"\[(test_\w+)\]\((\S+\.py)\)", readme.text(readme.SECURITY))
+    assert named
+    for name, path in named:
+        assert f"def {name}(" in (readme.SECURITY.parent / path).read_text(), name
 
 
 def test_the_table_of_tests_has_every_folder_of_tests_and_commands_that_find_them() -> None:
