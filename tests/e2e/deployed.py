@@ -28,6 +28,7 @@ DEPLOYS_WITHIN_S = 240.0
 PARAMETERS = {
     "SimFaults": SETTINGS["SIM_FAULTS"],
     "SimLatency": SETTINGS["SIM_LATENCY"],
+    "RateLimitPerS": "0",  # all tests are one account
     "LeaseMs": "3000",
     "SweepAfterMs": "20000",
     "RelaySeconds": SETTINGS["RELAY_SECONDS"],

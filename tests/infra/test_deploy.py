@@ -37,7 +37,7 @@ LATER = {"chalicelib/sql/900_later.sql": "ALTER TABLE orders ADD COLUMN note tex
 BROKEN_WORKER = {"chalicelib/api/queue.py": "raise RuntimeError('not today')"}
 
 OLD_SEED = "solana"
-OF_THE_DATABASE = "order-engine-database"  # a secret that the cloud has brought
+OF_THE_SERVERS = ["order-engine-database", "order-engine-redis"]  # secrets that the cloud has brought
 Deploy = Callable[..., Result]
 
 
@@ -308,5 +308,5 @@ def test_a_stage_is_destroyed_once_its_name_is_typed_and_nothing_remains(cloud: 
     assert "local is deleted. Nothing is retained." in done.output
     assert not aws.functions.list_functions()["Functions"]
     assert not aws.s3.list_buckets()["Buckets"]
-    assert [secret["Name"] for secret in aws.secrets.list_secrets()["SecretList"]] == [OF_THE_DATABASE]
+    assert [secret["Name"] for secret in aws.secrets.list_secrets()["SecretList"]] == OF_THE_SERVERS
     assert "nothing to delete" in destroy(cloud).output

@@ -129,7 +129,7 @@ def config(engine: Resolved, url: str, services: Endpoints, queues: list[str]) -
         deployed,
         database_url=f"postgresql://{there['host']}:{there['port']}/{there['dbname']}",
         # a database that no other test looks into
-        redis_url=urlsplit(services.redis_url)._replace(path="/9").geturl(),
+        redis_url=f"redis://127.0.0.1:{urlsplit(services.redis_url).port}/9",
         aws_endpoint_url=services.aws_endpoint_url,
         orders_queue_url=orders,
         orders_dlq_url=dead,
@@ -140,11 +140,11 @@ def config(engine: Resolved, url: str, services: Endpoints, queues: list[str]) -
 
 
 @pytest.fixture(scope="module")
-def recorder(config: Config, url: str) -> Recorder:
-    there = conninfo_to_dict(url)
+def recorder(config: Config, url: str, services: Endpoints) -> Recorder:
+    there, redis = conninfo_to_dict(url), urlsplit(services.redis_url)
     secrets = {
         config.database_secret: {"username": there["user"], "password": there.get("password", "")},
-        config.redis_secret: {"username": "default", "password": "any"},
+        config.redis_secret: {"username": redis.username or "default", "password": redis.password or ""},
         config.key_pepper_secret: {"username": "keys", "password": "p" * 64},
         config.admin_key_secret: None,
     }
