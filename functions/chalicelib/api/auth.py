@@ -5,6 +5,7 @@ A key comes in the header `Authorization: Bearer …` or `x-api-key`, a ticket i
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from math import ceil
@@ -41,14 +42,20 @@ def caller(event: Mapping[str, Any], scope: Scope) -> tuple[Caller, str]:
 async def _identify(engine: Runtime, event: Mapping[str, Any]) -> tuple[Caller, Counted | None]:
     """Who has sent an event, which counts for the limits of its address and of its account.
 
-    The address is counted first: one that guesses keys too fast does not learn whether it has found one.
+    An address that guesses keys too fast does not learn whether it has found one.
     """
     assert engine.authentication is not None
-    limits, key = engine.limits, api_key(event)
-    if limits is not None:
-        await limits.take(f"address:{address(event)}")
-    found = await engine.authentication.caller(key)
-    return found, await limits.take(f"account:{found.account.id}") if limits is not None else None
+    limits, known = engine.limits, engine.authentication.caller(api_key(event))
+    if limits is None:
+        return await known, None
+    taken, found = await asyncio.gather(
+        limits.take(f"address:{address(event)}"), known, return_exceptions=True
+    )
+    for failed in (taken, found):
+        if isinstance(failed, BaseException):
+            raise failed
+    assert isinstance(found, Caller)
+    return found, await limits.take(f"account:{found.account.id}")
 
 
 def forget_count() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
 
 from chalice.app import Request, Response
 
@@ -43,10 +44,9 @@ def execute_order(request: Request) -> Response:
     def handle() -> Response:
         engine, (who, client) = runtime.current(), _caller(request, Scope.ORDERS_WRITE)
         terms, key = requests.order(json_body(request), rules(engine))
-        submitted = runtime.run(
-            engine.submission.submit(who.account, terms, client=client, key=_key(request, key))
-        )
-        answer = answers.submitted(submitted, _address(request, who, submitted.order_id))
+        work = engine.submission.submit(who.account, terms, client=client, key=_key(request, key))
+        submitted, address = runtime.run(_submitted(work, who, websocket_url(request.to_original_event())))
+        answer = answers.submitted(submitted, address)
         if submitted.replayed:
             return reply(answer, 200, {"Idempotent-Replayed": "true"})
         return reply(answer, 202)
@@ -113,7 +113,8 @@ def execute_batch(request: Request) -> Response:
         submitted = iter(runtime.run(engine.submission.submit_all(who.account, orders, client=client)))
         results = [item if isinstance(item, EngineError) else next(submitted) for item in judged]
         placed = [item.order_id for item in results if isinstance(item, Submitted)]
-        addresses = dict(zip(placed, _addresses(request, who, placed), strict=True))
+        base = websocket_url(request.to_original_event())
+        addresses = dict(zip(placed, runtime.run(_addresses(who, base, placed)), strict=True))
         return reply(answers.batch(results, addresses))
 
     return respond(handle)
@@ -199,17 +200,25 @@ def _caller(request: Request, scope: Scope) -> tuple[Caller, str]:
     return caller(request.to_original_event(), scope)
 
 
-def _addresses(request: Request, who: Caller, order_ids: Sequence[str | None]) -> list[str]:
+async def _submitted(work: Coroutine[Any, Any, Submitted], who: Caller, base: str) -> tuple[Submitted, str]:
+    """What a submit gives, and where its events are streamed."""
+    submitted = await work
+    [address] = await _addresses(who, base, [submitted.order_id])
+    return submitted, address
+
+
+async def _addresses(who: Caller, base: str, order_ids: Sequence[str | None]) -> list[str]:
     """Where a WebSocket gets each order's events, or for None any order's; with a ticket if it takes one."""
-    engine, base = runtime.current(), websocket_url(request.to_original_event())
+    engine = runtime.current()
     if engine.authentication is None:
         return [answers.websocket_address(base, order_id) for order_id in order_ids]
-    tickets = runtime.run(engine.tickets.issue(who, order_ids))
+    tickets = await engine.tickets.issue(who, order_ids)
     return [answers.websocket_address(base, *given) for given in zip(order_ids, tickets, strict=True)]
 
 
 def _address(request: Request, who: Caller, order_id: str | None) -> str:
-    return _addresses(request, who, [order_id])[0]
+    [address] = runtime.run(_addresses(who, websocket_url(request.to_original_event()), [order_id]))
+    return address
 
 
 def _judge(body: Mapping[str, object], rules: requests.Rules) -> tuple[Terms, str | None] | EngineError:
