@@ -80,6 +80,16 @@ def group_of(nodeid: str) -> str:
     return GROUPS.get(name, name)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def environment_of_a_module() -> Iterator[None]:
+    """What a module sets for clients of AWS ends with it: the SQS of the next one has another key."""
+    before = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    yield
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update(before)
+
+
 @pytest.fixture(autouse=True)
 def current_credentials() -> None:
     """The functions find the access key that is in the environment now, and not that of an earlier test."""
