@@ -25,6 +25,6 @@ def let_through(folder: Path, group: int) -> None:
 
 
 def is_private(folder: Path) -> bool:
-    """Whether the folder is ours, and nobody else's in any way."""
+    """Whether the folder is ours, and no other user has any access to it."""
     found = folder.stat()
     return found.st_uid == os.geteuid() and not found.st_mode & 0o077

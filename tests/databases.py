@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 
 @contextmanager
 def new_database(server_url: str, options: str = "") -> Iterator[str]:
-    """URL of an empty database, created with `options` and dropped at the end whoever is connected."""
+    """URL of an empty database, created with `options` and dropped at the end with its connections."""
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(server_url, autocommit=True) as server:
         server.execute(f"CREATE DATABASE {name} {options}".encode())

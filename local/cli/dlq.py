@@ -2,36 +2,25 @@
 
 command → operating(state): a Runtime → services/redrive.py → dlq_view → the terminal
 
-The environment names the servers (ORDERS_DLQ_URL and the others, as they are set for the deployed functions);
-without it, they are those of the engine that runs on this machine.
+Which engine it is, the environment says, or --state: see `operating.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
-from botocore.exceptions import BotoCoreError
 from chalicelib.api.wire import requests
-from chalicelib.config import Config
 from chalicelib.domain.account import LOCAL
-from chalicelib.domain.errors import InvalidRequest, TemporarilyUnavailable
+from chalicelib.domain.errors import InvalidRequest
 from chalicelib.domain.order import Order
 from chalicelib.ports.queue import DeadLetter
 from chalicelib.runtime import Runtime
 from chalicelib.services.redrive import Tally
 
-from .. import ambient
-from ..endpoints import find_running, prepare_environment
 from ..errors import ClientError
-from ..settings import settings
 from ..terminal import counted
 from . import options
 from .dlq_view import (
@@ -45,6 +34,7 @@ from .dlq_view import (
     summary,
     tally_row,
 )
+from .operating import operating
 from .view import Wire, dump, say, screen
 
 LEFT = 1  # exit code
@@ -179,9 +169,6 @@ def delete(messages: tuple[str, ...], state: Path, as_json: bool) -> None:
     raise SystemExit(LEFT if missing else 0)
 
 
-AWS = ".amazonaws.com"
-
-
 async def rows(state: Path, *, quiet: bool) -> list[Wire]:
     """Every dead letter with its order."""
     async with operating(state) as engine:
@@ -234,47 +221,3 @@ async def _order(engine: Runtime, letter: DeadLetter) -> Order | None:
 
 async def _count(engine: Runtime) -> int:
     return (await engine.dead_letters.summary()).count
-
-
-@asynccontextmanager
-async def operating(state: Path) -> AsyncIterator[Runtime]:
-    """A runtime on the running loop. Raises ConfigError, and ClientError while a server is away."""
-    config = find_servers(state)
-    engine = Runtime(config, asyncio.get_running_loop())
-    try:
-        yield engine
-    except TemporarilyUnavailable as error:
-        raise ClientError(f"{error} ({error.__cause__})" if error.__cause__ else str(error)) from error
-    except BotoCoreError as error:  # no region, or credentials that can't be read
-        raise ClientError(f"{error}.{ambient.obeyed('SQS')}".replace("..", ".")) from error
-    finally:
-        await engine.close()
-
-
-def find_servers(state: Path) -> Config:
-    """The settings of an engine whose servers the environment names, or that runs on `state`."""
-    config = Config.load(settings())
-    if config.orders_dlq_url:
-        config.require("database_url", "redis_url", "orders_queue_url")
-        return _at_sqs(config)
-    running = find_running(state)
-    if running is None:
-        raise ClientError(
-            f"No engine runs on {state}. Start one with ./local/run, say where its files are with --state, "
-            "or name its servers with DATABASE_URL, REDIS_URL, ORDERS_QUEUE_URL and ORDERS_DLQ_URL."
-        )
-    ambient.forget(running.started)
-    prepare_environment(running)
-    return running.configure(config)
-
-
-def _at_sqs(config: Config) -> Config:
-    """`config` with the endpoint, and the environment with the region, that the queue's URL names."""
-    url = urlsplit(config.orders_dlq_url)
-    host = url.hostname or ""
-    if config.aws_endpoint_url or not host.endswith(AWS):
-        prepare_environment()
-        return replace(config, aws_endpoint_url=config.aws_endpoint_url or f"{url.scheme}://{url.netloc}")
-    if host.startswith("sqs."):  # sqs.REGION.amazonaws.com; the credentials are botocore's to find
-        os.environ["AWS_DEFAULT_REGION"] = host.split(".")[1]
-    return config

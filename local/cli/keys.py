@@ -25,7 +25,7 @@ from rich.table import Table
 from ..pepper import pepper
 from ..terminal import NotDone
 from . import options
-from .dlq import find_servers
+from .operating import find_servers
 from .view import Wire, date_and_time, dump, say, screen
 
 HELP = """API keys, which an engine takes that was started with `--auth keys`, or is deployed.

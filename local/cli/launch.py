@@ -21,7 +21,7 @@ from chalicelib.simulation.world import Simulation
 
 from ..terminal import NotDone
 from . import options
-from .dlq import operating
+from .operating import operating
 from .view import date_and_time, dump, say, short
 
 AGAINST = {token.symbol: token for token in HUBS}

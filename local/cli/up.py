@@ -23,7 +23,7 @@ from ..settings import BEGAN, STATE, settings
 from ..terminal import log_to_stderr, masked
 from . import options
 
-OPEN = "open: whoever reaches this address may trade and see every order, as the account `local`"
+OPEN = "open: every client that reaches this address may trade and see every order, as the account `local`"
 KEYS = "takes API keys: ./local/run keys create ACCOUNT{option}, then send it, or export ENGINE_API_KEY=KEY"
 NEXT = """
 Next, in another terminal:

@@ -45,7 +45,7 @@ class GatewaySettings:
     path_prefix: str = ""
     allowed_hosts: tuple[str, ...] = ()  # beside the loopback's and the one that is listened on
     origins: cors.Origins = field(default=cors.Origins(), repr=False)
-    connections_key: AccessKey | None = field(default=None, repr=False)  # of @connections; None: nobody's
+    connections_key: AccessKey | None = field(default=None, repr=False)  # of @connections; None: all refused
 
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ) -> GatewaySettings:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from chalicelib.domain.account import Account, Scope
+from chalicelib.domain.account import Account
 from chalicelib.domain.keys import ApiKey
 
 from tests.fakes.unavailable import Unavailable
@@ -18,18 +18,9 @@ class MemoryKeys(Unavailable):
     def __init__(self) -> None:
         self.rows: dict[str, ApiKey] = {}
 
-    async def add(
-        self,
-        key_id: str,
-        account: Account,
-        name: str,
-        scopes: Collection[Scope],
-        hash: bytes,
-        expires_at: datetime | None,
-    ) -> None:
+    async def add(self, key: ApiKey) -> None:
         self._reach()
-        key = ApiKey(key_id, account, name, frozenset(scopes), hash, datetime.now(UTC), expires_at)
-        self.rows.setdefault(key_id, key)
+        self.rows.setdefault(key.id, key)
 
     async def key(self, key_id: str) -> ApiKey | None:
         self._reach()

@@ -208,29 +208,18 @@ def test_building_leaves_the_project_as_it_was(package: Package) -> None:
     assert done.returncode or not done.stdout  # outside of git there is nothing to compare with
 
 
-def test_a_requirement_that_does_not_exist_is_named_in_the_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    project = tmp_path / "project"
-    (project / ".chalice").mkdir(parents=True)
-    (project / ".chalice" / "config.json").write_text(
-        '{"version": "2.0", "app_name": "x", "stages": {"dev": {}}}'
-    )
-    (project / "app.py").write_text(APP)
-    (project / "requirements.lock").write_text(f"psycopg==0.0.0.404 --hash=sha256:{'0' * 64}\n")
-    monkeypatch.setattr(packaging, "FUNCTIONS", project)
-    with pytest.raises(PackageError, match=r"no wheel for Lambda [\s\S]*psycopg==0\.0\.0\.404\nPin"):
-        build(tmp_path / "out", merge=None)
-
-
 @pytest.mark.parametrize(
     ("requirement", "reason"),
     [
+        (
+            f"psycopg==0.0.0.404 --hash=sha256:{'0' * 64}",
+            r"no wheel for Lambda [\s\S]*psycopg==0\.0\.0\.404\nPin",
+        ),
         (f"base58==2.1.1 --hash=sha256:{'0' * 64}", r"other files than [\s\S]*base58==2\.1\.1"),
         ("base58==2.1.1", "[Hh]ashes are required"),
     ],
 )
-def test_a_file_with_another_hash_or_with_none_is_not_packaged(
+def test_a_requirement_that_is_missing_or_has_another_hash_or_none_is_named_in_the_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, requirement: str, reason: str
 ) -> None:
     project = tmp_path / "project"

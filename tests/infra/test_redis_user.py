@@ -15,7 +15,7 @@ from chalicelib.adapters.redis.rates import RedisRates
 from chalicelib.adapters.redis.registry import RedisRegistry
 from chalicelib.adapters.redis.relay_channel import RedisRelayChannel
 from chalicelib.api.wire.events import event_message, parse_event_message
-from chalicelib.domain.account import ANYBODY, Access
+from chalicelib.domain.account import OPEN_CALLER, Access
 from chalicelib.domain.events import Event
 from chalicelib.domain.lifecycle import Status
 from chalicelib.ports.live import Notification, Subscription
@@ -63,9 +63,9 @@ async def do_all_that_the_adapters_do(client: Redis, operator: redis.Redis) -> N
     await events.check()
     assert await registry.use_once("nonce", "connection", 60_000)
     assert (await RedisRates(client).take("account:any", Rate(1, 1))).is_allowed
-    await registry.connect("connection", "client", Access(ANYBODY))
-    assert await registry.access("connection") == Access(ANYBODY)
-    assert await relay.keys() == {"connection": ANYBODY.key_id}
+    await registry.connect("connection", "client", Access(OPEN_CALLER))
+    assert await registry.access("connection") == Access(OPEN_CALLER)
+    assert await relay.keys() == {"connection": OPEN_CALLER.key_id}
     await registry.reserve(subscription)
     assert await relay.acquire()
     assert await registry.has_relay("connection")

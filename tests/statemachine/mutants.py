@@ -246,7 +246,7 @@ class CancelsWhatIsAtWork(MemoryStore):
 
 
 class CancelsForAnyAccount(MemoryStore):
-    """An order is cancelled whoever asks."""
+    """An order is cancelled for any account that asks."""
 
     async def cancel(self, order_id: str, account: Account = LOCAL) -> Event | None:
         row = self.rows.get(order_id)

@@ -68,7 +68,7 @@ class RestingMachine(OrderMachine):
     @precondition(lambda self: self.room())
     @rule()
     def time_runs_out(self) -> None:
-        """The time of every limit that expires is over, whoever has it at the moment."""
+        """The time of every limit that expires is over, whether or not a worker holds it."""
         self.world.loop.sleep(LIVES_S)
         self.go(self.world.trigger(), None)
 

@@ -249,7 +249,7 @@ class World:
         try:
             order = await cancellation.cancel(account, order_id)
         except TooLate:
-            assert is_owner, "an account is told where another one's order is"
+            assert is_owner, "an account learns the status of another one's order"
             self.met["cancelled too late"] += 1
         except (NotFound, TemporarilyUnavailable):
             self.met["cancel gave up" if is_owner else "cancel of another account"] += 1

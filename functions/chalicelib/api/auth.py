@@ -12,7 +12,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from .. import runtime
-from ..domain.account import ANYBODY, Access, Caller, Scope
+from ..domain.account import OPEN_CALLER, Access, Caller, Scope
 from ..domain.errors import Unauthenticated
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def caller(event: Mapping[str, Any], scope: Scope) -> tuple[Caller, str]:
     """
     engine = runtime.current()
     if engine.authentication is None:
-        return ANYBODY, address(event)
+        return OPEN_CALLER, address(event)
     found, count = runtime.run(_identify(engine, event))
     _counted.set(count)
     found.require(scope)
@@ -93,7 +93,7 @@ def access(event: Mapping[str, Any], ticket: str | None, connection_id: str) -> 
     """
     engine = runtime.current()
     if engine.authentication is None:
-        return Access(ANYBODY), address(event)
+        return Access(OPEN_CALLER), address(event)
     if ticket is not None:
         found = runtime.run(engine.tickets.redeem(ticket, connection_id))
         runtime.run(engine.authentication.check(found))

@@ -49,5 +49,5 @@ class Access:
     order_id: str | None = None
 
 
-ANYBODY = Caller(LOCAL, frozenset(Scope))
+OPEN_CALLER = Caller(LOCAL, frozenset(Scope))
 """Every caller of an open engine."""

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
 from typing import Protocol
 
-from ..domain.account import Account, Scope
+from ..domain.account import Account
 from ..domain.keys import ApiKey
 
 
 class Keys(Protocol):
     """API keys by id. Every method may raise TemporarilyUnavailable."""
 
-    async def add(
-        self,
-        key_id: str,
-        account: Account,
-        name: str,
-        scopes: Collection[Scope],
-        hash: bytes,
-        expires_at: datetime | None,
-    ) -> None:
+    async def add(self, key: ApiKey) -> None:
         """Store a new key."""
 
     async def key(self, key_id: str) -> ApiKey | None:

@@ -1,10 +1,10 @@
-"""Making, listing, revoking and rotating API keys. Whoever may call this administers the engine."""
+"""Making, listing, revoking and rotating API keys. The callers are administrators."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from ..domain.account import Account, Scope
@@ -105,12 +105,12 @@ class KeyManagement:
     async def _add(
         self, account: Account, name: str, scopes: Collection[Scope], expires_at: datetime | None
     ) -> NewKey:
-        key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-        text = key_text(key_id, secret)
-        await self._keys.add(key_id, account, name, scopes, await self._hash.make(text.encode()), expires_at)
-        added = await self._keys.key(key_id)
-        assert added is not None
-        return NewKey(added, text)
+        key_id = secrets.token_hex(6)
+        text = key_text(key_id, secrets.token_urlsafe(32))
+        hash = await self._hash.make(text.encode())
+        key = ApiKey(key_id, account, name, frozenset(scopes), hash, datetime.now(UTC), expires_at)
+        await self._keys.add(key)
+        return NewKey(key, text)
 
 
 def _no_key(key_id: str) -> NotFound:

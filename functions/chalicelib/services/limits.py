@@ -1,6 +1,6 @@
 """How many requests an account, and an address, may make.
 
-Without Redis there is no limit: nobody is refused because it is away, and no request waits for it for long.
+While Redis is unavailable there is no limit, and no request waits for it longer than `WAIT_S`.
 """
 
 from __future__ import annotations

@@ -648,10 +648,10 @@ SELECT 1 AS answer;
 
 -- name: add_api_key
 -- Repeated: the key is there, with the hash of the first run.
-INSERT INTO api_keys (id, account, name, scopes, hash, expires_at)
+INSERT INTO api_keys (id, account, name, scopes, hash, created_at, expires_at)
 VALUES (
     %(id)s::text, %(account)s::text, %(label)s::text, %(scopes)s::text[], decode(%(hash)s::text, 'hex'),
-    %(expires_at)s::timestamptz
+    %(created_at)s::timestamptz, %(expires_at)s::timestamptz
 )
 ON CONFLICT (id) DO NOTHING;
 

@@ -1,4 +1,4 @@
-"""An engine that takes API keys: who is let in, to what, and what is told of what belongs to others."""
+"""An engine that takes API keys: which requests it takes, and what it answers about other accounts."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_a_revoked_key_is_refused_at_the_next_request(engine: Engine) -> None:
     assert call("GET", "/api/orders", headers=headers).status == 401
 
 
-def test_nobody_is_let_in_while_the_store_of_keys_is_away(engine: Engine) -> None:
+def test_no_request_is_taken_while_the_store_of_keys_is_away(engine: Engine) -> None:
     headers = engine.key("alice")
     engine.keys.unavailable = True
     answer = submit(json.dumps(ORDER).encode(), headers=headers)

@@ -23,7 +23,7 @@ async def test_requests_are_counted_and_too_many_refused() -> None:
     await limits.take("bob")
 
 
-async def test_without_a_count_nobody_is_refused_and_it_is_logged_once(
+async def test_without_a_count_no_request_is_refused_and_it_is_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     rates = MemoryRates()

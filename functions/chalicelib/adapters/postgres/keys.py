@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 
 from ...batcher import Batcher
 from ...domain.account import Account, Scope
@@ -21,23 +20,16 @@ class PostgresKeys:
         self._database = database
         self._key: Batcher[str, ApiKey | None] = Batcher(self._read)
 
-    async def add(
-        self,
-        key_id: str,
-        account: Account,
-        name: str,
-        scopes: Collection[Scope],
-        hash: bytes,
-        expires_at: datetime | None,
-    ) -> None:
+    async def add(self, key: ApiKey) -> None:
         await self._database.run(
             "add_api_key",
-            id=key_id,
-            account=account.id,
-            label=name,
-            scopes=sorted(scopes),
-            hash=hash.hex(),
-            expires_at=expires_at,
+            id=key.id,
+            account=key.account.id,
+            label=key.name,
+            scopes=sorted(key.scopes),
+            hash=key.hash.hex(),
+            created_at=key.created_at,
+            expires_at=key.expires_at,
         )
 
     async def key(self, key_id: str) -> ApiKey | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from ...domain.account import ANYBODY, Access, Scope
+from ...domain.account import OPEN_CALLER, Access, Scope
 from ...domain.errors import EngineError, NotFound
 from ...ports.live import Push, Registry, RelayLauncher, Subscription
 from ..authentication import Authentication
@@ -34,7 +34,7 @@ from .messages import (
 from .supervisor import request_relay
 
 REGISTRY_WAIT_S = 0.1  # what a submit waits to know that its connection is registered
-OPEN = Access(ANYBODY)
+OPEN = Access(OPEN_CALLER)
 CONNECTION_NOT_REGISTERED = "the engine has lost track of this connection: connect again, with after"
 
 

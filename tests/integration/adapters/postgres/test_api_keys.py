@@ -11,6 +11,7 @@ import pytest
 from chalicelib.adapters.postgres.database import SQL, Database
 from chalicelib.adapters.postgres.keys import PostgresKeys
 from chalicelib.domain.account import Account, Scope
+from chalicelib.domain.keys import ApiKey
 from chalicelib.ports.keys import Keys
 
 from tests.fakes import MemoryKeys
@@ -37,7 +38,7 @@ def account() -> Account:
 
 async def add(keys: Keys, account: Account, expires_at: datetime | None = None, name: str = "bot") -> str:
     key_id = secrets.token_hex(6)
-    await keys.add(key_id, account, name, BOTH, b"hash", expires_at)
+    await keys.add(ApiKey(key_id, account, name, BOTH, b"hash", datetime.now(UTC), expires_at))
     return key_id
 
 

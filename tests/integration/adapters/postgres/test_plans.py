@@ -77,7 +77,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "newest_launches": {"limit": 500},
     "ping": {},
     "add_api_key": dict.fromkeys(("id", "account", "label"), "text")
-    | {"scopes": ["admin"], "hash": "00", "expires_at": None},
+    | {"scopes": ["admin"], "hash": "00", "created_at": "now", "expires_at": None},
     "read_api_keys": {"ids": TEXTS},
     "list_api_keys": {"account": "account 1", "limit": 10},
     "end_api_key": {"id": "key 1", "in_ms": 0},

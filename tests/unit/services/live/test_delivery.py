@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 from chalicelib.api.wire.events import event_object
 from chalicelib.domain.account import Access, Account, Caller, Scope
+from chalicelib.domain.keys import ApiKey
 from chalicelib.ports.live import Subscription
 
 from tests.fakes import MemoryKeys, eventually
@@ -241,7 +243,8 @@ async def test_a_connection_whose_key_has_ended_is_closed_and_the_others_stay(wo
     order_id = await world.order()
     keys = MemoryKeys()
     for name in ("revoked", "valid"):
-        await keys.add(name, Account("alice"), name, [Scope.ORDERS_READ], b"hash", None)
+        scopes, now = frozenset({Scope.ORDERS_READ}), datetime.now(UTC)
+        await keys.add(ApiKey(name, Account("alice"), name, scopes, b"hash", now))
         access = Access(Caller(Account("alice"), frozenset({Scope.ORDERS_READ}), name), order_id)
         await world.registry.connect(name, "alice", access)
         await world.registry.subscribe(Subscription(name, order_id))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from chalicelib.api.wire import answers, requests
-from chalicelib.domain.account import ANYBODY, Access
+from chalicelib.domain.account import OPEN_CALLER, Access
 from chalicelib.domain.errors import EngineError, NotFound, TemporarilyUnavailable
 from chalicelib.ports.live import ConnectionGone
 from chalicelib.ports.store import NewOrder
@@ -56,7 +56,7 @@ class World:
         self, connection_id: str = "client", order_id: str | None = ORDER, after: int = 0
     ) -> None:
         subscription = Subscribe(order_id, after) if order_id else None
-        await self.subscriptions.connect(Access(ANYBODY), connection_id, CLIENT, subscription)
+        await self.subscriptions.connect(Access(OPEN_CALLER), connection_id, CLIENT, subscription)
 
     async def request(self, **message: object) -> Any:
         """The answer to a message."""
