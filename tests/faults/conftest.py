@@ -20,6 +20,15 @@ def world() -> Iterator[World]:
         assert "Traceback" not in world.log
 
 
+@pytest.fixture(autouse=True)
+def log_of_an_end(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail with the engine's log where it ended during a test: nothing that a test does may end it."""
+    yield
+    for name in ("world", "quick_world"):
+        if name in request.fixturenames and not request.getfixturevalue(name).is_running:
+            pytest.fail(f"The engine has ended:\n{request.getfixturevalue(name).log}")
+
+
 @pytest.fixture(scope="module")
 def quick_world() -> Iterator[World]:
     """The same without the simulated latencies, for many orders."""

@@ -80,6 +80,11 @@ class World:
             self._services.stop()
 
     @property
+    def is_running(self) -> bool:
+        """Whether its supervisor has not ended."""
+        return self._local.is_running
+
+    @property
     def log(self) -> str:
         """What the engine and its processes have said."""
         return self._local.log

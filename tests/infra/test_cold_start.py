@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -24,7 +25,7 @@ from chalicelib.adapters.redis.registry import RedisRegistry
 from chalicelib.api import FUNCTIONS
 from chalicelib.api.wire.events import event_detail
 from chalicelib.domain.account import LOCAL, Access, Caller, Scope
-from chalicelib.domain.keys import key_text
+from chalicelib.domain.keys import ApiKey, key_text
 from chalicelib.domain.terms import OrderType, Terms
 from chalicelib.ports.live import Subscription
 from chalicelib.ports.store import NewOrder
@@ -136,7 +137,9 @@ async def subscribed_order(database_url: str, redis_url: str) -> AsyncIterator[s
         limit = Terms(SOL, USDC, 10**9, 100, floor_out=10**6, type=OrderType.LIMIT, price=Decimal(1))
         await store.create(NewOrder(str(uuid.uuid4()), limit))
         hash = await KeyedHash(peppers, "API keys").make(KEY.encode())
-        await PostgresKeys(database).add(CALLER.key_id, LOCAL, "any", CALLER.scopes, hash, None)
+        await PostgresKeys(database).add(
+            ApiKey(CALLER.key_id, LOCAL, "any", CALLER.scopes, hash, datetime.now(UTC))
+        )
         await registry.connect("socket", CLIENT, Access(CALLER))
         await registry.subscribe(Subscription("socket", order_id))
         yield order_id
