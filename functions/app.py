@@ -147,7 +147,7 @@ def keep_relays(event: CloudWatchEvent) -> None:
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def fire_orders(event: CloudWatchEvent) -> None:
-    api.schedules.fire_orders(cast(Any, event.context).get_remaining_time_in_millis() / 1000)
+    api.schedules.fire_orders(event.detail, cast(Any, event.context).get_remaining_time_in_millis() / 1000)
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))

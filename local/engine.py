@@ -25,8 +25,9 @@ from chalicelib.api import cors
 from chalicelib.config import Config
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.migrations import MigrationError, migrate
-from chalicelib.ports.live import Push, RelayLauncher
+from chalicelib.ports.live import Push, ShardLauncher
 from chalicelib.ports.queue import Queue
+from chalicelib.services.trigger_runs import AT_A_TIME
 
 from .calls import wait
 from .endpoints import Endpoints, local_credentials, prepare_environment
@@ -133,7 +134,7 @@ async def running_functions(
     config: Config,
     *,
     push: Push | None = None,
-    launcher: RelayLauncher | None = None,
+    launcher: ShardLauncher | None = None,
     queue: Queue | None = None,
 ) -> AsyncIterator[None]:
     """The runtime on the running loop. `push`, `launcher` and `queue` take the place of AWS's."""
@@ -183,9 +184,15 @@ async def working(config: Config, source: Source) -> AsyncIterator[EventSourceMa
     """The mapping, receiving from `source` and invoking; it ends with the orders in flight."""
     mapping = EventSourceMapping(source, functions.process_order, concurrency=IN_FLIGHT)
     sweep = Schedule(functions.sweep, _sweep_every_s(config), name="sweep")
-    triggers = Schedule(functions.fire_orders, config.trigger_poll_ms / 1000, name="fire_orders", at_once=3)
-    async with mapping, sweep, triggers:
+    async with mapping, sweep, AsyncExitStack() as triggers:
+        for shard in range(config.trigger_shards):
+            await triggers.enter_async_context(_triggers(config, shard))
         yield mapping
+
+
+def _triggers(config: Config, shard: int) -> Schedule:
+    every_s, detail = config.trigger_poll_ms / 1000, {"shard": shard}
+    return Schedule(functions.fire_orders, every_s, name="fire_orders", at_once=AT_A_TIME, detail=detail)
 
 
 def polled_source(config: Config) -> PolledSource:

@@ -86,6 +86,7 @@ class Config:
         "", "https://… of the WebSocket API's @connections; empty on one machine"
     )
     relay_function: str = setting("", "name of the deployed relay function; empty on one machine")
+    trigger_function: str = setting("", "name of the deployed triggers' function; empty on one machine")
     gateway_id: str = setting(
         "",
         "name of the gateway whose connections are registered and served, where several share a Redis; empty "
@@ -142,6 +143,9 @@ class Config:
     )
     trigger_poll_ms: int = setting(
         400, "how often the triggers look at the prices of resting orders, ms", least=50, most=60_000
+    )
+    trigger_shards: int = setting(
+        1, "runs of the triggers at a time, each for a part of the pairs", least=1, most=64
     )
     idempotency_ttl_s: int = setting(
         86400, "how long an idempotency key is kept, s", least=1, most=31_536_000

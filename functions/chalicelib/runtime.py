@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .adapters.postgres.store import PostgresStore
     from .adapters.redis.events import RedisEvents
     from .adapters.redis.registry import RedisRegistry
-    from .ports.live import Push, RelayLauncher
+    from .ports.live import Push, ShardLauncher
     from .ports.metrics import Metrics
     from .ports.queue import Queue
     from .ports.trading import World
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from .services.submission import Submission
     from .services.sweep import Sweep
     from .services.tickets import Tickets
+    from .services.trigger_runs import TriggerRuns
     from .services.triggers import Triggers
 
 Result = TypeVar("Result")
@@ -70,7 +71,7 @@ class Runtime:
         config: Config,
         loop: asyncio.AbstractEventLoop,
         push: Push | None = None,
-        launcher: RelayLauncher | None = None,
+        launcher: ShardLauncher | None = None,
         queue: Queue | None = None,
         wait: Wait | None = None,
     ) -> None:
@@ -230,13 +231,13 @@ class Runtime:
         return ApiGatewayPush(self.config.websocket_endpoint)
 
     @cached_property
-    def launcher(self) -> RelayLauncher:
+    def launcher(self) -> ShardLauncher:
         if self._launcher is not None:
             return self._launcher
-        from .adapters.aws.launcher import LambdaRelayLauncher
+        from .adapters.aws.launcher import LambdaLauncher
 
         self.config.require("relay_function")
-        return LambdaRelayLauncher(self.config.relay_function, endpoint_url=self.config.aws_endpoint_url)
+        return LambdaLauncher(self.config.relay_function, endpoint_url=self.config.aws_endpoint_url)
 
     @cached_property
     def metrics(self) -> Metrics:
@@ -330,9 +331,26 @@ class Runtime:
         from .services.detection import Detection
         from .services.triggers import Triggers
 
-        poll, detection = self.config.trigger_poll_ms / 1000, Detection(self.world.launches, self.store)
-        return Triggers(
-            self.store, self.queue, self.events, self.quoting, self.metrics, poll=poll, detection=detection
+        detection = Detection(self.world.launches, self.store)
+        return Triggers(self.store, self.queue, self.events, self.quoting, self.metrics, detection=detection)
+
+    @cached_property
+    def trigger_runs(self) -> TriggerRuns:
+        from .services.trigger_runs import TriggerRuns
+
+        config, launcher = self.config, None
+        if config.trigger_function and config.trigger_shards > 1:
+            from .adapters.aws.launcher import LambdaLauncher, scheduled_event
+
+            launcher = LambdaLauncher(
+                config.trigger_function, payload=scheduled_event, endpoint_url=config.aws_endpoint_url
+            )
+        return TriggerRuns(
+            self.triggers,
+            self.store,
+            poll=config.trigger_poll_ms / 1000,
+            shards=config.trigger_shards,
+            launcher=launcher,
         )
 
     @cached_property
@@ -452,7 +470,7 @@ def start(
     *,
     loop: asyncio.AbstractEventLoop | None = None,
     push: Push | None = None,
-    launcher: RelayLauncher | None = None,
+    launcher: ShardLauncher | None = None,
     queue: Queue | None = None,
     wait: Wait | None = None,
 ) -> Runtime:

@@ -71,7 +71,7 @@ ROLES: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
 
 
 class LaunchedElsewhere:
-    """The gateway's RelayLauncher: the relay's process sees for itself where one is needed."""
+    """The gateway's ShardLauncher: the relay's process sees for itself where one is needed."""
 
     async def launch(self, shard: int) -> None:
         """Leave it to that process."""

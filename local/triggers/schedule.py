@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import ModuleType, TracebackType
 from typing import Any
 
@@ -21,7 +21,7 @@ LONGEST_RUN_S = 900.0  # as long as Lambda lets a function run
 
 
 class Schedule:
-    """Invokes `handler` every `every_s` seconds. `async with` starts and stops it.
+    """Invokes `handler` every `every_s` seconds, with `detail` in its event. `async with` starts and stops.
 
     A turn at which `at_once` invocations are still running is left out.
     """
@@ -35,6 +35,7 @@ class Schedule:
         first_after_s: float | None = None,
         grace_s: float = 2.0,
         at_once: int = 1,
+        detail: Mapping[str, object] | None = None,
     ) -> None:
         self._handler = handler
         self._every_s = every_s
@@ -42,6 +43,7 @@ class Schedule:
         self._first_after_s = every_s if first_after_s is None else first_after_s
         self._grace_s = grace_s
         self._at_once = at_once
+        self._detail = detail or {}
         self._failing = False
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -86,7 +88,7 @@ class Schedule:
             return False
 
     async def _invoke(self) -> None:
-        event, context = schedule_event(self._name), LambdaContext(self._name, TIMEOUT_S)
+        event, context = schedule_event(self._name, self._detail), LambdaContext(self._name, TIMEOUT_S)
         try:
             await call(self._handler, event, context)
         except Exception:
@@ -103,7 +105,7 @@ log = logging.getLogger(__name__)
 
 
 class LocalRelayLauncher:
-    """`ports.live.RelayLauncher`: runs `functions.relay` in this process, once at a time for each shard."""
+    """`ports.live.ShardLauncher`: runs `functions.relay` in this process, once at a time for each shard."""
 
     def __init__(self, functions: ModuleType, *, timeout_s: float = LONGEST_RUN_S) -> None:
         self._functions = functions
@@ -149,7 +151,7 @@ class LocalRelayLauncher:
                 log.error("relay: failed shard=%d error=%r", shard, error, exc_info=error)
 
 
-def schedule_event(name: str) -> dict[str, Any]:
+def schedule_event(name: str, detail: Mapping[str, object] | None = None) -> dict[str, Any]:
     """The event of a schedule's turn, as EventBridge sends it."""
     return {
         "version": "0",
@@ -160,5 +162,5 @@ def schedule_event(name: str) -> dict[str, Any]:
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "region": REGION,
         "resources": [f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}"],
-        "detail": {},
+        "detail": {**(detail or {})},
     }

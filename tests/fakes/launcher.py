@@ -6,7 +6,7 @@ from chalicelib.domain.errors import TemporarilyUnavailable
 
 
 class MemoryLauncher:
-    """`ports.live.RelayLauncher`: the shards requested; a shard in `refused` is unavailable."""
+    """`ports.live.ShardLauncher`: the shards requested; a shard in `refused` is unavailable."""
 
     def __init__(self) -> None:
         self.launched: list[int] = []

@@ -55,6 +55,7 @@ class MemoryStore(Unavailable):
         self.keys: dict[tuple[Account, str], Key] = {}
         self.withdrawn: set[str] = set()
         self.launches: dict[str, Launch] = {}
+        self.trigger_leases: dict[int, tuple[str, datetime]] = {}
         self.reads = 0
         self._lease = timedelta(milliseconds=lease_ms)
         self._sweep_after = timedelta(milliseconds=sweep_after_ms)
@@ -156,6 +157,19 @@ class MemoryStore(Unavailable):
             row.order = row.order.expire(self._tick())
             events.append(self._append(row, {}))
         return events
+
+    async def lease_triggers(self, shard: int, holder: str, lease_ms: int) -> bool:
+        self._reach()
+        known, until = self.trigger_leases.get(shard, (holder, self._now))
+        if known != holder and until >= self._now:
+            return False
+        self.trigger_leases[shard] = holder, self._now + timedelta(milliseconds=lease_ms)
+        return True
+
+    async def release_triggers(self, shard: int, holder: str) -> None:
+        self._reach()
+        if self.trigger_leases.get(shard, ("", self._now))[0] == holder:
+            del self.trigger_leases[shard]
 
     async def resting_groups(self) -> list[RestingGroup]:
         self._reach()

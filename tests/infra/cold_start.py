@@ -71,6 +71,7 @@ NOWHERE = {  # a deployed function's environment; a start sends no request
     "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
     "WEBSOCKET_ENDPOINT": "http://127.0.0.1:1/api",
     "RELAY_FUNCTION": "relay",
+    "TRIGGER_FUNCTION": "fire-orders",
     "METRICS_NAMESPACE": "order-engine-test",
     "AWS_LAMBDA_FUNCTION_NAME": "order-engine-test",
     "AWS_DEFAULT_REGION": "us-east-1",

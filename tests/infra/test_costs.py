@@ -71,7 +71,8 @@ def test_the_cost_of_a_month_counts_what_the_stage_creates(engine: Resolved, col
         "NAT gateways": 0.05 * len(network.of_type("EC2::NatGateway")),
         "Interface endpoints": 0.01 * len(interfaces),
         "Relays": 0.03 * stage["engine"]["RelayShards"],  # half a GB for 3600 s
-        "Triggers": triggers_hour(stage["engine"].get("TriggerSeconds", TRIGGER_SECONDS)),
+        "Triggers": stage["engine"].get("TriggerShards", 1)
+        * triggers_hour(stage["engine"].get("TriggerSeconds", TRIGGER_SECONDS)),
     }
     alarms = engine.of_type("CloudWatch::Alarm")
     fixed = {"Alarms": 0.10 * len(alarms) + 3 + 0.30 * METRICS}

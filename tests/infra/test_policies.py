@@ -135,6 +135,7 @@ def config(engine: Resolved, url: str, services: Endpoints, queues: list[str]) -
         orders_dlq_url=dead,
         sweep_after_ms=100,
         trigger_seconds=0.0,
+        trigger_shards=2,  # so that the first run starts another
         sim_latency=0.0,
     )
 

@@ -117,10 +117,12 @@ def test_lambda_does_not_retry_scheduled_functions_and_relays(
     assert found == {"Relay": 0, "KeepRelays": 0, "FireOrders": 0, "Sweep": 0}
 
 
-def test_relay_function_names_the_relay(engine: Resolved) -> None:
+def test_the_functions_that_others_start_are_named(engine: Resolved) -> None:
     environment = engine.template["Globals"]["Function"]["Environment"]["Variables"]
     assert environment["RELAY_FUNCTION"] == {"Fn::Sub": "${AWS::StackName}-relay"}
     assert engine["Relay"]["FunctionName"] == "stack-relay"
+    assert environment["TRIGGER_FUNCTION"] == {"Fn::Sub": "${AWS::StackName}-fire-orders"}
+    assert engine["FireOrders"]["FunctionName"] == "stack-fire-orders"
     assert engine["Relay"]["Timeout"] == 900
 
 
@@ -154,6 +156,7 @@ def test_the_environment_sets_the_functions_config(engine: Resolved) -> None:
         websocket_url="wss://WebsocketAPI.execute-api.REGION.amazonaws.com/v1",
         websocket_endpoint="https://WebsocketAPI.execute-api.REGION.amazonaws.com/v1",
         relay_function="stack-relay",
+        trigger_function="stack-fire-orders",
         metrics_namespace=NAMESPACE,
     )
 

@@ -138,7 +138,6 @@ class World:
             self.events,
             Quoting(self.venues, timeout=1.0, max_price_impact_bps=1000),
             MemoryMetrics(),
-            poll=0,
             detection=detection,
         )
         return self._start(process, self._trigger(triggers))

@@ -38,7 +38,7 @@ FUNCTIONS = {  # what Lambda calls → its module here, and the runtime's parts 
     "app.on_ws_disconnect": ("sockets", ("registry",)),
     "app.relay": ("schedules", ("relay_runner",)),
     "app.keep_relays": ("schedules", ("relay_supervisor",)),
-    "app.fire_orders": ("schedules", ("triggers",)),
+    "app.fire_orders": ("schedules", ("trigger_runs",)),
     "app.sweep": ("schedules", ("sweep",)),
     "app.migrate": ("migrate", ("migrate",)),
     "app.admin": ("admin", ("key_management", "kept_key")),

@@ -1,4 +1,4 @@
-"""Functions that no client calls: the sweep and the relays' supervision, on a schedule, and the relay."""
+"""Functions that no client calls: sweep, triggers and supervision of the relays, on a schedule; the relay."""
 
 from __future__ import annotations
 
@@ -25,13 +25,18 @@ def sweep() -> int:
     return swept.total()
 
 
-def fire_orders(remaining_s: float) -> dict[str, int]:
-    """Fire and expire orders until nearly all of the function's time is over; returns how many."""
-    engine = runtime.current()
+def fire_orders(detail: Mapping[str, Any], remaining_s: float) -> dict[str, int]:
+    """Fire and expire orders until nearly all of the function's time is over; returns how many.
+
+    `detail` of the event names the shard; without one the runs of the others are started as well.
+    """
+    engine, shard = runtime.current(), int(detail.get("shard", 0))
     seconds = min(engine.config.trigger_seconds, remaining_s - LAST_PASS_S)
-    done = runtime.run(engine.triggers.run(seconds))
+    if "shard" not in detail:
+        runtime.run(engine.trigger_runs.launch_others())
+    done = runtime.run(engine.trigger_runs.run(shard, seconds))
     if done.fired or done.expired:
-        log.info("triggers: ended fired=%d expired=%d", done.fired, done.expired)
+        log.info("triggers: ended shard=%d fired=%d expired=%d", shard, done.fired, done.expired)
     return {"fired": done.fired, "expired": done.expired}
 
 

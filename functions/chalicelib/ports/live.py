@@ -102,11 +102,11 @@ class Registry(Protocol):
         """Shards that have connections and no relay."""
 
 
-class RelayLauncher(Protocol):
-    """Starts the relay function."""
+class ShardLauncher(Protocol):
+    """Starts a function that serves a shard: the relay's, or the triggers'."""
 
     async def launch(self, shard: int) -> None:
-        """Start a relay for the shard without waiting for it. Raises TemporarilyUnavailable."""
+        """Start it for the shard without waiting for it. Raises TemporarilyUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,12 @@ class Store(Protocol):
     async def expire(self, limit: int) -> list[Event]:
         """End up to `limit` orders whose time is over and that no worker holds."""
 
+    async def lease_triggers(self, shard: int, holder: str, lease_ms: int) -> bool:
+        """Take or renew the lease of a shard of the triggers; False while another holder has it."""
+
+    async def release_triggers(self, shard: int, holder: str) -> None:
+        """Give the lease up, so that the next run need not wait for its end."""
+
     async def resting_groups(self) -> list[RestingGroup]:
         """Every pair, type and size that an order rests in."""
 

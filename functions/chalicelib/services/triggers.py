@@ -7,7 +7,7 @@ each group of orders (pair, type, size) ─▶ one quote: the price that none of
 A group of snipers is quoted once a pool of their token is open. The number of quotes grows with the groups
 and with the orders that are near their price, not with the orders that rest. Passes of several processes are
 harmless: of two that would fire an order the store lets one. A pass that is killed loses none: an order that
-it fired and did not queue is queued by the sweep.
+it fired and did not queue is queued by the sweep. When passes are made is in trigger_runs.py.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_DOWN, Context, Decimal
+from zlib import crc32
 
-from ..domain.errors import AttemptFailed, InsufficientLiquidity, TemporarilyUnavailable
+from ..domain.errors import AttemptFailed, InsufficientLiquidity
 from ..domain.events import Event
 from ..domain.launch import Launch
 from ..domain.routing import HOPS_FROM_BPS
@@ -35,7 +36,6 @@ log = logging.getLogger(__name__)
 
 MOST_OF_A_GROUP = 200  # orders that a pass looks at in a group: those furthest beyond the price first
 MOST_EXPIRED = 1000  # orders that a pass ends
-AT_A_TIME = 3  # passes under way
 HIGHEST = Decimal(10) ** MAX_PRICE_DIGITS
 """Above every price that an order can have."""
 Pools = Mapping[str, Sequence[Launch]]
@@ -50,11 +50,23 @@ class Pass:
     expired: int
 
 
-class Triggers:
-    """Watches the prices of resting orders. `poll` is the time between two passes, in seconds.
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of the `of` parts that pairs are in; a pair's orders are all in one."""
 
-    `detection` reports new pools; None where nothing does.
-    """
+    number: int
+    of: int
+
+    def has(self, group: RestingGroup) -> bool:
+        """Whether the group's pair is in this shard."""
+        return crc32(f"{group.token_in.mint} {group.token_out.mint}".encode()) % self.of == self.number
+
+
+WHOLE = Shard(0, 1)
+
+
+class Triggers:
+    """Looks at the prices of resting orders. `detection` reports new pools; None where nothing does."""
 
     def __init__(
         self,
@@ -64,7 +76,6 @@ class Triggers:
         quoting: Quoting,
         metrics: Metrics,
         *,
-        poll: float,
         detection: Detection | None = None,
     ) -> None:
         self._store = store
@@ -72,59 +83,27 @@ class Triggers:
         self._events = events
         self._quoting = quoting
         self._metrics = metrics
-        self._poll = poll
-        self._failing = False
         self._detection = detection
 
-    async def run(self, seconds: float) -> Pass:
-        """Begin a pass every `poll` for `seconds`, at least one. A server that is unavailable is tried again.
-
-        A pass does not wait for the one before, which may be quoting what it fires: so the time from a price
-        to its orders is a poll and one pass, however long that takes.
-        """
-        loop = asyncio.get_running_loop()
-        end, room = loop.time() + seconds, asyncio.Semaphore(AT_A_TIME)
-        async with asyncio.TaskGroup() as group:
-            passes = []
-            while True:
-                await room.acquire()
-                passes.append(group.create_task(self._attempt(room)))
-                if loop.time() + self._poll >= end:
-                    break
-                await asyncio.sleep(self._poll)
-        done = [made.result() for made in passes]
-        return Pass(sum(made.fired for made in done), sum(made.expired for made in done))
-
-    async def _attempt(self, room: asyncio.Semaphore) -> Pass:
-        try:
-            done = await self.once()
-        except TemporarilyUnavailable as error:
-            if not self._failing:  # said once, for passes come often
-                log.warning("triggers: pass failed, retrying at each poll error=%r", error)
-            self._failing = True
-            return Pass(0, 0)
-        finally:
-            room.release()
-        if self._failing:
-            log.warning("triggers: passes succeed again")
-        self._failing = False
-        return done
-
-    async def once(self) -> Pass:
-        """One pass. Raises TemporarilyUnavailable."""
-        ended = await self._store.expire(MOST_EXPIRED)
-        self._publish(ended)
-        if ended:
-            self._metrics.expired(len(ended))
-        if self._detection is not None:
-            await self._detection.run()
-        groups = await self._store.resting_groups()
+    async def once(self, shard: Shard = WHOLE) -> Pass:
+        """One pass over a shard; that of the first also ends orders. Raises TemporarilyUnavailable."""
+        ended = await self._expire_and_detect() if shard.number == 0 else []
+        groups = [group for group in await self._store.resting_groups() if shard.has(group)]
         pools = await self._open_pools(groups)
         levels = await asyncio.gather(*(self._level(group, pools) for group in groups))
         reached = [level for level in levels if level is not None]
         candidates = await self._store.resting_at(reached, MOST_OF_A_GROUP) if reached else []
         fired = await self._fire(candidates, pools)
         return Pass(len(fired), len(ended))
+
+    async def _expire_and_detect(self) -> list[Event]:
+        ended = await self._store.expire(MOST_EXPIRED)
+        self._publish(ended)
+        if ended:
+            self._metrics.expired(len(ended))
+        if self._detection is not None:
+            await self._detection.run()
+        return ended
 
     async def _open_pools(self, groups: Sequence[RestingGroup]) -> Pools:
         """The open pools of the tokens that snipers wait for, by mint."""

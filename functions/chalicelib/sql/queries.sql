@@ -555,6 +555,19 @@ WITH given AS (
 )
 SELECT order_id, seq, status, attempt, at, detail FROM moved;
 
+-- name: take_trigger_lease
+-- Takes a lease that is free or whose time is over, and renews the holder's own; no row while another run holds it.
+-- Repeated: renews it.
+INSERT INTO trigger_leases AS known (shard, holder, expires_at)
+VALUES (%(shard)s::smallint, %(holder)s::text, clock_timestamp() + %(lease_ms)s::bigint * interval '1 ms')
+ON CONFLICT (shard) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
+WHERE known.holder = excluded.holder OR known.expires_at < clock_timestamp()
+RETURNING shard;
+
+-- name: release_trigger_lease
+-- Repeated: another run's lease is left alone.
+DELETE FROM trigger_leases WHERE shard = %(shard)s::smallint AND holder = %(holder)s::text;
+
 -- name: open_groups
 -- Each pair, type and size that an order rests in: one look-up for each, however many orders it has.
 WITH RECURSIVE groups AS (

@@ -48,7 +48,6 @@ class Market:
             self.events,
             Quoting({"raydium": self.venue}, timeout=1, max_price_impact_bps=300),
             MemoryMetrics(),
-            poll=0,
             detection=Detection(self.detector, self.store),
         )
         self.submission = Submission(self.store, self.queue, self.events, new_id=lambda: str(uuid.uuid4()))

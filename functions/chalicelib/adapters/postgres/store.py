@@ -181,6 +181,14 @@ class PostgresStore:
     async def expire(self, limit: int) -> list[Event]:
         return [read_event(row) for row in await self._database.run("expire_orders", limit=limit)]
 
+    async def lease_triggers(self, shard: int, holder: str, lease_ms: int) -> bool:
+        return bool(
+            await self._database.run("take_trigger_lease", shard=shard, holder=holder, lease_ms=lease_ms)
+        )
+
+    async def release_triggers(self, shard: int, holder: str) -> None:
+        await self._database.run("release_trigger_lease", shard=shard, holder=holder)
+
     async def resting_groups(self) -> list[RestingGroup]:
         rows = await self._read_orders("open_groups")
         return [

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from ...domain.account import OPEN_CALLER, Access, Scope
 from ...domain.errors import EngineError, NotFound
-from ...ports.live import Push, Registry, RelayLauncher, Subscription
+from ...ports.live import Push, Registry, ShardLauncher, Subscription
 from ..authentication import Authentication
 from ..cancellation import Cancellation
 from ..orders import Orders
@@ -49,7 +49,7 @@ class Subscriptions:
         orders: Orders,
         registry: Registry,
         push: Push,
-        launcher: RelayLauncher,
+        launcher: ShardLauncher,
         submission: Submission,
         cancellation: Cancellation,
         render: Callable[[Answer | EngineError], str],

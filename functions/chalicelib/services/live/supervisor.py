@@ -11,14 +11,14 @@ import logging
 from collections.abc import Callable
 
 from ...domain.errors import TemporarilyUnavailable
-from ...ports.live import Registry, RelayLauncher
+from ...ports.live import Registry, ShardLauncher
 from ...ports.metrics import Metrics
 from .relay import Relay
 
 log = logging.getLogger(__name__)
 
 
-async def request_relay(launcher: RelayLauncher, shard: int) -> None:
+async def request_relay(launcher: ShardLauncher, shard: int) -> None:
     """Start a relay for the shard; if that fails, the schedule tries again within a minute.
 
     A failure is not the caller's: events wait in the store until a relay delivers them.
@@ -34,7 +34,7 @@ async def request_relay(launcher: RelayLauncher, shard: int) -> None:
 class RelayRunner:
     """Relays of this process; `build` makes a new one for a shard."""
 
-    def __init__(self, build: Callable[[int], Relay], launcher: RelayLauncher) -> None:
+    def __init__(self, build: Callable[[int], Relay], launcher: ShardLauncher) -> None:
         self._build = build
         self._launcher = launcher
         self._running: dict[asyncio.Task[bool], Relay] = {}
@@ -65,7 +65,7 @@ class RelayRunner:
 class RelaySupervisor:
     """Restarts missing relays. Two runs at once are harmless: a shard's lease admits one relay."""
 
-    def __init__(self, registry: Registry, launcher: RelayLauncher, metrics: Metrics) -> None:
+    def __init__(self, registry: Registry, launcher: ShardLauncher, metrics: Metrics) -> None:
         self._registry = registry
         self._launcher = launcher
         self._metrics = metrics

@@ -108,13 +108,13 @@ class PostgresShop(Shop):
             await connection.execute(statement.encode(), parameters)
 
     async def pass_time(self, seconds: float) -> None:
-        await self.execute(
+        for statement in (
             "UPDATE orders SET lease_until = lease_until - passed, due_at = due_at - passed,"
             " queued_at = queued_at - passed, created_at = created_at - passed,"
-            " expires_at = expires_at - passed"
-            " FROM (SELECT %s * interval '1 s' AS passed) AS time",
-            seconds,
-        )
+            " expires_at = expires_at - passed",
+            "UPDATE trigger_leases SET expires_at = expires_at - passed",
+        ):
+            await self.execute(f"{statement} FROM (SELECT %s * interval '1 s' AS passed) AS time", seconds)
 
     async def made_at(self, order_ids: Sequence[str], at: datetime) -> None:
         await self.execute("UPDATE orders SET created_at = %s WHERE id::text = ANY(%s)", at, list(order_ids))

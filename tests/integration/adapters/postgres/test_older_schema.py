@@ -19,6 +19,7 @@ from chalicelib.domain.terms import OrderType
 from chalicelib.migrations import migrate, migrations
 from chalicelib.ports.store import NewOrder
 from chalicelib.services.quoting import Quoting
+from chalicelib.services.trigger_runs import TriggerRuns
 from chalicelib.services.triggers import Pass, Triggers
 from chalicelib.simulation import database as simulation
 
@@ -76,10 +77,10 @@ async def test_until_the_migration_has_run_orders_are_neither_fired_nor_cancelle
 ) -> None:
     queue, venues = MemoryQueue(), {"raydium": MemoryVenue("raydium", 151_000_000)}
     quoting = Quoting(venues, timeout=1, max_price_impact_bps=300)
-    triggers = Triggers(store, queue, MemoryEvents(), quoting, MemoryMetrics(), poll=0)
+    triggers = TriggerRuns(Triggers(store, queue, MemoryEvents(), quoting, MemoryMetrics()), store, poll=0)
     order_id = str(uuid.uuid4())
     for _ in range(3):
-        assert await triggers.run(0) == Pass(0, 0)
+        assert await triggers.run(0, 0) == Pass(0, 0)
     for call in (store.create(NewOrder(order_id, REACHED)), store.cancel(order_id), store.check()):
         with pytest.raises(TemporarilyUnavailable, match="is being brought to this version"):
             await call
@@ -88,5 +89,5 @@ async def test_until_the_migration_has_run_orders_are_neither_fired_nor_cancelle
     ]
     await asyncio.to_thread(migrate, empty)
     await store.create(NewOrder(order_id, REACHED))
-    assert await triggers.run(0) == Pass(1, 0)
+    assert await triggers.run(0, 0) == Pass(1, 0)
     assert queue.sent == [order_id]

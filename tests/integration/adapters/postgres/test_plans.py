@@ -67,6 +67,8 @@ GIVEN: dict[str, dict[str, Any]] = {
     "open_orders_of": {"account": "account 1", "limit": 10}
     | dict.fromkeys(("token_in", "token_out", "types")),
     "expire_orders": {"limit": 1000},
+    "take_trigger_lease": {"shard": -1, "holder": "run", "lease_ms": 1200},
+    "release_trigger_lease": {"shard": -1, "holder": "run"},
     "open_groups": {},
     "orders_at_price": dict.fromkeys(("tokens_in", "tokens_out"), TEXTS)
     | {"types": ["limit"] * 100, "sizes": NUMBERS, "prices": NUMBERS, "liquidities": NUMBERS, "limit": 200},

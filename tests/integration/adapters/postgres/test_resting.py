@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from random import randrange
 from typing import Any
 
 import pytest
@@ -99,6 +100,21 @@ async def test_of_two_triggers_one_fires_an_order(shop: Shop) -> None:
     fired = await asyncio.gather(*(fire(shop, order_id) for _ in range(5)))
     assert sorted(map(len, fired)) == [0, 0, 0, 0, 1]
     assert await shop.steps(order_id) == [(1, "open", 1), (2, "pending", 1)]
+
+
+async def test_a_shard_of_the_triggers_is_leased_to_one_holder_until_it_gives_it_up_or_is_silent(
+    shop: Shop,
+) -> None:
+    shard, store = randrange(64, 30_000), shop.store  # which no engine watches
+    assert await store.lease_triggers(shard, "first", 60_000)
+    assert not await store.lease_triggers(shard, "second", 60_000)
+    assert await store.lease_triggers(shard, "first", 1)  # renewed, and over at once
+    await shop.pass_time(1)
+    assert await store.lease_triggers(shard, "second", 60_000)
+    await store.release_triggers(shard, "first")
+    assert not await store.lease_triggers(shard, "first", 60_000)
+    await store.release_triggers(shard, "second")
+    assert await store.lease_triggers(shard, "first", 60_000)
 
 
 @pytest.mark.parametrize("steps", [(), (Status.BUILDING,), (Status.BUILDING, Status.SUBMITTED)])

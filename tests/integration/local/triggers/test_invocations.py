@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from chalicelib.adapters.aws.launcher import LambdaRelayLauncher
+from chalicelib.adapters.aws.launcher import LambdaLauncher
 from chalicelib.domain.errors import TemporarilyUnavailable
 from moto import mock_aws
 
@@ -133,14 +133,14 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_an_unreachable_lambda_is_temporarily_unavailable(credentials: None) -> None:
-    launcher = LambdaRelayLauncher("relay", endpoint_url="http://127.0.0.1:1")
+    launcher = LambdaLauncher("relay", endpoint_url="http://127.0.0.1:1")
     with pytest.raises(TemporarilyUnavailable, match="relay"):
         await launcher.launch(0)
 
 
 async def test_an_invocation_that_lambda_refuses_can_be_tried_again(credentials: None) -> None:
-    with mock_aws(), pytest.raises(TemporarilyUnavailable, match="relay") as caught:
-        await LambdaRelayLauncher("missing").launch(0)
+    with mock_aws(), pytest.raises(TemporarilyUnavailable, match="missing") as caught:
+        await LambdaLauncher("missing").launch(0)
     assert "ResourceNotFound" in repr(caught.value.__cause__)
 
 
