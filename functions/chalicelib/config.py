@@ -191,6 +191,12 @@ class Config:
     )
     sim_slot_ms: int = setting(400, "length of a simulated slot, ms", least=1)
     sim_blockhash_slots: int = setting(150, "slots for which a simulated blockhash lives", least=1)
+    sim_priority_fee: int = setting(
+        10_000,
+        "what the simulated wallet offers for a transaction to be taken sooner, lamports",
+        least=0,
+        most=1_000_000_000,
+    )
     sim_faults: str = setting(
         "",
         "faults to inject: rules separated by `;`, each KIND [venue=…] [token=…] [times=N] [rate=0…1], KIND "

@@ -19,6 +19,7 @@ from .view import (
     Life,
     dump,
     event_line,
+    fill_lines,
     legs_line,
     orders_view,
     price_asked,
@@ -269,6 +270,8 @@ async def _print_events(client: EngineClient, life: Life, *, websocket: str | No
             if not life.events[1:]:
                 console.print(f"order {life.order_id}")
             console.print(event_line(event, life), soft_wrap=True)
+            for line in fill_lines(event, life):
+                console.print(f"{' ' * len('00:00:00.000')}  {line}", style="dim", soft_wrap=True)
 
 
 async def newest(

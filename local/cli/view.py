@@ -143,6 +143,30 @@ def describe(event: Wire, life: Life) -> str:
     return ""
 
 
+def fill_lines(confirmed: Wire, life: Life) -> Iterator[str]:
+    """How a fill came to what it gave: its quote, its fees, the best venue alone, the time in each step."""
+    fill = confirmed.get("fill")
+    if fill is None:
+        return
+    token_out = token_name(life.terms["tokenOut"])
+    impact = f", price impact {percent(fill['priceImpactBps'])}" if "priceImpactBps" in fill else ""
+    yield (
+        f"quoted {short(fill['quotedOut'])} {token_out}, slippage used "
+        f"{percent(fill['slippageUsedBps'])}{impact}"
+    )
+    fees = fill["fees"]
+    paid = [("venue", fee) for fee in fees.get("venue", ())]
+    paid += [(kind, fees[kind]) for kind in ("network", "priority") if kind in fees]
+    yield "fees: " + ", ".join(
+        f"{kind} {short(fee['amount'])} {token_name(fee['token'])}" for kind, fee in paid
+    )
+    if best := fill.get("bestSingle"):
+        yield f"the best venue alone, {best['dex']}, would have given {short(best['amountOut'])} {token_out}"
+    steps = {status: life.seconds_in(status) for status in STEPS}
+    spent = [f"{status} {seconds * 1000:.0f} ms" for status, seconds in steps.items() if seconds is not None]
+    yield "time: " + ", ".join(spent)
+
+
 def price_asked(order: Wire) -> str:
     """`≥ 150` of a limit, `≤ 140` of a stop or a sniper; empty of a market order."""
     if "limitPrice" in order:

@@ -83,9 +83,15 @@ class Attempt:
         return self._step(OrderSubmitted(self._venue(), transaction.signature))
 
     def confirm(
-        self, transaction: SignedTransaction, *, amount_out: int, slot: int, network_fee: int = 0
+        self,
+        transaction: SignedTransaction,
+        *,
+        amount_out: int,
+        slot: int,
+        network_fee: int = 0,
+        priority_fee: int = 0,
     ) -> Transition:
-        """The transaction has landed and gave `amount_out` base units, for `network_fee` lamports."""
+        """The transaction has landed and gave `amount_out` base units; fees are in lamports."""
         order = self.order
         return self._step(
             OrderConfirmed(
@@ -95,6 +101,7 @@ class Attempt:
                 amount_out,
                 slot,
                 network_fee,
+                priority_fee,
                 order.quoted_out,
                 self._route,
             )

@@ -120,7 +120,7 @@ class OrderSubmitted:
 class OrderConfirmed:
     """The swap has landed and gave the trader `amount_out` base units of `terms.token_out`.
 
-    `network_fee` is in lamports. `route` is None if another worker had chosen it, which was lost since: its
+    Fees are in lamports. `route` is None if another worker had chosen it, which was lost since: its
     event, `building`, tells it.
     """
 
@@ -131,6 +131,7 @@ class OrderConfirmed:
     amount_out: int
     slot: int
     network_fee: int = 0
+    priority_fee: int = 0
     quoted_out: int | None = None
     route: Route | None = None
 

@@ -41,12 +41,14 @@ class Swap:
 class Landed:
     """The transaction is on the chain and gave the trader `amount_out` base units.
 
-    `network_fee`: what the network took for it, in lamports.
+    In lamports, `network_fee` is what the network took for it, and `priority_fee` what was paid for it to be
+    taken sooner.
     """
 
     slot: int
     amount_out: int
     network_fee: int = 0
+    priority_fee: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ COLUMNS = (
     "amount_out",
     "error_code",
     "legs",
+    "priority_fee",
 )
 
 
@@ -120,6 +121,7 @@ class SimulatedChain(Chain):
             "minimum_out": message.minimum_out,
             "last_valid_block_height": message.last_valid_block_height,
             "expires_ms": self._slots.end_ms(message.last_valid_block_height),
+            "priority_fee": message.priority_fee,
         }
         if self._is_alive(message, lands_ms) and not await strikes(Kind.SEND_DROPPED):
             fails = await strikes(Kind.SLIPPAGE, signature)
@@ -190,7 +192,7 @@ class SimulatedChain(Chain):
 
 def _status(row: Row) -> Landed | ProgramError:
     if row["error_code"] is None:
-        return Landed(row["slot"], row["amount_out"], NETWORK_FEE)
+        return Landed(row["slot"], row["amount_out"], NETWORK_FEE, row["priority_fee"])
     return ProgramError(row["slot"], _PROGRAM_ERRORS[row["error_code"]]())
 
 

@@ -32,7 +32,8 @@ class Leg:
 class Message:
     """Sell `amount_in` of `mint_in` on `venue`, for at least `minimum_out` of `mint_out`; `payer` signs.
 
-    With `legs`, they are what is executed, all or none, and `venue` is that of the largest.
+    With `legs`, they are what is executed, all or none, and `venue` is that of the largest. `priority_fee`
+    lamports are offered for the transaction to be taken sooner.
     """
 
     payer: str
@@ -45,20 +46,23 @@ class Message:
     blockhash: str
     last_valid_block_height: int
     legs: tuple[Leg, ...] = ()
+    priority_fee: int = 0
 
     def to_bytes(self) -> bytes:
         """The bytes that are signed: the same message, the same bytes.
 
-        A message without legs has no such key, as before there were any, so that every version of the engine
-        reads it.
+        A message without legs or without a priority fee has no such key, as before there were any, so that
+        every version of the engine reads it.
         """
         named = {name: getattr(self, name) for name in _FIELDS}
         if self.legs:
             named["legs"] = [[leg.venue, leg.mint_in, leg.mint_out, leg.amount_in] for leg in self.legs]
+        if self.priority_fee:
+            named["priority_fee"] = self.priority_fee
         return json.dumps(named, separators=(",", ":")).encode()
 
 
-_FIELDS = sorted({field.name for field in fields(Message)} - {"legs"})
+_FIELDS = sorted({field.name for field in fields(Message)} - {"legs", "priority_fee"})
 
 
 @lru_cache(maxsize=4096)  # the wallet names what the chain is sent a moment later

@@ -12,9 +12,13 @@ from .transaction import Leg, Message, signature_text
 
 
 class Wallet(Signer):
-    """Signs swaps. Ed25519 is deterministic: the same swap, memo and blockhash give the same transaction."""
+    """Signs swaps, each with an offer of `priority_fee` lamports.
 
-    def __init__(self, seed: str) -> None:
+    Ed25519 is deterministic: the same swap, fee, memo and blockhash give the same transaction.
+    """
+
+    def __init__(self, seed: str, priority_fee: int = 0) -> None:
+        self._priority_fee = priority_fee
         self._key = SigningKey(sha256(f"wallet|{seed}".encode()).digest())
         self.address = base58.b58encode(bytes(self._key.verify_key)).decode()
 
@@ -33,6 +37,7 @@ class Wallet(Signer):
             legs=tuple(
                 Leg(leg.venue, leg.token_in.mint, leg.token_out.mint, leg.amount_in) for leg in swap.legs
             ),
+            priority_fee=self._priority_fee,
         ).to_bytes()
         signature = self._key.sign(message).signature
         return SignedTransaction(signature_text(signature), signature + message, last_valid_block_height)

@@ -85,7 +85,7 @@ class Simulation(World):
     def signer(self) -> Signer:
         from .wallet import Wallet
 
-        return Wallet(self._config.sim_seed)
+        return Wallet(self._config.sim_seed, self._config.sim_priority_fee)
 
     @property
     def launches(self) -> Launches:

@@ -105,6 +105,7 @@ async def test_two_transactions_of_one_order_both_land_and_show(world: Callable[
 
 
 SPLIT = (Swap("raydium", SOL, USDC, 4 * 10**8, 0), Swap("orca", SOL, USDC, 6 * 10**8, 0))
+PRIORITY_FEE = 10_000  # the setting's default
 HOPS = (Swap("orca", SOL, COPE, 10**9, 0), Swap("raydium", COPE, USDC, 1, 0))
 
 
@@ -126,7 +127,9 @@ async def test_all_legs_of_a_split_land_as_one_swap(world: Callable[..., World],
         dex.quote_at(SOL, USDC, leg.amount_in, swap["at"]).amount_out
         for dex, leg in zip((Raydium(market), Orca(market)), SPLIT, strict=True)
     ]
-    assert await here.chain.status(signed.signature) == Landed(swap["slot"], sum(gives), NETWORK_FEE)
+    assert await here.chain.status(signed.signature) == Landed(
+        swap["slot"], sum(gives), NETWORK_FEE, PRIORITY_FEE
+    )
     assert [(leg["venue"], leg["amountIn"], leg["amountOut"]) for leg in swap["legs"]] == [
         ("raydium", 4 * 10**8, gives[0]),
         ("orca", 6 * 10**8, gives[1]),

@@ -70,9 +70,9 @@ def test_later_steps_name_the_venue_that_was_built_for() -> None:
     attempt = attempt_at()
     attempt.build(ROUTE, SIGNED)
     assert attempt.submit(SIGNED).event == OrderSubmitted("meteora", "signature")
-    confirmed = attempt.confirm(SIGNED, amount_out=149_490_000, slot=7, network_fee=5000)
+    confirmed = attempt.confirm(SIGNED, amount_out=149_490_000, slot=7, network_fee=5000, priority_fee=10_000)
     assert confirmed.event == OrderConfirmed(
-        TERMS, "meteora", "signature", 149_490_000, 7, 5000, QUOTE.amount_out, ROUTE
+        TERMS, "meteora", "signature", 149_490_000, 7, 5000, 10_000, QUOTE.amount_out, ROUTE
     )
     assert (confirmed.order.amount_out, confirmed.order.signature) == (149_490_000, "signature")
 

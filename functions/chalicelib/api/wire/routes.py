@@ -71,7 +71,7 @@ def fill(event: OrderConfirmed) -> schemas.Fill | None:
         slippage_used_bps=-((received - quoted) * BPS // quoted) if quoted else 0,
         price_impact_bps=None if route is None else route.quote.price_impact_bps,
         fees=schemas.Fees(
-            network=schemas.Fee(amount=SOL.text(event.network_fee), token=SOL.symbol), venue=fees
+            network=_lamports(event.network_fee), priority=_lamports(event.priority_fee), venue=fees
         ),
         best_single=None if route is None else single_venue(route.answers),
     )
@@ -107,6 +107,10 @@ def _completed(filled: dict[str, Any], built: Mapping[str, Any], step_ms: dict[s
         known = _fees((token, amount) for token, amount in paid if token is not None)
         filled["fees"] = {"venue": msgspec.to_builtins(known), **filled["fees"]}
     return msgspec.convert({**filled, "stepMs": step_ms}, schemas.Fill)
+
+
+def _lamports(amount: int) -> schemas.Fee:
+    return schemas.Fee(amount=SOL.text(amount), token=SOL.symbol)
 
 
 def _fees(paid: Iterable[tuple[Token, int]]) -> list[schemas.Fee]:

@@ -270,6 +270,9 @@ class Fees(Object):
     """What a fill has cost, by who took it."""
 
     network: Annotated[Fee, Meta(description="the chain's fee for the transaction")]
+    priority: (
+        Annotated[Fee, Meta(description="what was paid for the transaction to be taken sooner")] | None
+    ) = None
     venue: Annotated[list[Fee] | None, Meta(description="the venues' fees, by token")] = None
 
 

@@ -85,6 +85,7 @@ class Settlement:
                     amount_out=found.amount_out,
                     slot=found.slot,
                     network_fee=found.network_fee,
+                    priority_fee=found.priority_fee,
                 )
                 return await self._record(confirmed)
             if isinstance(found, ProgramError):

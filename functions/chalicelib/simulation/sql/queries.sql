@@ -9,18 +9,18 @@
 -- Repeated: the same, as a signature that is to land stays as it is.
 INSERT INTO sim.transactions AS known
     (signature, memo, venue, token_in, token_out, amount_in, minimum_out, last_valid_block_height,
-     lands_at, slot, amount_out, error_code, legs)
+     lands_at, slot, amount_out, error_code, legs, priority_fee)
 SELECT DISTINCT ON (signature)
     signature, memo, venue, token_in, token_out, amount_in, minimum_out, last_valid_block_height,
-    to_timestamp(lands_ms / 1000.0), slot, amount_out, error_code, legs::jsonb
+    to_timestamp(lands_ms / 1000.0), slot, amount_out, error_code, legs::jsonb, priority_fee
 FROM unnest(
     %(signature)s::text[], %(memo)s::text[], %(venue)s::text[], %(token_in)s::text[], %(token_out)s::text[],
     %(amount_in)s::bigint[], %(minimum_out)s::bigint[], %(last_valid_block_height)s::bigint[],
     %(expires_ms)s::bigint[], %(lands_ms)s::bigint[], %(slot)s::bigint[], %(amount_out)s::bigint[],
-    %(error_code)s::text[], %(legs)s::text[]
+    %(error_code)s::text[], %(legs)s::text[], %(priority_fee)s::bigint[]
 ) AS sent (
     signature, memo, venue, token_in, token_out, amount_in, minimum_out, last_valid_block_height, expires_ms,
-    lands_ms, slot, amount_out, error_code, legs
+    lands_ms, slot, amount_out, error_code, legs, priority_fee
 ), set_config('synchronous_commit', 'off', true)
 WHERE clock_timestamp() < to_timestamp(expires_ms / 1000.0)
 ORDER BY signature, lands_ms
@@ -34,7 +34,7 @@ WHERE known.lands_at IS NULL;
 
 -- name: landed_transactions
 -- now_ms (unix): only what has landed by then.
-SELECT signature, slot, amount_out, error_code
+SELECT signature, slot, amount_out, error_code, priority_fee
 FROM sim.transactions
 WHERE signature = ANY (%(signature)s::text[]) AND lands_at <= to_timestamp(%(now_ms)s::bigint / 1000.0);
 

@@ -88,7 +88,7 @@ GIVEN: dict[str, dict[str, Any]] = {
         ("signature", "memo", "venue", "token_in", "token_out", "error_code"), TEXTS
     )
     | dict.fromkeys(("amount_in", "minimum_out", "last_valid_block_height", "expires_ms"), NUMBERS)
-    | dict.fromkeys(("lands_ms", "slot", "amount_out"), NUMBERS)
+    | dict.fromkeys(("lands_ms", "slot", "amount_out", "priority_fee"), NUMBERS)
     | {"legs": NONE},
     "landed_transactions": {"signature": TEXTS, "now_ms": 1},
     "launch_pools": dict.fromkeys(("pool", "venue", "mint", "symbol", "against"), TEXTS)

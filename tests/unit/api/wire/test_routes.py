@@ -13,7 +13,7 @@ from chalicelib.domain.routing import Quote, Route
 from tests.samples import COPE, QUOTE, ROUTE, SOL, TERMS, USDC
 
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
-CONFIRMED = OrderConfirmed(TERMS, "meteora", "signature", 150_000_000, 7, 5000, 151_000_000, ROUTE)
+CONFIRMED = OrderConfirmed(TERMS, "meteora", "signature", 150_000_000, 7, 5000, 10_000, 151_000_000, ROUTE)
 
 
 def leg(venue: str, amount_in: int, amount_out: int, fee: int = 1) -> Quote:
@@ -79,6 +79,7 @@ def test_a_fill_says_what_was_quoted_what_it_gave_and_what_it_cost() -> None:
         "priceImpactBps": 1,
         "fees": {
             "network": {"amount": "0.000005", "token": "SOL"},
+            "priority": {"amount": "0.00001", "token": "SOL"},
             "venue": [{"amount": "0.002", "token": "SOL"}],
         },
         "bestSingle": {"dex": "meteora", "amountOut": "151"},

@@ -15,6 +15,7 @@ from local.cli.view import (
     age,
     describe,
     event_line,
+    fill_lines,
     legs_line,
     lives_table,
     orders_view,
@@ -144,6 +145,31 @@ def test_a_failure_is_shown_with_its_reason_code_and_attempts():
         describe(FAILED[-1], life_of(FAILED))
         == "The pool is too small. (INSUFFICIENT_LIQUIDITY, attempts: 1)"
     )
+
+
+def test_a_fill_is_explained_in_four_lines():
+    fill = {
+        "quotedOut": "151",
+        "receivedOut": "150",
+        "slippageUsedBps": 67,
+        "priceImpactBps": 1,
+        "fees": {
+            "network": {"amount": "0.000005", "token": "SOL"},
+            "priority": {"amount": "0.00001", "token": "SOL"},
+            "venue": [{"amount": "0.002", "token": "SOL"}],
+        },
+        "bestSingle": {"dex": "meteora", "amountOut": "149.5"},
+    }
+    assert [*fill_lines(CONFIRMED[-1] | {"fill": fill}, life_of(CONFIRMED))] == [
+        "quoted 151 USDC, slippage used 0.67 %, price impact 0.01 %",
+        "fees: venue 0.002 SOL, network 0.000005 SOL, priority 0.00001 SOL",
+        "the best venue alone, meteora, would have given 149.5 USDC",
+        "time: pending 800 ms, routing 1200 ms, building 100 ms, submitted 2500 ms",
+    ]
+
+
+def test_a_fill_of_which_nothing_is_known_is_not_explained():
+    assert [*fill_lines(CONFIRMED[-1], life_of(CONFIRMED))] == []
 
 
 def test_an_event_line_has_its_time_and_its_order():
