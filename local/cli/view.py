@@ -160,7 +160,7 @@ def fill_lines(confirmed: Wire, life: Life) -> Iterator[str]:
     yield "fees: " + ", ".join(
         f"{kind} {short(fee['amount'])} {token_name(fee['token'])}" for kind, fee in paid
     )
-    if best := fill.get("bestSingle"):
+    if (best := fill.get("bestSingle")) and best["amountOut"] != fill["quotedOut"]:
         yield f"the best venue alone, {best['dex']}, would have given {short(best['amountOut'])} {token_out}"
     steps = {status: life.seconds_in(status) for status in STEPS}
     spent = [f"{status} {seconds * 1000:.0f} ms" for status, seconds in steps.items() if seconds is not None]
