@@ -90,6 +90,26 @@ def list_tokens() -> Response:
     return api.http.list_tokens(_request())
 
 
+@app.route("/api/prices", methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
+def list_prices() -> Response:
+    return api.operations.prices(_request())
+
+
+@app.route("/api/engine", methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
+def show_engine() -> Response:
+    return api.operations.engine(_request())
+
+
+@app.route("/api/dead-letters", methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
+def list_dead_letters() -> Response:
+    return api.operations.dead_letters(_request())
+
+
+@app.route("/api/dead-letters/redrive", methods=["POST"], content_types=JSON_OR_REFUSED, cors=PAGES)
+def redrive_dead_letters() -> Response:
+    return api.operations.redrive(_request())
+
+
 @app.route("/api/tickets", methods=["POST"], content_types=JSON_OR_REFUSED, cors=PAGES)
 def issue_ticket() -> Response:
     return api.http.issue_ticket(_request())

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .adapters.postgres.store import PostgresStore
     from .adapters.redis.events import RedisEvents
     from .adapters.redis.registry import RedisRegistry
+    from .ports.activity import Activity
     from .ports.live import Push, ShardLauncher
     from .ports.metrics import Metrics
     from .ports.queue import Queue
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from .services.limits import Limits
     from .services.live.subscriptions import Subscriptions
     from .services.live.supervisor import RelayRunner, RelaySupervisor
+    from .services.operations import Operations
     from .services.orders import Orders
     from .services.quoting import Quoting
     from .services.redrive import Redrive
@@ -358,6 +360,18 @@ class Runtime:
         from .services.redrive import Redrive
 
         return Redrive(self.store, self.queue, self.events, self.dead_letters)
+
+    @cached_property
+    def activity(self) -> Activity:
+        from .adapters.postgres.activity import PostgresActivity
+
+        return PostgresActivity(self.database)
+
+    @cached_property
+    def operations(self) -> Operations:
+        from .services.operations import Operations
+
+        return Operations(self.store, self.queue, self.activity, self.dead_letters, self.redrive, self.health)
 
     @cached_property
     def relay_runner(self) -> RelayRunner:

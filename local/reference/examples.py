@@ -185,6 +185,31 @@ REQUESTS = (
         "/api/quote?tokenIn=SOL&tokenOut=USDC&amount=1.5&slippageBps=100",
         200,
     ),
+    Example(
+        "prices",
+        "Prices",
+        "what a SOL has cost at every venue, at each of the last 60 seconds.",
+        "/api/prices?tokenIn=SOL&tokenOut=USDC&everyMs=1000&count=60",
+        200,
+    ),
+    Example(
+        "engine", "Engine", "the engine at a glance: queue, orders under way, times.", "/api/engine", 200
+    ),
+    Example(
+        "dead-letters",
+        "Dead letters",
+        "orders that failed for good, and messages without an order.",
+        "/api/dead-letters?limit=20",
+        200,
+    ),
+    Example(
+        "redrive",
+        "Redrive dead letters",
+        "gives failed orders a new set of attempts; of others it says why not.",
+        "/api/dead-letters/redrive",
+        200,
+        '{"orderIds": ["00000000-0000-0000-0000-000000000001"]}',
+    ),
     Example("health", "Health", "whether all servers answer; 503 when one is unavailable.", "/health", 200),
     Example("index", "Index", "what this is, and its endpoints.", "/", 200),
     Example("openapi", "OpenAPI document", "this API as an OpenAPI 3.1 document.", "/openapi.json", 200),

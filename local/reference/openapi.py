@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 from chalicelib import VERSION
-from chalicelib.api.wire import schemas
+from chalicelib.api.wire import operations, schemas
 from chalicelib.api.wire.codes import CODES, FAILURES, RETRY_LATER, UNQUOTABLE
 from chalicelib.api.wire.requests import (
     EXPIRY_FIELDS,
@@ -49,6 +49,11 @@ OBJECTS = (
     schemas.Fill,
     schemas.Fees,
     schemas.Fee,
+    operations.Engine,
+    operations.DeadLetters,
+    operations.RedriveRequest,
+    operations.RedriveResults,
+    operations.Prices,
 )
 TYPE_NOTES = {
     OrderType.MARKET: "An order that is executed now.",
@@ -147,6 +152,10 @@ def parameter(
 
 def _schema(of: Any) -> Json:
     return msgspec.json.schema(of)
+
+
+def _whole_number(least: int, most: int, default: int) -> Json:
+    return {"type": "integer", "minimum": least, "maximum": most, "default": default}
 
 
 def routes() -> tuple[Route, ...]:
@@ -327,6 +336,73 @@ def routes() -> tuple[Route, ...]:
             "market",
             {200: ("The tokens.", schemas.Tokens)},
             scope=Scope.ORDERS_READ,
+        ),
+        Route(
+            "get",
+            "/api/prices",
+            "listPrices",
+            "What a pair has cost at every venue",
+            "market",
+            {200: ("The prices.", operations.Prices)},
+            codes=(
+                "MISSING_FIELD",
+                "UNKNOWN_TOKEN",
+                "SAME_TOKEN",
+                "INVALID_PARAMETER",
+                "UNKNOWN_FIELD",
+                "DUPLICATE_KEY",
+            ),
+            parameters=(
+                parameter("tokenIn", _schema(schemas.TokenName), required=True),
+                parameter("tokenOut", _schema(schemas.TokenName), required=True),
+                parameter(
+                    "everyMs",
+                    _whole_number(operations.LEAST_EVERY_MS, operations.MOST_EVERY_MS, 1000),
+                    note="The time between two prices, ms.",
+                ),
+                parameter("count", _whole_number(1, operations.MOST_PRICES, operations.SHOWN_PRICES)),
+            ),
+            scope=Scope.ORDERS_READ,
+        ),
+        Route(
+            "get",
+            "/api/engine",
+            "showEngine",
+            "The engine at a glance: queue, orders under way, times",
+            "engine",
+            {200: ("The engine.", operations.Engine)},
+            codes=("UNKNOWN_FIELD",),
+            scope=Scope.ADMIN,
+        ),
+        Route(
+            "get",
+            "/api/dead-letters",
+            "listDeadLetters",
+            "Orders that failed for good, and messages without an order",
+            "engine",
+            {200: ("Some of them.", operations.DeadLetters)},
+            codes=("INVALID_PARAMETER", "UNKNOWN_FIELD", "DUPLICATE_KEY"),
+            parameters=(
+                parameter("limit", _whole_number(1, operations.MOST_LETTERS, operations.SHOWN_LETTERS)),
+            ),
+            scope=Scope.ADMIN,
+        ),
+        Route(
+            "post",
+            "/api/dead-letters/redrive",
+            "redrive",
+            "Give failed orders a new set of attempts",
+            "engine",
+            {200: ("What has become of each.", operations.RedriveResults)},
+            codes=(
+                *(code for code in BODY if code != "INVALID_IDEMPOTENCY_KEY"),
+                "INVALID_PARAMETER",
+                "INVALID_ORDER_ID",
+                "UNSUPPORTED_MEDIA_TYPE",
+                "BODY_TOO_LARGE",
+            ),
+            body=operations.RedriveRequest,
+            scope=Scope.ADMIN,
         ),
         Route(
             "post",

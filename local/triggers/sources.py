@@ -19,6 +19,7 @@ from chalicelib.adapters.aws.signed_http import SignedHttp
 from chalicelib.api.wire.queue import queue_message
 from chalicelib.batcher import Batcher
 from chalicelib.domain.errors import TemporarilyUnavailable
+from chalicelib.ports.queue import QueueDepth
 
 from ..process import finish
 from ..servers.queues import ORDERS
@@ -250,6 +251,10 @@ class DirectQueue:
 
     async def is_drained(self) -> bool:
         return not self._broker.queue(ORDERS).messages.visible
+
+    async def depth(self) -> QueueDepth:
+        messages = self._broker.queue(ORDERS).messages
+        return QueueDepth(messages.visible, messages.in_flight, messages.delayed)
 
     async def check(self) -> None:
         self._broker.queue(ORDERS)

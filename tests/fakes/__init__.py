@@ -5,6 +5,7 @@ hold the store, the registry and the relay's channel to the same tests as their 
 happen on request: a server that is unavailable, a swap that is dropped, a notification that is lost.
 """
 
+from tests.fakes.activity import MemoryActivity
 from tests.fakes.chain import MemoryChain, MemorySigner
 from tests.fakes.channel import MemoryChannel
 from tests.fakes.crash import Crash, Fuse
@@ -28,6 +29,7 @@ from tests.fakes.waiting import eventually
 __all__ = [
     "Crash",
     "Fuse",
+    "MemoryActivity",
     "MemoryChain",
     "MemoryChannel",
     "MemoryDeadLetters",

@@ -10,6 +10,7 @@ from typing import Any
 from chalicelib import runtime
 from chalicelib.config import Config
 
+from tests.fakes.activity import MemoryActivity
 from tests.fakes.chain import MemoryChain, MemorySigner
 from tests.fakes.dead_letters import MemoryDeadLetters
 from tests.fakes.events import MemoryEvents
@@ -39,6 +40,7 @@ class MemoryEngine:
             connections_per_client=config.max_sockets_per_client,
             subscriptions_per_connection=config.max_subscriptions,
         )
+        self.activity = MemoryActivity(self.store)
         self.keys, self.kept_key = MemoryKeys(), MemoryKeptKey()
         self.queue, self.events = MemoryQueue(), MemoryEvents(self.redis)
         self.dead_letters = MemoryDeadLetters()
@@ -57,6 +59,7 @@ class MemoryEngine:
             queue=self.queue,
             events=self.events,
             dead_letters=self.dead_letters,
+            activity=self.activity,
             registry=self.registry,
             keys=self.keys,
             kept_key=self.kept_key,

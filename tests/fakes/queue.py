@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from chalicelib.ports.queue import QueueDepth
+
 from tests.fakes.unavailable import Unavailable
 
 
@@ -23,6 +25,10 @@ class MemoryQueue(Unavailable):
     async def retry_in(self, receipt: str, delay_ms: int) -> None:
         self._reach()
         self.retries.append((receipt, delay_ms))
+
+    async def depth(self) -> QueueDepth:
+        self._reach()
+        return QueueDepth(int(self.waiting), 0, 0)
 
     async def is_drained(self) -> bool:
         self._reach()

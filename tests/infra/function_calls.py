@@ -109,6 +109,14 @@ class FunctionCalls:
         assert call("DELETE", "/api/orders/{order_id}", order_id=order_id, headers=key).status == 200
         assert call("DELETE", "/api/orders", headers=key).status == 200
         assert call("POST", "/api/tickets", headers=key).status == 201
+        for route in ("/api/engine", "/api/dead-letters"):
+            assert call("GET", route, headers=key).status == 200, route
+        pair = {"tokenIn": ["SOL"], "tokenOut": ["USDC"]}
+        assert call("GET", "/api/prices", query=pair, headers=key).status == 200
+        letter = json.dumps({"orderId": self._order_id})  # of an order that has not failed: it is deleted
+        self._sqs.send_message(QueueUrl=self._config.orders_dlq_url, MessageBody=letter)
+        asked = json.dumps({"orderIds": [self._order_id]}).encode()
+        assert call("POST", "/api/dead-letters/redrive", asked, headers=key).status == 200
         assert call("GET", "/api/orders").status == 401
 
     def process_order(self, noted: set[Permission]) -> None:

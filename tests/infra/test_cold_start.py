@@ -111,6 +111,7 @@ def environ(aws: str, database_url: str, services: Endpoints) -> dict[str, str]:
         "WEBSOCKET_ENDPOINT": f"{aws}/api",
         "SIM_LATENCY": "0",
         "TRIGGER_SECONDS": "0",
+        "SWEEP_AFTER_MS": "3600000",  # on a slow machine, earlier orders are not overdue
     }
 
 

@@ -14,9 +14,20 @@ from typing import TYPE_CHECKING, Any
 from .. import logs, runtime
 
 if TYPE_CHECKING:
-    from . import admin, cors, http, migrate, queue, responses, schedules, sockets
+    from . import admin, cors, http, migrate, operations, queue, responses, schedules, sockets
 
-__all__ = ["admin", "cors", "http", "migrate", "prepare", "queue", "responses", "schedules", "sockets"]
+__all__ = [
+    "admin",
+    "cors",
+    "http",
+    "migrate",
+    "operations",
+    "prepare",
+    "queue",
+    "responses",
+    "schedules",
+    "sockets",
+]
 
 FUNCTIONS = {  # what Lambda calls → its module here, and the runtime's parts that it uses
     "app.app": (

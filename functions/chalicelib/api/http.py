@@ -15,6 +15,7 @@ from ..domain.terms import Terms
 from ..services.submission import Submitted
 from .addresses import base_url, websocket_url
 from .auth import caller, is_admin
+from .parameters import parameters
 from .responses import json_body, refuse, reply, respond, rules
 from .wire import answers, requests
 from .wire.document import document
@@ -88,8 +89,8 @@ def list_orders(request: Request) -> Response:
 
     def handle() -> Response:
         who, _ = _caller(request, Scope.ORDERS_READ)
-        asked = _parameters(request, ("limit", "cursor", *requests.FILTERS, requests.KEY_FIELD))
-        limit, key = requests.limit(asked.get("limit")), asked.get(requests.KEY_FIELD)
+        asked = parameters(request, ("limit", "cursor", *requests.FILTERS, requests.KEY_FIELD))
+        limit, key = requests.limit(asked), asked.get(requests.KEY_FIELD)
         before, only = requests.cursor(asked.get("cursor")), requests.order_filter(asked)
         reading = runtime.current().orders
         if key is None:
@@ -135,7 +136,7 @@ def cancel_orders(request: Request) -> Response:
 
     def handle() -> Response:
         who, _ = _caller(request, Scope.ORDERS_WRITE)
-        asked = _parameters(request, ("tokenIn", "tokenOut", "type"))
+        asked = parameters(request, ("tokenIn", "tokenOut", "type"))
         only = requests.cancel_filter(asked)
         cancelling = runtime.current().cancellation.cancel_all(who.account, only)
         cancelled = runtime.run(cancelling)
@@ -177,7 +178,7 @@ def quote(request: Request) -> Response:
 
     def handle() -> Response:
         engine, (who, _) = runtime.current(), _caller(request, Scope.ORDERS_READ)
-        asked = _parameters(request, requests.QUOTE_FIELDS)
+        asked = parameters(request, requests.QUOTE_FIELDS)
         terms = requests.quote_terms(asked, rules(engine))
         quoted = runtime.run(engine.quoting.quote(who.account, terms))
         return reply(answers.quote(terms, quoted, engine.config.quote_ttl_ms))
@@ -241,16 +242,3 @@ def _key(request: Request, from_body: str | None) -> str | None:
             "Idempotency-Key and clientOrderId differ; one is enough.", code="IDEMPOTENCY_KEYS_DIFFER"
         )
     return header
-
-
-def _parameters(request: Request, known: tuple[str, ...]) -> dict[str, str]:
-    """The query string's parameters, each once. Raises InvalidRequest."""
-    given = request.query_params
-    if given is None:
-        return {}
-    for name in given:
-        if name not in known:
-            raise InvalidRequest(f"The parameter {name[:50]!r} is not known.", code="UNKNOWN_FIELD")
-        if len(given.getlist(name)) > 1:
-            raise InvalidRequest(f"The parameter {name!r} is there twice.", code="DUPLICATE_KEY")
-    return dict(given)

@@ -23,8 +23,20 @@ class Queue(Protocol):
     async def is_drained(self) -> bool:
         """Whether no message waits to be received. Others may be with workers, or delayed."""
 
+    async def depth(self) -> QueueDepth:
+        """How many messages it has, about. Raises TemporarilyUnavailable."""
+
     async def check(self) -> None:
         """Return if the queue answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDepth:
+    """Messages that wait to be received, that workers have, and that are delayed."""
+
+    waiting: int
+    in_flight: int
+    delayed: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,9 @@ class PricedVenue(Protocol):
     async def recent_prices(
         self, token_in: Token, token_out: Token, *, every_ms: int, count: int
     ) -> Sequence[Decimal]:
-        """Its prices at the last `count` instants, oldest first, in any unit; those that it knows.
+        """Its prices at the last `count` instants, oldest first; those that it knows.
+
+        In base units of `token_out` for one of `token_in`.
 
         Raises an AttemptFailed.
         """

@@ -1,6 +1,7 @@
 """How many requests an account, and an address, may make.
 
-While Redis is unavailable there is no limit, and no request waits for it longer than `WAIT_S`.
+While Redis is unavailable there is no limit, and no request waits for it longer than `WAIT_S`; the first ones
+of a process do, as the connection has to be opened.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ..ports.rates import Rate, Rates
 
 log = logging.getLogger(__name__)
 
-WAIT_S = 0.1  # for Redis
+WAIT_S, FIRST_WAIT_S = 0.1, 1.0  # for Redis
 
 
 class Counted(NamedTuple):
@@ -32,18 +33,19 @@ class Limits:
         self._rates = rates
         self._rate = rate
         self._is_away = False
+        self._wait_s = FIRST_WAIT_S
 
     async def take(self, name: str) -> Counted | None:
         """Count a request of `name`; None if it could not be counted. Raises TooFast."""
         try:
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(self._wait_s):
                 taken = await self._rates.take(name, self._rate)
         except (TemporarilyUnavailable, TimeoutError):
             if not self._is_away:  # said once, for every request comes here
                 log.warning("limits: requests are not counted while Redis does not answer")
-            self._is_away = True
+            self._is_away, self._wait_s = True, WAIT_S
             return None
-        self._is_away = False
+        self._is_away, self._wait_s = False, WAIT_S
         if not taken.is_allowed:
             raise TooFast(taken.wait_s)
         return Counted(self._rate.burst, taken.remaining, taken.wait_s)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from ..domain.account import Account
 from ..domain.errors import AttemptFailed, InsufficientLiquidity, QuoteTimeout, VenueUnavailable
@@ -97,6 +98,35 @@ class Quoting:
         if len(most) < len({(leg.token_in, leg.token_out) for leg in legs}):
             return min(DEFAULT_SLIPPAGE_BPS, terms.slippage_bps)
         return volatility.slippage_bps(sum(most.values()), terms.slippage_bps)
+
+    async def prices(
+        self, token_in: Token, token_out: Token, *, every_ms: int, count: int
+    ) -> dict[str, Sequence[Decimal] | AttemptFailed]:
+        """Every venue's prices at the last `count` instants, oldest first, or why it gives none.
+
+        In tokens of `token_out` for one of `token_in`.
+        """
+        found = await asyncio.gather(
+            *(
+                self._prices(venue, token_in, token_out, every_ms=every_ms, count=count)
+                for venue in self._venues.values()
+            )
+        )
+        return dict(zip(self._venues, found, strict=True))
+
+    async def _prices(
+        self, venue: Venue, token_in: Token, token_out: Token, *, every_ms: int, count: int
+    ) -> Sequence[Decimal] | AttemptFailed:
+        if not isinstance(venue, PricedVenue):
+            return VenueUnavailable(f"{venue.name} does not say what its prices were.")
+        try:
+            async with asyncio.timeout(self._timeout):
+                found = await venue.recent_prices(token_in, token_out, every_ms=every_ms, count=count)
+        except AttemptFailed as error:
+            return error
+        except TimeoutError:
+            return QuoteTimeout(f"{venue.name} did not answer in time.")
+        return [price.scaleb(token_in.decimals - token_out.decimals) for price in found]
 
     async def _volatility_ppm(self, leg: Quote) -> int | None:
         """How far the leg's price moves while a swap is on its way; None if its venue can't say."""

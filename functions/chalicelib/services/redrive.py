@@ -67,6 +67,14 @@ class Redrive:
                 on_page(len(held))
             return sorted(held.values(), key=lambda letter: letter.sent_at)
 
+    async def first(self, limit: int) -> list[DeadLetter]:
+        """Up to `limit` letters, which stay in the queue."""
+        async with self._reading() as (pages, held):
+            async for _ in pages:
+                if len(held) >= limit:
+                    break
+            return sorted(held.values(), key=lambda letter: letter.sent_at)[:limit]
+
     async def run(
         self,
         account: Account,

@@ -694,3 +694,41 @@ RETURNING id;
 -- name: use_api_key
 -- Repeated: stores a moment later.
 UPDATE api_keys SET last_used_at = clock_timestamp() WHERE id = %(id)s::text;
+
+-- name: count_orders
+-- How many orders are in each of these statuses, up to `most`.
+SELECT given.status, (
+    SELECT count(*) FROM (
+        SELECT FROM orders WHERE orders.status = given.status::order_status LIMIT %(most)s::bigint
+    ) AS counted
+) AS orders
+FROM unnest(%(statuses)s::text[]) AS given (status);
+
+-- name: recent_orders
+-- Of the newest orders of the last `seconds`: how many are in each status, and how long market orders have taken.
+WITH recent AS (
+    SELECT status, type, 1000 * extract(epoch FROM updated_at - created_at) AS ms FROM orders
+    WHERE created_at > now() - %(seconds)s::bigint * interval '1 s'
+    ORDER BY created_at DESC, id DESC LIMIT %(most)s::bigint
+)
+SELECT status, count(*) AS orders,
+    percentile_cont(ARRAY[0.5, 0.9, 0.99]) WITHIN GROUP (ORDER BY ms::float8) FILTER (WHERE type = 'market') AS ms
+FROM recent GROUP BY status;
+
+-- name: recent_steps
+-- The median time in each status of the newest `timed` confirmed market orders among them.
+WITH recent AS (
+    SELECT id, status, type, created_at FROM orders
+    WHERE created_at > now() - %(seconds)s::bigint * interval '1 s'
+    ORDER BY created_at DESC, id DESC LIMIT %(most)s::bigint
+), timed AS (
+    SELECT id FROM recent WHERE status = 'confirmed' AND type = 'market'
+    ORDER BY created_at DESC LIMIT %(timed)s::bigint
+), steps AS (
+    SELECT event.status, extract(epoch FROM lead(event.at) OVER (PARTITION BY order_id ORDER BY seq) - event.at) AS s
+    FROM timed CROSS JOIN LATERAL (
+        SELECT order_id, seq, status, at FROM order_events WHERE order_events.order_id = timed.id
+    ) AS event
+)
+SELECT status, percentile_cont(0.5) WITHIN GROUP (ORDER BY 1000 * s::float8) AS ms
+FROM steps WHERE s IS NOT NULL GROUP BY status;

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from ...batcher import Batcher
 from ...domain.errors import TemporarilyUnavailable
+from ...ports.queue import QueueDepth
 from .sqs import MOST_AT_ONCE, available, connect
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 UNSENDABLE = {"Id": "0", "MessageBody": "\0", "DelaySeconds": 901}
 REFUSED_FOR_ITS_CONTENT = ("InvalidMessageContents", "InvalidParameterValue")
 WAITING: QueueAttributeNameType = "ApproximateNumberOfMessages"
+DEPTH: list[QueueAttributeNameType] = [
+    WAITING,
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+]
 
 
 class SqsQueue:
@@ -55,6 +61,12 @@ class SqsQueue:
             lambda: self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=[WAITING])
         )
         return reply.get("Attributes", {}).get(WAITING) == "0"
+
+    async def depth(self) -> QueueDepth:
+        reply = await available(
+            lambda: self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=DEPTH)
+        )
+        return QueueDepth(*(int(reply.get("Attributes", {}).get(name, 0)) for name in DEPTH))
 
     async def check(self) -> None:
         await self._check(None)

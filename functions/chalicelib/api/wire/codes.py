@@ -46,7 +46,10 @@ CODES: dict[str, Code] = {
     "INVALID_BATCH": Code((400,), "a batch of no order or of more than 100, or with the same key twice"),
     "INVALID_ORDER_ID": Code((400,), "not a UUID"),
     "INVALID_IDEMPOTENCY_KEY": Code((400,), "not 1 to 64 printable ASCII characters, or there twice"),
-    "INVALID_PARAMETER": Code((400,), "a wrong `limit`, `cursor`, `status`, `from`, `to` or `after`"),
+    "INVALID_PARAMETER": Code(
+        (400,),
+        "a wrong parameter (`limit`, `cursor`, `status`, `from`, `to`, `after`, …)",
+    ),
     "UNKNOWN_ACTION": Code((400,), "on a connection: no such action"),
     "UNAUTHENTICATED": Code((401,), "no valid API key came with the request, to an engine that takes them"),
     "INVALID_TICKET": Code((401,), "a WebSocket's ticket is wrong, was used before, or its time is over"),

@@ -283,13 +283,32 @@ def subscription(order: object, after: object) -> Subscribe:
     return Subscribe(known, int(text))
 
 
-def limit(text: str | None) -> int:
+def limit(query: Mapping[str, str]) -> int:
     """How many orders a page has. Raises InvalidRequest."""
+    return whole_number(query, "limit", most=MAX_LIMIT, default=DEFAULT_LIMIT)
+
+
+def whole_number(query: Mapping[str, str], name: str, *, default: int, most: int, least: int = 1) -> int:
+    """A parameter that is a whole number, `default` if it is not there. Raises InvalidRequest."""
+    text = query.get(name)
     if text is None:
-        return DEFAULT_LIMIT
-    if text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MAX_LIMIT:
+        return default
+    if text.isascii() and text.isdigit() and len(text) <= len(str(most)) and least <= int(text) <= most:
         return int(text)
-    raise InvalidRequest(f"limit is a whole number from 1 to {MAX_LIMIT}.", code="INVALID_PARAMETER")
+    raise InvalidRequest(
+        f"{name} is a whole number from {least:,} to {most:,}.", code="INVALID_PARAMETER", field=name
+    )
+
+
+def pair(query: Mapping[str, str]) -> tuple[Token, Token]:
+    """Two tokens that are traded. Raises InvalidRequest."""
+    for name in ("tokenIn", "tokenOut"):
+        if name not in query:
+            raise _wrong(name, f"{name} is missing.", code="MISSING_FIELD")
+    token_in, token_out = (_token(query[name], name) for name in ("tokenIn", "tokenOut"))
+    if token_in == token_out:
+        raise _wrong("tokenOut", "tokenIn and tokenOut are the same.", code="SAME_TOKEN")
+    return token_in, token_out
 
 
 def order_filter(query: Mapping[str, str]) -> OrderFilter:

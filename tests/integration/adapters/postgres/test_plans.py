@@ -78,6 +78,9 @@ GIVEN: dict[str, dict[str, Any]] = {
     "open_launches": {"mints": TEXTS},
     "newest_launches": {"limit": 500},
     "ping": {},
+    "count_orders": {"statuses": ["open", "pending"], "most": 10_000},
+    "recent_orders": {"seconds": 60, "most": 10_000},
+    "recent_steps": {"seconds": 60, "most": 10_000, "timed": 500},
     "add_api_key": dict.fromkeys(("id", "account", "label"), "text")
     | {"scopes": ["admin"], "hash": "00", "created_at": "now", "expires_at": None},
     "read_api_keys": {"ids": TEXTS},
