@@ -58,7 +58,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: RANKS.get(group_of(item.nodeid), len(RANKS)))
 
 
-class Groups(LoadScopeScheduling):
+class Groups(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
     """Scheduler of `-n` that runs the tests of a group in one worker, one after the other.
 
     A scheduler of our own, because xdist loses its marks on pytest 9.2:

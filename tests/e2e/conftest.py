@@ -38,7 +38,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests that were given no engine, and others where only the deployed one is asked for."""
     only_deployed = config.getoption("--engine") == "deployed"
-    chosen, others = [], []
+    chosen: list[pytest.Item] = []
+    others: list[pytest.Item] = []
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
         engine = params.get("engine", "" if only_deployed and HERE in item.path.parents else "any")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -75,6 +76,10 @@ async def test_venues_that_never_answer_fail_the_order_once_after_its_third_atte
     assert "txHash" not in order
 
 
+def _is_dead(order_id: str, dead: list[str | None]) -> bool:
+    return order_id in dead
+
+
 async def test_the_message_of_a_failed_order_becomes_a_dead_letter_once(
     client: Client, engine: Engine, failed: list[Wire]
 ) -> None:
@@ -85,7 +90,7 @@ async def test_the_message_of_a_failed_order_becomes_a_dead_letter_once(
 
     for events in (failed, hopeless):
         order_id = events[0]["orderId"]
-        found = await eventually(dead_letters, lambda ids, order_id=order_id: order_id in ids)
+        found = await eventually(dead_letters, partial(_is_dead, order_id))
         assert found.count(order_id) == 1
         assert (await client.order(order_id))["events"] == events, "said once, however often received"
 

@@ -30,7 +30,11 @@ class Market:
         self._launchpad = launchpad
 
     async def launch(self, *, opens_in_s: float = 0, **changes: Any) -> None:
-        given = {"price": Decimal("0.001"), "liquidity": Decimal(100), "mint": self.mint} | changes
+        given: dict[str, Any] = {
+            "price": Decimal("0.001"),
+            "liquidity": Decimal(100),
+            "mint": self.mint,
+        } | changes
         plan = Plan("WIF", **given, opens_in_ms=int(opens_in_s * 1000))
         assert await self._launchpad.launch(plan) is not None
 

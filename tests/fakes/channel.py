@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from chalicelib.ports.live import Notification, Subscription
 
@@ -60,7 +60,7 @@ class MemoryChannel:
     async def unlisten(self, order_id: str) -> None:
         self.listening.discard(order_id)
 
-    async def notifications(self) -> AsyncIterator[Notification]:
+    async def notifications(self) -> AsyncGenerator[Notification]:
         self._redis.channels.add(self)
         try:
             yield Notification(missed=True)

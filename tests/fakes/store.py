@@ -81,8 +81,8 @@ class MemoryStore(Unavailable):
         now = self._tick()
         if new.id in self.log:
             return self.log[new.id][0]
-        if (first := self._first(new)) is not None:
-            return first
+        if (already := self._first(new)) is not None:
+            return already
         if self._outstanding(new.client) >= self._max_outstanding:
             raise LimitReached(code="TOO_MANY_ORDERS", limit=self._max_outstanding)
         if new.key:

@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
@@ -69,7 +70,9 @@ class Subscriber:
         """A socket subscribed to the orders that have not ended."""
         order_ids = self._open()
         alone = len(self.seen) == 1
-        where = {"orderId": order_ids[0], "after": len(self.seen[order_ids[0]])} if alone else {}
+        where: dict[str, Any] = {}
+        if alone:
+            where = {"orderId": order_ids[0], "after": len(self.seen[order_ids[0]])}
         self._opened_at = time.monotonic()
         try:
             socket = await connect(self._engine.socket_url(**where), proxy=None, ping_interval=None)

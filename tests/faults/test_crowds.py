@@ -88,7 +88,7 @@ async def test_a_client_that_reads_nothing_is_cut_off_with_a_reason_and_others_a
                     assert json.loads(await silent.recv())["status"] == "pending"
 
             async def connected() -> int:
-                return int(registry.hlen(ShardKeys(0, GATEWAY).connections))  # type: ignore[arg-type]
+                return int(registry.hlen(ShardKeys(0, GATEWAY).connections))
 
             [other] = await submit(world, "other", 1)
             await assert_seen(Subscriber(world.engine, other))

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.model import OperationModel
 from botocore.session import Session
 from chalicelib.adapters.aws import clients
@@ -45,9 +46,10 @@ class Recorder:
     def recording(self, keys: Mapping[str, str]) -> Iterator[None]:
         """Record the calls of every client made within the block, which gets `keys` as its environment."""
         session = Session()
-        session.register("before-parameter-build", self._note)
-        session.register("before-send.secrets-manager", self._send_secret)
-        session.register("before-send.lambda", lambda request, **_: _answer(request, 202))
+        register: Any = session.register  # its type knows no handler that names its arguments, or answers
+        register("before-parameter-build", self._note)
+        register("before-send.secrets-manager", self._send_secret)
+        register("before-send.lambda", lambda request, **_: _answer(request, 202))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(clients, "_session", lambda: session)
             for name, value in keys.items():
@@ -110,4 +112,4 @@ class _Body(io.BytesIO):
 def _answer(request: Any, status: int, body: Mapping[str, Any] | None = None) -> AWSResponse:
     text = b"" if body is None else json.dumps(body).encode()
     headers = {"content-type": "application/x-amz-json-1.1", "content-length": str(len(text))}
-    return AWSResponse(request.url, status, headers, _Body(text))
+    return AWSResponse(request.url, status, HTTPHeaders.from_dict(headers), _Body(text))

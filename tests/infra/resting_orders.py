@@ -53,7 +53,7 @@ def better_market(seed: str) -> Better:
     raise LookupError("no market is better than this one")
 
 
-def eventually(look: Callable[[], Found]) -> Found:
+def eventually(look: Callable[[], Found | None]) -> Found:
     """What `look` gives, once it gives something."""
     deadline = time.monotonic() + WITHIN_S
     while not (found := look()):

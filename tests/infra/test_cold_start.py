@@ -95,7 +95,7 @@ def aws() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def environ(aws: str, database_url: str, services: Endpoints) -> dict[str, str]:
     """A deployed function's environment; the servers' passwords are in secrets."""
-    database = conninfo_to_dict(database_url)
+    database: dict[str, Any] = conninfo_to_dict(database_url)
     redis = urlsplit(services.redis_url)
     logins = {
         "DATABASE_SECRET": (database.pop("user"), database.pop("password")),

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.infra.resolved import TEMPLATES, Resolved, load
+from infra.package import TEMPLATES
+from tests.infra.resolved import Resolved, load
 
 TEMPLATE_NAMES = ["network.yaml", "data.yaml"]
 FROM_NETWORK = {"VpcId": "vpc", "SubnetIds": "subnet-a,subnet-b", "SecurityGroupIds": "functions"}
@@ -117,9 +118,9 @@ def test_private_subnets_reach_the_internet_only_through_nat_gateways(zones: int
 @pytest.mark.parametrize("block", ["10.42.0.0/16", "192.168.8.0/21"])
 def test_subnets_are_within_the_vpc_and_do_not_overlap(block: str) -> None:
     network = Resolved("network.yaml", VpcCidr=block, **FULL_NETWORK)
-    subnets = [ipaddress.ip_network(item["CidrBlock"]) for item in network.of_type("EC2::Subnet").values()]
+    subnets = [ipaddress.IPv4Network(item["CidrBlock"]) for item in network.of_type("EC2::Subnet").values()]
     assert len(subnets) == 6
-    assert all(subnet.subnet_of(ipaddress.ip_network(block)) for subnet in subnets)
+    assert all(subnet.subnet_of(ipaddress.IPv4Network(block)) for subnet in subnets)
     assert not any(one.overlaps(other) for one, other in combinations(subnets, 2))
 
 

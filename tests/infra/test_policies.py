@@ -98,7 +98,7 @@ def queues(services: Endpoints) -> Iterator[list[str]]:
         sqs.delete_queue(QueueUrl=url)
 
 
-def keys() -> dict[str, str]:
+def keys() -> dict[str, Any]:
     given = local_credentials({})
     return {
         "region_name": given["AWS_DEFAULT_REGION"],
@@ -139,8 +139,9 @@ def config(engine: Resolved, url: str, services: Endpoints, queues: list[str]) -
 
 @pytest.fixture(scope="module")
 def recorder(config: Config, url: str, services: Endpoints) -> Recorder:
-    there, redis = conninfo_to_dict(url), urlsplit(services.redis_url)
-    secrets = {
+    redis = urlsplit(services.redis_url)
+    there: dict[str, Any] = conninfo_to_dict(url)
+    secrets: dict[str, dict[str, str] | None] = {
         config.database_secret: {"username": there["user"], "password": there.get("password", "")},
         config.redis_secret: {"username": redis.username or "default", "password": redis.password or ""},
         config.key_pepper_secret: {"username": "keys", "password": "p" * 64},

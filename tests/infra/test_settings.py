@@ -29,7 +29,8 @@ def test_the_stack_sets_the_number_of_attempts() -> None:
 def test_a_parameter_has_the_default_and_no_wider_range_than_its_setting(name: str) -> None:
     parameter, item = TEMPLATE["Parameters"][name], BOUND[name]
     if "Default" in parameter and name not in OTHERWISE_ON_LAMBDA:
-        assert type(item.default)(parameter["Default"]) == item.default
+        default: Any = item.default
+        assert type(default)(parameter["Default"]) == default
     for least in (parameter.get("MinValue"), item.metadata["least"]):
         assert least is None or parameter["MinValue"] >= least
     most = item.metadata["most"]

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from types import ModuleType
 from typing import Any
 
-from chalice import Chalice, CORSConfig, Response
+from chalice.app import Chalice, CORSConfig, Response
 
 from local.calls import wait
 from local.gateway import Gateway, GatewaySettings, listen, serve_on
@@ -48,7 +48,7 @@ class App(ModuleType):
             request = app.current_request
             self.wait(asyncio.sleep(0.002))  # let other handlers run: the request must stay this handler's
             assert request is app.current_request
-            return request.to_original_event()
+            return request and request.to_original_event()
 
         @app.route("/wait")
         def wait() -> dict[str, bool]:

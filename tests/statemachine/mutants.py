@@ -24,6 +24,9 @@ from chalicelib.services.execution.settlement import Settlement
 from tests.fakes import MemoryStore
 from tests.statemachine.machine import OrderMachine
 
+Mutant = type[Execution] | type[MemoryStore] | type[Detection] | type[Settlement]
+"""Settlements are none once decorated, but mypy does not follow a class's decorator."""
+
 
 def broken_settlement(mutant: type[Settlement]) -> type[Execution]:
     """The engine whose settlement is `mutant`."""
@@ -333,7 +336,7 @@ class TakesALaunchBeforeItIsStored(Detection):
             await self._store.add_launches(launches)
 
         store = _Instead(self._store, add_launches=first_taken)
-        return await Detection(_Instead(self._launches, take=_nothing), store).run()  # type: ignore[arg-type]
+        return await Detection(_Instead(self._launches, take=_nothing), store).run()
 
 
 async def _nothing(launches: Sequence[Launch]) -> None:
@@ -351,9 +354,7 @@ class _Instead:
         return getattr(self._port, name)
 
 
-def machine_of(
-    mutant: type[Execution] | type[MemoryStore] | type[Detection], machine: type[OrderMachine] = OrderMachine
-) -> type[OrderMachine]:
+def machine_of(mutant: Mutant, machine: type[OrderMachine] = OrderMachine) -> type[OrderMachine]:
     """The state machine on an engine with this part."""
     parts = {Execution: "execution", MemoryStore: "store", Detection: "detection"}
     part = next(name for base, name in parts.items() if issubclass(mutant, base))

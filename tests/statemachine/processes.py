@@ -30,9 +30,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._virtual
 
-    def create_task(self, work: Any, *, context: Context | None = None, **named: Any) -> asyncio.Task[Any]:
+    def create_task(
+        self, work: Any, *, name: object = None, context: Context | None = None
+    ) -> asyncio.Task[Any]:
         """Create a task that ends with its process."""
-        task = super().create_task(work, context=context, **named)
+        task = super().create_task(work, name=name, context=context)
         (context or copy_context())[TASKS].append(task)
         return task
 

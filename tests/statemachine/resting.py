@@ -27,7 +27,7 @@ class RestingMachine(OrderMachine):
     met: ClassVar[Counter[str]] = Counter()
 
     @initialize(expires=st.booleans(), fate=FATES, times=TIMES, far=FAR)
-    def begin(self, expires: bool, fate: Any, times: int, far: int | None) -> None:  # type: ignore[override]
+    def begin(self, expires: bool, fate: Any, times: int, far: int | None) -> None:
         """A limit that has fired, a fault of the chain, and a worker that has the order."""
         self.price_moves(there=True)
         self.trouble_on_the_chain(fate, times)

@@ -5,16 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from chalicelib.services.detection import Detection
-from chalicelib.services.execution import Execution
-
-from tests.fakes import MemoryStore
 from tests.statemachine import mutants
 from tests.statemachine.machine import OrderMachine
+from tests.statemachine.mutants import Mutant
 from tests.statemachine.processes import Fate
 from tests.statemachine.sniping import DEEP, SnipingMachine
-
-Mutant = type[Execution] | type[MemoryStore] | type[Detection]
 
 
 class First:

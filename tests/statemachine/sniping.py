@@ -43,7 +43,7 @@ class SnipingMachine(RestingMachine):
         self.asks_for_depth = False
 
     @initialize(expires=st.booleans(), fate=FATES, times=TIMES, far=FAR)
-    def begin(self, expires: bool, fate: Any, times: int, far: int | None) -> None:  # type: ignore[override]
+    def begin(self, expires: bool, fate: Any, times: int, far: int | None) -> None:
         """A sniper that has fired, a fault of the chain, and a worker that has the order."""
         self.price_moves(there=True)
         self.trouble_on_the_chain(fate, times)

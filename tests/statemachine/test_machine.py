@@ -13,12 +13,14 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.statemachine import mutants, sequences
 from tests.statemachine.machine import OrderMachine
+from tests.statemachine.mutants import Mutant
 from tests.statemachine.resting import RestingMachine
-from tests.statemachine.sequences import SEQUENCES, SNIPING_SEQUENCES, Mutant
+from tests.statemachine.sequences import SEQUENCES, SNIPING_SEQUENCES
 from tests.statemachine.sniping import SnipingMachine
 
 LONG = int(os.environ.get("MACHINE_EXAMPLES", "0"))
@@ -143,7 +145,7 @@ def quiet() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def same_examples(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Without the constants that hypothesis finds in our source: any edit would change what a seed draws."""
-    none = providers.Constants()
+    none = Constants()
     monkeypatch.setattr(providers, "_get_local_constants", lambda: none)
     providers.CONSTANTS_CACHE.cache.clear()
     yield

@@ -117,7 +117,7 @@ def test_every_event_matches_the_schema_of_its_status(url: str) -> None:
         {"$ref": "#/components/schemas/Event", "components": DOCUMENT["components"]},
         format_checker=FormatChecker(),
     )
-    resting = {"type": "limit", "limitPrice": 1_000_000}
+    resting: dict[str, Any] = {"type": "limit", "limitPrice": 1_000_000}
     lives = [ended(url, token) for token in ("SOL", "RAY", "FIDA")]
     lives += [
         ended(url, "SOL", type="stop", stopPrice=1_000_000),

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 from chalicelib.config import Config
 from chalicelib.migrations import migrate
@@ -39,7 +40,7 @@ async def test_an_order_of_a_listed_token_rests_until_its_price_is_there(client:
 
 
 @asynccontextmanager
-async def running(endpoints: Endpoints, **settings: str) -> AsyncIterator[AsyncClient]:
+async def running(endpoints: Endpoints, **settings: Any) -> AsyncIterator[AsyncClient]:
     async with (
         Engine(Config(sim_latency=0.0, **settings), endpoints, port=0) as engine,
         AsyncClient(base_url=engine.url, trust_env=False) as http,

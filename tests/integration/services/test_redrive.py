@@ -7,6 +7,7 @@ import json
 import os
 import uuid
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 from chalicelib.config import Config
@@ -95,7 +96,7 @@ async def test_a_redriven_order_lands_exactly_one_swap(
     tallies = await asyncio.gather(*(operator.redrive.run(LOCAL) for _ in range(3)))
     assert sorted(order for tally in tallies for order in tally.redriven) == orders
     for order_id in orders:
-        await eventually(lambda o=order_id: client.order(o), lambda order: order["status"] == "confirmed")
+        await eventually(partial(client.order, order_id), lambda order: order["status"] == "confirmed")
     swaps = {row[0]: row[1:] for row in evidence.landed_swaps(engine)}
     assert [swaps[order_id] for order_id in orders] == [("confirmed", 1, 1)] * 5
 
@@ -132,18 +133,17 @@ async def test_a_client_that_subscribes_again_on_its_connection_receives_the_new
     assert [event["seq"] for event in again] == [*range(after + 1, after + 6)]
 
 
+def _has_failed_again(times: int, order: Wire) -> bool:
+    return order["status"] == "failed" and sum("redriven" in event for event in order["events"]) == times
+
+
 async def test_an_order_that_fails_again_is_a_dead_letter_again_and_counts_its_redrives(
     client: Client, operator: Runtime
 ) -> None:
     [order_id] = await fail(client, operator, "FIDA")
     for times in (1, 2):
         await operator.redrive.run(LOCAL, {order_id})
-        order = await eventually(
-            lambda: client.order(order_id),
-            lambda order, times=times: (
-                order["status"] == "failed" and sum("redriven" in event for event in order["events"]) == times
-            ),
-        )
+        order = await eventually(lambda: client.order(order_id), partial(_has_failed_again, times))
         assert order["events"][-1]["attempts"] == 3
         await eventually(lambda: _dead(operator), lambda dead: order_id in dead)
 

@@ -23,6 +23,7 @@ from chalicelib.simulation.market import Market
 from chalicelib.simulation.meteora import Meteora
 from chalicelib.simulation.orca import Orca
 from chalicelib.simulation.raydium import Raydium
+from chalicelib.simulation.venue import Dex
 
 from tests.integration.simulation.world import Clock, World
 from tests.samples import COPE, SOL, USDC
@@ -123,9 +124,10 @@ async def test_all_legs_of_a_split_land_as_one_swap(world: Callable[..., World],
     await here.chain.send(signed)
     (swap,) = await rows(database)
     market = Market("legs")
+    dexes: tuple[Dex, Dex] = (Raydium(market), Orca(market))
     gives = [
         dex.quote_at(SOL, USDC, leg.amount_in, swap["at"]).amount_out
-        for dex, leg in zip((Raydium(market), Orca(market)), SPLIT, strict=True)
+        for dex, leg in zip(dexes, SPLIT, strict=True)
     ]
     assert await here.chain.status(signed.signature) == Landed(
         swap["slot"], sum(gives), NETWORK_FEE, PRIORITY_FEE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from chalicelib.adapters.postgres.database import Database
@@ -122,7 +123,7 @@ async def test_a_swap_for_a_new_token_lands_in_a_process_that_has_not_quoted_it(
     world: World, other: World
 ) -> None:
     pool, memo = await launch(world), str(uuid.uuid4())
-    swap = {"venue": "raydium", "token_out": pool.token, "minimum_out": 980 * 10**6}
+    swap: dict[str, Any] = {"venue": "raydium", "token_out": pool.token, "minimum_out": 980 * 10**6}
     transaction = await world.sign(memo=memo, **swap)
     signature = await other.chain.send(transaction)
     status = await world.chain.status(signature)

@@ -231,7 +231,7 @@ def test_orders_are_listed_by_status(engine: MemoryEngine) -> None:
 def test_orders_are_listed_by_type_pair_and_time(
     engine: MemoryEngine, query: dict[str, list[str]], expected: list[int]
 ) -> None:
-    bodies = [
+    bodies: list[dict[str, object]] = [
         {"tokenIn": "SOL", "tokenOut": "USDC"},
         {"tokenIn": "SOL", "tokenOut": "USDC", "type": "limit", "limitPrice": 1000},
         {"tokenIn": "USDC", "tokenOut": "SOL"},

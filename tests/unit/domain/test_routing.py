@@ -137,8 +137,8 @@ def test_a_leg_that_brings_less_than_it_costs_is_left_out() -> None:
     )
     whole = route((deep,), (drop,))
     assert whole.legs == ()
+    assert deep.curve and drop.curve
     both = deep.curve, drop.curve
-    assert all(both)
     gain = max(
         both[0].swap(AMOUNT - part).amount_out + both[1].swap(part).amount_out for part in range(1, 20_000)
     )
@@ -200,9 +200,9 @@ def test_no_route_leaves_the_trader_with_less_than_the_best_single_venue(
     reserves: list[tuple[int, int]], amount: int
 ) -> None:
     quotes = [
-        found
+        quote
         for number, sides in enumerate(reserves)
-        if (found := quoted(f"venue-{number}", ConstantProduct(*sides), amount=amount)).amount_out
+        if (quote := quoted(f"venue-{number}", ConstantProduct(*sides), amount=amount)).amount_out
     ]
     single = best(quotes) if quotes else None
     found = best_route([(quote,) for quote in quotes], amount)

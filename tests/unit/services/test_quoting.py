@@ -25,7 +25,7 @@ async def test_both_venues_are_quoted_at_the_same_time() -> None:
     both = asyncio.Barrier(2)
 
     class Simultaneous(MemoryVenue):
-        async def quote(self, *arguments: object) -> Quote:  # type: ignore[override]
+        async def quote(self, *arguments: object) -> Quote:
             await both.wait()  # passes only once the other is called as well
             return await super().quote(*arguments)  # type: ignore[arg-type]
 

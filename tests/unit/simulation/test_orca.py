@@ -176,7 +176,7 @@ def test_a_pool_holds_a_share_of_what_its_listing_says(direction: tuple[Token, T
     held = Fraction(0)
     for found in ranges(x, y, anchor):
         lower, upper = Fraction(found.lower, Q64), min(Fraction(found.upper, Q64), middle)
-        held += found.liquidity * max(0, upper - lower)
+        held += found.liquidity * max(Fraction(0), upper - lower)
     assert abs(held / (depth(x, y, y) // SHARE) - 1) < Fraction(1, 1000)
 
 

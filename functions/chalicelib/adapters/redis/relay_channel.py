@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from itertools import islice
 
 from redis.asyncio import Redis
@@ -199,7 +199,7 @@ class RedisRelayChannel:
             *parts,
         )
 
-    async def notifications(self) -> AsyncIterator[Notification]:
+    async def notifications(self) -> AsyncGenerator[Notification]:
         while True:
             try:
                 async with self._redis.pubsub() as pubsub, WatchedPubSub(pubsub) as watched:

@@ -142,7 +142,7 @@ AGES = {
 }
 
 
-@pytest.fixture(scope="module", params=AGES.values(), ids=AGES)
+@pytest.fixture(scope="module", params=AGES.values(), ids=list(AGES))
 def tables(request: pytest.FixtureRequest, services: Endpoints) -> Iterator[str]:
     """A database whose tables are of that age; no statistics but those a test collects."""
     orders, then = request.param

@@ -38,7 +38,14 @@ async def test_parameters_go_by_name_and_rows_come_back_typed(connection: Connec
     """
     at = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
     texts = ['"', "\\", "{,}", "", None, "é", "NULL"]
-    columns = {"texts": texts, "number": -5, "numbers": [10**30], "flag": False, "at": at, "none": None}
+    columns: dict[str, Any] = {
+        "texts": texts,
+        "number": -5,
+        "numbers": [10**30],
+        "flag": False,
+        "at": at,
+        "none": None,
+    }
     [row] = await run(connection, sql, **columns)
     assert row == {**columns, "numbers": [Decimal(10**30)], "more": -4}
 

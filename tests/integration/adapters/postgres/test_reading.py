@@ -14,8 +14,8 @@ from chalicelib.domain.terms import MAX_BASE_UNITS, OrderType
 from chalicelib.domain.tokens import TOKENS
 from chalicelib.ports.store import ALL, OrderFilter, Store
 
-from tests.integration.adapters.postgres.shop import SOL, TERMS, USDC, Shop
-from tests.samples import event_of, step
+from tests.integration.adapters.postgres.shop import TERMS, Shop
+from tests.samples import SOL, USDC, event_of, step
 
 
 @pytest.mark.parametrize("amount", [1, 2**53 + 1, MAX_BASE_UNITS])  # 2^53 + 1: no float holds it

@@ -8,7 +8,7 @@ import uuid
 import pytest
 from chalicelib.api.wire.events import event_detail
 from chalicelib.domain.errors import ClaimLost
-from chalicelib.domain.events import OrderAccepted
+from chalicelib.domain.events import Event, OrderAccepted
 from chalicelib.domain.lifecycle import TERMINAL, Actor, Status, sources
 from chalicelib.domain.order import Order
 from chalicelib.ports.store import Claim, Held, NewOrder
@@ -20,6 +20,7 @@ from tests.samples import step
 async def test_a_new_order_is_stored_with_its_first_event(shop: Shop) -> None:
     order_id = str(uuid.uuid4())
     event = await shop.store.create(NewOrder(order_id, TERMS))
+    assert isinstance(event, Event)
     assert (event.order_id, event.seq, event.status, event.attempt) == (order_id, 1, Status.PENDING, 1)
     assert event.detail == event_detail(OrderAccepted(TERMS))
     order = await shop.store.order(order_id)

@@ -12,7 +12,7 @@ from chalicelib.adapters.redis.relay_channel import RedisRelayChannel
 from chalicelib.api.wire.events import parse_event_message
 from chalicelib.domain.account import Access, Account, Caller, Scope
 from chalicelib.domain.errors import LimitReached, TemporarilyUnavailable
-from chalicelib.ports.live import Channel, Registry, Subscription
+from chalicelib.ports.live import Registry, Subscription
 from redis.asyncio import Redis
 
 from local.services import Endpoints
@@ -35,7 +35,7 @@ class Shards:
             else MemoryRegistry(self._memory, shards=SHARDS)
         )
 
-    def relay(self, connection_id: str, fence: str = "relay") -> Channel:
+    def relay(self, connection_id: str, fence: str = "relay") -> RedisRelayChannel | MemoryChannel:
         """The channel of a relay that serves this connection."""
         shard = self.registry.shard(connection_id)
         if self._redis is not None:

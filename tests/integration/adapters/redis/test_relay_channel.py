@@ -7,6 +7,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from chalicelib.adapters.redis.events import RedisEvents, channel
@@ -25,7 +26,7 @@ from local.servers import Valkey
 from tests.fakes import MemoryPush, MemoryStore, eventually
 from tests.samples import TERMS
 
-LIMITS = {"shards": 1, "connections_per_client": 100, "subscriptions_per_connection": 100}
+LIMITS: dict[str, Any] = {"shards": 1, "connections_per_client": 100, "subscriptions_per_connection": 100}
 ORDER = "11111111-1111-4111-8111-111111111111"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -27,7 +28,7 @@ from tests.link import Link
 from tests.samples import SOL, USDC
 from tests.silence import silenced
 
-LIMITS = {"shards": 1, "connections_per_client": 100, "subscriptions_per_connection": 100}
+LIMITS: dict[str, Any] = {"shards": 1, "connections_per_client": 100, "subscriptions_per_connection": 100}
 ORDER = "11111111-1111-4111-8111-111111111111"
 LOST, RESTORED = "relay: pub/sub lost", "relay: pub/sub restored"
 

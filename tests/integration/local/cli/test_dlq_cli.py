@@ -10,6 +10,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ async def dlq(
     """Run a command to its end."""
     run = command(engine, *arguments, **given)
     return await asyncio.to_thread(
-        subprocess.run, **run, capture_output=True, timeout=LONGEST_S, stdin=stdin, check=False
+        partial(subprocess.run, **run, capture_output=True, timeout=LONGEST_S, stdin=stdin, check=False)
     )
 
 
@@ -165,7 +166,7 @@ async def test_watch_goes_on_behind_the_failure_of_a_redriven_order(client: Clie
     run = command(engine) | {
         "args": [sys.executable, "-m", "local", "watch", order_id, "--url", engine.http_url]
     }
-    done = await asyncio.to_thread(subprocess.run, **run, capture_output=True, timeout=LONGEST_S)
+    done = await asyncio.to_thread(partial(subprocess.run, **run, capture_output=True, timeout=LONGEST_S))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "redriven: set 2 of its attempts begins" in done.stdout
     assert "confirmed" in done.stdout
@@ -243,7 +244,7 @@ async def test_the_environment_names_the_servers_of_an_engine_elsewhere(
 ) -> None:
     order_id = await failed(client, engine)
     elsewhere = Engine("", "", state=tmp_path)
-    given = {
+    given: dict[str, Any] = {
         "DATABASE_URL": engine.database_url,
         "REDIS_URL": "redis://127.0.0.1:1",  # a redrive needs no Redis
         "ORDERS_QUEUE_URL": engine.queue_url,
@@ -272,7 +273,7 @@ async def test_the_environment_names_the_servers_of_an_engine_elsewhere(
     ids=["nothing", "half", "away"],
 )
 async def test_without_its_servers_it_says_what_is_missing_and_exits_2(
-    tmp_path: Path, given: dict[str, str], reason: str
+    tmp_path: Path, given: dict[str, Any], reason: str
 ) -> None:
     done = await dlq(Engine("", "", state=tmp_path), "redrive", "--all", **given)
     assert (done.returncode, done.stdout) == (2, "")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.integration.local.gateway.raw import RawClient, request
 
 ORDER = b'{"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1}'
 INNER = request(body=b'{"smuggled": true}')  # a body that would be a request
-UPGRADES = {
+UPGRADES: dict[str, dict[str, Any]] = {
     "none": {},
     "the JDK's": {
         "Connection": "Upgrade, HTTP2-Settings",
@@ -205,7 +206,7 @@ async def test_what_a_client_sends_right_behind_its_handshake_is_its_first_messa
         async with await RawClient.connect(served.port) as client:
             await client.send(sent[:at], sent[at:])
             assert (await client.response()).status == 101
-            await until(lambda before=before: len(served.app.of_type("MESSAGE")) > before)
+            await until(lambda: len(served.app.of_type("MESSAGE")) > before)  # noqa: B023 - until it is so
             assert served.app.of_type("MESSAGE")[-1]["body"] == "{}"
 
 

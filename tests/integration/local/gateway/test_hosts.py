@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from typing import Any
 
 import httpx
 import pytest
@@ -94,7 +95,10 @@ async def test_a_websocket_for_another_host_is_answered_and_closed() -> None:
 
 async def test_the_host_that_counts_is_the_one_that_a_trusted_proxy_was_asked_for() -> None:
     settings = GatewaySettings.load({"TRUSTED_PROXIES": "127.0.0.1", "ALLOWED_HOSTS": "trade.example"})
-    given = {"trusted_proxies": settings.trusted_proxies, "allowed_hosts": settings.allowed_hosts}
+    given: dict[str, Any] = {
+        "trusted_proxies": settings.trusted_proxies,
+        "allowed_hosts": settings.allowed_hosts,
+    }
     async with serving(**given) as served, httpx.AsyncClient(base_url=served.url) as client:
         for host, status in (("trade.example", 418), ("evil.example", 421)):
             answer = await client.get("/teapot", headers={"X-Forwarded-Host": host})

@@ -20,7 +20,7 @@ from tests.integration.local.gateway.raw import RawClient, request
 
 SLOW = request(body=b"x" * 100)
 HEAD = SLOW[:-100]
-SHORT = {"http_idle_s": 0.3, "head_s": 0.3, "body_s": 0.3, "write_s": 0.3}
+SHORT: dict[str, Any] = {"http_idle_s": 0.3, "head_s": 0.3, "body_s": 0.3, "write_s": 0.3}
 
 
 @pytest.fixture
@@ -256,10 +256,12 @@ async def _open(port: int) -> socket.socket:
 
 async def test_a_long_message_and_many_short_ones_arrive_whole_and_in_order() -> None:
     async with serving() as served, connect(served.socket_url) as client:
-        served.app.on_message = lambda event: (
-            served.push_from_function(event["requestContext"]["connectionId"], len(event["body"])),
-            {"statusCode": 200},
-        )[1]
+
+        def on_message(event: dict[str, Any]) -> dict[str, int]:
+            served.push_from_function(event["requestContext"]["connectionId"], len(event["body"]))
+            return {"statusCode": 200}
+
+        served.app.on_message = on_message
         lengths = [1, 130_000, *range(2, 200), 100_000]
         sending = asyncio.create_task(_send_all(client, lengths))
         assert [json.loads(await client.recv()) for _ in lengths] == lengths

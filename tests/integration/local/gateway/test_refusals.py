@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from tests.integration.gateway_app import Served, serving
 from tests.integration.local.gateway.raw import RawClient, RawResponse, request
 
-HANDSHAKE = {
+HANDSHAKE: dict[str, Any] = {
     "Connection": "Upgrade",
     "Upgrade": "websocket",
     "Sec_WebSocket_Version": "13",

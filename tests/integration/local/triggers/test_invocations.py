@@ -158,7 +158,7 @@ async def test_a_waiting_handler_does_not_block_another() -> None:
         turn.set()
 
     results = await asyncio.gather(call(first), call(second))
-    assert (results, order) == (["result", None], ["first begins", "second", "first ends"])
+    assert ([*results], order) == (["result", None], ["first begins", "second", "first ends"])
 
 
 async def test_an_error_reaches_the_handler_that_waits() -> None:

@@ -9,6 +9,7 @@ import logging
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -46,7 +47,7 @@ class TestQueue:
         self.dead_url = sqs.create_queue(QueueName=f"{name}-dlq")["QueueUrl"]
         found = sqs.get_queue_attributes(QueueUrl=self.dead_url, AttributeNames=["QueueArn"])
         redrive = {"deadLetterTargetArn": found["Attributes"]["QueueArn"], "maxReceiveCount": "2"}
-        attributes = {"VisibilityTimeout": "60", "RedrivePolicy": json.dumps(redrive)}
+        attributes: Any = {"VisibilityTimeout": "60", "RedrivePolicy": json.dumps(redrive)}
         self.url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
 
     def put(self, *bodies: str) -> None:
@@ -140,9 +141,14 @@ async def test_a_failed_message_is_received_again_and_becomes_a_dead_letter(
         return {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}
 
     dead: list[str] = []
+
+    def died() -> list[str]:
+        dead.extend(queue.take(queue.dead_url))
+        return dead
+
     async with EventSourceMapping(queue.source(), fail):
         queue.put("doomed")
-        await until(lambda: dead or dead.extend(queue.take(queue.dead_url)))
+        await until(died)
     assert dead == ["doomed"]
     assert counts == ["1", "2"]
 
@@ -173,7 +179,7 @@ async def test_a_message_sent_during_a_long_poll_is_handled_at_once(queue: TestQ
     async with EventSourceMapping(queue.source(), keep_bodies(handled)):
         for number in range(20):  # with polls at intervals, each would wait for the next poll
             queue.put(str(number))
-            await until(lambda number=number: str(number) in handled)
+            await until(partial(handled.count, str(number)))
     assert handled == [str(number) for number in range(20)]
 
 
@@ -193,7 +199,12 @@ async def test_a_stop_returns_messages_that_were_not_begun(queue: TestQueue) -> 
         release.set()
         await stopping
     left: set[str] = set()
-    await until(lambda: left.update(queue.take()) or len(left) == 13)
+
+    def is_whole() -> bool:
+        left.update(queue.take())
+        return len(left) == 13
+
+    await until(is_whole)
     assert left == {str(number) for number in range(15)} - set(begun)
     assert len(begun) == 2
 

@@ -80,7 +80,7 @@ def test_the_signing_key_is_derived_once_a_day_for_each_secret(monkeypatch: pyte
             derived.append(message)
         return digest(key, message, name)
 
-    monkeypatch.setattr(sigv4.hmac, "digest", record)
+    monkeypatch.setattr(hmac, "digest", record)
     sigv4._signing_key.cache_clear()
     for credentials, now in [(LASTING, NOW), (LASTING, NOW), (LASTING, LATER), (OF_A_SESSION, LATER)]:
         ours("POST", "/", {}, b"", credentials, now)

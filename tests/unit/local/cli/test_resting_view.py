@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,8 @@ from local.cli.view import Life, describe, lives_table, price_asked, resting_vie
 from tests.unit.local.cli.test_view import CONFIRMED, ID, TERMS, drawn, event, life_of
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
-LIMIT = {"type": "limit", "limitPrice": "160.5"}
-STOP = {"type": "stop", "stopPrice": "140"}
+LIMIT: dict[str, Any] = {"type": "limit", "limitPrice": "160.5"}
+STOP: dict[str, Any] = {"type": "stop", "stopPrice": "140"}
 OPEN = event(1, "open", 0.0, **TERMS, slippageBps=100, minimumOut="240.75", **LIMIT)
 FIRED = event(2, "pending", 3.5, triggerPrice="160.75")
 
@@ -114,7 +115,7 @@ def test_a_venue_without_a_quote_is_left_out_of_the_distance():
     assert _distance(LIMIT, quotes)["priceNow"] is None
 
 
-RESTING = [
+RESTING: list[dict[str, Any]] = [
     {"orderId": ID, **TERMS, **LIMIT, "expiresAt": "2026-01-31T14:00:00.000Z"}
     | {"priceNow": "150.123456789", "awayBps": 691, "isThere": False},
     {"orderId": ID, **TERMS, **STOP, "priceNow": "139.5", "awayBps": 36, "isThere": True},

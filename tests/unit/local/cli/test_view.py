@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
@@ -26,7 +27,7 @@ from local.cli.view import (
 from local.terminal import OneLine, masked
 
 ID = "7f0c2f8e-6f1e-4a53-9d1b-0c5f0f6c2a11"
-TERMS = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1.5"}
+TERMS: dict[str, Any] = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1.5"}
 QUOTES = {
     "raydium": {
         "dex": "raydium",

@@ -109,7 +109,7 @@ async def test_a_batch_whose_answer_never_comes_may_have_been_placed():
 
 
 async def test_orders_of_several_statuses_are_asked_for_at_once():
-    page = {"orders": [], "next": None}
+    page: dict[str, Any] = {"orders": [], "next": None}
     engine = Engine((200, page), (200, page), (200, page))
     await engine.ask(lambda client: client.orders(status=["open", "pending"]))
     await engine.ask(lambda client: client.orders(5, "failed"))

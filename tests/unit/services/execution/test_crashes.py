@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
+from typing import Any
 
 import pytest
 from chalicelib.domain.errors import AttemptFailed, SlippageExceeded, TransactionFailed
@@ -44,16 +46,17 @@ async def test_a_crash_at_any_step_never_swaps_twice_and_the_order_always_ends(
     assert step > 10  # every call of an attempt was reached
 
 
+def _crashing_venue(fuse: Fuse, port: Any) -> Any:
+    return fuse.through(port) if isinstance(port, MemoryVenue) else port
+
+
 async def test_an_order_whose_every_worker_crashes_fails_after_three_attempts() -> None:
     world = await World().submit()
     deliveries = 0
     while not world.store.rows[ORDER].order.is_terminal:
         deliveries += 1
         assert deliveries < 20
-        fuse = Fuse(1)
-        worker = world.worker(
-            through=lambda port, fuse=fuse: fuse.through(port) if isinstance(port, MemoryVenue) else port
-        )
+        worker = world.worker(through=partial(_crashing_venue, Fuse(1)))
         try:
             await world.deliver(worker)
         except Crash:

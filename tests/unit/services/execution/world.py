@@ -58,7 +58,7 @@ class World:
 
     async def deliver_until_it_ends(self, most: int = 12) -> list[Outcome]:
         """Delivery after delivery, as the queue and then the sweep would, until the order has ended."""
-        outcomes = []
+        outcomes: list[Outcome] = []
         while not self.store.rows[ORDER].order.is_terminal:
             assert len(outcomes) < most, "the order does not end"
             outcomes.append(await self.deliver())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 
 import pytest
@@ -59,7 +59,7 @@ async def test_a_relay_ends_though_a_library_loses_its_cancellation(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Stubborn(MemoryChannel):
-        async def notifications(self) -> AsyncIterator[Notification]:
+        async def notifications(self) -> AsyncGenerator[Notification]:
             async for notification in super().notifications():
                 yield notification
                 with suppress(asyncio.CancelledError):

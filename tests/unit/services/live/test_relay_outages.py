@@ -15,6 +15,8 @@ from chalicelib.services.live.relay import Relay
 from tests.fakes import MemoryChannel, eventually
 from tests.unit.services.live.world import LIFE, WHOLE, World
 
+NO_EVENTS: list[Any] = [{}, {"orderId": None, "seq": "x"}]
+
 
 async def test_a_registry_that_lost_its_data_is_restored_by_the_relay(world: World) -> None:
     world.relay()
@@ -101,10 +103,8 @@ async def test_an_unexpected_error_of_the_store_does_not_stop_a_feed(world: Worl
     await world.sees("client", [1])
 
 
-@pytest.mark.parametrize(
-    "garbage", [Notification(), Notification(event={}), Notification(event={"orderId": None, "seq": "x"})]
-)
-async def test_an_invalid_notification_does_not_stop_the_relay(world: World, garbage: Any) -> None:
+@pytest.mark.parametrize("garbage", [Notification(), *(Notification(event=event) for event in NO_EVENTS)])
+async def test_an_invalid_notification_does_not_stop_the_relay(world: World, garbage: Notification) -> None:
     world.relay()
     order_id = await world.order()
     await eventually(lambda: world.redis.channels)

@@ -154,7 +154,12 @@ async def test_concurrent_sends_are_written_together(path: Path, monkeypatch: py
     await broker.written()
     writes = []
     write_line = journals._write_line
-    monkeypatch.setattr(journals, "_write_line", lambda *given: writes.append(1) or write_line(*given))
+
+    def counted(*given: Any) -> int:
+        writes.append(1)
+        return write_line(*given)
+
+    monkeypatch.setattr(journals, "_write_line", counted)
     await asyncio.gather(*(broker.send("orders", [str(number)]) for number in range(100)))
     assert len(writes) == 1
 
@@ -171,10 +176,10 @@ async def test_a_full_disk_fails_the_send_and_harms_no_line(
         write(file, data[:5])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(journals.os, "write", half)
+    monkeypatch.setattr(os, "write", half)
     with pytest.raises(JournalFailed, match="No space left"):
         await broker.send("orders", ["a"])
-    monkeypatch.setattr(journals.os, "write", write)
+    monkeypatch.setattr(os, "write", write)
     await broker.send("orders", ["b"])
     assert bodies(await again(broker, path, clock).receive("orders", 10)) == ["a", "b"]
 
