@@ -165,7 +165,7 @@ def test_prices_are_tokens_out_for_one_token_in(engine: MemoryEngine) -> None:
         ({**PAIR, "amount": ["1"]}, "UNKNOWN_FIELD"),
     ],
 )
-def test_wrong_prices_are_refused(engine: MemoryEngine, query: Mapping[str, list[str]], code: str) -> None:
+def test_wrong_prices_are_refused(engine: MemoryEngine, query: dict[str, list[str]], code: str) -> None:
     answer = call("GET", "/api/prices", query=query)
     assert (answer.status // 100, answer.body["code"]) == (4, code)
 
