@@ -50,6 +50,11 @@ def openapi() -> Response:
     return api.http.openapi(_request())
 
 
+@app.route("/asyncapi.json", methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
+def asyncapi() -> Response:
+    return api.http.asyncapi(_request())
+
+
 @app.route("/health", methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
 def health() -> Response:
     return api.http.health(_request())

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local import FUNCTIONS, ROOT
-from local.reference import examples, openapi, tables
+from local.reference import asyncapi, examples, openapi, tables
 
 
 def documents() -> Mapping[Path, str]:
@@ -17,6 +17,7 @@ def documents() -> Mapping[Path, str]:
     requests = ROOT / "local" / "requests"
     return {
         FUNCTIONS / "chalicelib" / "openapi.json": openapi.text(),
+        FUNCTIONS / "chalicelib" / "asyncapi.json": asyncapi.text(),
         readme: tables.filled(readme.read_text()),
         ROOT / ".env.example": tables.dotenv(),
         ROOT / "local" / "postman_collection.json": examples.collection(),

@@ -190,6 +190,14 @@ def routes() -> tuple[Route, ...]:
         ),
         Route(
             "get",
+            "/asyncapi.json",
+            "asyncapi",
+            "The document of the WebSocket",
+            "engine",
+            {200: ("An AsyncAPI 3 document.", None)},
+        ),
+        Route(
+            "get",
             "/health",
             "health",
             "Whether the servers behind the engine answer",

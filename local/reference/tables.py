@@ -17,6 +17,8 @@ from chalicelib.domain.lifecycle import Status
 
 from local.reference import openapi
 
+from .closes import CLOSE_CODES
+
 Json = dict[str, Any]
 
 WIDTH = 108  # of .env.example
@@ -112,6 +114,7 @@ def _tables() -> dict[str, str]:
         "order": _table(("field", "meaning"), [(name, note) for name, _, note in _field_rows(schemas.Order)]),
         "quote": _table(("field", "meaning"), [(name, note) for name, _, note in _field_rows(schemas.Quote)]),
         "events": _table(("status", "fields"), _event_rows()),
+        "closes": _table(("close code", "why", "connect again"), _close_rows()),
         "errors": _table(("status", "code", "when"), _error_rows()),
         "failures": _table(("code", "retried", "when"), _failure_rows()),
         "settings": _table(("variable", "default", "meaning"), _setting_rows()),
@@ -176,6 +179,10 @@ def _names(kind: type[schemas.Object]) -> str:
             parts = ""
         shown.append(f"`{name}`{f' `{parts.strip()}`' if parts else ''}")
     return ", ".join(shown) if shown else "–"
+
+
+def _close_rows() -> list[tuple[str, str, str]]:
+    return [(", ".join(map(str, codes)), reason, again) for codes, reason, again in CLOSE_CODES]
 
 
 def _error_rows() -> list[tuple[str, str, str]]:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.e2e.documented import check_message
 from tests.e2e.engine import Engine
 from tests.e2e.life import TERMINAL, Wire
 
@@ -108,10 +109,11 @@ class Socket:
         await self.connection.send(json.dumps(message))
 
     async def receive(self) -> Wire:
-        """The next message."""
+        """The next message, which is one that the AsyncAPI document has."""
         async with asyncio.timeout(PATIENCE_S):
             found = json.loads(await self.connection.recv())
         assert isinstance(found, dict)
+        check_message(found)
         return found
 
     async def ask(self, **message: object) -> Wire:

@@ -18,7 +18,7 @@ from .auth import caller, is_admin
 from .parameters import parameters
 from .responses import json_body, refuse, reply, respond, rules
 from .wire import answers, requests
-from .wire.document import document
+from .wire.document import document, socket_document
 
 SUBMIT_METHODS = "OPTIONS, POST"
 
@@ -37,6 +37,11 @@ def openapi(request: Request) -> Response:
     server = base_url(request.to_original_event())
     takes_keys = runtime.current().authentication is not None
     return Response(document(takes_keys=takes_keys) | ({"servers": [{"url": server}]} if server else {}))
+
+
+def asyncapi(request: Request) -> Response:
+    """`GET /asyncapi.json`, with the address of the WebSocket."""
+    return Response(socket_document(websocket_url(request.to_original_event())))
 
 
 def execute_order(request: Request) -> Response:

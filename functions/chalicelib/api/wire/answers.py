@@ -48,6 +48,7 @@ ENDPOINTS = {
     "quote": "GET /api/quote?tokenIn=SOL&tokenOut=USDC&amount=1",
     "health": "GET /health",
     "openapi": "GET /openapi.json",
+    "asyncapi": "GET /asyncapi.json",
 }
 
 

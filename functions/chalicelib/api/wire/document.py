@@ -1,4 +1,4 @@
-"""The OpenAPI document as it is served."""
+"""The documents of the API as they are served."""
 
 from __future__ import annotations
 
@@ -6,13 +6,28 @@ import json
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ...domain.tokens import TOKENS, all_tokens
+from .schemas import SUBMIT_PATH
 
 
 def document(*, takes_keys: bool = False) -> dict[str, object]:
     """The packaged document. Where a token list adds tokens, it does not say which there are."""
     return _read(has_more_tokens=len(all_tokens()) > len(TOKENS), takes_keys=takes_keys)
+
+
+def socket_document(address: str) -> dict[str, object]:
+    """The AsyncAPI document, for a WebSocket at `address`."""
+    found: dict[str, Any] = json.loads((Path(__file__).parents[2] / "asyncapi.json").read_text())
+    url = urlsplit(address)
+    server = {"host": url.netloc, "protocol": url.scheme}
+    prefix, _, _ = url.path.rpartition(SUBMIT_PATH)
+    if url.path and not url.path.endswith(SUBMIT_PATH):  # API Gateway's has the stage for its path
+        found["channels"]["orders"]["address"] = "/"
+        prefix = url.path
+    found["servers"]["engine"] = server | ({"pathname": prefix} if prefix else {})
+    return found
 
 
 @cache
