@@ -6,7 +6,7 @@ import gc
 
 gc.set_threshold(100_000, 50, 50)  # most of what is made while modules are imported stays: a tenth of a start
 
-from .cli import cli  # noqa: E402
+from .cli import COMPLETE, cli  # noqa: E402
 
 if __name__ == "__main__":
-    cli(prog_name="./local/run")
+    cli(prog_name="./local/run", complete_var=COMPLETE)

@@ -22,6 +22,9 @@ from ..errors import ClientError, PortTaken, Refused, ServiceError, Unreachable
 from ..settings import read_dotenv
 from ..terminal import Failure, NotDone, print_anything
 
+COMPLETE = "_ORDER_ENGINE_COMPLETE"
+"""The variable by which a shell asks for completions: see `completion`."""
+
 MODULES = {  # of each command; a module is imported when one of its commands is called
     "up": "up",
     "demo": "demo",
@@ -32,6 +35,9 @@ MODULES = {  # of each command; a module is imported when one of its commands is
     "orders": "orders",
     "quote": "orders",
     "tokens": "orders",
+    "health": "top",
+    "top": "top",
+    "completion": "top",
     "launch": "launch",
     "keys": "keys",
     "dlq": "dlq",

@@ -165,6 +165,38 @@ class EngineClient:
         asked = {name: _several(value) if isinstance(value, list) else value for name, value in terms.items()}
         return await self._ask("GET", "/api/quote", params=_given(asked))
 
+    async def prices(
+        self, token_in: str, token_out: str, *, every_ms: int | None = None, count: int | None = None
+    ) -> Wire:
+        """What a pair has cost at each venue, at the last `count` instants that are `every_ms` apart."""
+        asked = {"tokenIn": token_in, "tokenOut": token_out, "everyMs": every_ms, "count": count}
+        return await self._ask("GET", "/api/prices", params=_given(asked))
+
+    async def engine(self) -> Wire:
+        """The engine at a glance; for administrators."""
+        return await self._ask("GET", "/api/engine")
+
+    async def dead_letters(self, limit: int | None = None) -> Wire:
+        """Orders that failed for good, and messages without an order: `{deadLetters, total}`.
+
+        For administrators.
+        """
+        return await self._ask("GET", "/api/dead-letters", params=_given({"limit": limit}))
+
+    async def redrive(self, order_ids: Sequence[str]) -> list[Wire]:
+        """Give failed orders a new set of attempts; for each whether it has one. For administrators.
+
+        It is sent again while the answer does not come: an order is redriven only while it is failed.
+        """
+        try:
+            found = await self._ask_again(
+                "POST", "/api/dead-letters/redrive", json={"orderIds": [*order_ids]}
+            )
+        except _Lost as lost:
+            raise lost.error from lost.error.__cause__
+        results: list[Wire] = found["results"]
+        return results
+
     async def health(self) -> Wire:
         """`{status, database, redis, queue, timestamp}`; Refused with the same answer when degraded."""
         return await self._ask("GET", "/health")

@@ -151,8 +151,27 @@ def test_submit_with_watch_shows_an_order_to_its_end(engine: Up):
     done = local("submit", "SOL", "USDC", "1.5", "--watch", "--url", engine.url)
     assert done.returncode == 0, done.stderr
     steps = ("pending", "routing", "building", "submitted", "confirmed")
-    assert [line.split()[1] for line in done.stdout.splitlines()[1:]] == [*steps]
+    _, *lines = done.stdout.splitlines()
+    assert [line.split()[1] for line in lines if line[0].isdigit()] == [*steps]
+    assert [line.split()[0] for line in lines if not line[0].isdigit()] == ["quoted", "fees:", "time:"]
     assert "\x1b" not in done.stdout
+
+
+def test_health_and_top_show_the_engine(engine: Up):
+    order_id = confirmed(engine)
+    done = typed("health", "--url", engine.url)
+    assert (done.exit_code, done.stdout.split()[:2]) == (0, ["database", "ok"])
+    shown = typed("top", "--once", "--url", engine.url)
+    assert (shown.exit_code, order_id in shown.stdout) == (0, True)
+    found = json.loads(typed("top", "--json", "--url", engine.url).stdout)
+    assert found["engine"]["recent"]["confirmed"] > 0
+
+
+def test_a_shell_completes_commands(engine: Up):
+    done = local("completion", "bash")
+    assert "complete -o nosort -F" in done.stdout
+    asked = {"_ORDER_ENGINE_COMPLETE": "bash_complete", "COMP_WORDS": "./local/run sub", "COMP_CWORD": "1"}
+    assert local(**asked).stdout.splitlines() == ["plain,submit"]
 
 
 def test_submit_prints_the_command_that_watches_the_order(engine: Up):
