@@ -274,6 +274,7 @@ class Runtime:
             self.cancellation,
             render,
             self.authentication,
+            self.limits,
         )
 
     @cached_property

@@ -44,7 +44,7 @@ FUNCTIONS = {  # what Lambda calls → its module here, and the runtime's parts 
         ),
     ),
     "app.process_order": ("queue", ("execution", "queue")),
-    "app.on_ws_connect": ("sockets", ("subscriptions", "tickets")),
+    "app.on_ws_connect": ("sockets", ("subscriptions", "tickets", "limits")),
     "app.on_ws_message": ("sockets", ("subscriptions",)),
     "app.on_ws_disconnect": ("sockets", ("registry",)),
     "app.relay": ("schedules", ("relay_runner",)),

@@ -6,10 +6,10 @@ A key comes in the header `Authorization: Bearer …` or `x-api-key`, a ticket i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextvars import ContextVar
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import runtime
 from ..domain.account import OPEN_CALLER, Access, Caller, Scope
@@ -17,7 +17,10 @@ from ..domain.errors import Unauthenticated
 
 if TYPE_CHECKING:
     from ..runtime import Runtime
+    from ..services.authentication import Authentication
     from ..services.limits import Counted
+
+Found = TypeVar("Found")
 
 SCHEME = "bearer"
 
@@ -28,24 +31,30 @@ def caller(event: Mapping[str, Any], scope: Scope) -> tuple[Caller, str]:
     """Who has sent an event, and may do what takes this scope; and who that is to limits.
 
     To limits it is the account, or the address where the engine is open.
-    Raises Unauthenticated, Forbidden, TemporarilyUnavailable.
+    Raises Unauthenticated, Forbidden, TooFast, TemporarilyUnavailable.
     """
     engine = runtime.current()
     if engine.authentication is None:
         return OPEN_CALLER, address(event)
-    found, count = runtime.run(_identify(engine, event))
+    found, count = runtime.run(
+        _counted_one(engine, event, engine.authentication.caller(api_key(event)), lambda caller: caller)
+    )
     _counted.set(count)
     found.require(scope)
     return found, found.account.id
 
 
-async def _identify(engine: Runtime, event: Mapping[str, Any]) -> tuple[Caller, Counted | None]:
-    """Who has sent an event, which counts for the limits of its address and of its account.
+async def _counted_one(
+    engine: Runtime,
+    event: Mapping[str, Any],
+    known: Coroutine[Any, Any, Found],
+    caller: Callable[[Found], Caller],
+) -> tuple[Found, Counted | None]:
+    """What `known` finds of an event's sender, which counts for the limits of its address and of its account.
 
     An address that guesses keys too fast does not learn whether it has found one.
     """
-    assert engine.authentication is not None
-    limits, known = engine.limits, engine.authentication.caller(api_key(event))
+    limits = engine.limits
     if limits is None:
         return await known, None
     taken, found = await asyncio.gather(
@@ -54,8 +63,7 @@ async def _identify(engine: Runtime, event: Mapping[str, Any]) -> tuple[Caller, 
     for failed in (taken, found):
         if isinstance(failed, BaseException):
             raise failed
-    assert isinstance(found, Caller)
-    return found, await limits.take(f"account:{found.account.id}")
+    return found, await limits.take_of(caller(found).account)
 
 
 def forget_count() -> None:
@@ -87,19 +95,30 @@ def is_admin(event: Mapping[str, Any]) -> bool:
 
 
 def access(event: Mapping[str, Any], ticket: str | None, connection_id: str) -> tuple[Access, str]:
-    """What a new connection may do, and who it is to limits.
+    """What a new connection may do, and who it is to limits. To connect counts as a request.
 
-    Raises Unauthenticated, TemporarilyUnavailable.
+    Raises Unauthenticated, TooFast, TemporarilyUnavailable.
     """
     engine = runtime.current()
     if engine.authentication is None:
         return Access(OPEN_CALLER), address(event)
     if ticket is not None:
-        found = runtime.run(engine.tickets.redeem(ticket, connection_id))
-        runtime.run(engine.authentication.check(found))
+        known = _redeemed(engine, ticket, connection_id)
     else:
-        found = Access(runtime.run(engine.authentication.caller(api_key(event))))
+        known = _of_key(engine.authentication, api_key(event))
+    found, _ = runtime.run(_counted_one(engine, event, known, lambda access: access.caller))
     return found, found.caller.account.id
+
+
+async def _redeemed(engine: Runtime, ticket: str, connection_id: str) -> Access:
+    assert engine.authentication is not None
+    found = await engine.tickets.redeem(ticket, connection_id)
+    await engine.authentication.check(found)
+    return found
+
+
+async def _of_key(authentication: Authentication, key: str | None) -> Access:
+    return Access(await authentication.caller(key))
 
 
 def api_key(event: Mapping[str, Any]) -> str | None:

@@ -12,7 +12,7 @@
     ├── TooLate                  the order can't be cancelled any more; `status` is where it is
     ├── QuoteExpired             the quote that an order names is over
     ├── LimitReached             the client has reached a limit; `code` says which
-    │   └── TooFast              its requests come too fast; `wait_s` until the next one
+    │   └── TooFast              its requests or messages come too fast; `wait_s` until the next one
     ├── TemporarilyUnavailable   a server behind the engine is unavailable; retry later
     │   └── OutcomeUnknown       … and whether the order is stored is not known; `order_id` names it
     ├── ClaimLost                another worker has claimed the order since; this one stops
@@ -35,6 +35,7 @@ An error's text is for people. Programs look at `code`, which never changes, and
 
 from __future__ import annotations
 
+from math import ceil
 from typing import ClassVar
 
 
@@ -107,11 +108,11 @@ class LimitReached(EngineError):
 
 
 class TooFast(LimitReached):
-    text = "Your requests come faster than they may: wait as long as Retry-After says."
+    text = "Your requests come faster than they may: wait as many seconds as retryAfter says."
     code = "TOO_MANY_REQUESTS"
 
     def __init__(self, wait_s: float = 1.0) -> None:
-        super().__init__()
+        super().__init__(retry_after=ceil(wait_s))
         self.wait_s = wait_s
 
 

@@ -1,4 +1,4 @@
-"""How many requests an account, and an address, may make.
+"""How many requests an account, and an address, may make. A message on a connection counts as one.
 
 While Redis is unavailable there is no limit, and no request waits for it longer than `WAIT_S`; the first ones
 of a process do, as the connection has to be opened.
@@ -10,6 +10,7 @@ import asyncio
 import logging
 from typing import NamedTuple
 
+from ..domain.account import Account
 from ..domain.errors import TemporarilyUnavailable, TooFast
 from ..ports.rates import Rate, Rates
 
@@ -34,6 +35,10 @@ class Limits:
         self._rate = rate
         self._is_away = False
         self._wait_s = FIRST_WAIT_S
+
+    async def take_of(self, account: Account) -> Counted | None:
+        """Count a request of the account; None if it could not be counted. Raises TooFast."""
+        return await self.take(f"account:{account.id}")
 
     async def take(self, name: str) -> Counted | None:
         """Count a request of `name`; None if it could not be counted. Raises TooFast."""

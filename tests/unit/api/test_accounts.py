@@ -15,7 +15,7 @@ from chalicelib.ports.rates import Rate
 from chalicelib.services.limits import Limits
 
 from tests.fakes import MemoryEngine, MemoryRates
-from tests.rest import Answer, call, socket_event, submit
+from tests.rest import HERE, Answer, call, socket_event, submit
 
 PEPPER = "a pepper of some thirty-two characters"
 ORDER: dict[str, object] = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1}
@@ -234,6 +234,40 @@ def test_without_redis_requests_are_not_limited() -> None:
         assert [call("GET", "/api/orders", headers=headers).status for _ in range(3)] == [200] * 3
 
 
+def test_a_connection_and_its_messages_count_as_requests_of_their_account() -> None:
+    with Engine(rate_burst=4) as engine:
+        alice, bob = engine.key("alice"), engine.key("bob")
+        assert opened("hers", headers=alice, client="1") == {"statusCode": 200}
+        assert opened("his", headers=bob, client="2") == {"statusCode": 200}
+        assert send(engine, "hers", action="ping") == {"action": "pong"}
+        assert send(engine, "hers", **ORDER)["status"] == "pending"
+        assert call("GET", "/api/orders", headers=alice, client="3").status == 200
+        refused = send(engine, "hers", **ORDER, id=7)
+        assert (refused["code"], refused["retryAfter"], refused["id"]) == ("TOO_MANY_REQUESTS", 10, 7)
+        over_http = call("GET", "/api/orders", headers=alice, client="3")
+        assert (over_http.status, over_http.body["retryAfter"]) == (429, refused["retryAfter"])
+        assert refusal(opened("another", headers=alice, client="4")) == (429, "TOO_MANY_REQUESTS")
+        assert len(engine.store.rows) == 1
+        assert engine.redis.clients["alice"] == {"hers"}
+        assert send(engine, "his", action="ping") == {"action": "pong"}
+
+
+def test_an_address_that_guesses_tickets_too_fast_is_refused_at_the_handshake() -> None:
+    with Engine(rate_burst=3) as engine:
+        for _ in range(3):
+            assert refusal(opened("guess", "wss://x?ticket=guessed"))[0] == 401
+        url = ticket(engine.key("alice"), client="elsewhere")
+        assert refusal(opened("guess", url)) == (429, "TOO_MANY_REQUESTS")
+
+
+def test_without_redis_messages_are_not_limited() -> None:
+    with Engine(rate_burst=1) as engine:
+        engine.redis.leases[0] = "a relay"
+        opened("open", headers=engine.key("alice"))
+        engine.rates.unavailable = True
+        assert [send(engine, "open", action="ping") for _ in range(3)] == [{"action": "pong"}] * 3
+
+
 # --- Sockets ---
 
 
@@ -241,8 +275,11 @@ def query_of(url: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
 
 
-def opened(connection: str, url: str = "", headers: Mapping[str, str] | None = None) -> Any:
-    return socket_event("connect", connection=connection, query=query_of(url) or None, headers=headers)
+def opened(
+    connection: str, url: str = "", headers: Mapping[str, str] | None = None, client: str = HERE
+) -> Any:
+    query = query_of(url) or None
+    return socket_event("connect", connection=connection, query=query, headers=headers, client=client)
 
 
 def refusal(answer: Any) -> tuple[int, str]:
@@ -254,8 +291,8 @@ def send(engine: Engine, connection: str, **message: object) -> Any:
     return engine.frames(connection)[-1]
 
 
-def ticket(headers: Mapping[str, str], **body: object) -> str:
-    answer = call("POST", "/api/tickets", json.dumps(body).encode(), headers=headers)
+def ticket(headers: Mapping[str, str], client: str = HERE, **body: object) -> str:
+    answer = call("POST", "/api/tickets", json.dumps(body).encode(), headers=headers, client=client)
     assert answer.status == 201
     return str(answer.body["websocket"])
 

@@ -80,7 +80,11 @@ CODES: dict[str, Code] = {
     "UNSUPPORTED_MEDIA_TYPE": Code((415,), "a body that is not `application/json`"),
     "HOST_NOT_ALLOWED": Code((421,), "`Host` is none of the names that an engine on one machine goes by"),
     "UPGRADE_REQUIRED": Code((426,), "a GET where only a WebSocket is: it is no WebSocket's handshake"),
-    "TOO_MANY_REQUESTS": Code((429,), "faster than the gateway lets through; see `Retry-After`"),
+    "TOO_MANY_REQUESTS": Code(
+        (429,),
+        "faster than the gateway lets through, or than an account or an address may; see `Retry-After`, and "
+        "on a connection `retryAfter`",
+    ),
     "TOO_MANY_ORDERS": Code(
         (429,), "this client has too many orders under way; `limit` says how many it may"
     ),

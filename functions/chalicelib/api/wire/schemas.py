@@ -432,6 +432,9 @@ class Error(Object):
     status: Annotated[Status, Meta(description="where the order is that can't be cancelled")] | None = None
     allow: Annotated[str, Meta(description="the methods that the path takes")] | None = None
     scope: Annotated[str, Meta(description="the scope that the API key lacks")] | None = None
+    retry_after: (
+        Annotated[int, Meta(description="seconds until the next request, as in Retry-After")] | None
+    ) = None
 
 
 class Quotes(Object):

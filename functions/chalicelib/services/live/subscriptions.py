@@ -16,6 +16,7 @@ from ...domain.errors import EngineError, NotFound
 from ...ports.live import Push, Registry, ShardLauncher, Subscription
 from ..authentication import Authentication
 from ..cancellation import Cancellation
+from ..limits import Limits
 from ..orders import Orders
 from ..submission import Submission
 from .messages import (
@@ -42,6 +43,7 @@ class Subscriptions:
     """The client's side of the WebSocket API; `render` gives an answer as the text to send.
 
     `authentication` is None of an engine that is open; what a connection may do is then not asked.
+    `limits` is None where messages are not limited.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Subscriptions:
         cancellation: Cancellation,
         render: Callable[[Answer | EngineError], str],
         authentication: Authentication | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self._orders = orders
         self._registry = registry
@@ -63,6 +66,7 @@ class Subscriptions:
         self._cancellation = cancellation
         self._render = render
         self._authentication = authentication
+        self._limits = limits
 
     async def connect(
         self, access: Access, connection_id: str, client: str, subscription: Subscribe | None
@@ -99,13 +103,16 @@ class Subscriptions:
             await self.answer(connection_id, error)
 
     async def _access(self, connection_id: str, request: Request | EngineError) -> Access | None:
-        """What the connection may do; None if it is not registered. Raises Unauthenticated.
+        """What the connection may do; None if it is not registered. Raises Unauthenticated, TooFast.
 
-        Only an open engine takes a submit from a connection that may be missing.
+        A message counts as a request of its account, and one too many gets no further than Redis. Only an
+        open engine takes a submit from a connection that may be missing.
         """
         if self._authentication is not None:
             access = await self._registry.access(connection_id)
             if access is not None:
+                if self._limits is not None:
+                    await self._limits.take_of(access.caller.account)
                 await self._authentication.check(access)
             return access
         registered = asyncio.ensure_future(self._registry.is_registered(connection_id))
