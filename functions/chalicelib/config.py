@@ -158,9 +158,16 @@ class Config:
         most=1_000_000,
     )
     rate_burst: int = setting(200, "requests that they may make at once", least=1, most=1_000_000)
-    max_outstanding_orders: int = setting(10000, "orders that a client may have under way", least=1)
-    max_sockets_per_client: int = setting(2000, "connections that a client may have open", least=1)
+    max_outstanding_orders: int = setting(
+        10000,
+        "orders that a client may have under way: an account, or an address where the engine is open",
+        least=1,
+    )
+    max_sockets_per_client: int = setting(2000, "connections that such a client may have open", least=1)
     max_subscriptions: int = setting(5000, "subscriptions that a connection may have at a time", least=1)
+    max_subscriptions_per_account: int = setting(
+        20000, "subscriptions that an account may have at each relay, where API keys are needed", least=1
+    )
     relay_shards: int = setting(1, "relays that connections are spread over", least=1, most=256)
     relay_seconds: int = setting(
         890, "how long a relay serves before the next one does, s", least=1, most=890

@@ -218,6 +218,7 @@ class Runtime:
             shards=config.relay_shards,
             connections_per_client=config.max_sockets_per_client,
             subscriptions_per_connection=config.max_subscriptions,
+            subscriptions_per_account=config.max_subscriptions_per_account,
             gateway=config.gateway_id,
         )
 

@@ -39,6 +39,7 @@ class MemoryEngine:
             self.redis,
             connections_per_client=config.max_sockets_per_client,
             subscriptions_per_connection=config.max_subscriptions,
+            subscriptions_per_account=config.max_subscriptions_per_account,
         )
         self.activity = MemoryActivity(self.store)
         self.keys, self.kept_key = MemoryKeys(), MemoryKeptKey()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from chalicelib.domain.account import Access
 from chalicelib.domain.errors import LimitReached
 from chalicelib.ports.live import Notification, Subscription
@@ -19,11 +21,13 @@ class MemoryRegistry:
         shards: int = 1,
         connections_per_client: int = 2000,
         subscriptions_per_connection: int = 5000,
+        subscriptions_per_account: int = 20000,
     ) -> None:
         self._redis = redis
         self._shards = shards
         self._connections_per_client = connections_per_client
         self._subscriptions_per_connection = subscriptions_per_connection
+        self._subscriptions_per_account = subscriptions_per_account
 
     def shard(self, connection_id: str) -> int:
         return sum(connection_id.encode()) % self._shards
@@ -48,11 +52,23 @@ class MemoryRegistry:
     async def reserve(self, subscription: Subscription) -> None:
         await self._redis.reply()
         connection_id, order_id = subscription.connection_id, subscription.order_id
-        known, most = self._redis.subscriptions[self.shard(connection_id)], self._subscriptions_per_connection
-        count = sum(key[0] == connection_id for key in known)
-        if (connection_id, order_id) not in known and count >= most:
-            raise LimitReached(code="TOO_MANY_SUBSCRIPTIONS", limit=most, order_id=order_id)
+        known = self._redis.subscriptions[self.shard(connection_id)]
+        if (connection_id, order_id) not in known:
+            own = sum(key[0] == connection_id for key in known)
+            for count, most in (
+                (own, self._subscriptions_per_connection),
+                (self._of_account(connection_id, known), self._subscriptions_per_account),
+            ):
+                if count >= most:
+                    raise LimitReached(code="TOO_MANY_SUBSCRIPTIONS", limit=most, order_id=order_id)
         known.setdefault((connection_id, order_id), subscription.after)
+
+    def _of_account(self, connection_id: str, known: Iterable[tuple[str, str]]) -> int:
+        access = self._redis.access
+        if connection_id not in access:
+            return 0
+        account = access[connection_id].caller.account
+        return sum(of in access and access[of].caller.account == account for of, _ in known)
 
     async def subscribe(self, subscription: Subscription) -> None:
         await self.reserve(subscription)

@@ -260,6 +260,23 @@ def test_an_address_that_guesses_tickets_too_fast_is_refused_at_the_handshake() 
         assert refusal(opened("guess", url)) == (429, "TOO_MANY_REQUESTS")
 
 
+def test_subscriptions_are_limited_by_account_over_all_its_connections() -> None:
+    with Engine(max_subscriptions_per_account=2) as engine:
+        engine.redis.leases[0] = "a relay that serves the shard"
+        alice, bob = engine.key("alice"), engine.key("bob")
+        for connection, headers in (("one", alice), ("two", alice), ("his", bob)):
+            opened(connection, headers=headers)
+        send(engine, "one", **ORDER)
+        second, third, his = place(alice), place(alice), place(bob)
+        assert send(engine, "two", action="subscribe", orderId=second)["action"] == "subscribed"
+        for connection in ("one", "two"):
+            refused = send(engine, connection, action="subscribe", orderId=third)
+            assert (refused["code"], refused["limit"]) == ("TOO_MANY_SUBSCRIPTIONS", 2)
+        assert send(engine, "his", action="subscribe", orderId=his)["action"] == "subscribed"
+        socket_event("disconnect", connection="one")
+        assert send(engine, "two", action="subscribe", orderId=third)["action"] == "subscribed"
+
+
 def test_without_redis_messages_are_not_limited() -> None:
     with Engine(rate_burst=1) as engine:
         engine.redis.leases[0] = "a relay"

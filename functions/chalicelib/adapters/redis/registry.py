@@ -6,6 +6,7 @@ A shard has its keys, and a control channel on which its relay is notified of ev
     relay:{shard}:connections                hash    connection → when it connected (unix ms), and its client
     relay:{shard}:following:{connection}     hash    order → delivered seq
     relay:{shard}:access                     hash    connection → its API key, and what it may do
+    relay:{shard}:subscribed                 hash    account → how many subscriptions its connections have
     ticket:{nonce}                           string  the connection that has used a ticket
     relay:{shard}:changes                    string  how many subscriptions were published
     relay:{shard}:lease                      string  the fence of the relay that serves it, with an expiry
@@ -32,6 +33,7 @@ from ...domain.account import Access, Account, Caller, Scope
 from ...domain.errors import LimitReached
 from ...ports.live import Subscription
 from .pool import calls
+from .subscription_scripts import LONGEST_CONNECTION_S, REMOVE, SUBSCRIBE, UNSUBSCRIBE
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,11 @@ class ShardKeys:
         return f"{self.control}:access"
 
     @property
+    def subscribed(self) -> str:
+        """How many subscriptions each account has: see subscription_scripts.py."""
+        return f"{self.control}:subscribed"
+
+    @property
     def changes(self) -> str:
         """How many subscriptions were published: a relay that knows of fewer has missed one."""
         return f"{self.control}:changes"
@@ -69,6 +76,10 @@ class ShardKeys:
     def subscriptions(self, connection_id: str) -> str:
         """A connection's orders, each with its delivered seq."""
         return f"{self.control}:following:{connection_id}"
+
+    def counted(self, connection_id: str) -> tuple[str, str, str]:
+        """The keys with which a connection's subscriptions change, and are counted."""
+        return self.subscriptions(connection_id), self.access, self.subscribed
 
 
 def entry(client: str) -> str:
@@ -107,28 +118,13 @@ redis.call('SADD', KEYS[1], ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 return 1
 """
-# Store a subscription if it is new and its connection has not reached its limit. Where the change is to be
-# published, the relay is notified of the subscription as it is stored, and of its number.
-SUBSCRIBE = """
-if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
-    if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
-    redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-    redis.call('EXPIRE', KEYS[1], ARGV[4])
-end
-if ARGV[5] ~= '' then
-    local after = tonumber(redis.call('HGET', KEYS[1], ARGV[1]))
-    local change = (tonumber(redis.call('GET', KEYS[3])) or 0) + 1
-    redis.call('SET', KEYS[3], change, 'EX', ARGV[4])
-    redis.call('PUBLISH', KEYS[2], cjson.encode({follow = {ARGV[5], ARGV[1], after}, change = change}))
-end
-return 1
-"""
-
-LONGEST_CONNECTION_S = 2 * 60 * 60  # API Gateway's limit
 
 
 class RedisRegistry:
-    """`ports.live.Registry` of one gateway, with `shards` shards, one relay each; two others are limits."""
+    """`ports.live.Registry` of one gateway, with `shards` shards, one relay each; the others are limits.
+
+    `subscriptions_per_account` is of each shard, so that no account has more than that of a relay.
+    """
 
     def __init__(
         self,
@@ -137,6 +133,7 @@ class RedisRegistry:
         shards: int,
         connections_per_client: int,
         subscriptions_per_connection: int,
+        subscriptions_per_account: int = 1_000_000,
         gateway: str = "",
     ) -> None:
         self._call = calls(redis)
@@ -144,6 +141,7 @@ class RedisRegistry:
         self._shards = shards
         self._connections_per_client = connections_per_client
         self._subscriptions_per_connection = subscriptions_per_connection
+        self._subscriptions_per_account = subscriptions_per_account
 
     def shard(self, connection_id: str) -> int:
         return zlib.crc32(connection_id.encode()) % self._shards
@@ -178,30 +176,36 @@ class RedisRegistry:
         return before in (None, connection_id)
 
     async def reserve(self, subscription: Subscription) -> None:
-        await self._write(subscription)
+        await self._write(subscription, publish=False)
 
     async def subscribe(self, subscription: Subscription) -> None:
-        await self._write(subscription, publish_as=subscription.connection_id)
+        await self._write(subscription, publish=True)
 
-    async def _write(self, subscription: Subscription, publish_as: str = "") -> None:
+    async def _write(self, subscription: Subscription, *, publish: bool) -> None:
         connection_id, order_id = subscription.connection_id, subscription.order_id
-        keys, most = self._keys(connection_id), self._subscriptions_per_connection
-        stored = await self._call(
+        keys = self._keys(connection_id)
+        reached = await self._call(
             "EVAL",
             SUBSCRIBE,
-            3,
-            keys.subscriptions(connection_id),
+            5,
+            *keys.counted(connection_id),
             keys.control,
             keys.changes,
             order_id,
             subscription.after,
-            most,
+            connection_id,
             LONGEST_CONNECTION_S,
-            publish_as,
+            self._subscriptions_per_connection,
+            self._subscriptions_per_account,
+            int(publish),
         )
-        if not stored:
+        if reached:
+            of, most = [
+                ("A connection", self._subscriptions_per_connection),
+                ("An account", self._subscriptions_per_account),
+            ][int(reached) - 1]
             raise LimitReached(
-                f"A connection may subscribe to {most} orders at a time.",
+                f"{of} may subscribe to {most} orders at a time.",
                 code="TOO_MANY_SUBSCRIPTIONS",
                 limit=most,
                 order_id=order_id,
@@ -210,7 +214,7 @@ class RedisRegistry:
     async def unsubscribe(self, connection_id: str, order_id: str) -> None:
         keys = self._keys(connection_id)
         await asyncio.gather(
-            self._call("HDEL", keys.subscriptions(connection_id), order_id),
+            self._call("EVAL", UNSUBSCRIBE, 3, *keys.counted(connection_id), connection_id, order_id),
             self._call("PUBLISH", keys.control, json.dumps({"unfollow": [connection_id, order_id]})),
         )
 
@@ -218,9 +222,7 @@ class RedisRegistry:
         keys = self._keys(connection_id)
         await asyncio.gather(
             self._call("SREM", self._client(client), connection_id),
-            self._call("HDEL", keys.connections, connection_id),
-            self._call("HDEL", keys.access, connection_id),
-            self._call("DEL", keys.subscriptions(connection_id)),
+            self._call("EVAL", REMOVE, 4, *keys.counted(connection_id), keys.connections, connection_id),
             self._call("PUBLISH", keys.control, json.dumps({"disconnect": connection_id})),
         )
 

@@ -22,13 +22,13 @@ from ...ports.live import EventMessage, Notification, Subscription
 from .events import channel
 from .pool import calls
 from .registry import (
-    LONGEST_CONNECTION_S,
     ShardKeys,
     client_connections,
     entry,
     read_access,
     read_entry,
 )
+from .subscription_scripts import FORGET, LONGEST_CONNECTION_S, REMOVE
 from .watched import WatchedPubSub
 
 log = logging.getLogger(__name__)
@@ -45,14 +45,13 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
 RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
-# Store delivered seqs, or remove subscriptions ('-'), if this relay holds the lease. A subscription that the
-# client has removed meanwhile is not stored again.
+# Store delivered seqs, if this relay holds the lease. A subscription that the client has removed meanwhile is
+# not stored again.
 SAVE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 for i = 2, #ARGV, 2 do
     local key, order, seq = KEYS[i / 2 + 1], ARGV[i], ARGV[i + 1]
-    if seq == '-' then redis.call('HDEL', key, order)
-    elseif redis.call('HEXISTS', key, order) == 1 then redis.call('HSET', key, order, seq) end
+    if redis.call('HEXISTS', key, order) == 1 then redis.call('HSET', key, order, seq) end
 end
 return 1
 """
@@ -131,9 +130,14 @@ class RedisRelayChannel:
         _, client = read_entry(str(known or entry("")))
         await asyncio.gather(
             self._call("SREM", client_connections(client, self._gateway), connection_id),
-            self._call("HDEL", self._keys.connections, connection_id),
-            self._call("HDEL", self._keys.access, connection_id),
-            self._call("DEL", self._keys.subscriptions(connection_id)),
+            self._call(
+                "EVAL",
+                REMOVE,
+                4,
+                *self._keys.counted(connection_id),
+                self._keys.connections,
+                connection_id,
+            ),
         )
 
     async def keys(self) -> dict[str, str]:
@@ -177,7 +181,8 @@ class RedisRelayChannel:
 
     async def remove_subscription(self, connection_id: str, order_id: str) -> None:
         self._unsaved.pop((connection_id, order_id), None)
-        await self._save([(connection_id, order_id, "-")])
+        keys = [*self._keys.counted(connection_id), self._keys.lease]
+        await self._call("EVAL", FORGET, len(keys), *keys, self._fence, connection_id, order_id)
 
     async def restore(self, subscriptions: Sequence[Subscription]) -> None:
         if not subscriptions:

@@ -92,7 +92,9 @@ CODES: dict[str, Code] = {
         (429,), "this client has too many connections open; `limit` says how many it may"
     ),
     "TOO_MANY_SUBSCRIPTIONS": Code(
-        (429,), "this connection has too many subscriptions; sent on the connection, with the `limit`"
+        (429,),
+        "this connection has too many subscriptions, or all of its account have; sent on the connection, "
+        "with the `limit`",
     ),
     "HEADERS_TOO_LARGE": Code((431,), "more than 16 KB of headers, or more than 100"),
     "INTERNAL_ERROR": Code((500, 504), "a fault of the engine; 504 when a function took too long"),

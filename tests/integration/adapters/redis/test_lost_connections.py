@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import pytest
-from chalicelib.adapters.redis.registry import LONGEST_CONNECTION_S, RedisRegistry, ShardKeys
+from chalicelib.adapters.redis.registry import RedisRegistry, ShardKeys
 from chalicelib.adapters.redis.relay_channel import RedisRelayChannel
+from chalicelib.adapters.redis.subscription_scripts import LONGEST_CONNECTION_S
 from chalicelib.api.wire.events import parse_event_message
 from chalicelib.domain.errors import LimitReached
 from chalicelib.ports.live import Subscription

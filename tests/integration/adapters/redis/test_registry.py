@@ -9,6 +9,7 @@ import pytest
 from chalicelib.adapters.redis.pool import connect
 from chalicelib.adapters.redis.registry import RedisRegistry, client_connections
 from chalicelib.adapters.redis.relay_channel import RedisRelayChannel
+from chalicelib.adapters.redis.subscription_scripts import LONGEST_CONNECTION_S
 from chalicelib.api.wire.events import parse_event_message
 from chalicelib.domain.account import Access, Account, Caller, Scope
 from chalicelib.domain.errors import LimitReached, TemporarilyUnavailable
@@ -21,6 +22,7 @@ from tests.fakes import MemoryChannel, MemoryRegistry
 
 FIRST, SECOND = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 SHARDS = 4
+PER_ACCOUNT = 4
 
 
 class Shards:
@@ -30,9 +32,15 @@ class Shards:
         self._redis = redis
         self._memory = fakes.Redis()
         self.registry: Registry = (
-            RedisRegistry(redis, shards=SHARDS, connections_per_client=100, subscriptions_per_connection=100)
+            RedisRegistry(
+                redis,
+                shards=SHARDS,
+                connections_per_client=100,
+                subscriptions_per_connection=100,
+                subscriptions_per_account=PER_ACCOUNT,
+            )
             if redis is not None
-            else MemoryRegistry(self._memory, shards=SHARDS)
+            else MemoryRegistry(self._memory, shards=SHARDS, subscriptions_per_account=PER_ACCOUNT)
         )
 
     def relay(self, connection_id: str, fence: str = "relay") -> RedisRelayChannel | MemoryChannel:
@@ -102,6 +110,74 @@ async def test_a_subscription_is_stored_until_it_is_removed(shards: Shards) -> N
     ]
     await shards.registry.unsubscribe("client", FIRST)
     assert await relay.subscriptions() == [Subscription("client", SECOND, 0)]
+
+
+def access_of(account: str) -> Access:
+    return Access(Caller(Account(account), frozenset(Scope), f"key of {account}"))
+
+
+async def is_refused(shards: Shards, connection_id: str, order_id: str) -> bool:
+    """Whether a subscription is one too many; if not, it is stored."""
+    try:
+        await shards.registry.subscribe(Subscription(connection_id, order_id))
+    except LimitReached as refused:
+        assert (refused.code, refused.details["order_id"]) == ("TOO_MANY_SUBSCRIPTIONS", order_id)
+        return True
+    return False
+
+
+async def test_subscriptions_are_limited_by_account_over_all_its_connections(shards: Shards) -> None:
+    names = (f"connection-{number}" for number in range(100))
+    first, second, other = [name for name in names if shards.registry.shard(name) == 0][:3]
+    relay = shards.relay(first)
+    assert await relay.acquire()
+    for connection_id, account in ((first, "alice"), (second, "alice"), (other, "bob")):
+        await shards.registry.connect(connection_id, account, access_of(account))
+    orders = [f"{number}1111111-1111-4111-8111-111111111111" for number in range(PER_ACCOUNT + 1)]
+    for connection_id, order_id in zip((first, second, first, second), orders, strict=False):
+        assert not await is_refused(shards, connection_id, order_id)
+        assert not await is_refused(shards, connection_id, order_id)  # it has it already
+    last = orders[-1]
+    assert await is_refused(shards, first, last)
+    with pytest.raises(LimitReached):
+        await shards.registry.reserve(Subscription(second, last))
+    assert not await is_refused(shards, other, last)
+
+    for _ in range(2):  # what is removed twice makes one place
+        await shards.registry.unsubscribe(first, orders[0])
+    assert not await is_refused(shards, first, last)
+    assert await is_refused(shards, first, orders[0])
+    for _ in range(2):
+        await relay.remove_subscription(first, last)
+    assert not await is_refused(shards, second, last)
+    assert await is_refused(shards, first, orders[0])
+    for _ in range(2):
+        await relay.remove_connection(second)  # with three
+    assert [await is_refused(shards, first, order_id) for order_id in orders] == [False] * 4 + [True]
+    await shards.registry.disconnect(first, "alice")
+    await shards.registry.connect(second, "alice", access_of("alice"))
+    assert [await is_refused(shards, second, order_id) for order_id in orders] == [False] * 4 + [True]
+
+
+async def test_connections_without_a_key_have_the_limits_of_a_connection_alone(shards: Shards) -> None:
+    await shards.registry.connect("open", "here")
+    orders = [f"{number}1111111-1111-4111-8111-111111111111" for number in range(PER_ACCOUNT + 1)]
+    assert not any([await is_refused(shards, "open", order_id) for order_id in orders])
+
+
+async def test_a_count_of_subscriptions_is_never_below_zero_and_is_forgotten_in_time(redis: Redis) -> None:
+    registry = RedisRegistry(
+        redis, shards=1, connections_per_client=9, subscriptions_per_connection=9, subscriptions_per_account=1
+    )
+    await registry.connect("connection", "alice", access_of("alice"))
+    await registry.subscribe(Subscription("connection", FIRST))
+    [counts] = [key async for key in redis.scan_iter("*:subscribed")]
+    assert 0 < await redis.ttl(counts) <= LONGEST_CONNECTION_S
+    await redis.delete(counts)
+    await registry.unsubscribe("connection", FIRST)
+    await registry.subscribe(Subscription("connection", FIRST))
+    with pytest.raises(LimitReached):
+        await registry.subscribe(Subscription("connection", SECOND))
 
 
 async def test_a_subscription_that_is_published_is_a_change_and_a_reserved_one_is_not(shards: Shards) -> None:
