@@ -1,6 +1,6 @@
 """SQS on this machine, in process or over HTTP, with messages that survive kill -9.
 
-queue.py     one queue, pure: heaps and an ordered dict   ◀── message.py
+queue.py     one queue, pure: heaps and lanes             ◀── message.py, lanes.py
 broker.py    named queues on a loop, long polls           ◀── named.py
 journal.py   the file, and records.py what its lines say
 protocol.py  SQS's JSON protocol                          ◀── params.py, moves.py, errors.py

@@ -223,7 +223,15 @@ class Broker:
             queue = target or self.queue_of(message.source_arn)
             if queue is None:
                 return None
-            fresh = Stored(new_id(), message.body, now_ms, now_ms, message.attributes, message.trace_header)
+            fresh = Stored(
+                new_id(),
+                message.body,
+                now_ms,
+                now_ms,
+                message.attributes,
+                message.trace_header,
+                group=message.group,
+            )
             source.messages.remove(message.message_id)
             queue.messages.put(fresh, now_ms)
             record = records.moved(source.name, now_ms, [message.message_id], queue.name, [fresh])
@@ -305,7 +313,7 @@ def _stored(body: str | Outgoing, now_ms: int, due_ms: int) -> Stored:
         return Stored(message_id, body, now_ms, due_ms)
     if body.delay_s is not None:
         due_ms = now_ms + 1000 * body.delay_s
-    return Stored(message_id, body.body, now_ms, due_ms, body.attributes, body.trace_header)
+    return Stored(message_id, body.body, now_ms, due_ms, body.attributes, body.trace_header, group=body.group)
 
 
 def _current(queue: NamedQueue, receipt: str) -> Stored | None:

@@ -33,6 +33,7 @@ class Stored:
     first_received_ms: int = 0
     source_arn: str = ""  # of the queue that gave it up, for a dead letter
     arrived_with: int = 0  # its receive count when it came into this queue
+    group: str = ""
     ticket: int = VISIBLE
 
     @property
@@ -43,7 +44,7 @@ class Stored:
     @property
     def size(self) -> int:
         """About how many bytes the journal needs for it."""
-        return len(self.body) + 160 + (100 * len(self.attributes) if self.attributes else 0)
+        return len(self.body) + len(self.group) + 160 + (100 * len(self.attributes) if self.attributes else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +60,21 @@ class Message:
     attributes: Attributes = field(default_factory=lambda: NONE)
     trace_header: str = ""
     source_arn: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message to send that is more than a body; `delay_s` None is the queue's own delay."""
+    """A message to send that is more than a body; `delay_s` None is the queue's own delay.
+
+    Waiting messages of several groups are received in turn.
+    """
 
     body: str
     delay_s: int | None = None
     attributes: Attributes = field(default_factory=lambda: NONE)
     trace_header: str = ""
+    group: str = ""
 
 
 def new_id() -> str:
@@ -90,6 +96,7 @@ def received(stored: Stored) -> Message:
         stored.attributes,
         stored.trace_header,
         stored.source_arn,
+        stored.group,
     )
 
 
@@ -129,6 +136,8 @@ def _system(message: Message, wanted: Iterable[str]) -> dict[str, str]:
         every["AWSTraceHeader"] = message.trace_header
     if message.source_arn:
         every["DeadLetterQueueSourceArn"] = message.source_arn
+    if message.group:
+        every["MessageGroupId"] = message.group
     names = set(wanted)
     return every if "All" in names else {name: text for name, text in every.items() if name in names}
 

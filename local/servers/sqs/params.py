@@ -26,6 +26,7 @@ ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}\Z")
 # What XML 1.0 cannot say; the rule has outlived SQS's XML.
 FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 TYPES = ("String", "Number", "Binary")
+GROUP = re.compile(r"[A-Za-z0-9!-/:-@[-`{-~]{1,128}\Z")
 MOST_ATTRIBUTES = 10
 LONGEST_DELAY_S = 900
 
@@ -121,11 +122,18 @@ def parse_message(params: Params) -> Outgoing:
     if unknown := set(system) - {"AWSTraceHeader"}:
         raise InvalidParameterValue(f"Message system attribute name '{unknown.pop()}' is invalid.")
     trace = _attributes(system)
+    group = params.optional_text("MessageGroupId")
+    if group and not GROUP.match(group):
+        raise InvalidParameterValue(
+            f"Value {group[:200]} for parameter MessageGroupId is invalid. Reason: MessageGroupId "
+            "can only include alphanumeric and punctuation characters. 1 to 128 in length."
+        )
     return Outgoing(
         body,
         params.number("DelaySeconds", 0, LONGEST_DELAY_S),
         _attributes(params.mapping("MessageAttributes")),
         trace["AWSTraceHeader"].get("StringValue", "") if trace else "",
+        group,
     )
 
 

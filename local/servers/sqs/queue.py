@@ -5,18 +5,19 @@
                           │ └────────────┘ its visibility timeout ran out, or was set to 0
                           └── put without a delay
 
-Visible messages are in the order in which they became visible. Hidden ones (delayed or in flight) are in a
-heap by the moment at which they become visible. No operation costs more than O(log n) in the backlog.
+Visible messages are in the order in which they became visible, and of several groups in turn (lanes.py).
+Hidden ones (delayed or in flight) are in a heap by the moment at which they become visible. No operation
+costs more than O(log n) in the backlog.
 A Stored belongs to one queue for good: what moves to another is copied.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from itertools import islice
 
+from .lanes import Lanes
 from .message import GONE, VISIBLE, Stored
 
 Entry = tuple[int, int, Stored]  # moment (ms), ticket, message; the ticket keeps equal moments in order
@@ -30,7 +31,7 @@ class Queue:
         self.retention_ms = retention_ms
         self.bytes = 0  # of all messages, as the journal would have them
         self._messages: dict[str, Stored] = {}
-        self._visible: OrderedDict[str, Stored] = OrderedDict()
+        self._visible = Lanes()
         self._in_flight = 0
         self._tickets = 0
         self._hidden = Timeline(lambda entry: entry[2].ticket == entry[1])
@@ -55,8 +56,8 @@ class Queue:
         return len(self._messages)
 
     def __iter__(self) -> Iterator[Stored]:
-        """All messages: the visible ones in their order, then the hidden ones in theirs."""
-        yield from self._visible.values()
+        """All messages: the visible ones lane by lane, then the hidden ones in their order."""
+        yield from self._visible
         hidden = (message for message in self._messages.values() if message.ticket != VISIBLE)
         yield from sorted(hidden, key=lambda message: (message.visible_at_ms, message.ticket))
 
@@ -89,13 +90,12 @@ class Queue:
         taken: list[Stored] = []
         dead: list[Stored] = []
         while self._visible and len(taken) < most:
-            message = next(iter(self._visible.values()))
+            message = self._visible.next()
             if max_receives is not None and message.receives_here >= max_receives:
                 self.remove(message.message_id)
                 dead.append(message)
             else:
-                del self._visible[message.message_id]
-                taken.append(message)
+                taken.append(self._visible.take())
         for message in taken:  # after the last was taken: with a timeout of 0 they are visible again
             self._count(message, now_ms, visible_at_ms)
         return taken, dead
@@ -109,7 +109,7 @@ class Queue:
 
     def first(self, most: int) -> list[Stored]:
         """Up to `most` visible messages, left where they are."""
-        return list(islice(self._visible.values(), most))
+        return list(islice(self._visible, most))
 
     def get(self, message_id: str) -> Stored | None:
         """The message, or None when it is not here."""
@@ -162,12 +162,12 @@ class Queue:
 
     def _show(self, message: Stored) -> None:
         message.ticket = VISIBLE
-        self._visible[message.message_id] = message
+        self._visible.add(message)
 
     def _leave(self, message: Stored) -> None:
         """Out of the visible or the hidden ones; its entry in a heap becomes stale with its next ticket."""
         if message.ticket == VISIBLE:
-            self._visible.pop(message.message_id, None)
+            self._visible.remove(message)
         elif message.receives_here:
             self._in_flight -= 1
 

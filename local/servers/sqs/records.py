@@ -120,7 +120,7 @@ def _set(queues: Queues, name: str, arn: str, attributes: dict[str, str], *rest:
 def _row(message: Stored) -> list[Any]:
     row = [message.message_id, message.body, message.sent_ms, message.visible_at_ms]
     extra = message.attributes or message.receive_count or message.trace_header or message.source_arn
-    if not extra:
+    if not extra and not message.group:
         return row
     return [
         *row,
@@ -130,6 +130,7 @@ def _row(message: Stored) -> list[Any]:
         message.first_received_ms,
         message.source_arn,
         message.arrived_with,
+        message.group,
     ]
 
 

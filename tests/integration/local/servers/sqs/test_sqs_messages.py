@@ -43,6 +43,31 @@ def test_message_attributes_are_received_as_they_were_sent(box: Box) -> None:
     assert sent["MD5OfMessageAttributes"] == "e862e1db18cd39c1553458c54215276f"
 
 
+def test_a_message_of_a_group_is_received_with_it(box: Box) -> None:
+    group = "an-account.of_40" + "~" * 112
+    box.send("x", MessageGroupId=group)
+    entry = {"Id": "0", "MessageBody": "x", "MessageGroupId": group}
+    assert box.sqs.send_message_batch(QueueUrl=box.url, Entries=[entry])["Successful"]
+    for _ in range(2):
+        [message] = box.receive(MaxNumberOfMessages=1)
+        assert message["Attributes"]["MessageGroupId"] == group
+
+
+@pytest.mark.deviates("ministack", "takes every message in its order")
+def test_messages_of_several_groups_are_received_in_turn(box: Box) -> None:
+    for body in ("a0", "a1", "a2", "b0"):
+        box.send(body, MessageGroupId=body[0])
+    assert [message["Body"] for message in box.receive()] == ["a0", "b0", "a1", "a2"]
+
+
+@TAKEN_BY_MINISTACK
+@pytest.mark.parametrize("group", ["a b", "x" * 129, "ü"])
+def test_a_group_of_another_form_is_refused(box: Box, group: str) -> None:
+    with pytest.raises(ClientError) as refused:
+        box.send("x", MessageGroupId=group)
+    assert code(refused) == "InvalidParameterValue"
+
+
 def test_only_the_requested_attributes_are_returned(box: Box) -> None:
     attribute = {"DataType": "String", "StringValue": "x"}
     box.send("x", MessageAttributes={"a.b": attribute, "a.c": attribute, "d": attribute})

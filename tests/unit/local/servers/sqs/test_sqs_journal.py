@@ -45,6 +45,7 @@ def state(broker: Broker) -> dict[str, Any]:
                     each.receive_count,
                     each.visible_at_ms,
                     each.source_arn,
+                    each.group,
                     each.ticket == 0,
                 )
                 for each in broker.queue(name).messages
@@ -62,6 +63,7 @@ async def every_operation(broker: Broker, clock: Clock) -> None:
     await broker.send("other", ["delayed", Outgoing("at once", delay_s=0)])
     attributes = {"k": {"DataType": "String", "StringValue": "ü"}}
     await broker.send("orders", [*"abcdef", Outgoing("g", attributes=attributes, trace_header="Root=1")])
+    await broker.send("other", [Outgoing("grouped", group="alice"), Outgoing("grouped", group="bob")])
     messages = await broker.receive("orders", 5)
     broker.delete("orders", [messages[0].receipt])
     broker.change_visibility("orders", messages[1].receipt, 0)

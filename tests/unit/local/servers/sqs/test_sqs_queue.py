@@ -15,8 +15,8 @@ from local.servers.sqs.queue import SLACK, Queue, Timeline
 DAY = 24 * 3600 * 1000
 
 
-def put(queue: Queue, name: str, now: int = 0, *, delay: int = 0) -> None:
-    queue.put(Stored(name, f"body of {name}", now, now + delay), now)
+def put(queue: Queue, name: str, now: int = 0, *, delay: int = 0, group: str = "") -> None:
+    queue.put(Stored(name, f"body of {name}", now, now + delay, group=group), now)
 
 
 def take(
@@ -37,6 +37,29 @@ def test_messages_are_received_in_the_order_in_which_they_became_visible() -> No
     put(queue, "first", 1)
     put(queue, "second", 60)
     assert take(queue, 70) == ["first", "late", "second"]
+
+
+def test_messages_of_several_groups_are_received_in_turn() -> None:
+    queue = Queue(DAY)
+    for number in range(4):
+        put(queue, f"a{number}", group="alice")
+    for name, group in (("b0", "bob"), ("n0", ""), ("b1", "bob"), ("n1", "")):
+        put(queue, name, group=group)
+    assert take(queue, 1, most=4) == ["a0", "b0", "n0", "a1"]
+    put(queue, "c0", 2, group="carol")
+    assert take(queue, 3) == ["b1", "n1", "a2", "c0", "a3"]
+    assert take(queue, 101) == ["a0", "b0", "n0", "a1"]  # visible again
+
+
+def test_a_message_received_too_often_takes_no_turn_of_its_group() -> None:
+    queue = Queue(DAY)
+    for name, group in (("a0", "alice"), ("a1", "alice"), ("b0", "bob")):
+        put(queue, name, group=group)
+    assert take(queue, 1, most=1, hidden=1) == ["a0"]
+    queue.advance(2)
+    taken, dead = queue.take(10, 2, 100, 1)
+    assert [message.message_id for message in taken] == ["b0", "a1"]
+    assert [message.message_id for message in dead] == ["a0"]
 
 
 def test_a_received_message_is_hidden_and_then_received_again_with_its_count() -> None:
