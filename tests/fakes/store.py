@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -312,7 +313,7 @@ class MemoryStore(Unavailable):
     async def take_overdue(self, limit: int, *, drained_for_ms: int | None) -> list[Overdue]:
         self._reach()
         unqueued = [
-            Overdue(order_id, UNQUEUED.get(row.order.status, Reason.WORKER_GONE))
+            Overdue(order_id, UNQUEUED.get(row.order.status, Reason.WORKER_GONE), row.order.account)
             for order_id, row in self._due_before(self._now - self._sweep_after)
             if not is_queued(row)
         ]
@@ -323,15 +324,16 @@ class MemoryStore(Unavailable):
 
     def lost_messages(self, drained_for_ms: int | None) -> list[Overdue]:
         """The acknowledged orders whose messages can no longer be in the queue, longest due first."""
-        proofs = [row.order.created_at for row in self.rows.values() if row.order.status in CLAIMED]
-        if drained_for_ms is not None:
-            proofs.append(self._now - timedelta(milliseconds=drained_for_ms))
-        last = max(proofs, default=datetime.min.replace(tzinfo=UTC))
+        before_all = datetime.min.replace(tzinfo=UTC)
+        drained = before_all if drained_for_ms is None else self._now - timedelta(milliseconds=drained_for_ms)
+        last = defaultdict[Account, datetime](lambda: drained)  # of each account, what proves an order lost
+        for of in (row.order for row in self.rows.values() if row.order.status in CLAIMED):
+            last[of.account] = max(last[of.account], of.created_at)
         reason = Reason.OVERTAKEN if drained_for_ms is None else Reason.QUEUE_DRAINED
         return [
-            Overdue(order_id, reason)
+            Overdue(order_id, reason, row.order.account)
             for order_id, row in self._due_before(self._now - self._sweep_after)
-            if is_queued(row) and row.due_at + self._sweep_after < last
+            if is_queued(row) and row.due_at + self._sweep_after < last[row.order.account]
         ]
 
     def append(self, order_id: str, status: Status, **detail: object) -> Event:

@@ -9,9 +9,10 @@ from typing import Protocol
 
 
 class Queue(Protocol):
-    """At-least-once delivery, in the order of sending to within seconds.
+    """At-least-once delivery, of each account in the order of sending to within seconds; fair to accounts.
 
-    The sweep relies on the order: once much later orders have been received, an order is not in the queue.
+    The sweep relies on the order: once much later orders of its account have been received, an order is not
+    in the queue.
     """
 
     async def send(self, order_id: str) -> None:

@@ -44,6 +44,7 @@ class Overdue:
 
     order_id: str
     reason: Reason
+    account: Account = LOCAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,10 +236,10 @@ class Store(Protocol):
     async def take_overdue(self, limit: int, *, drained_for_ms: int | None) -> list[Overdue]:
         """Orders that have been due for `sweep_after_ms` and cannot be in the queue, to be queued again.
 
-        Those never acknowledged; those whose worker is lost; and those acknowledged, if much later orders
-        have been claimed, or if they were due long before the queue was seen drained, `drained_for_ms` ago
-        (None: it was not). Up to `limit` acknowledged ones and as many others; each is returned at most once
-        per `sweep_after_ms`.
+        Those never acknowledged; those whose worker is lost; and those acknowledged, if much later orders of
+        their account have been claimed, or if they were due long before the queue was seen drained,
+        `drained_for_ms` ago (None: it was not). Up to `limit` acknowledged ones and as many others; each is
+        returned at most once per `sweep_after_ms`.
         """
 
     async def check(self) -> None:

@@ -1,9 +1,10 @@
 """The sweep: queues orders again that cannot be in the queue. Orders that wait in it are left, however long.
 
 An order is not in the queue if the queue never acknowledged it, if the worker that received it is lost, or if
-the queue proves it: much later orders have been received from it, or it was drained and no worker has claimed
-the order since. A worker that claims a swept order reads its transaction's status first, so the sweep is also
-what reconciles orders that a lost worker left in flight. Each pass also deletes expired idempotency keys.
+the queue proves it: much later orders of its account have been received from it, or it was drained and no
+worker has claimed the order since. A worker that claims a swept order reads its transaction's status first,
+so the sweep is also what reconciles orders that a lost worker left in flight. Each pass also deletes expired
+idempotency keys.
 """
 
 from __future__ import annotations

@@ -452,31 +452,65 @@ CROSS JOIN LATERAL (
 SELECT id, seq FROM orders WHERE id = ANY (%(ids)s::uuid[]);
 
 -- name: any_queued_overdue
--- Whether any queued order is overdue; only then does the sweep ask whether the queue is drained.
-SELECT true AS found FROM orders
-WHERE is_active(status) AND queued_at IS NOT NULL
-  AND (status = 'pending' OR queued_at >= due_at)
-  AND due_at < now() - %(after_ms)s::bigint * interval '1 ms'
-LIMIT 1;
+-- Whether any queued order is overdue; only then does the sweep ask whether the queue is drained. Of each account that
+-- has queued orders the one that is longest due, found by one look-up.
+WITH RECURSIVE waiting AS (
+    SELECT first.account, first.due_at FROM (
+        SELECT account, due_at FROM orders
+        WHERE is_active(status) AND queued_at IS NOT NULL AND (status = 'pending' OR queued_at >= due_at)
+          AND account >= ''
+        ORDER BY account, due_at LIMIT 1
+    ) AS first
+    UNION ALL
+    SELECT next.account, next.due_at
+    FROM waiting CROSS JOIN LATERAL (
+        SELECT account, due_at FROM orders
+        WHERE is_active(status) AND queued_at IS NOT NULL AND (status = 'pending' OR queued_at >= due_at)
+          AND account > waiting.account
+        ORDER BY account, due_at LIMIT 1
+    ) AS next
+)
+SELECT true AS found FROM waiting WHERE due_at < now() - %(after_ms)s::bigint * interval '1 ms' LIMIT 1;
 
 -- name: take_overdue
 -- Orders that have been due for `after_ms` and cannot be in the queue, up to `limit` of each kind:
 --   unqueued  never acknowledged, or its worker is lost;
 --   queued    acknowledged, but `drained_for_ms` ago no message waited in the queue, so by now a worker has claimed the
---             order or is lost; or it was overtaken: an order created `after_ms` or more after this one was due has
---             been claimed. The queue is first in, first out within seconds, so an overtaken order is not in it,
---             however long the backlog. The newest claimed order is the newest that is not pending: one look-up for
---             each status.
+--             order or is lost; or it was overtaken: an order of its account that was created `after_ms` or more after
+--             this one was due has been claimed. The queue is first in, first out within seconds for each account, so
+--             an overtaken order is not in it, however long the backlog. Orders of another account may be served long
+--             before. The newest claimed order is the newest that is not pending: one look-up for each status, for
+--             each account that has overdue orders.
 -- The order is due from now on and to be acknowledged again, so neither the next sweep nor a concurrent one takes it.
 -- The lease of a lost worker is cleared.
 -- Repeated: those that the first run took are not returned. They are due and unacknowledged, so a sweep takes them
 -- `after_ms` later: late, and not lost.
-WITH newest AS (
-    SELECT max(created_at) AS claimed
-    FROM unnest('{routing,building,submitted,confirmed,failed}'::order_status[]) AS taken (status)
-    CROSS JOIN LATERAL (
-        SELECT created_at FROM orders WHERE orders.status = taken.status ORDER BY created_at DESC LIMIT 1
-    ) AS last
+WITH RECURSIVE waiting AS (
+    SELECT first.account, first.due_at FROM (
+        SELECT account, due_at FROM orders
+        WHERE is_active(status) AND queued_at IS NOT NULL AND (status = 'pending' OR queued_at >= due_at)
+          AND account >= ''
+        ORDER BY account, due_at LIMIT 1
+    ) AS first
+    UNION ALL
+    SELECT next.account, next.due_at
+    FROM waiting CROSS JOIN LATERAL (
+        SELECT account, due_at FROM orders
+        WHERE is_active(status) AND queued_at IS NOT NULL AND (status = 'pending' OR queued_at >= due_at)
+          AND account > waiting.account
+        ORDER BY account, due_at LIMIT 1
+    ) AS next
+), newest AS (
+    SELECT waiting.account, max(last.created_at) AS claimed
+    FROM waiting
+    CROSS JOIN unnest('{routing,building,submitted,confirmed,failed}'::order_status[]) AS taken (status)
+    LEFT JOIN LATERAL (
+        SELECT created_at FROM orders
+        WHERE orders.status = taken.status AND orders.account = waiting.account
+        ORDER BY created_at DESC LIMIT 1
+    ) AS last ON true
+    WHERE waiting.due_at < now() - %(after_ms)s::bigint * interval '1 ms'
+    GROUP BY waiting.account
 ), unqueued AS (
     SELECT id, CASE status WHEN 'pending' THEN 'never acknowledged' ELSE 'worker gone' END AS reason
     FROM orders
@@ -485,20 +519,22 @@ WITH newest AS (
       AND due_at < now() - %(after_ms)s::bigint * interval '1 ms'
     ORDER BY due_at LIMIT %(limit)s::bigint FOR UPDATE SKIP LOCKED
 ), queued AS (
-    SELECT id, CASE WHEN %(drained_for_ms)s::bigint IS NULL THEN 'overtaken' ELSE 'queue drained' END AS reason
-    FROM orders
-    WHERE is_active(status) AND queued_at IS NOT NULL
-      AND (status = 'pending' OR queued_at >= due_at)
-      AND due_at < (
-          SELECT greatest(claimed, now() - %(drained_for_ms)s::bigint * interval '1 ms') FROM newest
-      ) - %(after_ms)s::bigint * interval '1 ms'
-    ORDER BY due_at LIMIT %(limit)s::bigint FOR UPDATE SKIP LOCKED
+    SELECT found.id, CASE WHEN %(drained_for_ms)s::bigint IS NULL THEN 'overtaken' ELSE 'queue drained' END AS reason
+    FROM newest CROSS JOIN LATERAL (
+        SELECT id FROM orders
+        WHERE is_active(status) AND queued_at IS NOT NULL AND (status = 'pending' OR queued_at >= due_at)
+          AND orders.account = newest.account
+          AND due_at < greatest(newest.claimed, now() - %(drained_for_ms)s::bigint * interval '1 ms')
+              - %(after_ms)s::bigint * interval '1 ms'
+        ORDER BY due_at LIMIT %(limit)s::bigint FOR UPDATE SKIP LOCKED
+    ) AS found
+    LIMIT %(limit)s::bigint
 ), overdue AS (
     SELECT id, reason FROM unqueued UNION ALL SELECT id, reason FROM queued
 )
 UPDATE orders SET due_at = clock_timestamp(), queued_at = NULL, lease_until = NULL
 FROM overdue WHERE orders.id = overdue.id
-RETURNING orders.id, reason;
+RETURNING orders.id, reason, orders.account;
 
 -- name: cancel_orders
 -- The lifecycle's edges open, pending → cancelled (client), of orders of their accounts. Between a worker's claim, a

@@ -295,7 +295,7 @@ class PostgresStore:
             after_ms=self._settings.sweep_after_ms,
             drained_for_ms=drained_for_ms,
         )
-        return [Overdue(str(row["id"]), Reason(row["reason"])) for row in rows]
+        return [Overdue(str(row["id"]), Reason(row["reason"]), Account(row["account"])) for row in rows]
 
     async def check(self) -> None:
         await self._check(None)

@@ -11,6 +11,7 @@ from typing import Any
 from chalicelib.adapters.postgres.database import Database
 from chalicelib.adapters.postgres.store import PostgresStore, StoreSettings
 from chalicelib.api.wire.events import event_detail
+from chalicelib.domain.account import LOCAL, Account
 from chalicelib.domain.events import Event
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.terms import Terms
@@ -43,8 +44,8 @@ class Shop:
         """Set when these were created."""
         raise NotImplementedError
 
-    async def new(self, terms: Terms = TERMS) -> str:
-        event = await self.store.create(NewOrder(str(uuid.uuid4()), terms))
+    async def new(self, terms: Terms = TERMS, account: Account = LOCAL) -> str:
+        event = await self.store.create(NewOrder(str(uuid.uuid4()), terms, account=account))
         assert isinstance(event, Event)
         return event.order_id
 
@@ -67,9 +68,9 @@ class Shop:
         assert len(found) == len(taken), "an order is taken twice"
         return found
 
-    async def queued(self) -> str:
+    async def queued(self, account: Account = LOCAL) -> str:
         """A new order whose message the queue has acknowledged."""
-        order_id = await self.new()
+        order_id = await self.new(account=account)
         await self.store.acknowledge([order_id])
         return order_id
 

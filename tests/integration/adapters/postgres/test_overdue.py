@@ -7,6 +7,7 @@ import uuid
 from collections import Counter
 
 import pytest
+from chalicelib.domain.account import Account
 from chalicelib.domain.lifecycle import Status
 from chalicelib.ports.store import Claim, Reason
 from chalicelib.services.sweep import Sweep
@@ -85,6 +86,27 @@ async def test_an_order_overtaken_by_much_later_ones_is_overdue(shop: Shop) -> N
     found = await shop.take_overdue()
     assert found[missing] is Reason.OVERTAKEN
     assert later not in found
+
+
+async def test_an_order_is_overtaken_by_orders_of_its_own_account_alone(shop: Shop) -> None:
+    alice, bob, carol = (Account(name) for name in ("alice", "bob", "carol"))
+    waiting = {account: await shop.queued(account) for account in (alice, bob, carol)}
+    await shop.pass_time(61)
+    await shop.claim(await shop.queued(bob))  # the queue serves bob before the backlog of the others
+    assert await shop.take_overdue() == {waiting[bob]: Reason.OVERTAKEN}
+    await shop.claim(await shop.queued(alice))
+    assert await shop.take_overdue() == {waiting[alice]: Reason.OVERTAKEN}
+    assert await shop.take_overdue(drained=True) == {waiting[carol]: Reason.QUEUE_DRAINED}
+
+
+async def test_an_overdue_order_is_returned_with_its_account(shop: Shop) -> None:
+    accounts = [Account(f"account-{number}") for number in range(4)]
+    unacknowledged = [await shop.new(account=account) for account in accounts[:2]]
+    queued = [await shop.queued(account) for account in accounts[2:]]
+    await shop.pass_time(61)
+    taken = await shop.store.take_overdue(10, drained_for_ms=0)
+    expected = dict(zip(unacknowledged + queued, accounts, strict=True))
+    assert {order.order_id: order.account for order in taken} == expected
 
 
 async def test_an_order_that_was_claimed_needs_no_acknowledgement(shop: Shop) -> None:
