@@ -111,7 +111,9 @@ class Engine:
         enter = parts.enter_async_context
         prepare_environment(self._endpoints)
         broker = await enter(self._sqs.hosting()) if self._sqs else None
-        launcher, queue = LocalRelayLauncher(functions), DirectQueue(broker) if broker else None
+        by_account = self.config.engine_auth != "open"
+        queue = DirectQueue(broker, by_account=by_account) if broker else None
+        launcher = LocalRelayLauncher(functions)
         await enter(running_functions(self.config, push=self.gateway, launcher=launcher, queue=queue))
         self._serving = await enter(serving(self.gateway, self._listening))
         source = DirectSource(broker) if broker else polled_source(self.config)

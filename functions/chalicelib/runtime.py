@@ -188,7 +188,10 @@ class Runtime:
 
         self.config.require("orders_queue_url")
         return SqsQueue(
-            self.config.orders_queue_url, queue_message, endpoint_url=self.config.aws_endpoint_url
+            self.config.orders_queue_url,
+            queue_message,
+            endpoint_url=self.config.aws_endpoint_url,
+            by_account=self.config.engine_auth != "open",
         )
 
     @cached_property

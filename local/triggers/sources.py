@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 from chalicelib.adapters.aws.signed_http import SignedHttp
 from chalicelib.api.wire.queue import queue_message
 from chalicelib.batcher import Batcher
+from chalicelib.domain.account import LOCAL, Account
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.ports.queue import QueueDepth
 
@@ -25,7 +26,7 @@ from ..process import finish
 from ..servers.queues import ORDERS
 from ..servers.sqs.broker import Broker
 from ..servers.sqs.errors import SqsError
-from ..servers.sqs.message import boto3_shape
+from ..servers.sqs.message import Outgoing, boto3_shape
 from .mapping import Message, queue_arn
 
 log = logging.getLogger(__name__)
@@ -231,14 +232,19 @@ class DirectSource:
 
 
 class DirectQueue:
-    """`ports.queue.Queue`: the same queue for the functions that put orders into it."""
+    """`ports.queue.Queue`: the same queue for the functions that put orders into it.
 
-    def __init__(self, broker: Broker) -> None:
+    Where all orders are of one account, not `by_account`, messages need no group.
+    """
+
+    def __init__(self, broker: Broker, *, by_account: bool = False) -> None:
         self._broker = broker
+        self._by_account = by_account
 
-    async def send(self, order_id: str) -> None:
+    async def send(self, order_id: str, account: Account = LOCAL) -> None:
+        body = queue_message(order_id)
         try:
-            await self._broker.send(ORDERS, [queue_message(order_id)])
+            await self._broker.send(ORDERS, [Outgoing(body, group=account.id) if self._by_account else body])
         except SqsError as error:
             raise TemporarilyUnavailable("The queue is not available right now.") from error
 

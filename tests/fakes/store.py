@@ -181,7 +181,7 @@ class MemoryStore(Unavailable):
         found = []
         for level in levels:
             of_group = [
-                RestingOrder(order_id, resolved(row.order.terms))
+                RestingOrder(order_id, resolved(row.order.terms), row.order.account)
                 for order_id, row in self.rows.items()
                 if is_open(row) and _group(resolved(row.order.terms)) == level.group
             ]

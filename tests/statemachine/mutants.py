@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from chalicelib.domain.account import LOCAL, Account
@@ -22,6 +23,7 @@ from chalicelib.services.execution import Execution, Outcome, Undecided
 from chalicelib.services.execution.settlement import Settlement
 
 from tests.fakes import MemoryStore
+from tests.fakes.store import CLAIMED
 from tests.statemachine.machine import OrderMachine
 
 Mutant = type[Execution] | type[MemoryStore] | type[Detection] | type[Settlement]
@@ -194,6 +196,16 @@ class TakesWaitingForLost(MemoryStore):
 
     def lost_messages(self, drained_for_ms: int | None) -> list[Overdue]:
         return super().lost_messages(drained_for_ms=0)
+
+
+class TakesOvertakenByOthersForLost(MemoryStore):
+    """A sweep queues an order once much later orders of another account are claimed."""
+
+    def lost_messages(self, drained_for_ms: int | None) -> list[Overdue]:
+        claimed = [row.order.created_at for row in self.rows.values() if row.order.status in CLAIMED]
+        proofs = [(self.now - created_at) // timedelta(milliseconds=1) for created_at in claimed]
+        proofs += [] if drained_for_ms is None else [drained_for_ms]
+        return super().lost_messages(drained_for_ms=min(proofs, default=None))
 
 
 class NeverLooksForLostMessages(MemoryStore):

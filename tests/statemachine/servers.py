@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.domain.account import LOCAL, Account
 from chalicelib.domain.lifecycle import TERMINAL
 from chalicelib.ports.queue import DeadLetter
 from chalicelib.ports.store import Claim
@@ -30,6 +31,7 @@ class Message:
     order_id: str
     visible_at: float
     receives: int = 0
+    account: Account = LOCAL
 
 
 class Sqs(MemoryQueue):
@@ -41,9 +43,9 @@ class Sqs(MemoryQueue):
         self.dead: list[Message] = []
         self._now = now
 
-    async def send(self, order_id: str) -> None:
-        await super().send(order_id)
-        self.messages.append(Message(order_id, self._now()))
+    async def send(self, order_id: str, account: Account = LOCAL) -> None:
+        await super().send(order_id, account)
+        self.messages.append(Message(order_id, self._now(), account=account))
 
     async def is_drained(self) -> bool:
         return not self.visible
@@ -54,9 +56,11 @@ class Sqs(MemoryQueue):
 
     @property
     def next(self) -> list[Message]:
-        """Messages that may be delivered now: SQS is first in, first out, within some seconds."""
-        first = min((found.visible_at for found in self.visible), default=NEVER)
-        return [found for found in self.visible if found.visible_at <= first + DISORDER_S]
+        """Messages that may be delivered now: of each account SQS is first in, first out, within seconds."""
+        first = defaultdict[Account, float](lambda: NEVER)
+        for found in self.visible:
+            first[found.account] = min(first[found.account], found.visible_at)
+        return [found for found in self.visible if found.visible_at <= first[found.account] + DISORDER_S]
 
     @property
     def delivered(self) -> list[Message]:

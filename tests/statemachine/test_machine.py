@@ -78,6 +78,7 @@ MUTANTS: dict[Mutant, int] = {  # and a seed from which each is caught soon
     mutants.KnowsNoLifecycle: 4,
     mutants.GivesOverdueOrdersOutTwice: 1,
     mutants.TakesWaitingForLost: 1,
+    mutants.TakesOvertakenByOthersForLost: 1,
     mutants.NeverLooksForLostMessages: 1,
     mutants.RedrivesWhatIsAlive: 1,
     mutants.ForgetsKeys: 1,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from ..domain.account import LOCAL, Account
+
 
 class Queue(Protocol):
     """At-least-once delivery, of each account in the order of sending to within seconds; fair to accounts.
@@ -15,8 +17,8 @@ class Queue(Protocol):
     in the queue.
     """
 
-    async def send(self, order_id: str) -> None:
-        """Queue the order. Raises TemporarilyUnavailable."""
+    async def send(self, order_id: str, account: Account = LOCAL) -> None:
+        """Queue an account's order. Raises TemporarilyUnavailable."""
 
     async def retry_in(self, receipt: str, delay_ms: int) -> None:
         """Have the message delivered again in `delay_ms`."""

@@ -114,6 +114,7 @@ class RestingOrder:
 
     order_id: str
     terms: Terms
+    account: Account = LOCAL
 
 
 @dataclass(frozen=True, slots=True)

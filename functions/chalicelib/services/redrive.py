@@ -133,14 +133,14 @@ class Redrive:
         """Redrive the order, or tally why not; whether its letters may be deleted."""
         is_new = order_id not in tally.redriven
         event = await self._store.redrive(order_id) if is_new else None
-        if event is not None:
-            await self._queue.send(order_id)
+        order = await self._store.order(order_id)
+        if event is not None and order is not None:
+            await self._queue.send(order_id, order.account)
             with suppress(TemporarilyUnavailable):  # the sweep queues it once more, unless it is claimed
                 await self._store.acknowledge([order_id])
             self._events.publish(event)
             tally.redriven.append(order_id)
             return True
-        order = await self._store.order(order_id)
         if order is None:
             tally.unknown.add(order_id)
         elif order.status is Status.FAILED:

@@ -77,7 +77,7 @@ class Submission:
             return Submitted(created.id, created.status, replayed=True)
         self._events.publish(created)
         if not terms.rests:
-            await self._enqueue(created.order_id)
+            await self._enqueue(created.order_id, account)
         return Submitted(created.order_id, created.status, replayed=False)
 
     async def submit_all(
@@ -119,9 +119,9 @@ class Submission:
         if key is None or await self._store.order_of_key(key, account) is None:
             raise TokenListed(field="tokenOut")
 
-    async def _enqueue(self, order_id: str) -> None:
+    async def _enqueue(self, order_id: str, account: Account) -> None:
         try:
-            await self._queue.send(order_id)
+            await self._queue.send(order_id, account)
         except TemporarilyUnavailable:
             if await self._withdrawn(order_id):
                 raise

@@ -52,7 +52,7 @@ class Sweep:
     async def _send(self, overdue: list[Overdue]) -> None:
         """Queue the orders and acknowledge those that were sent; then raise the first failure, if any."""
         sends = await asyncio.gather(
-            *(self._queue.send(order.order_id) for order in overdue), return_exceptions=True
+            *(self._queue.send(order.order_id, order.account) for order in overdue), return_exceptions=True
         )
         failures = [send for send in sends if isinstance(send, BaseException)]
         sent = [

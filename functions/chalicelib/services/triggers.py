@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_DOWN, Context, Decimal
 from zlib import crc32
 
+from ..domain.account import Account
 from ..domain.errors import AttemptFailed, InsufficientLiquidity
 from ..domain.events import Event
 from ..domain.launch import Launch
@@ -158,7 +159,8 @@ class Triggers:
         self._publish(events)
         if events:
             self._metrics.fired(len(events))
-        await self._enqueue([event.order_id for event in events])
+        of = {order.order_id: order.account for order in candidates}
+        await self._enqueue([(event.order_id, of[event.order_id]) for event in events])
         return events
 
     async def _price_there(self, terms: Terms, pools: Pools) -> Decimal | None:
@@ -184,17 +186,15 @@ class Triggers:
         except AttemptFailed:
             return None
 
-    async def _enqueue(self, order_ids: Sequence[str]) -> None:
-        sends = await asyncio.gather(
-            *(self._queue.send(order_id) for order_id in order_ids), return_exceptions=True
-        )
+    async def _enqueue(self, orders: Sequence[tuple[str, Account]]) -> None:
+        sends = await asyncio.gather(*(self._queue.send(*order) for order in orders), return_exceptions=True)
         sent = [
             order_id
-            for order_id, send in zip(order_ids, sends, strict=True)
+            for (order_id, _), send in zip(orders, sends, strict=True)
             if not isinstance(send, BaseException)
         ]
-        if len(sent) < len(order_ids):
-            log.warning("triggers: orders left to the sweep orders=%d", len(order_ids) - len(sent))
+        if len(sent) < len(orders):
+            log.warning("triggers: orders left to the sweep orders=%d", len(orders) - len(sent))
         await self._store.acknowledge(sent)
 
     def _publish(self, events: Sequence[Event]) -> None:

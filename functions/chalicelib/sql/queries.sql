@@ -625,14 +625,14 @@ SELECT token_in, token_out, type, size FROM groups;
 -- Up to `limit` resting orders of each group that may fire at its price: limits at or below it, stops at or above it,
 -- and so snipers, if no pool need hold more than is given.
 SELECT found.id, found.token_in, found.token_out, found.amount_in, found.slippage_bps, found.slippage_is_auto,
-    found.max_price_impact_bps, found.floor_out, found.type, found.price, found.expires_at, found.venues
+    found.max_price_impact_bps, found.floor_out, found.type, found.price, found.expires_at, found.venues, found.account
 FROM unnest(
     %(tokens_in)s::text[], %(tokens_out)s::text[], %(types)s::text[], %(sizes)s::smallint[], %(prices)s::numeric[],
     %(liquidities)s::numeric[]
 ) AS given (token_in, token_out, type, size, price, liquidity)
 CROSS JOIN LATERAL (
     (SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
-        price, expires_at, venues
+        price, expires_at, venues, account
     FROM orders
     WHERE status = 'open' AND orders.token_in = given.token_in AND orders.token_out = given.token_out
       AND orders.type = given.type AND orders.size = given.size
@@ -640,7 +640,7 @@ CROSS JOIN LATERAL (
     ORDER BY orders.price LIMIT %(limit)s::bigint)
     UNION ALL
     (SELECT id, token_in, token_out, amount_in, slippage_bps, slippage_is_auto, max_price_impact_bps, floor_out, type,
-        price, expires_at, venues
+        price, expires_at, venues, account
     FROM orders
     WHERE status = 'open' AND orders.token_in = given.token_in AND orders.token_out = given.token_out
       AND orders.type = given.type AND orders.size = given.size

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from chalicelib.api.wire.events import event_detail
-from chalicelib.domain.account import LOCAL
+from chalicelib.domain.account import LOCAL, Account
 from chalicelib.domain.errors import IdempotencyConflict, LimitReached, TemporarilyUnavailable
 from chalicelib.domain.events import OrderAccepted
 from chalicelib.domain.lifecycle import Status
@@ -127,7 +127,7 @@ async def test_an_order_that_was_claimed_stays_though_the_queue_raised() -> None
     world = World()
     send = world.queue.send
 
-    async def deliver_and_break(order_id: str) -> None:
+    async def deliver_and_break(order_id: str, account: Account = LOCAL) -> None:
         await send(order_id)
         assert isinstance(await world.store.claim(order_id), Claim)
         raise TemporarilyUnavailable("The answer was lost.")
@@ -140,7 +140,7 @@ async def test_an_order_that_was_claimed_stays_though_the_queue_raised() -> None
 async def test_an_order_that_a_second_submit_received_meanwhile_is_not_withdrawn() -> None:
     world = World()
 
-    async def submit_again_and_break(order_id: str) -> None:
+    async def submit_again_and_break(order_id: str, account: Account = LOCAL) -> None:
         assert await world.submit(TERMS, key="key") == REPLAYED
         raise TemporarilyUnavailable("It took too long.")
 
@@ -153,7 +153,7 @@ async def test_an_order_that_a_second_submit_received_meanwhile_is_not_withdrawn
 async def test_an_order_that_can_be_neither_queued_nor_withdrawn_is_accepted_as_it_is_stored() -> None:
     world = World()
 
-    async def break_store_and_queue(order_id: str) -> None:
+    async def break_store_and_queue(order_id: str, account: Account = LOCAL) -> None:
         world.store.unavailable = True
         raise TemporarilyUnavailable("Everything is unavailable.")
 

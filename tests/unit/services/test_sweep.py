@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 
 import pytest
+from chalicelib.domain.account import LOCAL, Account
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.lifecycle import Status
 from chalicelib.ports.store import NewOrder, Reason
@@ -129,10 +130,10 @@ async def test_orders_queued_by_a_failed_pass_are_not_queued_again() -> None:
     store, queue = await overdue(3)
     send = queue.send
 
-    async def refuse_one(order_id: str) -> None:
+    async def refuse_one(order_id: str, account: Account = LOCAL) -> None:
         if order_id == "order-0":
             raise TemporarilyUnavailable("It was refused.")
-        await send(order_id)
+        await send(order_id, account)
 
     queue.send = refuse_one  # type: ignore[method-assign]
     with pytest.raises(TemporarilyUnavailable):

@@ -1,4 +1,8 @@
-"""The queue on SQS: botocore in threads, sends gathered into batches of up to ten."""
+"""The queue on SQS: botocore in threads, sends gathered into batches of up to ten.
+
+Each message is of its account's group, among which SQS is fair ("fair queues"): an account whose orders have
+more than their share of the workers' time is served after the others, while they have orders that wait.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from ...batcher import Batcher
+from ...domain.account import LOCAL, Account
 from ...domain.errors import TemporarilyUnavailable
 from ...ports.queue import QueueDepth
 from .sqs import MOST_AT_ONCE, available, connect
@@ -29,10 +34,21 @@ DEPTH: list[QueueAttributeNameType] = [
 
 
 class SqsQueue:
-    """`ports.queue.Queue`; `render` gives the body of an order's message."""
+    """`ports.queue.Queue`; `render` gives the body of an order's message.
 
-    def __init__(self, queue_url: str, render: Callable[[str], str], *, endpoint_url: str = "") -> None:
+    Where all orders are of one account, not `by_account`, messages need no group.
+    """
+
+    def __init__(
+        self,
+        queue_url: str,
+        render: Callable[[str], str],
+        *,
+        endpoint_url: str = "",
+        by_account: bool = False,
+    ) -> None:
         self._render = render
+        self._by_account = by_account
         self._queue_url = queue_url
         self._sqs = connect(endpoint_url)
         self._send = Batcher(self._send_all, limit=MOST_AT_ONCE, lanes=4)
@@ -40,8 +56,8 @@ class SqsQueue:
         self._probe = connect(endpoint_url, tries=1)
         self._check: Batcher[None, None] = Batcher(self._check_all)
 
-    async def send(self, order_id: str) -> None:
-        await self._send(order_id)
+    async def send(self, order_id: str, account: Account = LOCAL) -> None:
+        await self._send((order_id, account))
 
     async def retry_in(self, receipt: str, delay_ms: int) -> None:
         """Have the message delivered again in `delay_ms`.
@@ -88,10 +104,11 @@ class SqsQueue:
             codes = [error.response["Error"]["Code"]]
         return next((code for code in codes if not code.endswith(REFUSED_FOR_ITS_CONTENT)), "")
 
-    async def _send_all(self, order_ids: Sequence[str]) -> list[None]:
+    async def _send_all(self, orders: Sequence[tuple[str, Account]]) -> list[None]:
         entries = [
             {"Id": str(index), "MessageBody": self._render(order_id)}
-            for index, order_id in enumerate(order_ids)
+            | ({"MessageGroupId": account.id} if self._by_account else {})
+            for index, (order_id, account) in enumerate(orders)
         ]
         reply = await available(
             lambda: self._sqs.send_message_batch(
@@ -101,4 +118,4 @@ class SqsQueue:
         )
         if reply.get("Failed"):
             raise TemporarilyUnavailable("The queue refused a message.")
-        return [None] * len(order_ids)
+        return [None] * len(orders)

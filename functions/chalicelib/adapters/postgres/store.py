@@ -213,7 +213,7 @@ class PostgresStore:
             liquidities=[level.liquidity for level in levels],
             limit=limit,
         )
-        return [RestingOrder(str(row["id"]), read_terms(row)) for row in rows]
+        return [RestingOrder(str(row["id"]), read_terms(row), Account(row["account"])) for row in rows]
 
     async def fire(self, orders: Sequence[Fired]) -> list[Event]:
         details = [self._render(OrderTriggered(order.price)) for order in orders]

@@ -13,6 +13,7 @@ import boto3
 import pytest
 from chalicelib.adapters.aws.queue import SqsQueue
 from chalicelib.api.wire.queue import queue_message
+from chalicelib.domain.account import Account
 from chalicelib.domain.errors import TemporarilyUnavailable
 
 from local.services import Endpoints
@@ -52,7 +53,7 @@ class Queues:
             QueueUrl=url or self.url,
             MaxNumberOfMessages=10,
             WaitTimeSeconds=0,
-            AttributeNames=["ApproximateReceiveCount"],
+            AttributeNames=["ApproximateReceiveCount", "MessageGroupId"],
         )
         messages: list[dict[str, Any]] = found.get("Messages", [])
         return messages
@@ -94,6 +95,18 @@ async def test_a_message_names_its_order(queue: SqsQueue, queues: Queues) -> Non
     await queue.send("order")
     [message] = await queues.take(1)
     assert json.loads(message["Body"]) == {"orderId": "order"}
+
+
+async def test_a_message_is_of_its_accounts_group_where_there_are_several(
+    queue: SqsQueue, queues: Queues, services: Endpoints
+) -> None:
+    by_account = SqsQueue(queues.url, queue_message, endpoint_url=services.aws_endpoint_url, by_account=True)
+    alice, longest = Account("alice"), Account("a.b_c-" + "d" * 34)
+    for sender, account in ((queue, alice), (by_account, alice), (by_account, longest)):
+        await sender.send("order", account)
+    messages = await queues.take(3)
+    groups = {message["Attributes"].get("MessageGroupId") for message in messages}
+    assert groups == {None, alice.id, longest.id}
 
 
 async def test_twenty_five_orders_at_once_arrive_each_once(queue: SqsQueue, queues: Queues) -> None:

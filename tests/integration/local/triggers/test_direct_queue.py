@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
+from chalicelib.domain.account import Account
 from chalicelib.domain.errors import TemporarilyUnavailable
 
 from local.calls import wait
@@ -46,6 +47,18 @@ async def test_each_order_is_handled_once_and_its_message_deleted(broker: Broker
         await until(lambda: len(handled) == 100)
     assert handled == [str(number) for number in range(100)]
     assert not len(broker.queue(ORDERS).messages)
+
+
+async def test_orders_of_several_accounts_are_handled_in_turn(broker: Broker) -> None:
+    queue, handled = DirectQueue(broker, by_account=True), list[str]()
+    for number in range(50):
+        await queue.send(f"a{number}", Account("alice"))
+    for number in range(2):
+        await queue.send(f"b{number}", Account("bob"))
+    async with EventSourceMapping(DirectSource(broker), lambda event, _: handled.append(order_of(event))):
+        await until(lambda: len(handled) == 52)
+    assert handled[:4] == ["a0", "b0", "a1", "b1"]
+    assert handled[4:] == [f"a{number}" for number in range(2, 50)]
 
 
 async def test_a_failed_message_is_received_again_after_its_back_off_and_becomes_a_dead_letter(
