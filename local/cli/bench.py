@@ -11,7 +11,7 @@ from ..process import Stopped, signals
 from ..terminal import Failure, NotDone
 from .view import screen
 
-SCENARIOS = "burst, latency, own-socket, ceiling, sockets, backlog, table, triggers"
+SCENARIOS = "burst, latency, own-socket, ceiling, sockets, backlog, table, triggers, neighbour"
 
 
 @click.command()
@@ -66,6 +66,7 @@ def bench(
     backlog     2,000 → 10,000 → 50,000 orders at once                              (long)
     table       beside 1,000,000 orders that are over                               (long)
     triggers    10,000 limit orders at rest: CPU, and how soon one fires; ours only
+    neighbour   an account alone, and beside another one's flood; ours only
 
     \b
     Example: ./local/run bench --quick --html bench.html

@@ -48,10 +48,30 @@ def idle_sockets(url: str, path: str, sockets: int) -> Iterator[None]:
 
 
 @contextmanager
-def _client(url: str, job: str, terms: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
+def flood(url: str, rate: float, key: str, address: str) -> Iterator[Outcome]:
+    """Submit at a rate, refused or not, while the block runs; then what was yielded has the counts.
+
+    With a key of its own, and from an address of this machine. Raises LoadError.
+    """
+    outcome: Outcome = {}
+    with _client(url, "flood", {"rate": rate}, key, address) as process:
+        lines = _lines(process)
+        if "opened" not in next(lines, {}):
+            raise LoadError("the flood has not begun")
+        yield outcome
+        _send(process, "")
+        for line in lines:
+            outcome |= line.get("outcome", {})
+
+
+@contextmanager
+def _client(
+    url: str, job: str, terms: dict[str, Any], key: str = "", address: str = ""
+) -> Iterator[subprocess.Popen[str]]:
     parts = urlsplit(url)
     environ = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(ROOT)}
-    environ["ENGINE_API_KEY"] = os.environ.get("ENGINE_API_KEY", "")
+    environ["ENGINE_API_KEY"] = key or os.environ.get("ENGINE_API_KEY", "")
+    environ["BENCH_ADDRESS"] = address
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "tests.bench.client"],
         stdin=subprocess.PIPE,

@@ -228,6 +228,16 @@ def _specs(mode: str, options: Options) -> list[Spec]:
             Bar(LESS, 1_000.0),
         ),
         value("… not fired", "", ("triggers", "unfired"), Bar(LESS, 0), Bar(LESS, 0)),
+        Spec(
+            f"an account's p99 beside another's flood, against alone{MODES[mode]}",
+            "ms",
+            Source(mode, "neighbour", "p99_flooded_ms"),
+            Source(mode, "neighbour", "p99_alone_ms"),
+            Bar(LESS, 2.0),
+            Bar(LESS, 1.5),
+        ),
+        value("… orders of the flood, taken", "/s", ("neighbour", "flood_taken_per_s"), None, None),
+        value("… refused", "/s", ("neighbour", "flood_refused_per_s"), None, None),
     ]
 
 

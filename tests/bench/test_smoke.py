@@ -13,7 +13,7 @@ from tests.bench.rows import rows
 from tests.bench.run import run
 from tests.bench.scenarios import SCENARIOS, Measured, Options, Turn
 
-OPTIONS = Options(orders=20, clients=5, rounds=1, resting=200, watching_s=1.0, firing=5)
+OPTIONS = Options(orders=20, clients=5, rounds=1, resting=200, watching_s=1.0, firing=5, steady_s=2.0)
 
 COST = {"orders_per_s", "submits_per_s", "cpu_s_per_1000", "cpu_engine", "cpu_postgres", "peak_mb"}
 
@@ -47,8 +47,16 @@ def test_orders_at_rest_at_ours_are_watched_and_fire() -> None:
     assert 0 < len(measured.series["fired_ms"]) <= OPTIONS.firing
 
 
-def test_the_baseline_has_no_orders_at_rest() -> None:
-    assert SCENARIOS["triggers"].measure(Turn(Baseline(), OPTIONS)) == Measured({})
+def test_an_account_at_ours_is_measured_alone_and_beside_a_flood() -> None:
+    measured = SCENARIOS["neighbour"].measure(Turn(Ours(), OPTIONS))
+    assert is_a_measure(measured)
+    assert len(measured.series["alone_ms"]) == len(measured.series["flooded_ms"]) == 8
+    assert measured.figures["flood_refused_per_s"] > 0
+
+
+@pytest.mark.parametrize("scenario", ["triggers", "neighbour"])
+def test_the_baseline_has_no_orders_at_rest_and_no_accounts(scenario: str) -> None:
+    assert SCENARIOS[scenario].measure(Turn(Baseline(), OPTIONS)) == Measured({})
 
 
 @pytest.mark.skipif(not node.is_installed(), reason="node or the baseline's npm modules are not here")

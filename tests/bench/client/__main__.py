@@ -3,6 +3,7 @@
 ← {"job": "burst", "host": …, "port": …, "orders": 2000, "clients": 50}
 → {"done": 180}                     as often as there is news, at most ten times a second
 → {"opened": 1000}                  of `idle`: what was asked for is open; it waits for a line on stdin
+→ {"opened": 1}                     of `flood`: it is refused by now; it goes on until a line on stdin
 → {"outcome": {…, "cpu": 1.2}}      or {"refused": "…"}
 """
 
@@ -18,7 +19,7 @@ import uvloop
 
 from .http import ProtocolError
 from .listening import crowd, idle, own_sockets
-from .submitting import Refused, Target, batches, burst, steady
+from .submitting import Refused, Target, batches, burst, flood, steady
 
 EVERY_S = 0.1
 
@@ -56,13 +57,16 @@ async def perform(job: dict[str, Any]) -> dict[str, Any]:
         case "crowd":
             return await crowd(target, job["sockets"])
         case "idle":
-
-            async def opened() -> None:
-                say(opened=job["sockets"])
-                await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
-
-            return await idle(target, job["path"], job["sockets"], opened)
+            return await idle(target, job["path"], job["sockets"], lambda: _opened(job["sockets"]))
+        case "flood":
+            return await flood(target, job["rate"], lambda: _opened(1))
     raise ValueError(f"no such job: {job['job']}")
+
+
+async def _opened(number: int) -> None:
+    """Say so, and wait for a line."""
+    say(opened=number)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
 
 
 def main() -> None:

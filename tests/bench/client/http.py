@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 
 KEY = os.environ.get("ENGINE_API_KEY")
+ADDRESS = os.environ.get("BENCH_ADDRESS")  # of this machine, that connections come from
 AUTHORIZATION = f"Authorization: Bearer {KEY}\r\n" if KEY else ""
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"\r\ncontent-length:"
@@ -66,7 +67,9 @@ class HttpConnection(asyncio.Protocol):
     async def open(cls, host: str, port: int) -> HttpConnection:
         """Connect."""
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(lambda: cls(f"{host}:{port}"), host, port)
+        _, connection = await loop.create_connection(
+            lambda: cls(f"{host}:{port}"), host, port, local_addr=(ADDRESS, 0) if ADDRESS else None
+        )
         return connection
 
     async def request(self, method: str, path: str, body: bytes = b"") -> Response:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from .orders import body
 PATH = "/api/orders/execute"
 BATCH_PATH = "/api/orders/batch"
 OF_A_BATCH = 100
+REFUSED = (429, 503)  # too fast for its account, or for the engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +73,13 @@ async def steady(target: Target, orders: int, rate: float, on_done: Callable[[in
     """`orders`, `rate` of them a second, each when its time has come."""
     free: list[HttpConnection] = []
     ids: list[str] = []
+    sent: list[float] = []
 
     async def one(number: int) -> None:
+        at = time.time()
         connection = free.pop() if free else await HttpConnection.open(target.host, target.port)
         ids.append((await submit(connection, number))["orderId"])
+        sent.append(at)
         free.append(connection)
         on_done(len(ids))
 
@@ -87,7 +92,35 @@ async def steady(target: Target, orders: int, rate: float, on_done: Callable[[in
     ended = time.time()
     for connection in free:
         connection.close()
-    return {"ids": ids, "began": began, "submitted": ended}
+    return {"ids": ids, "sent": sent, "began": began, "submitted": ended}
+
+
+async def flood(target: Target, rate: float, begun: Callable[[], Awaitable[None]]) -> dict[str, Any]:
+    """Submit at a rate until `begun` returns, which is called when as many as may at once were taken."""
+    taken, refused, free = 0, 0, list[HttpConnection]()
+
+    async def one(number: int) -> None:
+        nonlocal taken, refused
+        connection = free.pop() if free else await HttpConnection.open(target.host, target.port)
+        response = await connection.request("POST", PATH, body(number))
+        free.append(connection)
+        if response.status in REFUSED:
+            refused += 1
+        else:
+            accepted(response)
+            taken += 1
+
+    loop = asyncio.get_running_loop()
+    first, under_way, until = loop.time(), set[asyncio.Task[None]](), None
+    for number in count():
+        await asyncio.sleep(max(0.0, first + number / rate - loop.time()))
+        under_way = {task for task in under_way if not task.done()} | {asyncio.create_task(one(number))}
+        if refused and until is None:
+            until = asyncio.ensure_future(begun())
+        if until is not None and until.done():
+            break
+    await asyncio.gather(*under_way)
+    return {"taken": taken, "refused": refused}
 
 
 async def batches(

@@ -7,10 +7,11 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from local import ROOT
 
@@ -61,24 +62,27 @@ class Ours:
         return sys.executable if self.root == ROOT else str(self.root / ".venv" / "bin" / "python")
 
     @contextmanager
-    def running(self, state: Path, latency: float = 0.0) -> Iterator[Engine]:
+    def running(
+        self, state: Path, latency: float = 0.0, settings: Mapping[str, str] = MappingProxyType({})
+    ) -> Iterator[Engine]:
         """Start it on a folder; it runs while the block does. Raises EngineError."""
         command = [self.python, "-P", "-m", "local", "up", "--port", "0", "--state", str(state)]
         command += ["--separate"] if self.separate else []
         command += ["--auth", "keys"] if self.takes_keys else []
-        environ = SETTINGS | {"PYTHONPATH": str(self.root), "SIM_LATENCY": f"{latency:g}"}
+        environ = SETTINGS | {"PYTHONPATH": str(self.root), "SIM_LATENCY": f"{latency:g}", **settings}
         program = Program(command, environ, self.root, state / "engine.log")
         try:
             running = _Running(program, state)
             if self.takes_keys:
-                os.environ["ENGINE_API_KEY"] = _new_key(state)  # for the load clients
+                os.environ["ENGINE_API_KEY"] = new_key(state, "bench")  # for the load clients
             yield running
         finally:
             os.environ.pop("ENGINE_API_KEY", None)
             program.stop()
 
 
-def _new_key(state: Path) -> str:
+def new_key(state: Path, account: str) -> str:
+    """A key of an account of the engine that runs on the folder."""
     command = [
         sys.executable,
         "-P",
@@ -86,7 +90,7 @@ def _new_key(state: Path) -> str:
         "local",
         "keys",
         "create",
-        "bench",
+        account,
         "--json",
         "--state",
         str(state),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import backlog, burst, ceiling, latency, own_socket, sockets, table, triggers
+from . import backlog, burst, ceiling, latency, neighbour, own_socket, sockets, table, triggers
 from .scenario import Measured, Options, Scenario, Turn
 
 __all__ = ["SCENARIOS", "Measured", "Options", "Scenario", "Turn"]
@@ -18,5 +18,6 @@ SCENARIOS: dict[str, Scenario] = {
         backlog.SCENARIO,
         table.SCENARIO,
         triggers.SCENARIO,
+        neighbour.SCENARIO,
     )
 }

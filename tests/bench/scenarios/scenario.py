@@ -28,6 +28,7 @@ class Options:
     resting: int = 10_000
     watching_s: float = 20.0  # how long orders at rest are watched, and an engine without
     firing: int = 100
+    steady_s: float = 30.0  # how long one account is measured, and beside another
 
 
 QUICK = Options(
@@ -43,6 +44,7 @@ QUICK = Options(
     resting=2_000,
     watching_s=5.0,
     firing=30,
+    steady_s=10.0,
 )
 
 
