@@ -13,7 +13,7 @@ import sys
 from tests.faults import table
 from tests.faults.plan import draw
 from tests.faults.round import Outcome, Progress, Round
-from tests.faults.world import World
+from tests.faults.world import ACCOUNTS, World
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=200, help="per round")
     parser.add_argument("--log", action="store_true", help="print the engine's log at the end")
     asked = parser.parse_args()
-    with World() as world:
+    with World(*ACCOUNTS) as world:
         outcomes = asyncio.run(_run(world, asked.rounds, asked.seed, asked.orders))
         if asked.log:
             print(world.log)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.engine import deployed
-from tests.faults.world import World
+from tests.faults.world import ACCOUNTS, World
 
 
 @pytest.fixture(scope="session")
@@ -20,11 +20,21 @@ def world() -> Iterator[World]:
         assert "Traceback" not in world.log
 
 
+@pytest.fixture(scope="session")
+def world_of_two() -> Iterator[World]:
+    """The same with two accounts, each with a key."""
+    if deployed():
+        pytest.skip("a deployed engine is not ours to kill")
+    with World(*ACCOUNTS) as world:
+        yield world
+        assert "Traceback" not in world.log
+
+
 @pytest.fixture(autouse=True)
 def log_of_an_end(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail with the engine's log where it ended during a test: nothing that a test does may end it."""
     yield
-    for name in ("world", "quick_world"):
+    for name in ("world", "world_of_two", "quick_world"):
         if name in request.fixturenames and not request.getfixturevalue(name).is_running:
             pytest.fail(f"The engine has ended:\n{request.getfixturevalue(name).log}")
 

@@ -14,6 +14,7 @@ from tests.e2e.life import Wire
 
 TAKEN = (200, 202)
 CANCELLED_OR_NOT = (200, 409)
+FOUND_OR_NOT = (200, 201, 404, 409)
 TRY_AGAIN = (429, 503, 504)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
 ANSWERS_WITHIN_S = 15.0
@@ -49,7 +50,9 @@ class Submitter:
     """An async context manager."""
 
     def __init__(self, engine: Engine) -> None:
-        self._http = httpx.AsyncClient(base_url=engine.http_url, timeout=ANSWERS_WITHIN_S, trust_env=False)
+        self._http = httpx.AsyncClient(
+            base_url=engine.http_url, headers=engine.headers, timeout=ANSWERS_WITHIN_S, trust_env=False
+        )
         self._turns = asyncio.Semaphore(AT_ONCE)
         self.answers = Answers()
 
@@ -72,6 +75,31 @@ class Submitter:
         """Whether the order was cancelled, however long it takes to get to know."""
         response = await self._ask("DELETE", f"/api/orders/{order_id}", CANCELLED_OR_NOT)
         return response.status_code == 200
+
+    async def is_refused(self, order_id: str) -> bool:
+        """Whether the order of another account can be neither seen, cancelled nor subscribed to."""
+        path = f"/api/orders/{order_id}"
+        answers = [
+            await self._ask("GET", path, FOUND_OR_NOT),
+            await self._ask("DELETE", path, FOUND_OR_NOT),
+            await self._ask("POST", "/api/tickets", FOUND_OR_NOT, json={"orderId": order_id}),
+        ]
+        return all(answer.status_code == 404 for answer in answers)
+
+    async def orders(self) -> set[str]:
+        """The ids of every order of the account."""
+        found, cursor = set[str](), ""
+        while True:
+            parameters = {"limit": 100} | ({"cursor": cursor} if cursor else {})
+            page = (await self._ask("GET", "/api/orders", (200,), params=parameters)).json()
+            found |= {order["orderId"] for order in page["orders"]}
+            if not (cursor := page["next"]):
+                return found
+
+    async def ticket(self, order_id: str) -> str:
+        """The address of a socket that takes no key."""
+        answer = await self._ask("POST", "/api/tickets", (201,), json={"orderId": order_id})
+        return str(answer.json()["websocket"])
 
     async def _ask(self, method: str, path: str, wanted: tuple[int, ...], **request: Any) -> httpx.Response:
         """The first answer with one of these statuses."""

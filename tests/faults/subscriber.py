@@ -1,7 +1,7 @@
 """A client that subscribes to orders on one socket, and connects again after the last event that it has seen.
 
 It drops what it has seen already, by `seq`, and records every broken promise of the engine: a gap, an
-event that comes twice, an order that is not there.
+event that comes twice, an order that is not there, an event or a subscription of another account's order.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from tests.e2e.life import TERMINAL, Wire
 
 PAUSE_S = 0.2
 PING_EVERY_S = 1.0
+NOT_ALLOWED = (4401, 4403)  # close codes
 SILENT_FOR_S = 10.0  # longer than it takes to answer a ping
 
 
@@ -40,11 +41,24 @@ class Interrupted(Exception):
 
 
 class Subscriber:
-    """Subscribes to `order_ids`; `run()` returns when the last event of each has been seen."""
+    """Subscribes to `order_ids`; `run()` returns when the last event of each has been seen.
 
-    def __init__(self, engine: Engine, *order_ids: str, ping_every_s: float = PING_EVERY_S) -> None:
+    It has the engine's key, or a `ticket` for each socket, of its one order. `others` are orders of another
+    account that it tries to subscribe to.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *order_ids: str,
+        ping_every_s: float = PING_EVERY_S,
+        ticket: Callable[[str], Awaitable[str]] | None = None,
+        others: Sequence[str] = (),
+    ) -> None:
         self._engine = engine
         self._ping_every_s = ping_every_s
+        self._ticket = ticket
+        self._others = others
         self.seen: dict[str, list[Wire]] = {order_id: [] for order_id in order_ids}
         self.twice: list[Twice] = []
         self.wrong: list[str] = []
@@ -62,7 +76,9 @@ class Subscriber:
             try:
                 async with self._socket() as socket:
                     await self._receive(socket)
-            except (Interrupted, ConnectionClosed, InvalidHandshake, OSError, TimeoutError):
+            except (Interrupted, ConnectionClosed, InvalidHandshake, OSError, TimeoutError) as error:
+                if isinstance(error, ConnectionClosed) and error.rcvd and error.rcvd.code in NOT_ALLOWED:
+                    self.wrong.append(f"a socket was closed: {error}")
                 await asyncio.sleep(PAUSE_S)
 
     @contextlib.asynccontextmanager
@@ -73,17 +89,20 @@ class Subscriber:
         where: dict[str, Any] = {}
         if alone:
             where = {"orderId": order_ids[0], "after": len(self.seen[order_ids[0]])}
+        headers, url = self._engine.headers, self._engine.socket_url(**where)
+        if self._ticket is not None:
+            headers, url = {}, f"{await self._ticket(order_ids[0])}&after={where['after']}"
         self._opened_at = time.monotonic()
         try:
-            socket = await connect(self._engine.socket_url(**where), proxy=None, ping_interval=None)
+            socket = await connect(url, additional_headers=headers, proxy=None, ping_interval=None)
         except InvalidStatus as refused:
             if refused.response.status_code not in (429, 503, 504):
                 self.wrong.append(f"a socket was refused: {refused.response.status_code}")
             raise
         self.sockets += 1
         async with socket:
-            for order_id in [] if alone else order_ids:
-                after = len(self.seen[order_id])
+            for order_id in [*([] if alone else order_ids), *self._others]:
+                after = len(self.seen.get(order_id, ()))
                 await socket.send(
                     json.dumps({"action": "subscribe", "orderId": order_id, "after": str(after)})
                 )
@@ -95,7 +114,10 @@ class Subscriber:
             while not self.is_done:
                 async with asyncio.timeout(self._ping_every_s + SILENT_FOR_S):
                     message = json.loads(await socket.recv())
-                if "seq" in message:
+                order_id = message.get("orderId")
+                if order_id is not None and order_id not in self.seen:
+                    self._take_other(order_id, message)
+                elif "seq" in message:
                     self._take(message)
                 elif "error" in message:
                     raise Interrupted(message)
@@ -113,6 +135,13 @@ class Subscriber:
             raise Interrupted
         else:
             self.twice.append(Twice(order_id, seq, self._opened_at, time.monotonic()))
+
+    def _take_other(self, order_id: str, message: Wire) -> None:
+        """An order that is not this client's: all that it may be answered is that there is none."""
+        if order_id not in self._others or message.get("code") != "ORDER_NOT_FOUND":
+            if message.get("code") in ("TEMPORARILY_UNAVAILABLE", "TOO_MANY_REQUESTS"):
+                raise Interrupted(message)
+            self.wrong.append(f"it was sent {message} of another account's order {order_id}")
 
     def _open(self) -> list[str]:
         """The orders whose end has not been seen."""

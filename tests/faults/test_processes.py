@@ -20,37 +20,37 @@ async def run(world: World, plan: Plan) -> Outcome:
 
 @pytest.mark.parametrize("faults", [WORKER_ONCE, WORKER_TWICE], ids=["once", "twice"])
 async def test_fifty_orders_end_with_one_swap_each_though_the_worker_is_killed(
-    world: World, faults: tuple[Fault, ...]
+    world_of_two: World, faults: tuple[Fault, ...]
 ) -> None:
-    outcome = await run(world, with_faults(100 + len(faults), 50, *faults))
+    outcome = await run(world_of_two, with_faults(100 + len(faults), 50, *faults))
     assert outcome.twice == 0
 
 
 async def test_resting_orders_end_once_and_none_below_its_price_though_their_triggers_are_killed(
-    world: World,
+    world_of_two: World,
 ) -> None:
     """The triggers are in the worker's process; every order fires, expires or is cancelled."""
     outcome = await run(
-        world, with_resting(107, 60, *(Fault(at, "worker", 0) for at in (0.5, 1.1, 1.7, 3.0)))
+        world_of_two, with_resting(107, 60, *(Fault(at, "worker", 0) for at in (0.5, 1.1, 1.7, 3.0)))
     )
     assert outcome.verdict.confirmed and outcome.verdict.cancelled and outcome.verdict.expired
 
 
-async def test_clients_see_everything_though_the_gateway_is_killed(world: World) -> None:
-    outcome = await run(world, with_faults(103, 50, Fault(0.7, "gateway", 0)))
+async def test_clients_see_everything_though_the_gateway_is_killed(world_of_two: World) -> None:
+    outcome = await run(world_of_two, with_faults(103, 50, Fault(0.7, "gateway", 0)))
     assert outcome.twice == 0
 
 
-async def test_clients_see_everything_though_the_relay_is_killed(world: World) -> None:
-    await run(world, with_faults(104, 50, Fault(0.7, "relay", 0)))
+async def test_clients_see_everything_though_the_relay_is_killed(world_of_two: World) -> None:
+    await run(world_of_two, with_faults(104, 50, Fault(0.7, "relay", 0)))
 
 
-async def test_two_relays_at_once_deliver_every_event_once(world: World) -> None:
-    with world.another_relay():
-        outcome = await run(world, with_faults(105, 50))
+async def test_two_relays_at_once_deliver_every_event_once(world_of_two: World) -> None:
+    with world_of_two.another_relay():
+        outcome = await run(world_of_two, with_faults(105, 50))
     assert outcome.twice == 0
 
 
-async def test_a_second_relay_takes_over_when_the_first_is_killed(world: World) -> None:
-    with world.another_relay():
-        await run(world, with_faults(106, 50, Fault(0.7, "relay", 0)))
+async def test_a_second_relay_takes_over_when_the_first_is_killed(world_of_two: World) -> None:
+    with world_of_two.another_relay():
+        await run(world_of_two, with_faults(106, 50, Fault(0.7, "relay", 0)))

@@ -93,5 +93,11 @@ def test_a_broken_promise_is_counted(
     assert not verdict.is_good
 
 
+def test_an_order_of_another_account_than_its_clients_is_wrong(database_url: str) -> None:
+    key, order_id = Life((*FIRED, "confirmed"), (FLOOR,)).store(database_url)
+    assert judge(database_url, {key: order_id}, owners={order_id: "local"}).is_good
+    assert judge(database_url, {key: order_id}, owners={order_id: "alice"}).wrong
+
+
 def test_an_order_that_is_not_there_is_lost(database_url: str) -> None:
     assert judge(database_url, {"key": str(uuid.uuid4())}).lost == 1

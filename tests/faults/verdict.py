@@ -13,7 +13,8 @@ from psycopg.rows import dict_row
 
 # Every order of these keys with its landed swaps, and those of them that are what the order says.
 ORDERS = """
-SELECT orders.id::text, client_order_id AS key, status::text, type, seq, count(swaps.signature) AS landed,
+SELECT orders.id::text, account, client_order_id AS key, status::text, type, seq,
+    count(swaps.signature) AS landed,
     count(*) FILTER (
         WHERE swaps.signature = tx_hash AND swaps.amount_out = orders.amount_out
     ) AS as_confirmed,
@@ -62,11 +63,15 @@ def unfinished(database_url: str, keys: Collection[str]) -> int:
 
 
 def judge(
-    database_url: str, taken: Mapping[str, str], cancelled: Mapping[str, bool] | None = None
+    database_url: str,
+    taken: Mapping[str, str],
+    cancelled: Mapping[str, bool] | None = None,
+    owners: Mapping[str, str] | None = None,
 ) -> Verdict:
     """Compare the database with `taken`: for each key the order that its client was answered.
 
-    And with `cancelled`: for each order that its client wanted to cancel, whether it was.
+    And with `cancelled`: for each order that its client wanted to cancel, whether it was; and with `owners`:
+    whose each order is.
     """
     with psycopg.connect(database_url, connect_timeout=5, row_factory=dict_row) as connection:
         orders = connection.execute(ORDERS, [list(taken)]).fetchall()
@@ -79,6 +84,8 @@ def judge(
             verdict.doubled += 1
             verdict.wrong.append(f"{order['key']} made {order['id']} beside {taken[order['key']]}")
         _judge_swaps(order, verdict)
+        if owners is not None and order["account"] != owners.get(order["id"]):
+            verdict.wrong.append(f"{order['id']} is {order['account']}'s, and not its client's")
         _judge_cancel(order, (cancelled or {}).get(order["id"], False), verdict)
     _judge_lives(orders, events, verdict)
     return verdict

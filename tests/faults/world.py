@@ -6,6 +6,7 @@ The servers belong to the test, so that it decides when one that was killed come
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+
+from chalicelib.domain.account import LOCAL
 
 from local import ROOT
 from local.endpoints import local_credentials
@@ -50,24 +54,35 @@ SETTINGS = {
     "RELAY_POLL_MS": "500",
     "GATEWAY_ID": GATEWAY,  # which a second relay serves as well
 }
+# All clients of a round share an address, and each asks now and then whether its socket is known.
+WITH_KEYS = {"ENGINE_AUTH": "keys", "RATE_LIMIT_PER_S": "2000", "RATE_BURST": "2000"}
+ACCOUNTS = ("alice", "bob")
 COMES_BACK_WITHIN_S = 20.0
 
 
 class World:
-    """A context manager: all of it started, and at the end all of it gone."""
+    """A context manager: all of it started, and at the end all of it gone.
 
-    def __init__(self, **settings: str) -> None:
-        self._settings = {**SETTINGS, "ENGINE_SEPARATE": "1", **settings}
+    With `accounts` the engine takes keys: `engines` is the engine as each account sees it, with its own key.
+    """
+
+    def __init__(self, *accounts: str, **settings: str) -> None:
+        keyed = WITH_KEYS if accounts else {}
+        self._settings = {**SETTINGS, "ENGINE_SEPARATE": "1", **keyed, **settings}
+        self._accounts = accounts
         self._services = Services(None, environ=local_credentials({}), durable=False)
         self._local: LocalEngine
         self._killed: dict[str, int] = {}
         self.engine: Engine
+        self.engines: dict[str, Engine]  # by account; of an open engine the one that there is
 
     def __enter__(self) -> World:
         endpoints = self._services.start()
         try:
             self._local = LocalEngine({**self._settings, **endpoints.environment()})
             self.engine = self._local.start()
+            self.engines = {account: self._with_key(account) for account in self._accounts}
+            self.engines = self.engines or {LOCAL.id: self.engine}
         except BaseException:
             self._services.stop()
             raise
@@ -167,6 +182,15 @@ class World:
                 return int(text)
             time.sleep(0.01)
         raise AssertionError(f"the {target} was not started again:\n{self.log}")
+
+    def _with_key(self, account: str) -> Engine:
+        """The engine, as a new key of the account sees it."""
+        create = [sys.executable, "-P", "-m", "local", "keys", "create", account, "--json"]
+        environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+        made = subprocess.run(
+            [*create, "--state", str(self._local.state)], env=environ, capture_output=True, check=True
+        )
+        return replace(self.engine, api_key=json.loads(made.stdout)["key"])
 
     def _pid_file(self, target: str) -> Path:
         assert self.engine.state is not None
