@@ -48,3 +48,15 @@ def test_each_group_keeps_its_order_and_waits_for_one_turn_of_each_other(
         assert sorted(message.message_id for message in lanes) == sorted(chain(*model.values()))
     lanes.clear()
     assert len(lanes) == 0
+
+
+def test_what_is_remembered_of_groups_does_not_outlive_their_messages() -> None:
+    lanes = Lanes()
+    for number in range(1000):
+        message = Stored(str(number), "", 0, 0, group=f"group {number}")
+        lanes.add(message)
+        if number % 2:
+            lanes.remove(message)
+        else:
+            lanes.take()
+    assert not (lanes._lanes or lanes._turns or lanes._last)

@@ -47,8 +47,18 @@ def test_messages_of_several_groups_are_received_in_turn() -> None:
         put(queue, name, group=group)
     assert take(queue, 1, most=4) == ["a0", "b0", "n0", "a1"]
     put(queue, "c0", 2, group="carol")
-    assert take(queue, 3) == ["b1", "n1", "a2", "c0", "a3"]
+    assert take(queue, 3) == ["c0", "b1", "n1", "a2", "a3"]
     assert take(queue, 101) == ["a0", "b0", "n0", "a1"]  # visible again
+
+
+def test_a_message_of_a_group_that_seldom_sends_is_the_next_one_received() -> None:
+    queue = Queue(DAY)
+    for number in range(9):
+        put(queue, f"a{number}", group="alice")
+    assert take(queue, 1, most=2) == ["a0", "a1"]
+    for number in range(2):
+        put(queue, f"b{number}", 2, group="bob")
+        assert take(queue, 3, most=2) == [f"b{number}", f"a{number + 2}"]
 
 
 def test_a_message_received_too_often_takes_no_turn_of_its_group() -> None:
