@@ -50,7 +50,7 @@ def test_orders_at_rest_at_ours_are_watched_and_fire() -> None:
 def test_an_account_at_ours_is_measured_alone_and_beside_a_flood() -> None:
     measured = SCENARIOS["neighbour"].measure(Turn(Ours(), OPTIONS))
     assert is_a_measure(measured)
-    assert len(measured.series["alone_ms"]) == len(measured.series["flooded_ms"]) == 8
+    assert len(measured.series["alone_ms"]) == len(measured.series["flooded_ms"]) == 2
     assert measured.figures["flood_refused_per_s"] > 0
 
 

@@ -1,8 +1,8 @@
 """An account that submits a few orders a second: alone, and beside one that sends as many as it can.
 
-Both are limited as by default. The flood offers twice the rate that its account may have and is refused the
-rest, so its orders come far faster than ten places can work them off, and its backlog grows all the while. Of
-the other account, from its request to the time of the `confirmed` event, the wait for an answer included.
+Limits and venues are as by default. The flood offers twice the rate that its account may have, and is
+refused the rest: its orders come far faster than ten places can work them off, and its backlog grows all the
+while. Of the other account it is counted from its request to the time of the `confirmed` event.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from ..load import LoadError
 from ..statistics import percentile
 from .scenario import Measured, Scenario, Turn
 
-LATENCY = 0.25  # of the venues: some 0.7 s an order, 14 orders a second
-RATE = 4.0  # orders a second: less than half of that
+LATENCY = 1.0  # of the venues: some 3 s an order, three orders a second
+RATE = 1.0  # orders a second: less than half of that
 FLOOD = 200.0  # submits a second, of which RATE_LIMIT_PER_S is 100
 FLOOD_ADDRESS = "127.0.0.2"  # another than the other account's, for addresses are limited as well
 WARM_UP = 20

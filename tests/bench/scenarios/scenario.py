@@ -28,7 +28,7 @@ class Options:
     resting: int = 10_000
     watching_s: float = 20.0  # how long orders at rest are watched, and an engine without
     firing: int = 100
-    steady_s: float = 30.0  # how long one account is measured, and beside another
+    steady_s: float = 40.0  # how long one account is measured, and beside another
 
 
 QUICK = Options(
