@@ -47,6 +47,11 @@ def count_orders(engine: Engine) -> int:
     return int(orders)
 
 
+def status_of(engine: Engine, order_id: str) -> str:
+    """An order's status in the table of orders."""
+    return next(status for found, status, _, _ in landed_swaps(engine) if found == order_id)
+
+
 def landed_swaps(engine: Engine) -> list[tuple[str, str, int, int]]:
     """Every order: its id, its status, its landed swaps, and those of them that are as the order says."""
     return _rows(engine, SWAPS)

@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 from local import ROOT
 from tests.e2e.engine import Engine, LocalEngine
+from tests.security.web import Web
 
 ORDER = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1"}
 RESTS = ORDER | {"type": "limit", "limitPrice": "1000000"}
@@ -58,6 +59,7 @@ class World:
         self.bob: Key
         self.order_id = ""
         self.secrets: list[str] = []  # every key and ticket that there was
+        self._web: Web | None = None
 
     async def __aenter__(self) -> World:
         self.engine = self.local.start()
@@ -70,8 +72,16 @@ class World:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._web is not None:
+            await self._web.__aexit__(kind, error, trace)
         await self.http.aclose()
         self.local.__exit__(kind, error, trace)
+
+    async def web(self) -> Web:
+        """A browser, sites and an open engine, from the first attempt on. Raises NoBrowser."""
+        if self._web is None:
+            self._web = await Web(self.engine, self.order_id).__aenter__()
+        return self._web
 
     def keys(self, *command: str) -> Any:
         """What the command line says of keys."""
