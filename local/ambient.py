@@ -12,7 +12,10 @@ from collections.abc import Collection, Mapping, MutableMapping
 PREFIXES = {"Postgres": "PG", "SQS": "AWS_"}
 OURS = ("AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 """What the engine itself reads, and has defaults for."""
-SECRETS = {"Postgres": ("DATABASE_SECRET",), "Valkey": ("REDIS_SECRET",)}  # which our own servers have not
+SECRETS = {  # which our own servers have not
+    "Postgres": ("DATABASE_SECRET", "DATABASE_ROLE_SECRET", "DATABASE_LOGIN"),
+    "Valkey": ("REDIS_SECRET",),
+}
 NO_FILES = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)
 
 

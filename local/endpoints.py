@@ -47,6 +47,8 @@ class Endpoints:
             orders_queue_url=self.queue_url,
             orders_dlq_url=self.dead_letter_url,
             database_secret="" if "Postgres" in self.started else config.database_secret,
+            database_role_secret="" if "Postgres" in self.started else config.database_role_secret,
+            database_login="owner" if "Postgres" in self.started else config.database_login,
             redis_secret="" if "Valkey" in self.started else config.redis_secret,
         )
 

@@ -50,6 +50,17 @@ class Config:
     database_secret: str = setting(
         "", "ARN of the secret with the database's username and password; empty: they are in the URL"
     )
+    database_role_secret: str = setting(
+        "",
+        "ARN of the secret with the username and password of the role that serves, which migrations make; "
+        "empty: there is none",
+    )
+    database_login: str = setting(
+        "owner",
+        "who serves in Postgres: `owner`, of DATABASE_SECRET; or `role`, of DATABASE_ROLE_SECRET. Migrations "
+        "are the owner's",
+        choices=("owner", "role"),
+    )
     redis_secret: str = setting(
         "", "ARN of the secret with Redis' username and password; empty: they are in the URL"
     )

@@ -15,6 +15,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from .adapters.aws.secrets import Secret
+from .adapters.postgres import serving_role
 from .adapters.postgres.database import SQL, login
 from .domain.errors import TemporarilyUnavailable
 from .worlds import schema
@@ -65,9 +66,14 @@ def migrations(world: str = "simulated") -> list[Path]:
 
 
 def migrate(
-    database_url: str, *, world: str = "simulated", secret: Secret | None = None, patience_s: float = 0.0
+    database_url: str,
+    *,
+    world: str = "simulated",
+    secret: Secret | None = None,
+    role: Secret | None = None,
+    patience_s: float = 0.0,
 ) -> list[str]:
-    """Apply what is missing; the names of what was applied.
+    """Apply what is missing, and have the role of that secret ready to serve; the names of what was applied.
 
     A database that does not answer, perhaps since it is only waking up, is asked again for `patience_s`.
     One that the engine can't work with is refused. Raises MigrationError.
@@ -75,7 +81,10 @@ def migrate(
     with _connect(database_url, secret, patience_s) as connection:
         try:
             _check_fitness(connection)
-            return [path.name for path in migrations(world) if _apply_once(connection, path)]
+            applied = [path.name for path in migrations(world) if _apply_once(connection, path)]
+            if role is not None:
+                _prepare(connection, role)
+            return applied
         except psycopg.Error as error:
             raise MigrationError(f"The migration has ended early: {error}") from error
 
@@ -116,6 +125,20 @@ def _apply_once(connection: psycopg.Connection, path: Path) -> bool:
             raise MigrationError(f"{path.name} failed, and has changed nothing: {error}") from error
         connection.execute("INSERT INTO schema_migrations (name) VALUES (%s)", [path.name])
         return True
+
+
+def _prepare(connection: psycopg.Connection, role: Secret) -> None:
+    try:
+        credentials = role.read()
+    except TemporarilyUnavailable as error:
+        raise MigrationError(str(error)) from error
+    with connection.transaction():
+        connection.execute(LIMITS)
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        try:
+            serving_role.prepare(connection, credentials)
+        except serving_role.RoleUnfit as error:
+            raise MigrationError(str(error)) from error
 
 
 def _connect(database_url: str, secret: Secret | None, patience_s: float) -> psycopg.Connection:

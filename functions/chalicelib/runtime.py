@@ -88,9 +88,13 @@ class Runtime:
     def database(self) -> Database:
         from .adapters.postgres.database import Database
 
-        self.config.require("database_url")
-        secret = self._secret(self.config.database_secret)
-        return Database(self.config.database_url, secret=secret, connections=self.config.database_connections)
+        config, login = self.config, "database_secret"
+        if config.database_login == "role":
+            login = "database_role_secret"
+            config.require(login)
+        config.require("database_url")
+        secret = self._secret(getattr(config, login))
+        return Database(config.database_url, secret=secret, connections=config.database_connections)
 
     @cached_property
     def redis(self) -> Redis:
@@ -427,8 +431,8 @@ class Runtime:
         from .migrations import migrate
 
         self.config.require("database_url")
-        secret = self._secret(self.config.database_secret)
-        return partial(migrate, self.config.database_url, world=self.config.world, secret=secret)
+        owner, role = map(self._secret, (self.config.database_secret, self.config.database_role_secret))
+        return partial(migrate, self.config.database_url, world=self.config.world, secret=owner, role=role)
 
     def _secret(self, arn: str) -> Secret | None:
         if not arn:
