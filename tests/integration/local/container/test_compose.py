@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from ipaddress import ip_network
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,25 @@ def test_the_engine_finds_its_servers_by_the_names_of_their_services(
     urls = [httpx.URL(given[name]) for name in ("DATABASE_URL", "REDIS_URL", "AWS_ENDPOINT_URL")]
     ports = [compose["services"][url.host]["ports"][0].rpartition(":")[2] for url in urls]
     assert [str(url.port) for url in urls] == ports
+
+
+def test_postgres_and_valkey_ask_for_the_password_that_the_engine_has(
+    compose: dict[str, Any], engine: dict[str, Any]
+):
+    postgres, valkey = (compose["services"][name] for name in ("postgres", "valkey"))
+    options = dict(pairwise(valkey["command"]))
+    passwords = [postgres["environment"]["POSTGRES_PASSWORD"], options["--requirepass"]]
+    assert [
+        httpx.URL(engine["environment"][name]).password for name in ("DATABASE_URL", "REDIS_URL")
+    ] == passwords
+    assert valkey["environment"] == {"REDISCLI_AUTH": options["--requirepass"]}
+
+
+def test_the_commands_for_the_servers_alone_have_their_passwords(engine: dict[str, Any]):
+    for text in ((ROOT / "docker-compose.yml").read_text(), (ROOT / "local" / "README.md").read_text()):
+        for name in ("DATABASE_URL", "REDIS_URL"):
+            within = httpx.URL(engine["environment"][name])
+            assert f"{name}={within.copy_with(host='127.0.0.1')}" in text
 
 
 def test_the_engine_can_do_nothing_but_run(engine: dict[str, Any]):
