@@ -11,11 +11,13 @@ from typing import Any
 import boto3
 import httpx
 import pytest
+from botocore.compat import get_current_datetime
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from local.gateway.management import SIGNED_S
 from local.signatures import AccessKey
 from tests.integration.gateway_app import Served, serving, until
 
@@ -138,3 +140,17 @@ async def test_without_a_key_every_request_is_refused() -> None:
                 client_of(served.url, KEY).delete_connection, ConnectionId=served.connection_id()
             )
         assert refused.value.response["Error"]["Code"] == "UnrecognizedClientException"
+
+
+async def test_a_signed_request_counts_for_seconds_and_not_again_later(
+    served: Served, api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed_at = get_current_datetime() - timedelta(seconds=SIGNED_S + 2)
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: signed_at)
+    async with connect(served.socket_url) as client:
+        with pytest.raises(ClientError, match="expired"):
+            await asyncio.to_thread(
+                api.post_to_connection, ConnectionId=served.connection_id(), Data=b'"again"'
+            )
+        await served.gateway.send(served.connection_id(), '"nothing came before"')
+        assert await client.recv() == '"nothing came before"'
