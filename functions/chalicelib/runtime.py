@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .adapters.postgres.store import PostgresStore
     from .adapters.redis.events import RedisEvents
     from .adapters.redis.registry import RedisRegistry
+    from .domain.errors import EngineError
     from .ports.activity import Activity
     from .ports.live import Push, ShardLauncher
     from .ports.metrics import Metrics
@@ -403,7 +404,15 @@ class Runtime:
             )
             lease, poll = config.relay_lease_ms / 1000, config.relay_poll_ms / 1000
             return Relay(
-                channel, store, push, event_message, lease=lease, poll=poll, idle=RELAY_IDLE_S, keys=keys
+                channel,
+                store,
+                push,
+                event_message,
+                lease=lease,
+                poll=poll,
+                idle=RELAY_IDLE_S,
+                keys=keys,
+                refusal=_refusal,
             )
 
         return RelayRunner(relay, self.launcher)
@@ -564,3 +573,9 @@ def _loop_in_a_thread() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="engine", daemon=True).start()
     return loop
+
+
+def _refusal(error: EngineError) -> str:
+    from .api.wire import answers  # seldom needed where this is, so not at the start
+
+    return answers.text(answers.error(error))

@@ -93,5 +93,6 @@ async def test_a_key_that_is_revoked_is_refused_at_once_and_its_sockets_are_clos
         assert "error" not in deployment.invoke("admin", {"action": "revoke", "id": key["id"]})
         assert (await client.http.get("/api/orders")).status_code == httpx.codes.UNAUTHORIZED
         deployment.start("relay", {"shard": 0})  # in case none runs; one that does, goes on
+        assert (await socket.receive())["code"] == "UNAUTHENTICATED"
         with pytest.raises(ConnectionClosed):
             await socket.receive()

@@ -296,8 +296,11 @@ async def an_open_socket_after_its_key_was_revoked(world: World) -> str:
             if answer.get("code") != "UNAUTHENTICATED":
                 raise LetIn(str(answer))
         async with asyncio.timeout(SOON_S):
-            await asyncio.gather(closed(acting), closed(idle))
-    return "closed"
+            last = json.loads(await idle.recv())
+            ended = await asyncio.gather(closed(acting), closed(idle))
+    if last["code"] != "UNAUTHENTICATED" or set(ended) != {1000}:  # as API Gateway closes it
+        raise LetIn(f"{last}, {ended}")
+    return "UNAUTHENTICATED, closed"
 
 
 # --- How requests are written ---

@@ -14,9 +14,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
-from ...domain.errors import TemporarilyUnavailable
+from ...domain.errors import EngineError, TemporarilyUnavailable, Unauthenticated
 from ...domain.events import Event
 from ...ports.keys import Keys
 from ...ports.live import Channel, ConnectionGone, EventMessage, Notification, Push, Subscription
@@ -25,7 +26,7 @@ from .feed import Feed, Subscriber
 
 log = logging.getLogger(__name__)
 
-KEY_ENDED = "the API key of this connection has expired or was revoked"
+KEY_ENDED = "The API key of this connection has expired or was revoked."
 CLOSE_S = 3.0  # for the sends under way, and then for the positions that are not stored yet
 CANCEL_AGAIN_S = 0.5
 CAUGHT_UP_PAUSE_S = 0.02
@@ -34,7 +35,8 @@ CAUGHT_UP_PAUSE_S = 0.02
 class Relay:
     """Serves the shard of `channel`; `render` gives an event as its message.
 
-    `lease`, `poll` and `idle` in seconds. `keys` is None where connections need no API key.
+    `lease`, `poll` and `idle` in seconds. `keys` is None where connections need no API key; `refusal` gives
+    an error as a message.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Relay:
         poll: float,
         idle: float,
         keys: Keys | None = None,
+        refusal: Callable[[EngineError], str] = str,
     ) -> None:
         self._channel = channel
         self._store = store
@@ -57,6 +60,7 @@ class Relay:
         self._poll = poll
         self._idle = idle
         self._keys = keys
+        self._refusal = refusal
         self._feeds: dict[str, Feed] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()  # changes of subscriptions are applied one at a time, as they arrive
@@ -293,7 +297,10 @@ class Relay:
                 self._out_of_sync = False
 
     async def _close_ended(self) -> None:
-        """Close the connections whose API key has expired or was revoked."""
+        """Close the connections whose API key has expired or was revoked.
+
+        The reason is sent before, as API Gateway closes with none and a code of its own.
+        """
         connections = await self._channel.keys() if self._keys is not None else {}
         if self._keys is None or not connections:
             return
@@ -301,6 +308,8 @@ class Relay:
         for connection_id, key_id in connections.items():
             if key_id in ended:
                 self._disconnect(connection_id)
+                with suppress(ConnectionGone, TemporarilyUnavailable):  # it is closed in any case
+                    await self._push.send(connection_id, self._refusal(Unauthenticated(KEY_ENDED)))
                 await self._push.close(connection_id, KEY_ENDED)
                 await self._channel.remove_connection(connection_id)
 

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 import pytest
 from chalicelib.api.wire.events import event_object
 from chalicelib.domain.account import Access, Account, Caller, Scope
+from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.keys import ApiKey
 from chalicelib.ports.live import Subscription
+from chalicelib.services.live.relay import KEY_ENDED
 
 from tests.fakes import MemoryKeys, eventually
 from tests.unit.services.live.world import CLIENT, LIFE, WHOLE, World
@@ -259,4 +261,15 @@ async def test_a_connection_whose_key_has_ended_is_closed_and_the_others_stay(wo
         await world.sees(name, WHOLE)
     assert world.push.closed == ["revoked"]
     assert world.push.seqs("revoked") == [1]
+    assert world.push.frames["revoked"][-1] == {"error": KEY_ENDED, "code": "UNAUTHENTICATED"}
     assert world.redis.connections[0] == {"valid", "open"}
+
+
+async def test_a_connection_whose_key_has_ended_is_closed_though_it_cannot_be_said_why(world: World) -> None:
+    keys = MemoryKeys()
+    access = Access(Caller(Account("alice"), frozenset({Scope.ORDERS_READ}), "unknown"), None)
+    await world.registry.connect("client", "alice", access)
+    world.push.faults.append(TemporarilyUnavailable("not now"))
+    world.relay(keys=keys)
+    await eventually(lambda: world.push.closed == ["client"])
+    assert not world.redis.connections[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 
+from chalicelib.api.wire import answers
 from chalicelib.api.wire.events import event_message
 from chalicelib.domain.events import Event
 from chalicelib.domain.lifecycle import Status
@@ -69,7 +70,15 @@ class World:
     ) -> asyncio.Task[bool]:
         channel = MemoryChannel(self.redis, 0, next(self._fences))
         relay = Relay(
-            channel, self.store, self.push, event_message, lease=lease, poll=poll, idle=idle, keys=keys
+            channel,
+            self.store,
+            self.push,
+            event_message,
+            lease=lease,
+            poll=poll,
+            idle=idle,
+            keys=keys,
+            refusal=lambda error: answers.text(answers.error(error)),
         )
         task = asyncio.create_task(relay.run(seconds))
         self.relays.append(task)
