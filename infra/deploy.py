@@ -1,4 +1,4 @@
-"""`deploy`: package → validate → upload → network, data, engine → migrate → key → smoke → an engine.
+"""`deploy`: package → validate → upload → network, data, engine → migrate → login → key → smoke → an engine.
 
 Up to `validate` nothing is sent. CloudFormation itself undoes an update that fails. If the migration, the
 first API key or the smoke order fails, the engine's stack is rolled back to its previous version. Migrations
@@ -44,6 +44,7 @@ from .stage import (
 from .template import Template, read_template
 from .validate import validate
 
+ROLE_SECRET, LOGIN = "DatabaseRoleSecretArn", "DatabaseLogin"  # parameters of engine.yaml
 DEFAULT_REGION = "us-east-1"  # whose rules --dry-run validates against, unless a region is given
 
 DEPLOYED = """
@@ -104,6 +105,8 @@ def deploy(
                 each template of the stage, through a change set; an output of an earlier
                 one fills the parameter of the same name of a later one
       migrate   the database's schema, by a function of the engine
+      login     the functions become the role that migrate has made, which changes no schema;
+                once, where there is a secret of that role
       key       the first API key, made by a function of the engine and kept in a secret
       smoke     one order over HTTP, and its events over the WebSocket until it is confirmed
 
@@ -235,6 +238,7 @@ class Deployment:
         self._previous: dict[str, Version | None] = {}
         self._outputs: dict[str, str] = {}
         self._engine_changed = False
+        self._has_role = False  # the one that serves, which the migration makes
 
     def run(self, *, with_smoke: bool = True) -> Mapping[str, str]:
         """Run every step: the stacks' outputs. Raises InfraError."""
@@ -245,6 +249,7 @@ class Deployment:
             self._deploy(source, bucket)
         try:
             self._migrate()
+            self._serve_as_role(bucket, location)
             secret = self._make_first_key()
             if with_smoke:
                 self._smoke(secret)
@@ -281,8 +286,8 @@ class Deployment:
             )
         return bucket, location
 
-    def _deploy(self, template: Template, bucket: Bucket) -> None:
-        with self._screen.step(template.part) as step:
+    def _deploy(self, template: Template, bucket: Bucket, title: str = "") -> None:
+        with self._screen.step(title or template.part) as step:
             values = self._values(template, self._outputs)
             for name in values.previous:
                 step.print(f"{name} stays as it was set before")
@@ -298,8 +303,9 @@ class Deployment:
         absent = left_out(template.text, {**(current.parameters if current else {}), **values.given})
         target = Target(self._name(part), source, values, self._plan.stage.tags, absent)
         stack, changed = create_or_update(self._stacks, target, current, step, self._confirm)
+        self._current[part] = stack
         if part == "engine":
-            self._engine_changed = changed
+            self._engine_changed = self._engine_changed or changed
         if self._plan.stage.protected and not stack.protected:
             self._stacks.protect(stack.name)
         return stack
@@ -311,6 +317,14 @@ class Deployment:
             for name in applied:
                 step.print(f"applied {name}")
             step.result = f"{len(applied)} applied" if applied else "the schema is up to date"
+
+    def _serve_as_role(self, bucket: Bucket, location: str) -> None:
+        """Have the functions log in as the role that serves, which is there now, unless they do already."""
+        [template] = [each for each in self._plan.templates if each.part == "engine"]
+        stack, self._has_role = self._current["engine"], True
+        login = self._values(template, self._outputs).given.get(LOGIN)
+        if login is not None and stack is not None and login != stack.parameters.get(LOGIN):
+            self._deploy(template.with_code(location), bucket, "login")
 
     def _make_first_key(self) -> str:
         """The secret that holds the key."""
@@ -345,9 +359,22 @@ class Deployment:
         return f"{name} is rolled back to its previous version.{exception}"
 
     def _values(self, template: Template, outputs: Mapping[str, str]) -> Values:
+        values = self._choose(template, outputs)
+        if template.part == "engine" and ROLE_SECRET in values.given:
+            login = self._login(values.given[ROLE_SECRET])
+            return self._choose(template, {**outputs, LOGIN: login})
+        return values
+
+    def _choose(self, template: Template, outputs: Mapping[str, str]) -> Values:
         previous = self._previous[template.part]
         set_earlier = previous.set_earlier if previous else ()
         return self._plan.values(template, outputs, endpoint=self._aws.endpoint, set_earlier=set_earlier)
+
+    def _login(self, secret: str) -> str:
+        """Who serves: the role of that secret, once a migration has made it."""
+        stack = self._current["engine"]
+        served = (stack.parameters.get(LOGIN), stack.parameters.get(ROLE_SECRET)) if stack else None
+        return "role" if secret and (self._has_role or served == ("role", secret)) else "owner"
 
     def _name(self, part: str) -> str:
         return stack_name(self._plan.stage.name, part)

@@ -103,6 +103,7 @@ class Cloud:
         return {
             "DatabaseUrl": f"postgresql://127.0.0.1:{url.port}{url.path}",
             "DatabaseSecretArn": kept("database", url.username, url.password),
+            "DatabaseRoleSecretArn": kept("database-role", "engine", secrets.token_urlsafe(18)),
             "RedisUrl": self.valkey.address,
             "RedisSecretArn": kept("redis", "default", cache.password),
         }

@@ -15,6 +15,8 @@ from tests.infra.resolved import Resolved
 ON_AWS = {
     "DatabaseUrl": "postgresql://database:5432/orders?sslmode=verify-full&sslrootcert=system",
     "DatabaseSecretArn": "DATABASE-SECRET",
+    "DatabaseRoleSecretArn": "DATABASE-ROLE-SECRET",
+    "DatabaseLogin": "role",
     "RedisUrl": "rediss://redis:6379/0",
     "RedisSecretArn": "REDIS-SECRET",
     "SubnetIds": "subnet-a,subnet-b",

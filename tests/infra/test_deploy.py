@@ -37,7 +37,8 @@ LATER = {"chalicelib/sql/900_later.sql": "ALTER TABLE orders ADD COLUMN note tex
 BROKEN_WORKER = {"chalicelib/api/queue.py": "raise RuntimeError('not today')"}
 
 OLD_SEED = "solana"
-OF_THE_SERVERS = ["order-engine-database", "order-engine-redis"]  # secrets that the cloud has brought
+# secrets that the cloud has brought
+OF_THE_SERVERS = ["order-engine-database", "order-engine-database-role", "order-engine-redis"]
 Deploy = Callable[..., Result]
 
 
@@ -128,7 +129,7 @@ def environment(aws: Aws) -> dict[str, str]:
 def test_one_command_deploys_an_engine_that_confirms_an_order(deploy: Deploy, aws: Aws) -> None:
     done = deploy()
     assert done.exit_code == 0, done.output
-    for step in ("package", "validate", "upload", "engine", "migrate", "key", "smoke"):
+    for step in ("package", "validate", "upload", "engine", "migrate", "login", "key", "smoke"):
         assert f"\n✓ {step}" in done.output
     assert "applied 001_orders.sql" in done.output
     assert "pending → routing → building → submitted → confirmed" in done.output
@@ -149,6 +150,7 @@ def test_deploying_the_same_again_uploads_and_changes_nothing(deploy: Deploy) ->
     assert "✓ upload     the package is there already" in done.output
     assert "✓ engine     no changes" in done.output
     assert "✓ migrate    the schema is up to date" in done.output
+    assert "login" not in done.output
     assert "✓ key        there already" in done.output
 
 
@@ -175,6 +177,20 @@ def test_a_value_that_was_set_stays_until_it_is_set_again(deploy: Deploy, aws: A
     assert environment(aws)["SIM_SEED"] == "mine"
     deploy("--set=SimSeed=solana", "--no-smoke")
     assert environment(aws)["SIM_SEED"] == "solana"
+
+
+@pytest.mark.usefixtures("deployed")
+def test_an_engine_of_the_owners_becomes_the_roles_after_the_migration(deploy: Deploy, aws: Aws) -> None:
+    """And back: as an engine from before there was a role is updated, and rolled back."""
+    assert environment(aws)["DATABASE_LOGIN"] == "role"
+    done = deploy("--set=DatabaseLogin=owner")
+    assert "confirmed" in done.output, done.output
+    assert environment(aws)["DATABASE_LOGIN"] == "owner"
+    done = deploy(files=BROKEN)
+    assert (done.exit_code, environment(aws)["DATABASE_LOGIN"]) == (1, "owner")
+    done = deploy()
+    assert done.output.index("✓ migrate") < done.output.index("✓ login") < done.output.index("✓ smoke")
+    assert environment(aws)["DATABASE_LOGIN"] == "role"
 
 
 @pytest.mark.usefixtures("deployed")

@@ -15,7 +15,7 @@ from tests.infra.resolved import Resolved, load
 
 TEMPLATE_NAMES = ["network.yaml", "data.yaml"]
 FROM_NETWORK = {"VpcId": "vpc", "SubnetIds": "subnet-a,subnet-b", "SecurityGroupIds": "functions"}
-TO_ENGINE = {"DatabaseUrl", "DatabaseSecretArn", "RedisUrl", "RedisSecretArn"}
+TO_ENGINE = {"DatabaseUrl", "DatabaseSecretArn", "DatabaseRoleSecretArn", "RedisUrl", "RedisSecretArn"}
 FULL_NETWORK = {"Zones": 3, "Nat": "per-az", "Endpoints": "on", "FlowLogs": "ALL"}
 
 
@@ -207,18 +207,20 @@ def test_no_instance_is_public() -> None:
     assert [instance["PubliclyAccessible"] for instance in instances.values()] == [False, False]
 
 
-def test_rds_makes_the_password_of_postgres_and_the_proxy_may_read_only_that() -> None:
+def test_rds_makes_the_owners_password_and_the_proxy_may_read_that_and_the_roles() -> None:
     template = data()
-    secret = "DatabaseCluster.MasterUserSecret.SecretArn"
+    secrets = ["DatabaseCluster.MasterUserSecret.SecretArn", "DatabaseRoleSecret"]
     assert template["DatabaseCluster"]["ManageMasterUserPassword"] is True
     assert "MasterUserPassword" not in template["DatabaseCluster"]
-    assert template.outputs["DatabaseSecretArn"] == secret
-    [auth] = template["DatabaseProxy"]["Auth"]
-    assert auth["SecretArn"] == secret
+    assert [template.outputs[f"Database{whose}SecretArn"] for whose in ("", "Role")] == secrets
+    assert [auth["SecretArn"] for auth in template["DatabaseProxy"]["Auth"]] == secrets
     [policy] = template["ProxyRole"]["Policies"]
     assert policy["PolicyDocument"]["Statement"] == [
-        {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": secret}
+        {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": secrets}
     ]
+    generated = template["DatabaseRoleSecret"]["GenerateSecretString"]
+    owner = template["DatabaseCluster"]["MasterUsername"]
+    assert json.loads(generated["SecretStringTemplate"])["username"] not in ("", owner)
 
 
 def test_a_deleted_or_replaced_stack_leaves_a_snapshot_of_the_orders() -> None:

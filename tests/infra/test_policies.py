@@ -11,9 +11,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+import psycopg
 import pytest
 from botocore import xform_name
 from botocore.session import get_session
+from chalicelib.adapters.aws.secrets import Credentials
+from chalicelib.adapters.postgres import serving_role
 from chalicelib.config import Config
 from chalicelib.migrations import migrate
 from psycopg.conninfo import conninfo_to_dict
@@ -116,6 +119,17 @@ def url(services: Endpoints) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def role(url: str) -> Iterator[Credentials]:
+    """The role that all functions but Migrate are, and so may do there what they do."""
+    given = Credentials(f"role_{uuid.uuid4().hex[:12]}", uuid.uuid4().hex)
+    with psycopg.connect(url, autocommit=True) as owner:
+        with owner.transaction():
+            serving_role.prepare(owner, given)
+        yield given
+        owner.execute(f"DROP OWNED BY {given.username}; DROP ROLE {given.username}".encode())
+
+
+@pytest.fixture(scope="module")
 def config(engine: Resolved, url: str, services: Endpoints, queues: list[str]) -> Config:
     """A deployed function's settings, with servers that are there; passwords are in secrets."""
     environment = engine.shared["Environment"]["Variables"]
@@ -138,11 +152,12 @@ def config(engine: Resolved, url: str, services: Endpoints, queues: list[str]) -
 
 
 @pytest.fixture(scope="module")
-def recorder(config: Config, url: str, services: Endpoints) -> Recorder:
+def recorder(config: Config, url: str, role: Credentials, services: Endpoints) -> Recorder:
     redis = urlsplit(services.redis_url)
     there: dict[str, Any] = conninfo_to_dict(url)
     secrets: dict[str, dict[str, str] | None] = {
         config.database_secret: {"username": there["user"], "password": there.get("password", "")},
+        config.database_role_secret: {"username": role.username, "password": role.password},
         config.redis_secret: {"username": redis.username or "default", "password": redis.password or ""},
         config.key_pepper_secret: {"username": "keys", "password": "p" * 64},
         config.admin_key_secret: None,
@@ -243,8 +258,33 @@ def readers(engine: Resolved) -> dict[str, list[str]]:
     return found
 
 
+SERVES_ORDERS = [name for name in NAMES if name not in ("WebsocketDisconnect", "KeepRelays", "Migrate")]
+
+
+def test_only_the_function_that_migrates_may_read_the_owners_password(deployed: Deployed) -> None:
+    found = readers(deployed())
+    assert found["DATABASE-SECRET"] == ["Migrate"]
+    assert sorted(found["DATABASE-ROLE-SECRET"]) == sorted([*SERVES_ORDERS, "Migrate"])
+
+
+def test_until_the_role_is_there_only_the_function_that_makes_it_may_read_its_password(
+    deployed: Deployed,
+) -> None:
+    found = readers(deployed(DatabaseLogin="owner"))
+    assert found["DATABASE-ROLE-SECRET"] == ["Migrate"]
+    assert sorted(found["DATABASE-SECRET"]) == sorted([*SERVES_ORDERS, "Migrate"])
+
+
+@pytest.mark.parametrize("login", ["owner", "role"])
+def test_without_a_role_all_are_the_owner(deployed: Deployed, login: str) -> None:
+    found = readers(deployed(DatabaseRoleSecretArn="", DatabaseLogin=login))
+    assert sorted(found["DATABASE-SECRET"]) == sorted([*SERVES_ORDERS, "Migrate"])
+    assert "DATABASE-ROLE-SECRET" not in found
+
+
 def test_without_passwords_no_role_may_read_one(deployed: Deployed) -> None:
-    assert readers(deployed(DatabaseSecretArn="", RedisSecretArn="")).keys() == {"KeyPepper", "AdminKey"}
+    nothing = {"DatabaseSecretArn": "", "DatabaseRoleSecretArn": "", "RedisSecretArn": ""}
+    assert readers(deployed(**nothing)).keys() == {"KeyPepper", "AdminKey"}
 
 
 def test_only_the_function_that_makes_the_first_key_may_read_or_write_it(engine: Resolved) -> None:

@@ -145,6 +145,8 @@ def test_the_environment_sets_the_functions_config(engine: Resolved) -> None:
     assert Config.load(given) == Config(
         database_url=ON_AWS["DatabaseUrl"],
         database_secret="DATABASE-SECRET",
+        database_role_secret="DATABASE-ROLE-SECRET",
+        database_login="role",
         database_connections=2,
         redis_url=ON_AWS["RedisUrl"],
         redis_secret="REDIS-SECRET",
