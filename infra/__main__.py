@@ -1,4 +1,4 @@
-"""The command line: `python -m infra deploy STAGE`, `python -m infra destroy STAGE`.
+"""The command line: `python -m infra deploy STAGE`, `… destroy STAGE`, `… audit`.
 
 Exit codes:
   0    done
@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.terminal import Failure, NotDone, print_anything
 
+from .audit import audit
 from .deploy import deploy
 from .destroy import destroy
 from .errors import AwsError, InfraError, Refused, StageError
@@ -47,7 +48,7 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """Deploy the engine into an AWS account, and delete it."""
+    """Deploy the engine into an AWS account, and delete it; ask about what is packaged."""
     signal.signal(signal.SIGTERM, _interrupt)
     print_anything()
 
@@ -56,6 +57,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+cli.add_command(audit)
 cli.add_command(deploy)
 cli.add_command(destroy)
 

@@ -18,6 +18,7 @@ from .install import InstallError, install
 REQUIREMENTS = {
     "emulator": ROOT / "local" / "emulator" / "requirements.txt",
     "checkov": ROOT / "tests" / "infra" / "checkov.txt",
+    "audit": ROOT / "infra" / "audit.txt",
     "browser": ROOT / "tests" / "security" / "browser.txt",
 }
 
