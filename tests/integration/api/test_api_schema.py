@@ -1,6 +1,8 @@
 """The engine's OpenAPI document: it matches the code, and the running engine matches it.
 
-schemathesis calls every route with what the document allows and with what it forbids, by a fixed seed.
+schemathesis calls every route with what the document allows and with what it forbids, by a fixed seed. To
+import it and to choose its cases takes seconds. That is left to the test: every process of a run collects
+this file, and one runs it. For the same reason its plugin is off (pyproject.toml).
 """
 
 from __future__ import annotations
@@ -8,13 +10,12 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import app as functions
 import httpx
 import pytest
-import schemathesis
 from chalicelib.api.wire.schemas import SUBMIT_PATH
 from chalicelib.domain import errors
 from chalicelib.domain.lifecycle import TERMINAL, Status
@@ -50,22 +51,52 @@ def url() -> Iterator[str]:
         assert "Traceback" not in running.log
 
 
-schema = schemathesis.openapi.from_dict(DOCUMENT)
+OPERATIONS = [
+    (path, method)
+    for path, methods in DOCUMENT["paths"].items()
+    for method in methods
+    if method in ("get", "post", "put", "patch", "delete")
+]
 
 
-@schema.parametrize()
-@settings(
-    max_examples=60,
-    deadline=None,
-    derandomize=True,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-def test_the_engine_behaves_as_its_document_describes(case: Any, url: str) -> None:
-    response = case.call(base_url=url)
-    assert response.status_code < 500, response.text
-    assert "Traceback" not in response.text
-    case.validate_response(response)
+@pytest.fixture(scope="module")
+def as_test() -> Callable[..., Callable[[], None]]:
+    """Makes the check of a case the test of an operation, with the cases of `schema.parametrize()`."""
+    import schemathesis
+    from schemathesis.checks import load_all_checks
+    from schemathesis.generation.feedback import FeedbackSources
+    from schemathesis.pytest._test_builder import build_operation_test
+
+    load_all_checks()
+    schema = schemathesis.openapi.from_dict(DOCUMENT)
+    feedback = FeedbackSources()
+    return lambda path, method, check: build_operation_test(
+        config=schema.config,
+        operation=schema[path][method],
+        test_func=check,
+        given_kwargs={},
+        feedback=feedback,
+    )
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_the_engine_behaves_as_its_document_describes(
+    url: str, path: str, method: str, as_test: Callable[..., Callable[[], None]]
+) -> None:
+    @settings(
+        max_examples=60,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    def check(case: Any) -> None:
+        response = case.call(base_url=url)
+        assert response.status_code < 500, response.text
+        assert "Traceback" not in response.text
+        case.validate_response(response)
+
+    as_test(path, method, check)()
 
 
 def test_the_served_document_is_the_packaged_one(url: str) -> None:
