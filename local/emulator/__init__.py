@@ -114,6 +114,7 @@ class Ministack(Server):
 
     stops = ((signal.SIGTERM, 10.0),)
     python = sys.executable  # of the environment in which it is installed
+    program: Sequence[str] = ("-m", "ministack")  # what that runs
     settings: dict[str, str]  # what the subclass adds to its environment
 
     def __init__(self, folder: Path, *, temporary: bool = False, holds: Sequence[int] = ()) -> None:
@@ -125,7 +126,7 @@ class Ministack(Server):
         return f"http://127.0.0.1:{self.port}"
 
     def command(self, port: int) -> list[str]:
-        return [self.python, "-P", "-m", "ministack"]
+        return [self.python, "-P", *self.program]
 
     def options(self, port: int) -> dict[str, Any]:
         environ = {
@@ -157,6 +158,7 @@ class Emulator(Ministack):
     """Ready once it answers; empty at every start."""
 
     name = "AWS emulator"
+    program = (str(Path(__file__).with_name("program.py")),)
     settings = {"LAMBDA_EXECUTOR": "local"}  # noqa: RUF012 - never changed
 
     def __init__(
