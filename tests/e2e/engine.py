@@ -16,7 +16,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -28,6 +27,7 @@ import httpx
 
 from local import ROOT
 from local.services import erase, find_running
+from tests import commands
 
 STARTS_WITHIN_S = 40.0  # with an empty folder, on a machine that is busy with other things
 STOPS_WITHIN_S = 30.0
@@ -119,7 +119,7 @@ class LocalEngine:
         self.url = f"http://127.0.0.1:{self.port}"
         self._environ = {**os.environ, **settings, "PYTHONPATH": str(ROOT)}
         self._log = self.state / "engine.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: commands.Command | None = None
 
     @property
     def pid(self) -> int:
@@ -172,11 +172,9 @@ class LocalEngine:
         shutil.rmtree(self.state)
 
     def _launch(self) -> None:
-        up = [sys.executable, "-P", "-m", "local", "up", "--port", str(self.port), "--state", str(self.state)]
+        up = ("up", "--port", str(self.port), "--state", str(self.state))
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                up, env=self._environ, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
-            )
+            self._process = commands.start(*up, environ=self._environ, output=log)
 
     def _end(self, number: signal.Signals) -> int:
         assert self._process is not None

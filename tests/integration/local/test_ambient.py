@@ -7,12 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from local import ROOT
 from local.services import Services
-from tests.integration.local.cli.test_cli import Up, environment, local
+from tests.integration.local.cli.test_cli import Up, environment
 from tests.integration.local.test_setup import stamp
 
 NOWHERE = "/nonexistent"
@@ -87,18 +88,24 @@ PYTHON = {
 GROUPS = {"servers and machine": AWS | POSTGRES | NETWORK | MACHINE, "python": PYTHON}
 
 
-@pytest.mark.parametrize(("group", "umask"), [("servers and machine", 0o077), ("python", 0o022)])
-def test_the_embedded_engine_runs_whatever_the_shell_says_of_others(group: str, umask: int) -> None:
-    """Whatever its umask, too: 077 shuts everybody else out."""
-    done = subprocess.run(
-        [sys.executable, "-m", "local", "demo", "--latency", "0"],
-        env=environment(**GROUPS[group]),
+def local(*arguments: str, umask: Any = -1, **given: str) -> subprocess.CompletedProcess[str]:
+    """Run a command, its start included."""
+    return subprocess.run(
+        [sys.executable, "-m", "local", *arguments],
+        env=environment(**given),
         cwd="/",
         capture_output=True,
         text=True,
         timeout=60,
         umask=umask,
+        stdin=subprocess.DEVNULL,
     )
+
+
+@pytest.mark.parametrize(("group", "umask"), [("servers and machine", 0o077), ("python", 0o022)])
+def test_the_embedded_engine_runs_whatever_the_shell_says_of_others(group: str, umask: int) -> None:
+    """Whatever its umask, too: 077 shuts everybody else out."""
+    done = local("demo", "--latency", "0", umask=umask, **GROUPS[group])
     assert done.returncode == 0, done.stdout + done.stderr
     assert "6 of 6 orders confirmed" in done.stdout
     assert done.stderr == ""

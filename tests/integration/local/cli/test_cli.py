@@ -20,6 +20,7 @@ from click.testing import CliRunner, Result
 
 from local import ROOT
 from local.cli import cli
+from tests import commands
 
 LONGEST_S = 60
 OURS = ("DATABASE_URL", "REDIS_URL", "AWS_ENDPOINT_URL", "LOCALSTACK_HOST", "ENGINE_URL", "PORT", "LOG_LEVEL")
@@ -34,15 +35,7 @@ def environment(**given: str) -> dict[str, str]:
 
 def local(*arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "local", *arguments],
-        env=environment(**given),
-        cwd="/",
-        capture_output=True,
-        text=True,
-        timeout=LONGEST_S,
-        stdin=subprocess.DEVNULL,
-    )
+    return commands.run(*arguments, environ=environment(**given))
 
 
 def typed(*arguments: str, **given: str) -> Result:

@@ -7,11 +7,10 @@ import json
 import os
 import pty
 import subprocess
-import sys
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from functools import partial
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -19,36 +18,30 @@ from click.testing import CliRunner
 
 from local import ROOT
 from local.cli import cli
+from tests import commands
 from tests.e2e import evidence
 from tests.e2e.client import Client, eventually
 from tests.e2e.engine import Engine, LocalEngine
 from tests.integration.adapters.aws.dead_letter_queue import SETTINGS, put_on_sqs
 
-LONGEST_S = 60
 SERVERS = ("DATABASE_URL", "REDIS_URL", "AWS_ENDPOINT_URL", "ORDERS_QUEUE_URL", "ORDERS_DLQ_URL")
 UNKNOWN_ORDER = str(uuid.UUID(int=9))
 CLEAR_SCREEN = "\x9b2J"  # in eight bits, which SQS lets through
 
 
-def command(engine: Engine, *arguments: str, **given: str) -> dict[str, Any]:
-    """How a command of this engine's is run."""
-    kept = {name: value for name, value in os.environ.items() if name not in SERVERS}
-    return {
-        "args": [sys.executable, "-m", "local", "dlq", *arguments, "--state", str(engine.state)],
-        "env": kept | {"PYTHONPATH": str(ROOT)} | given,
-        "cwd": "/",
-        "text": True,
-    }
+async def run(*arguments: str, stdin: int = subprocess.DEVNULL, **given: str) -> CompletedProcess[str]:
+    """Run a command to its end."""
+    environ = {name: value for name, value in os.environ.items() if name not in SERVERS}
+    return await asyncio.to_thread(
+        commands.run, *arguments, environ=environ | {"PYTHONPATH": str(ROOT)} | given, stdin=stdin
+    )
 
 
 async def dlq(
     engine: Engine, *arguments: str, stdin: int = subprocess.DEVNULL, **given: str
-) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
-    run = command(engine, *arguments, **given)
-    return await asyncio.to_thread(
-        partial(subprocess.run, **run, capture_output=True, timeout=LONGEST_S, stdin=stdin, check=False)
-    )
+) -> CompletedProcess[str]:
+    """Run a command of this engine's to its end."""
+    return await run("dlq", *arguments, "--state", str(engine.state), stdin=stdin, **given)
 
 
 async def listed(engine: Engine) -> list[dict[str, Any]]:
@@ -163,10 +156,7 @@ async def test_watch_goes_on_behind_the_failure_of_a_redriven_order(client: Clie
     order_id = await failed(client, engine)
     await dlq(engine, "redrive", order_id)
     await eventually(lambda: client.order(order_id), lambda order: order["status"] == "confirmed")
-    run = command(engine) | {
-        "args": [sys.executable, "-m", "local", "watch", order_id, "--url", engine.http_url]
-    }
-    done = await asyncio.to_thread(partial(subprocess.run, **run, capture_output=True, timeout=LONGEST_S))
+    done = await run("watch", order_id, "--url", engine.http_url)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "redriven: set 2 of its attempts begins" in done.stdout
     assert "confirmed" in done.stdout
