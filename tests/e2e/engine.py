@@ -119,6 +119,7 @@ class LocalEngine:
         self.url = f"http://127.0.0.1:{self.port}"
         self._environ = {**os.environ, **settings, "PYTHONPATH": str(ROOT)}
         self._log = self.state / "engine.log"
+        self._begin = 0  # of what it has said since its last start
         self._process: commands.Command | None = None
 
     @property
@@ -174,7 +175,13 @@ class LocalEngine:
     def _launch(self) -> None:
         up = ("up", "--port", str(self.port), "--state", str(self.state))
         with self._log.open("ab") as log:
+            self._begin = log.tell()
             self._process = commands.start(*up, environ=self._environ, output=log)
+
+    @property
+    def _serves(self) -> bool:
+        """Whether it has said so since its last start."""
+        return b"serving on " in self._log.read_bytes()[self._begin :]
 
     def _end(self, number: signal.Signals) -> int:
         assert self._process is not None
@@ -186,11 +193,12 @@ class LocalEngine:
             raise AssertionError(f"it does not stop on {number.name}:\n{self.log}") from None
 
     def _await_health(self, deadline: float) -> None:
+        """Wait until it serves. Its gateway answers before: a worker that is killed then ends its start."""
         assert self._process is not None
         with httpx.Client(trust_env=False) as http:
             while True:
                 try:
-                    if http.get(f"{self.url}/health").status_code == 200:
+                    if self._serves and http.get(f"{self.url}/health").status_code == 200:
                         return
                 except httpx.TransportError:
                     pass
