@@ -46,7 +46,11 @@ class Stopped(KeyboardInterrupt):
 
 
 class Stopping:
-    """The first signal ends the work that `unless` is doing; at any other time it raises Stopped."""
+    """The first signal ends the work that `unless` is doing; at any other time it raises Stopped.
+
+    An exception that is raised while Python runs a callback of its garbage collector goes nowhere. So what
+    waits next looks whether a stop was asked for.
+    """
 
     def __init__(self, on_first: Callable[[], None]) -> None:
         self._on_first = on_first
@@ -57,6 +61,8 @@ class Stopping:
         """What `work` gives. Raises Stopped, with `work` cancelled, on a signal."""
         loop, asked = asyncio.get_running_loop(), asyncio.Event()
         self._wake = lambda: loop.call_soon_threadsafe(asked.set)
+        if self._asked:
+            asked.set()
         working, waiting = asyncio.create_task(work), asyncio.create_task(asked.wait())
         try:
             await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -70,8 +76,9 @@ class Stopping:
 
     def wait(self) -> NoReturn:
         """Do nothing until a signal comes. Raises Stopped."""
-        while True:
+        while not self._asked:
             signal.pause()
+        raise Stopped
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Take a signal."""
