@@ -42,7 +42,17 @@ def finish(request: Request, answer: Callable[[Request], Response]) -> Response:
 
 @app.route("/", methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
 def index() -> Response:
-    return api.http.index()
+    return api.page.index(_request())
+
+
+@app.route("/page/{name}", methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
+def page_file(name: str) -> Response:
+    return api.page.file(_request(), name)
+
+
+@app.route("/page/vendor/{name}", methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
+def vendored_file(name: str) -> Response:
+    return api.page.file(_request(), f"vendor/{name}")
 
 
 @app.route("/openapi.json", methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)

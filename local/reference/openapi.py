@@ -432,6 +432,7 @@ def document() -> Json:
     for route in routes():
         paths.setdefault(route.path, {})[route.method] = _operation(route)
     paths[schemas.SUBMIT_PATH]["x-websocket"] = websocket()
+    paths["/"]["get"]["responses"]["200"]["content"]["text/html"] = {"schema": {"type": "string"}}
     return {
         "openapi": "3.1.0",
         "info": {

@@ -136,6 +136,8 @@ def test_every_route_is_in_the_api(merged: dict[str, Any]) -> None:
         ("/api/engine", "GET"),
         ("/api/dead-letters", "GET"),
         ("/api/dead-letters/redrive", "POST"),
+        ("/page/{name}", "GET"),
+        ("/page/vendor/{name}", "GET"),
         ("/api/quote", "GET"),
         ("/api/orders", "GET"),
         ("/api/orders", "DELETE"),
@@ -152,9 +154,11 @@ def test_all_of_our_code_and_sql_is_in_the_package(entries: set[str]) -> None:
     ours = {
         str(path.relative_to(FUNCTIONS))
         for path in FUNCTIONS.rglob("*")
-        if path.suffix in (".py", ".sql", ".json") and ".chalice" not in path.parts
+        if path.suffix in (".py", ".sql", ".json", ".html", ".css", ".js", ".svg")
+        and ".chalice" not in path.parts
     }
     assert {"chalicelib/sql/queries.sql", "chalicelib/simulation/sql/queries.sql"} <= ours
+    assert {"chalicelib/page/index.html", "chalicelib/page/vendor/uPlot.esm.js"} <= ours
     assert ours <= entries
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .. import logs, runtime
 
 if TYPE_CHECKING:
-    from . import admin, cors, http, migrate, operations, queue, responses, schedules, sockets
+    from . import admin, cors, http, migrate, operations, page, queue, responses, schedules, sockets
 
 __all__ = [
     "admin",
@@ -22,6 +22,7 @@ __all__ = [
     "http",
     "migrate",
     "operations",
+    "page",
     "prepare",
     "queue",
     "responses",

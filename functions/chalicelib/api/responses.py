@@ -85,9 +85,12 @@ def finish(request: Request, answer: Callable[[Request], Response]) -> Response:
         response = _in_our_shape(request, response)
     if not pages.are_all:
         response.headers.pop(cors.ALLOW_ORIGIN, None)
+        vary = response.headers.get("Vary")
         response.headers |= pages.headers(request.headers.get("origin"), request.headers.get("host", ""))
+        if vary:
+            response.headers["Vary"] = f"{vary}, {response.headers['Vary']}"
     if response.status_code != 200 or request.path not in CACHEABLE:
-        response.headers["Cache-Control"] = "no-store"
+        response.headers.setdefault("Cache-Control", "no-store")
     took_ms = (time.perf_counter() - began) * 1000
     log.info(
         "request method=%s path=%s status=%d took_ms=%.0f request=%s",

@@ -93,7 +93,7 @@ def test_only_what_is_the_same_for_all_may_be_cached(engine: MemoryEngine, route
 def test_a_wrong_method_is_told_the_right_ones(engine: MemoryEngine, method: str, route: str) -> None:
     if method in functions.app.routes[route]:
         pytest.skip("it is a right one here")
-    answer = call(method, route, order_id="x")
+    answer = call(method, route, order_id="x", name="x")
     assert (answer.status, answer.body["code"]) == (405, "METHOD_NOT_ALLOWED")
     assert answer.headers["Allow"] == answer.body["allow"]
     assert {*answer.headers["Allow"].split(", ")} == {*functions.app.routes[route], "OPTIONS"}

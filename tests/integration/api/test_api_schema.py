@@ -115,6 +115,7 @@ def test_the_document_has_the_routes_of_the_functions() -> None:
         for path, methods in functions.app.routes.items()
         for method in methods
         if method != "HEAD"  # GET without the body
+        if not path.startswith("/page/")  # files for browsers
         if (path, method) != (SUBMIT_PATH, "GET")  # a WebSocket's handshake, which no operation describes
     }
 
