@@ -3,7 +3,7 @@
 import { EngineError, Refused } from "./client.js";
 import { announce, facts, fill, h, note, pill, table } from "./dom.js";
 import { times } from "./events.js";
-import { amount, count, duration, short } from "./format.js";
+import { amount, count, dateAndTime, duration, short } from "./format.js";
 import { replaceWithFocus } from "./orders.js";
 import { poll } from "./poll.js";
 import { ask } from "./session.js";
@@ -155,14 +155,15 @@ function deadLetters(found, redrive) {
     cells: [
       each.orderId ? h("a", { href: `#/orders/${each.orderId}` }, short(each.orderId)) : h("code", {}, String(each.body).slice(0, 40)),
       each.status ? pill(each.status) : "no order",
-      count(each.receives),
+      each.code ? h("span", { title: each.error }, each.code) : "–",
+      each.sentAt ? dateAndTime(each.sentAt) : "–",
       each.orderId && h("button", { type: "button", class: "quiet", "data-key": each.orderId, "aria-label": `Redrive ${short(each.orderId)}`, onclick: () => redrive([each.orderId]) }, "Redrive"),
     ],
   }));
   return [
     h("div", { class: "top" }, h("h2", { id: "dead-title" }, `Dead letters: ${amount(String(found.total))}`),
       orderIds.length > 1 && h("button", { type: "button", "data-key": "all", onclick: () => redrive(orderIds) }, `Redrive these ${orderIds.length}`)),
-    rows.length > 0 ? table("Dead letters", ["Order", "Status", "Deliveries", ""], rows, { class: "cards" })
+    rows.length > 0 ? table("Dead letters", ["Order", "Status", "Why", "Sent", ""], rows, { class: "cards" })
       : h("p", { class: "muted" }, "There is none: every message was dealt with."),
   ];
 }

@@ -222,7 +222,8 @@ def test_nothing_in_it_is_inline() -> None:
 def test_vendored_files_are_those_of_their_publisher() -> None:
     """Their hashes are those of the npm package uplot 1.6.32: `dist/uPlot.esm.js`, `dist/uPlot.min.css`."""
     folder = page.FOLDER / "vendor"
-    listed = dict(reversed(line.split()) for line in (folder / "sha256.txt").read_text().splitlines())
+    lines = (folder / "sha256.txt").read_text().splitlines()
+    listed = {name: hash for hash, name in (line.split() for line in lines)}
     found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
     assert {name: hash for name, hash in found.items() if name in listed} == listed
     assert set(found) - set(listed) == {"sha256.txt", "uPlot.esm.d.ts"}
