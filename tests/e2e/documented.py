@@ -6,11 +6,13 @@ import json
 from functools import cache
 from typing import Any
 
+from chalicelib.api.wire.document import open_tokens
 from jsonschema import Draft202012Validator
 
 from local import FUNCTIONS
 
 DOCUMENT = json.loads((FUNCTIONS / "chalicelib" / "asyncapi.json").read_text())
+open_tokens(DOCUMENT)  # some engines have a token list
 ANSWERS = {
     "subscribed": "Subscribed",
     "unsubscribed": "Unsubscribed",

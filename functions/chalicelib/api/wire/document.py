@@ -26,6 +26,8 @@ def socket_document(address: str) -> dict[str, object]:
     if url.path and not url.path.endswith(SUBMIT_PATH):  # API Gateway's has the stage for its path
         found["channels"]["orders"]["address"] = "/"
         prefix = url.path
+    if len(all_tokens()) > len(TOKENS):
+        open_tokens(found)
     found["servers"]["engine"] = server | ({"pathname": prefix} if prefix else {})
     return found
 
@@ -34,7 +36,7 @@ def socket_document(address: str) -> dict[str, object]:
 def _read(*, has_more_tokens: bool, takes_keys: bool) -> dict[str, object]:
     found: dict[str, Any] = json.loads((Path(__file__).parents[2] / "openapi.json").read_text())
     if has_more_tokens:
-        _open(found)
+        open_tokens(found)
     if takes_keys:
         for operations in found["paths"].values():
             for operation in operations.values():
@@ -43,11 +45,11 @@ def _read(*, has_more_tokens: bool, takes_keys: bool) -> dict[str, object]:
     return found
 
 
-def _open(node: object) -> None:
+def open_tokens(node: object) -> None:
     """Drop every choice below `node` between the tokens that there are and a mint."""
     children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
     choices = node.get("anyOf", ()) if isinstance(node, dict) else ()
     if isinstance(node, dict) and any(TOKENS[0].symbol in one.get("enum", ()) for one in choices):
         del node["anyOf"]
     for child in children:
-        _open(child)
+        open_tokens(child)
