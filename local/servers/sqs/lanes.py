@@ -96,5 +96,5 @@ class Lanes:
 
     def _close(self, group: str) -> None:
         del self._lanes[group]
-        if not self._lanes:  # nothing waits, and so nobody has waited longer
+        if not self._lanes:  # nothing waits, so no turn is due
             self.clear()

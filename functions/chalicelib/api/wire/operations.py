@@ -252,6 +252,6 @@ def _redriven(order_id: str, tally: Tally) -> Redriven:
 
 def _venue_prices(answer: Sequence[Decimal] | EngineError) -> VenuePrices:
     if isinstance(answer, EngineError):
-        told = error(answer)
-        return VenuePrices(error=told.error, code=told.code)
+        refusal = error(answer)
+        return VenuePrices(error=refusal.error, code=refusal.code)
     return VenuePrices(prices=[plain(_SIGNIFICANT.plus(price)) for price in answer])
