@@ -52,7 +52,8 @@ export function announce(text) {
  * @typedef {{ cells: (Child | Child[])[], class?: string }} Row
  */
 export function table(caption, titles, rows, options = {}) {
-  const head = titles.map((title) => h("th", { scope: "col", role: "columnheader" }, title));
+  const head = titles.map((title) => h("th", { scope: "col", role: "columnheader" },
+    title || h("span", { class: "unseen" }, "Actions")));
   const body = rows.map(({ cells, class: name }) => {
     const shown = cells.map((cell, index) =>
       h("td", { role: "cell", "data-title": titles[index] || false }, ...[cell].flat()),
