@@ -191,7 +191,7 @@ def play(request: bytes, files: list[int]) -> NoReturn:
     import time
 
     from local import settings
-    from local.cli import cli
+    from local.cli import COMPLETE, cli
 
     code: object = 1
     try:
@@ -204,7 +204,7 @@ def play(request: bytes, files: list[int]) -> NoReturn:
         os.chdir(cwd)
         settings.BEGAN = time.monotonic()
         sys.argv = ["local", *arguments]
-        cli(arguments, prog_name="./local/run")
+        cli(arguments, prog_name="./local/run", complete_var=COMPLETE)
     except SystemExit as end:
         code = end.code
     except BaseException:
