@@ -35,7 +35,7 @@ class Proxies:
         if self._trusts(_address(scope["client"][0])):
             self._believe(scope)
         prefix = scope["root_path"]
-        if prefix and scope["path"].startswith(f"{prefix}/"):  # the proxy has passed it on
+        if prefix and f"{scope['path']}/".startswith(f"{prefix}/"):  # the proxy has passed it on
             scope["path"] = scope["path"].removeprefix(prefix)
             scope["raw_path"] = scope["raw_path"].removeprefix(prefix.encode())
 

@@ -10,7 +10,7 @@ from chalicelib.config import ConfigError
 from websockets.asyncio.client import connect
 
 from local.gateway import GatewaySettings
-from local.gateway.proxies import parse_networks
+from local.gateway.proxies import Proxies, parse_networks
 from tests.integration.gateway_app import serving, until
 
 SAID = {
@@ -104,6 +104,13 @@ async def test_what_makes_no_sense_is_not_believed_of_anyone(wrong: dict[str, st
 async def test_a_prefix_may_be_a_setting_and_may_be_passed_on(path: str) -> None:
     event = await seen({}, path, path_prefix="/engine")
     assert (event["path"], event["requestContext"]["path"]) == ("/api/orders/x", "/engine/api/orders/x")
+
+
+@pytest.mark.parametrize(("path", "below"), [("/engine", ""), ("/engine/", "/"), ("/engines", "/engines")])
+def test_the_prefix_alone_is_the_root_with_or_without_a_slash(path: str, below: str) -> None:
+    scope = {"type": "http", "client": ("127.0.0.1", 1), "path": path, "raw_path": path.encode()}
+    Proxies(prefix="/engine").reveal(scope)
+    assert (scope["path"], scope["raw_path"]) == (below, below.encode())
 
 
 async def test_a_websocket_is_seen_as_its_client_sees_it() -> None:
