@@ -54,8 +54,8 @@ def bench(
     """Measure the engine against the same engine as people build it in Node (Fastify, BullMQ, ioredis, pg).
 
     Both answer the same wire, store every step in a Postgres that flushes to disk, and get fresh servers of
-    the same versions. They have their turns one after the other, round by round, so what else the machine
-    does meets both; a ratio is taken within a round.
+    the same versions. They have their turns one after the other, round by round and the other way round in
+    every second one, so what else the machine does meets both; a ratio is taken within a round.
 
     \b
     burst       2,000 orders by 50 clients, venues without latency: orders/s, CPU, memory

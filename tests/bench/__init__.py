@@ -1,6 +1,6 @@
 """The yardstick: our engine beside one as people build it in Node, over the same wire, in turn.
 
-run.py         rounds of turns: baseline, ours, ours --separate, baseline, …
+run.py         rounds of turns: baseline, ours, ours --separate; then the other way round, …
 scenarios/     what a turn does, one to a file; each gives figures
 engines/       what is measured: ours (this checkout or another), the baseline; each with fresh servers
 client/        the load, in a process of its own; its CPU counts for neither side

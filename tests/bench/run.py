@@ -1,4 +1,4 @@
-"""Rounds of turns: every side has its go at a scenario, then all of them again."""
+"""Rounds of turns: every side has its go at a scenario, then all of them again the other way round."""
 
 from __future__ import annotations
 
@@ -45,12 +45,17 @@ def run(
         (scenario, number, side)
         for scenario in scenarios
         for number in range(scenario.rounds(options))
-        for side in sides
+        for side in order(sides, number)
     ]
     for index, (scenario, number, side) in enumerate(turns):
         show = on_step(Step(index + 1, len(turns), scenario, side, number + 1))
         measured = scenario.measure(Turn(side, options, show))
         yield _sample(scenario, side, number + 1, measured)
+
+
+def order(sides: Sequence[Side], number: int) -> Sequence[Side]:
+    """The sides in their order in a round, reversed in every other one: the second meets a busier machine."""
+    return sides if number % 2 == 0 else sides[::-1]
 
 
 def save(path: Path, samples: Sequence[Sample], options: Options) -> None:
