@@ -452,25 +452,8 @@ CROSS JOIN LATERAL (
 SELECT id, seq FROM orders WHERE id = ANY (%(ids)s::uuid[]);
 
 -- name: any_queued_overdue
--- Whether any queued order is overdue; only then does the sweep ask whether the queue is drained. Of each account that
--- has queued orders the one that is longest due, found by one look-up.
-WITH RECURSIVE waiting AS (
-    SELECT first.account, first.due_at FROM (
-        SELECT account, due_at FROM orders
-        WHERE is_active(status) AND queued_at IS NOT NULL AND (status = 'pending' OR queued_at >= due_at)
-          AND account >= ''
-        ORDER BY account, due_at LIMIT 1
-    ) AS first
-    UNION ALL
-    SELECT next.account, next.due_at
-    FROM waiting CROSS JOIN LATERAL (
-        SELECT account, due_at FROM orders
-        WHERE is_active(status) AND queued_at IS NOT NULL AND (status = 'pending' OR queued_at >= due_at)
-          AND account > waiting.account
-        ORDER BY account, due_at LIMIT 1
-    ) AS next
-)
-SELECT true AS found FROM waiting WHERE due_at < now() - %(after_ms)s::bigint * interval '1 ms' LIMIT 1;
+-- Whether any queued order is overdue; only then does the sweep ask whether the queue is drained.
+SELECT true AS found FROM queued_accounts WHERE due_at < now() - %(after_ms)s::bigint * interval '1 ms' LIMIT 1;
 
 -- name: take_overdue
 -- Orders that have been due for `after_ms` and cannot be in the queue, up to `limit` of each kind:
@@ -485,24 +468,9 @@ SELECT true AS found FROM waiting WHERE due_at < now() - %(after_ms)s::bigint * 
 -- The lease of a lost worker is cleared.
 -- Repeated: those that the first run took are not returned. They are due and unacknowledged, so a sweep takes them
 -- `after_ms` later: late, and not lost.
-WITH RECURSIVE waiting AS (
-    SELECT first.account, first.due_at FROM (
-        SELECT account, due_at FROM orders
-        WHERE is_active(status) AND queued_at IS NOT NULL AND (status = 'pending' OR queued_at >= due_at)
-          AND account >= ''
-        ORDER BY account, due_at LIMIT 1
-    ) AS first
-    UNION ALL
-    SELECT next.account, next.due_at
-    FROM waiting CROSS JOIN LATERAL (
-        SELECT account, due_at FROM orders
-        WHERE is_active(status) AND queued_at IS NOT NULL AND (status = 'pending' OR queued_at >= due_at)
-          AND account > waiting.account
-        ORDER BY account, due_at LIMIT 1
-    ) AS next
-), newest AS (
+WITH newest AS (
     SELECT waiting.account, max(last.created_at) AS claimed
-    FROM waiting
+    FROM queued_accounts AS waiting
     CROSS JOIN unnest('{routing,building,submitted,confirmed,failed}'::order_status[]) AS taken (status)
     LEFT JOIN LATERAL (
         SELECT created_at FROM orders
