@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,12 @@ from xdist.scheduler import LoadScopeScheduling
 from local.endpoints import local_credentials
 from local.services import Endpoints, Services
 from tests.databases import new_database
+
+
+def pytest_configure() -> None:
+    """Have processes that tests start end at Ctrl-C, which a shell has those in the background ignore."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

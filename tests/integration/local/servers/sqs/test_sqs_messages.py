@@ -223,6 +223,7 @@ def test_a_missing_queue_is_an_error(box: Box) -> None:
     ],
 )
 def test_a_wrong_parameter_is_refused(box: Box, operation: str, given: dict[str, Any], expected: str) -> None:
+    box.send("x")  # or a receive that is not refused would wait
     with pytest.raises(ClientError) as error:
         call_with(box, operation, **given)
     assert code(error) == expected
