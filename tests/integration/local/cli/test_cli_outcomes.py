@@ -93,7 +93,7 @@ async def test_a_submit_whose_answer_never_comes_says_how_to_find_out(services: 
 async def test_an_order_that_is_placed_and_can_not_be_watched_is_not_said_to_have_failed(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = Config(sim_latency=20.0)
+    slow = Config(sim_latency=1.0)  # 2 s at least
     async with serving(services, slow) as engine, Link.to(engine.url) as link:
         process = await started("submit", "SOL", "USDC", "1", "--watch", "--url", link.url)
         assert process.stdout
