@@ -27,7 +27,7 @@ from .conditions import left_out
 from .console import Screen, Step, ask, aws_options, report_nothing_sent, report_running_operations
 from .errors import FirstKeyError, InfraError, MigrationError, PackageError, SmokeError
 from .first_key import ensure_first_key, read_first_key, reading_command
-from .migrate import migrate
+from .invoke import migrate
 from .package import MEGABYTE, Package, build
 from .smoke import smoke
 from .stacks import Stack, Stacks

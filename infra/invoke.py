@@ -15,10 +15,22 @@ from botocore.exceptions import BotoCoreError, ClientError
 from types_boto3_lambda.type_defs import InvocationResponseTypeDef
 
 from .aws import Aws
-from .errors import FunctionFailed
+from .errors import FunctionFailed, MigrationError
 
 INACTIVE = ("ResourceNotReadyException", "CodeArtifactUserPendingException")
 ACTIVATION_TIMEOUT_S = 300.0
+
+
+def migrate(aws: Aws, function: str) -> list[str]:
+    """Migrate the database's schema: the names of the applied migrations. Raises MigrationError."""
+    try:
+        answer = invoke(aws, function, {})
+    except FunctionFailed as error:
+        raise MigrationError(f"The migration failed: {error}") from error
+    try:
+        return [str(name) for name in answer["applied"]]
+    except (KeyError, TypeError):
+        raise MigrationError(f"{function} did not return the applied migrations: {answer!r:.500}") from None
 
 
 def invoke(aws: Aws, function: str, event: Mapping[str, object]) -> Any:

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from infra import smoke
 from infra.errors import MigrationError
-from infra.migrate import migrate
+from infra.invoke import migrate
 from infra.smoke import find_fault
 from local.errors import OutcomeUnknown, Refused
 
