@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 from ipaddress import ip_address
@@ -12,12 +13,14 @@ from chalicelib.api.wire.schemas import SUBMIT_PATH
 from chalicelib.config import Config
 from chalicelib.simulation.fault_rules import parse
 
+from .. import FUNCTIONS
 from ..endpoints import publish_url
 from ..engine import Engine
 from ..gateway import GatewaySettings, listen
 from ..pepper import pepper
 from ..process import Stopped, Stopping, run_on_loop, signals
 from ..separate import SeparateEngine
+from ..separate.reload import reload_on_change
 from ..services import Services, erase, has_attached
 from ..settings import BEGAN, STATE, settings
 from ..terminal import log_to_stderr, masked
@@ -35,7 +38,8 @@ Next, in another terminal:
   list    ./local/run orders{option}
           ./local/run dlq list{option}
 
-Orders are kept in {state}/ until you start with --fresh. Ctrl-C stops."""
+Orders are kept in {state}/ until you start with --fresh. Ctrl-C stops.
+"""
 
 
 @click.command()
@@ -69,6 +73,12 @@ Orders are kept in {state}/ until you start with --fresh. Ctrl-C stops."""
     is_flag=True,
     help="Gateway, worker and relay in processes of their own, each started again when it dies.",
 )
+@click.option(
+    "--reload",
+    "reloads",
+    is_flag=True,
+    help="Start the processes again, as --separate has them, when a file of functions/ is saved.",
+)
 @options.state
 @options.world
 @options.log_level
@@ -78,6 +88,7 @@ def up(
     engine_auth: str | None,
     fresh: bool,
     separate: bool,
+    reloads: bool,
     state: Path,
     latency: float | None,
     faults: str | None,
@@ -101,7 +112,15 @@ def up(
         )
     try:
         with signals(lambda: _say("\nstopping … (Ctrl-C again: at once)")) as stopping:
-            _run((host, port), state, environ, stopping, fresh=fresh, separate=separate)
+            _run(
+                (host, port),
+                state,
+                environ,
+                stopping,
+                fresh=fresh,
+                separate=separate or reloads,
+                reloads=reloads,
+            )
     except Stopped:
         pass
     _say(f"stopped; your data is in {_shown(state)}/")
@@ -115,6 +134,7 @@ def _run(
     *,
     fresh: bool,
     separate: bool,
+    reloads: bool,
 ) -> None:
     config = Config.load(environ)
     parse(config.sim_faults)
@@ -152,9 +172,21 @@ def _run(
                 async with chosen as engine:
                     publish_url(engine.url, state)
                     _greet(engine, state, takes_keys=takes_keys)
-                    await stopping.unless(engine.ended())
+                    await stopping.unless(_until_it_ends(engine, reloads=reloads))
 
             run_on_loop(serve)
+
+
+async def _until_it_ends(engine: Engine | SeparateEngine, *, reloads: bool) -> None:
+    if not (reloads and isinstance(engine, SeparateEngine)):
+        return await engine.ended()
+    _say(f"watching {_shown(FUNCTIONS)}/")
+    reloading = asyncio.create_task(reload_on_change(engine, _say))
+    try:
+        await engine.ended()
+    finally:
+        reloading.cancel()
+        await asyncio.gather(reloading, return_exceptions=True)
 
 
 def _is_loopback(host: str) -> bool:
@@ -167,11 +199,11 @@ def _is_loopback(host: str) -> bool:
 def _greet(engine: Engine | SeparateEngine, state: Path, *, takes_keys: bool) -> None:
     for name in engine.migrations:
         _say(f"  schema: {name} applied")
-    _say(f"serving on {engine.url} after {time.monotonic() - BEGAN:.1f} s")
     shown = _shown(state)
     option = "" if state == STATE else f" --state {shown}"
     _say(KEYS.format(option=option) if takes_keys else OPEN)
     _say(NEXT.format(url=engine.url, submit_path=SUBMIT_PATH, option=option, state=shown))
+    _say(f"serving on {engine.url} after {time.monotonic() - BEGAN:.1f} s")
 
 
 def _shown(path: Path) -> str:

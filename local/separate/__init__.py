@@ -19,7 +19,7 @@ import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -69,6 +69,7 @@ class SeparateEngine:
             "PYTHONPATH": str(ROOT),
         }
         self._parts = AsyncExitStack()
+        self._children: list[Child] = []
         self._kept: list[asyncio.Task[None]] = []
 
     @property
@@ -80,14 +81,14 @@ class SeparateEngine:
         self.migrations = await asyncio.to_thread(apply_schema, self.config.database_url)
         async with AsyncExitStack() as parts:
             # Stopped in the opposite order: orders in flight still have subscribers, and those a relay.
-            children = [
+            self._children = [
                 self._child("relay"),
                 self._child("gateway", self._listening.fileno()),
                 self._child("worker"),
             ]
-            for child in children:
+            for child in self._children:
                 self._kept.append(await parts.enter_async_context(child.kept()))
-            for child in children:
+            for child in self._children:
                 await child.served()
             self._parts = parts.pop_all()
         return self
@@ -96,6 +97,14 @@ class SeparateEngine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._parts.aclose()
+
+    async def reload(self) -> None:
+        """Migrate the schema, and start the three again with the code that is there now.
+
+        Raises ServiceError if the schema could not be migrated; then they go on as they are.
+        """
+        await asyncio.to_thread(apply_schema, self.config.database_url)
+        await asyncio.gather(*(child.restart() for child in self._children))
 
     async def ended(self) -> None:
         """Wait for an unexpected end, and raise what led to it."""
@@ -129,7 +138,8 @@ class Child:
         self._environ = environ
         self._lent = lent
         self._pid_file = state / f"{role}.pid"
-        self._served = asyncio.Event()
+        self._process: Process | None = None
+        self._served, self._restart = asyncio.Event(), asyncio.Event()
         self._kept: asyncio.Task[None] | None = None
 
     @asynccontextmanager
@@ -152,15 +162,24 @@ class Child:
         if self._kept.done():
             self._kept.result()
 
+    async def restart(self) -> None:
+        """Stop it, which lets its orders in flight end, and have it started again at once."""
+        self._restart.set()
+        if self._process:
+            await self._stop(self._process)
+
     async def _keep(self) -> None:
         loop = asyncio.get_running_loop()
         pause_s = FIRST_PAUSE_S / 2
         while True:
             began = loop.time()
-            process = await self._start()
+            self._process = process = await self._start()
             await self._live(process)
             if not self._served.is_set():
                 raise ServiceError(f"The {self._role} did not start; its output is above.")
+            if self._restart.is_set():
+                self._restart.clear()
+                continue
             pause_s = FIRST_PAUSE_S if loop.time() - began > YOUNG_S else min(2 * pause_s, LONGEST_PAUSE_S)
             log.warning(
                 "process: exited, restarting role=%s pid=%d exit=%s pause_s=%.1f",
@@ -169,7 +188,9 @@ class Child:
                 _how(process.returncode),
                 pause_s,
             )
-            await asyncio.sleep(pause_s)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._restart.wait(), pause_s)
+            self._restart.clear()
 
     async def _start(self) -> Process:
         process = await asyncio.create_subprocess_exec(

@@ -79,7 +79,7 @@ class Up:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
             )
-        until(lambda: self.process.poll() is not None or "Ctrl-C stops" in self.said, "serving")
+        until(lambda: self.process.poll() is not None or "serving on" in self.said, "serving")
         found = re.search(r"serving on (\S+) after ([\d.]+) s", self.said)
         assert found, self.said
         self.url, self.seconds = found[1], float(found[2])

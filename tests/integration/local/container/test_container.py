@@ -173,7 +173,7 @@ def test_what_the_image_holds_serves_orders_and_stops_cleanly(
     engine = subprocess.Popen(up, cwd="/", env=given, stdout=subprocess.PIPE, text=True)
     try:
         assert engine.stdout is not None
-        assert f"serving on http://127.0.0.1:{port}" in said_until(engine.stdout, "Ctrl-C stops")
+        assert f"serving on http://127.0.0.1:{port}" in said_until(engine.stdout, " after ")
         assert check_health(port).returncode == 0
         confirm_an_order(f"http://127.0.0.1:{port}")
         engine.send_signal(signal.SIGTERM)

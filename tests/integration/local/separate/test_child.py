@@ -77,3 +77,29 @@ async def test_a_process_that_cannot_be_started_is_an_error_for_its_waiters(tmp_
         with pytest.raises(ServiceError, match="The worker did not start"):
             await worker.served()
         assert kept.done()
+
+
+async def test_a_restart_that_is_asked_for_is_no_failure(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = child(SERVES, tmp_path)
+    async with worker.kept():
+        await worker.served()
+        first = pid(tmp_path)
+        await worker.restart()
+        await until(lambda: pid(tmp_path) not in (0, first))
+        assert not is_running(first)
+    assert not caplog.records
+
+
+async def test_a_restart_does_not_wait_for_the_back_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(children, "FIRST_PAUSE_S", 600.0)
+    monkeypatch.setattr(children, "LONGEST_PAUSE_S", 600.0)
+    worker = child(DIES_AT_ONCE, tmp_path)
+    async with worker.kept():
+        await until(lambda: len(caplog.records) == 1)
+        first = pid(tmp_path)
+        await worker.restart()
+        await until(lambda: pid(tmp_path) not in (0, first))
