@@ -12,7 +12,11 @@ from tests.browser.driver import Browser
 from tests.e2e.engine import LocalEngine
 from tests.security.browser import NoBrowser, find_chromium
 
-SETTINGS = {"SIM_FAULTS": "quote-timeout token=COPE times=2", "SIM_LATENCY": "0.1"}
+SETTINGS = {
+    "SIM_FAULTS": "quote-timeout token=COPE times=2; quote-timeout token=RAY times=3",
+    "SIM_LATENCY": "0.1",
+    "RETRY_BASE_MS": "10",
+}
 RESTS = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1", "type": "limit", "limitPrice": "100000"}
 VIEWS = ("#/place", "#/watch", "#/orders", "#/market", "#/engine")
 
@@ -99,6 +103,62 @@ async def test_an_engine_that_was_killed_is_missed_and_found_again(
     await browser("click", "text=Cancel order")
     await browser("wait_for_selector", ".entry.cancelled")
     assert await browser("evaluate", "document.querySelectorAll('.entry').length") == 2
+
+
+async def test_the_market_shows_each_venues_price_of_the_pair_that_is_chosen(
+    local: LocalEngine, browser: Browser
+) -> None:
+    await browser("goto", f"{local.url}/#/market")
+    await browser("wait_for_selector", ".uplot canvas")
+    await browser("wait_for_selector", "tr.chosen")
+    dear = await browser("inner_text", "table")
+    assert all(venue in dear for venue in ("Raydium", "Meteora", "Orca"))
+    await browser("select_option", "#market-in", "BONK")
+    await browser("wait_for_selector", "text=0.0000")
+    assert await browser("inner_text", "table") != dear
+
+
+async def test_a_dead_letter_is_redriven_where_the_engine_is_shown(
+    local: LocalEngine, browser: Browser
+) -> None:
+    order_id = place(local, tokenIn="RAY", tokenOut="USDC", amount="1")
+    await browser("goto", f"{local.url}/#/orders/{order_id}")
+    await browser("wait_for_selector", ".history >> text=Failed")
+    await browser("goto", f"{local.url}/#/engine")
+    await browser("wait_for_selector", "text=All is well")
+    await browser("focus", f'[data-key="{order_id}"]')
+    await browser("keyboard.press", "Enter")
+    await browser("wait_for_selector", f'[data-key="{order_id}"]', state="detached")
+    await browser("goto", f"{local.url}/#/orders/{order_id}")
+    await browser("wait_for_selector", ".entry.confirmed")
+
+
+async def test_orders_are_filtered_and_cancelled_in_the_list(local: LocalEngine, browser: Browser) -> None:
+    kept, cancelled = place(local, **RESTS), place(local, **RESTS)
+    await browser("goto", f"{local.url}/#/orders")
+    await browser("click", f'[data-key="{cancelled}"]')
+    await browser("wait_for_selector", f'[data-key="{cancelled}"]', state="detached")
+    await browser("select_option", "#filter-status", "cancelled")
+    await browser("wait_for_selector", f'a[href="#/orders/{cancelled}"]')
+    await browser(
+        "wait_for_selector",
+        f'section[aria-labelledby="all-title"] a[href="#/orders/{kept}"]',
+        state="detached",
+    )
+
+
+async def test_every_view_is_reached_by_keyboard_alone(local: LocalEngine, browser: Browser) -> None:
+    await browser("goto", f"{local.url}/")
+    await browser("keyboard.press", "Tab")
+    assert await browser("evaluate", "document.activeElement.className") == "skip"
+    for view in ("brand", *VIEWS):
+        await browser("keyboard.press", "Tab")
+        if view == "brand":
+            continue
+        assert await browser("evaluate", "document.activeElement.getAttribute('href')") == view
+    await browser("keyboard.press", "Enter")
+    await browser("wait_for_selector", "h1:text('Engine')")
+    assert await browser("evaluate", "document.activeElement.tagName") == "H1"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
