@@ -108,10 +108,10 @@ def _is_complete(venv: Path, stamp: str) -> bool:
 def _fill(venv: Path, stamp: str, requirements: Path, compiled: bool) -> None:
     mark = venv / ".unfinished"
     if mark.exists() or not _runs(venv, "-m", "pip", "--version"):
-        _say(f"first run: installing into {venv}, half a minute or so")
+        _say(f"first run: installing into {venv}, some fifteen seconds or more")
         _create(venv, mark)
     else:
-        _say(f"the requirements have changed: installing into {venv}")
+        _say(f"not all requirements are there: installing into {venv}")
     mark.touch()
     (venv / ".installed").unlink(missing_ok=True)
     if _pip(venv, PIP) or _pip(venv, "-r", str(requirements)):

