@@ -32,7 +32,7 @@ NEXT = """
 Next, in another terminal:
   submit  curl -X POST {url}{submit_path} -H 'Content-Type: application/json' \\
             -d '{{"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.5}}'
-  watch   ./local/run watch ORDER_ID{option}
+  watch   ./local/run watch ORDER_ID{option}, or {url} in a browser
   both    ./local/run submit SOL USDC 1.5 --watch{option}
   quote   curl '{url}/api/quote?tokenIn=SOL&tokenOut=USDC&amount=1.5'
   list    ./local/run orders{option}
