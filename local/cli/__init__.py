@@ -35,6 +35,7 @@ MODULES = {  # of each command; a module is imported when one of its commands is
     "orders": "orders",
     "quote": "orders",
     "tokens": "orders",
+    "doctor": "doctor",
     "health": "top",
     "top": "top",
     "completion": "top",

