@@ -27,6 +27,7 @@ from . import options
 from .view import (
     STEPS,
     Life,
+    dump,
     event_line,
     lives_table,
     percent,
@@ -56,14 +57,16 @@ FRAMES_PER_S = 12
 @click.command()
 @options.world
 @options.log_level
-def demo(latency: float | None, faults: str | None, log_level: str, verbose: bool) -> None:
+@options.as_json
+def demo(latency: float | None, faults: str | None, log_level: str, verbose: bool, as_json: bool) -> None:
     """Show six orders from submit to settlement, in an engine that is started for it and leaves nothing.
 
     Five are market orders. One is a limit order whose price the market has reached: it rests until the engine
     next looks at prices, and fires.
 
     Exits 0 only if all are confirmed, every event arrived once and in order, and the chain holds exactly one
-    swap for each.
+    swap for each. With --json what is shown goes to stderr, and the orders, each with its events and its
+    number of swaps, to stdout.
 
     \b
     Example: ./local/run demo --latency 0.5
@@ -72,13 +75,13 @@ def demo(latency: float | None, faults: str | None, log_level: str, verbose: boo
     environ = settings(sim_latency=latency, sim_faults=faults)
     try:
         with signals(lambda: click.echo("\nstopping …")) as stopping:
-            raise SystemExit(0 if _run(environ, stopping) else 1)
+            raise SystemExit(0 if _run(environ, stopping, as_json=as_json) else 1)
     except Stopped:
         raise SystemExit(130) from None
 
 
-def _run(environ: dict[str, str], stopping: Stopping) -> bool:
-    config, console = Config.load(environ), screen()
+def _run(environ: dict[str, str], stopping: Stopping, *, as_json: bool) -> bool:
+    config, console = Config.load(environ), screen(stderr=as_json)
     parse(config.sim_faults)
     console.print("starting Postgres, Valkey and SQS in a temporary folder …")
     servers = Services(None, environ=environ, durable=False, hosts_sqs=True)
@@ -87,12 +90,12 @@ def _run(environ: dict[str, str], stopping: Stopping) -> bool:
         async def play() -> bool:
             sqs = services.hosted_sqs
             async with Engine(config, services.endpoints, listening=listening, sqs=sqs) as engine:
-                return await stopping.unless(_play(engine, console))
+                return await stopping.unless(_play(engine, console, as_json=as_json))
 
         return run_on_loop(play)
 
 
-async def _play(engine: Engine, console: Console) -> bool:
+async def _play(engine: Engine, console: Console, *, as_json: bool) -> bool:
     """Whether all ended as they should."""
     orders: list[Wire] = [dict(zip(NAMES, order, strict=True)) for order in ORDERS]
     async with EngineClient(engine.url) as client:
@@ -116,6 +119,13 @@ async def _play(engine: Engine, console: Console) -> bool:
         console.print()
         console.print(table)
     swaps = await asyncio.to_thread(_count_swaps, engine.config.database_url, lives)
+    if as_json:
+        dump(
+            [
+                {"orderId": life.order_id, "events": life.events, "swaps": swaps.get(life.order_id, 0)}
+                for life in lives
+            ]
+        )
     return _judge(lives, swaps, console)
 
 

@@ -258,12 +258,14 @@ def _between(one: Wire, two: Wire) -> float:
     return (second - first).total_seconds()
 
 
-def screen() -> Console:
+def screen(*, stderr: bool = False) -> Console:
     """The terminal; or a file or a pipe, to which nothing but text is written."""
-    console = Console(highlight=False, emoji=False, markup=False)
+    console = Console(stderr=stderr, highlight=False, emoji=False, markup=False)
     if console.is_terminal:
         return console
-    return Console(highlight=False, emoji=False, markup=False, width=PLAIN_WIDTH, no_color=True)
+    return Console(
+        stderr=stderr, highlight=False, emoji=False, markup=False, width=PLAIN_WIDTH, no_color=True
+    )
 
 
 def say(line: str) -> None:

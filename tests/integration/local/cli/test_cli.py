@@ -392,12 +392,15 @@ def test_a_second_ctrl_c_ends_it_at_once(tmp_path: Path):
 
 
 def test_the_demo_shows_six_orders_and_counts_their_swaps():
-    done = local("demo", "--latency", "0", SIM_SLOT_MS="20")
+    done = local("demo", "--json", "--latency", "0", SIM_SLOT_MS="20")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "6 of 6 orders confirmed" in done.stdout
-    assert "sim.swaps holds 6 landed swaps" in done.stdout
-    assert "\x1b" not in done.stdout
-    assert re.search(r"\d % \+ ", done.stdout)  # one order is divided
+    assert "6 of 6 orders confirmed" in done.stderr
+    assert "sim.swaps holds 6 landed swaps" in done.stderr
+    orders = json.loads(done.stdout)
+    assert [order["swaps"] for order in orders] == [1] * 6
+    assert {order["events"][-1]["status"] for order in orders} == {"confirmed"}
+    assert "\x1b" not in done.stderr
+    assert re.search(r"\d % \+ ", done.stderr)  # one order is divided
 
 
 def test_the_demo_fails_if_an_order_does():
