@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
-from pathlib import Path
 from statistics import median
+
+from local import report
+from local.report.svg import dots, lines, shares, stacks
 
 from .processes import GROUPS
 from .report import cells, style
 from .rows import Row
 from .run import Sample
-from .svg import dots, lines, shares, stacks
-
-STYLE = Path(__file__).with_name("report.css")
 
 LABELS = {"ours": "ours", "separate": "ours --separate", "baseline": "baseline"}
 
@@ -26,20 +24,15 @@ def page(rows: Sequence[Row], samples: Sequence[Sample], *, other: str) -> str:
         for row in rows
     )
     head = "".join(f"<th>{escape(name)}</th>" for name in ("figure", other, "ours", "ratio", "must", "aim"))
-    plots = "".join(
-        f"<figure><h2>{escape(title)}</h2>{drawn}</figure>" for title, drawn in _plots(samples, other)
-    )
     missed = sum(row.misses_must for row in rows)
     verdict = f"{missed} figures miss what they must be" if missed else "every figure is what it must be"
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Bench of the order execution engine</title><style>{STYLE.read_text()}</style>"
-        f"<h1>The engine beside {escape(other)}</h1>"
-        f'<p class="sub">{time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())} · {verdict} · medians of the '
-        "rounds (least–most); a ratio is the median of the rounds’ own ratios; * ours at the smaller size</p>"
-        f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-        f'<div class="plots">{plots}</div></html>\n'
+    return report.page(
+        "Bench of the order execution engine",
+        f"The engine beside {other}",
+        f"{verdict} · medians of the rounds (least–most); a ratio is the median of the rounds’ own ratios; "
+        "* ours at the smaller size",
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>",
+        _plots(samples, other),
     )
 
 

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from local.report.statistics import Spread, ratios, spread
+
 from .run import Sample
 from .scenarios import Options
-from .statistics import Spread, ratios, spread
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from statistics import mean
 
+from local.report.statistics import makespan
+
 from .. import load
 from ..database import connected, times, wait_until_ended
 from ..engines.engine import folder
 from ..load import LoadError
-from ..statistics import makespan
 from .scenario import Measured, Scenario, Turn
 
 PLACES = 10

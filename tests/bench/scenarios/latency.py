@@ -6,11 +6,12 @@ time that the venues need.
 
 from __future__ import annotations
 
+from local.report.statistics import percentile
+
 from .. import load
 from ..database import connected, times, wait_until_ended
 from ..engines.engine import folder
 from ..load import LoadError
-from ..statistics import percentile
 from .scenario import Measured, Scenario, Turn
 
 WARM_UP = 20  # orders before, not counted: the first ones open connections

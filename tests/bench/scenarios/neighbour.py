@@ -10,13 +10,14 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from local.report.statistics import percentile
+
 from .. import load
 from ..database import Connection, connected, times, wait_until_ended
 from ..engines import Baseline, Engine
 from ..engines.engine import folder
 from ..engines.ours import new_key
 from ..load import LoadError
-from ..statistics import percentile
 from .scenario import Measured, Scenario, Turn
 
 LATENCY = 1.0  # of the venues: some 3 s an order, three orders a second

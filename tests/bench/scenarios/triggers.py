@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import time
 
+from local.report.statistics import percentile
+
 from .. import load, processes
 from ..database import Connection, connected, wait_until_fired
 from ..engines import Baseline, Engine
@@ -16,7 +18,6 @@ from ..engines.engine import folder
 from ..engines.ours import SEED
 from ..load import LoadError
 from ..resting import Prices
-from ..statistics import percentile
 from .scenario import Measured, Scenario, Turn
 
 FIRST_AFTER_MS = 5_000  # a price comes: by then its order is found and submitted

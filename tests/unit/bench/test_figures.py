@@ -6,13 +6,13 @@ import math
 
 import pytest
 
+from local.report.statistics import Spread, makespan, percentile, ratios, spread
+from local.report.svg import dots, lines, shares, stacks
 from tests.bench.processes import group_of
 from tests.bench.report import cells, style
 from tests.bench.rows import Bar, guard_rows, number, rows
 from tests.bench.run import Sample
 from tests.bench.scenarios import Options
-from tests.bench.statistics import Spread, makespan, percentile, ratios, spread
-from tests.bench.svg import dots, lines, shares, stacks
 
 
 def sample(side: str, round_: int, scenario: str = "burst", **figures: float) -> Sample:
