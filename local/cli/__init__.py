@@ -44,6 +44,7 @@ MODULES = {  # of each command; a module is imported when one of its commands is
     "dlq": "dlq",
     "emulator": "emulator",
     "bench": "bench",
+    "load": "load",
 }
 
 TEXT = (Path(__file__).parent / "help.txt").read_text()  # `local/run` prints it while there are no packages

@@ -391,6 +391,36 @@ def test_a_second_ctrl_c_ends_it_at_once(tmp_path: Path):
     up.leaves_nothing()
 
 
+def test_a_load_of_orders_is_counted_and_reported(engine: Up, tmp_path: Path):
+    at, html = ("--url", engine.url), tmp_path / "load.html"
+    done = local("load", "--orders", "12", "--clients", "4", "--html", str(html), *at)
+    assert done.returncode == 0, done.stderr
+    assert "12 confirmed" in done.stdout and "p99" in done.stdout and "█" in done.stdout
+    assert "12 orders, 4 clients" in html.read_text()
+
+    mixed = ("--pair", "sol/usdc", "--pair", "COPE/USDC", "--pair", "SOL/NONE")
+    done = local("load", "--orders", "6", "--rate", "100", *mixed, "--json", *at)
+    assert done.returncode == 1
+    found = json.loads(done.stdout)
+    assert found["outcomes"] == {"confirmed": 2, "failed": 2, "UNKNOWN_TOKEN": 2}
+    assert found["retried"] == 2
+    assert found["ms"]["submit → last event"].keys() == {"p50", "p90", "p99", "max"}
+
+
+def test_a_load_that_is_interrupted_shows_what_there_is(engine: Up):
+    def orders() -> set[str]:
+        return {order["orderId"] for order in httpx.get(f"{engine.url}/api/orders").json()["orders"]}
+
+    before = orders()
+    command = [sys.executable, "-P", "-m", "local", "load", "--rate", "5", "--json", "--url", engine.url]
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as loading:
+        until(lambda: orders() - before, "an order")
+        loading.send_signal(signal.SIGINT)
+        assert loading.stdout
+        assert json.loads(loading.stdout.read())["orders"] < 100
+    assert loading.returncode == 130
+
+
 def test_the_demo_shows_six_orders_and_counts_their_swaps():
     done = local("demo", "--json", "--latency", "0", SIM_SLOT_MS="20")
     assert done.returncode == 0, done.stdout + done.stderr
