@@ -1,7 +1,8 @@
-"""Log lines: `event key=value …` as text, and the same keys as fields under Lambda's JSON format.
+"""Log lines: `event key=value …` as text, and the same keys as fields in JSON.
 
-Lambda's formatter writes a record's own attributes as fields beside `message` and `requestId`. So a line that
-says `order=%s` can be searched by `order`, and stays readable on a terminal.
+Lambda's formatter writes a record's own attributes as fields beside `message` and `requestId`. So a line
+that says `order=%s` can be searched by `order`, and stays readable on a terminal. On one machine the engine's
+log file has the same fields (local/log_file.py).
 """
 
 from __future__ import annotations
@@ -18,12 +19,27 @@ class Fields(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record pass."""
-        if isinstance(record.args, tuple):
-            for (key, directive), value in zip(_keys(str(record.msg)), record.args, strict=False):
-                if key and not hasattr(record, key):
-                    number = isinstance(value, (int, float))
-                    setattr(record, key, value if number else directive % (value,))
+        for key, value in found_in(record).items():
+            if not hasattr(record, key):
+                setattr(record, key, value)
         return True
+
+
+def found_in(record: logging.LogRecord) -> dict[str, object]:
+    """The `key=%…` of a record's message, each with its value: numbers as such, others as in the text."""
+    if not isinstance(record.args, tuple):
+        return {}
+    return {
+        key: value if isinstance(value, plain) else directive % (value,)
+        for (key, directive, plain), value in zip(_keys(str(record.msg)), record.args, strict=False)
+        if key
+    }
+
+
+def fields(event: str, **given: object) -> tuple[object, ...]:
+    """What to log of an event: its line and the values, without those that are None or empty."""
+    known = {key: value for key, value in given.items() if value is not None and value != ""}
+    return _line(event, tuple(known)), *known.values()
 
 
 def configure() -> None:
@@ -35,6 +51,17 @@ def configure() -> None:
 
 
 @cache
-def _keys(template: str) -> tuple[tuple[str, str], ...]:
-    """The key before each directive of the message, "" where there is none, and the directive itself."""
-    return tuple((found[1] or "", found[2]) for found in _DIRECTIVE.finditer(template) if found[2])
+def _line(event: str, keys: tuple[str, ...]) -> str:
+    return " ".join([event, *(f"{key}=%s" for key in keys)])
+
+
+@cache
+def _keys(template: str) -> tuple[tuple[str, str, tuple[type, ...]], ...]:
+    """The key before each directive of the message, "" where there is none; the directive itself; and which
+    values stand for themselves there.
+    """
+    directives = [(found[1] or "", found[2]) for found in _DIRECTIVE.finditer(template) if found[2]]
+    return tuple(
+        (key, directive, (str, int, float) if directive == "%s" else (int, float))
+        for key, directive in directives
+    )

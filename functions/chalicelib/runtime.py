@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .ports.metrics import Metrics
     from .ports.queue import Queue
     from .ports.trading import World
+    from .services.announcing import Announcer
     from .services.authentication import Authentication
     from .services.cancellation import Cancellation
     from .services.execution import Execution
@@ -77,6 +78,7 @@ class Runtime:
         launcher: ShardLauncher | None = None,
         queue: Queue | None = None,
         wait: Wait | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self.config = config
         self.loop = loop
@@ -84,6 +86,7 @@ class Runtime:
         self._launcher = launcher
         self._queue = queue
         self._wait = wait
+        self._metrics = metrics
 
     @cached_property
     def database(self) -> Database:
@@ -252,10 +255,18 @@ class Runtime:
 
     @cached_property
     def metrics(self) -> Metrics:
+        if self._metrics is not None:
+            return self._metrics
         from .adapters.aws.metrics import CloudWatchMetrics, NoMetrics
 
         namespace = self.config.metrics_namespace
         return CloudWatchMetrics(namespace) if namespace else NoMetrics()
+
+    @cached_property
+    def announcer(self) -> Announcer:
+        from .services.announcing import Announcer
+
+        return Announcer(self.events, self.metrics)
 
     @cached_property
     def orders(self) -> Orders:
@@ -267,7 +278,7 @@ class Runtime:
     def submission(self) -> Submission:
         from .services.submission import Submission
 
-        return Submission(self.store, self.queue, self.events, new_id=lambda: str(uuid.uuid4()))
+        return Submission(self.store, self.queue, self.announcer, new_id=lambda: str(uuid.uuid4()))
 
     @cached_property
     def subscriptions(self) -> Subscriptions:
@@ -316,14 +327,13 @@ class Runtime:
         jitter = random.SystemRandom().random
         return Execution(
             self.store,
-            self.events,
+            self.announcer,
             world.venues,
             self.quoting,
             world.chain,
             world.signer,
             limits,
             jitter,
-            self.metrics,
         )
 
     @cached_property
@@ -336,7 +346,7 @@ class Runtime:
     def cancellation(self) -> Cancellation:
         from .services.cancellation import Cancellation
 
-        return Cancellation(self.store, self.events, self.metrics)
+        return Cancellation(self.store, self.announcer)
 
     @cached_property
     def triggers(self) -> Triggers:
@@ -344,7 +354,9 @@ class Runtime:
         from .services.triggers import Triggers
 
         detection = Detection(self.world.launches, self.store)
-        return Triggers(self.store, self.queue, self.events, self.quoting, self.metrics, detection=detection)
+        return Triggers(
+            self.store, self.queue, self.announcer, self.quoting, self.metrics, detection=detection
+        )
 
     @cached_property
     def trigger_runs(self) -> TriggerRuns:
@@ -369,7 +381,7 @@ class Runtime:
     def redrive(self) -> Redrive:
         from .services.redrive import Redrive
 
-        return Redrive(self.store, self.queue, self.events, self.dead_letters)
+        return Redrive(self.store, self.queue, self.announcer, self.dead_letters)
 
     @cached_property
     def activity(self) -> Activity:
@@ -505,16 +517,18 @@ def start(
     launcher: ShardLauncher | None = None,
     queue: Queue | None = None,
     wait: Wait | None = None,
+    metrics: Metrics | None = None,
 ) -> Runtime:
     """Build this process's engine, on `loop` (a running one) or on one of its own in a thread.
 
-    `push`, `launcher` and `queue` take the place of AWS's; `wait` is how handlers wait, if not in a thread.
+    `push`, `launcher`, `queue` and `metrics` take the place of AWS's; `wait` is how handlers wait, if not in
+    a thread.
     Raises ConfigError if TOKEN_LIST is wrong.
     """
     global _current
     with _lock:
         add_tokens(_listed(config.token_list))
-        _current = Runtime(config, loop or _loop_in_a_thread(), push, launcher, queue, wait)
+        _current = Runtime(config, loop or _loop_in_a_thread(), push, launcher, queue, wait, metrics)
         return _current
 
 

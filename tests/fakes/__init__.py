@@ -11,7 +11,7 @@ from tests.fakes.channel import MemoryChannel
 from tests.fakes.crash import Crash, Fuse
 from tests.fakes.dead_letters import MemoryDeadLetters
 from tests.fakes.engine import MemoryEngine
-from tests.fakes.events import MemoryEvents
+from tests.fakes.events import MemoryEvents, announcer
 from tests.fakes.kept_key import MemoryKeptKey
 from tests.fakes.keys import MemoryKeys
 from tests.fakes.launcher import MemoryLauncher
@@ -49,5 +49,6 @@ __all__ = [
     "MemoryVenue",
     "PoolVenue",
     "Redis",
+    "announcer",
     "eventually",
 ]

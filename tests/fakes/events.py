@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from chalicelib.api.wire.events import event_message
 from chalicelib.domain.events import Event
-from chalicelib.ports.live import Notification
+from chalicelib.ports.live import Events, Notification
+from chalicelib.ports.metrics import Metrics
+from chalicelib.services.announcing import Announcer
 
+from tests.fakes.metrics import MemoryMetrics
 from tests.fakes.redis import Redis
 from tests.fakes.unavailable import Unavailable
 
@@ -28,3 +31,8 @@ class MemoryEvents(Unavailable):
 
     async def settled(self) -> None:
         pass
+
+
+def announcer(events: Events | None = None, metrics: Metrics | None = None) -> Announcer:
+    """What services announce transitions to: these events, or some of its own."""
+    return Announcer(events or MemoryEvents(), metrics or MemoryMetrics())

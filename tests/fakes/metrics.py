@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
+from chalicelib.ports.metrics import Metric
+
 
 class MemoryMetrics:
-    """`ports.metrics.Metrics`: what was counted."""
+    """`ports.metrics.Metrics`: what was recorded."""
 
     def __init__(self) -> None:
-        self.confirmed_after_ms: list[float | None] = []
-        self.failures = self.fires = self.expiries = self.cancels = 0
-        self.without_relay: list[int] = []
+        self.recorded: list[tuple[Metric, float, tuple[str, ...]]] = []
 
-    def confirmed(self, after_ms: float | None) -> None:
-        self.confirmed_after_ms.append(after_ms)
+    def record(self, metric: Metric, value: float = 1, *labels: str) -> None:
+        assert len(labels) == len(metric.labels)
+        self.recorded.append((metric, value, labels))
 
-    def failed(self) -> None:
-        self.failures += 1
-
-    def fired(self, count: int) -> None:
-        self.fires += count
-
-    def expired(self, count: int) -> None:
-        self.expiries += count
-
-    def cancelled(self, count: int) -> None:
-        self.cancels += count
-
-    def shards_without_relay(self, count: int) -> None:
-        self.without_relay.append(count)
+    def values(self, metric: Metric, first_label: str | None = None) -> list[float]:
+        """Each value of a metric, or of those with this first label."""
+        return [
+            value
+            for found, value, labels in self.recorded
+            if found is metric and first_label in (None, *labels[:1])
+        ]

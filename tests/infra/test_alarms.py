@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from chalicelib.adapters.aws.metrics import CloudWatchMetrics
+from chalicelib.ports.metrics import METRICS
 
 from tests.infra.conftest import Deployed
 from tests.infra.resolved import Resolved
@@ -26,12 +27,10 @@ def written(out: str) -> set[str]:
 @pytest.fixture
 def our_metrics(capsys: pytest.CaptureFixture[str]) -> set[str]:
     metrics = CloudWatchMetrics(NAMESPACE)
-    metrics.confirmed(3000)
-    metrics.failed()
-    metrics.fired(1)
-    metrics.expired(1)
-    metrics.cancelled(1)
-    metrics.shards_without_relay(0)
+    for metric in METRICS:
+        for first in metric.cloudwatch or [""]:
+            labels = [first, *metric.labels[1:]] if metric.labels else []
+            metrics.record(metric, 1, *labels)
     return written(capsys.readouterr().out)
 
 

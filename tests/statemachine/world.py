@@ -44,6 +44,7 @@ from tests.fakes import (
     MemorySigner,
     MemoryStore,
     MemoryVenue,
+    announcer,
 )
 from tests.samples import SOL, USDC
 from tests.statemachine.processes import Gated, Process, VirtualLoop
@@ -89,7 +90,7 @@ class World:
         """A submit of one of the two accounts, in turn."""
         process, account = self._process("submit"), ACCOUNTS[next(self._submits) % 2]
         submission = Submission(
-            self._to(process, self.store), self._to(process, self.queue), self.events, self._new_id
+            self._to(process, self.store), self._to(process, self.queue), announcer(self.events), self._new_id
         )
         return self._start(process, self._submit(submission, account, terms, key))
 
@@ -104,14 +105,13 @@ class World:
         process = self._process("worker")
         execution = self._execution(
             self._to(process, Leases(self.store)),
-            self.events,
+            announcer(self.events),
             self.venues,
             Quoting(self.venues, timeout=1.0, max_price_impact_bps=1000),
             Gated(self.chain, process, TimeoutError),
             self.signer,
             ExecutionLimits(CONFIRM_S, RetryPolicy()),
             lambda: 0.5,
-            MemoryMetrics(),
         )
         self._workers[process] = message
         return self._start(process, self._work(process, execution, message))
@@ -124,7 +124,7 @@ class World:
     def redrive(self, order_id: str) -> Process:
         process = self._process("redrive")
         store, queue = self._to(process, self.store), self._to(process, self.queue)
-        redrive = Redrive(store, queue, self.events, NoDeadLetters())  # type: ignore[arg-type]
+        redrive = Redrive(store, queue, announcer(self.events), NoDeadLetters())  # type: ignore[arg-type]
         return self._start(process, self._redrive(redrive, order_id))
 
     def trigger(self) -> Process:
@@ -135,7 +135,7 @@ class World:
         triggers = Triggers(
             self._to(process, self.store),
             self._to(process, self.queue),
-            self.events,
+            announcer(self.events),
             Quoting(self.venues, timeout=1.0, max_price_impact_bps=1000),
             MemoryMetrics(),
             detection=detection,
@@ -145,7 +145,7 @@ class World:
     def cancel(self, order_id: str) -> Process:
         """A cancel by the order's account; each third one is by the other."""
         process = self._process("cancel")
-        cancellation = Cancellation(self._to(process, self.store), self.events, MemoryMetrics())
+        cancellation = Cancellation(self._to(process, self.store), announcer(self.events))
         return self._start(process, self._cancel(cancellation, order_id, next(self._cancels) % 3 != 2))
 
     @property

@@ -16,11 +16,12 @@ PURE = {"__future__", "collections", "dataclasses", "datetime", "decimal", "enum
 ALLOWED = {  # part → the parts that it may import
     "domain": {"domain"},
     "ports": {"domain", "ports"},
-    "services": {"domain", "ports", "services"},
+    "services": {"domain", "ports", "services", "logs"},
     "api": {
         "domain",
         "ports.activity",
         "ports.live",
+        "ports.metrics",
         "ports.queue",
         "services",
         "api",

@@ -25,6 +25,7 @@ Found = TypeVar("Found")
 SCHEME = "bearer"
 
 _counted: ContextVar[Counted | None] = ContextVar("counted", default=None)
+_account: ContextVar[str | None] = ContextVar("account", default=None)
 
 
 def caller(event: Mapping[str, Any], scope: Scope) -> tuple[Caller, str]:
@@ -40,6 +41,7 @@ def caller(event: Mapping[str, Any], scope: Scope) -> tuple[Caller, str]:
         _counted_one(engine, event, engine.authentication.caller(api_key(event)), lambda caller: caller)
     )
     _counted.set(count)
+    _account.set(found.account.id)
     found.require(scope)
     return found, found.account.id
 
@@ -66,9 +68,15 @@ async def _counted_one(
     return found, await limits.take_of(caller(found).account)
 
 
-def forget_count() -> None:
-    """Forget how the request before was counted."""
+def forget() -> None:
+    """Forget how the request before was counted, and who made it."""
     _counted.set(None)
+    _account.set(None)
+
+
+def known_account() -> str | None:
+    """The account whose key the request has; None where the engine is open, or the key was refused."""
+    return _account.get()
 
 
 def count_headers() -> dict[str, str]:

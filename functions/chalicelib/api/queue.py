@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 
 from chalice.app import SQSEvent, SQSRecord
 
 from .. import runtime
 from ..domain.errors import EngineError, IllegalTransition, TemporarilyUnavailable
+from ..ports.metrics import QUEUE_AGE
 from ..services.execution import Outcome
 from .wire.queue import parse_queue_message
 
@@ -24,8 +26,9 @@ def process_orders(event: SQSEvent) -> dict[str, object]:
 
 def _process(record: SQSRecord) -> bool:
     engine = runtime.current()
+    engine.metrics.record(QUEUE_AGE, _age_ms(record))
     outcome = _attempt(record.body)
-    log.info(
+    log.debug(  # what came of it is in the transitions
         "message processed message_id=%s done=%s retry_in_ms=%d",
         record.to_dict()["messageId"],
         outcome.done,
@@ -38,6 +41,12 @@ def _process(record: SQSRecord) -> bool:
             # The message comes back when its visibility timeout ends.
             log.warning("retry not scheduled message_id=%s error=%s", record.to_dict()["messageId"], error)
     return outcome.done
+
+
+def _age_ms(record: SQSRecord) -> float:
+    """How long ago the message was sent: of one that is delivered again, for the first time."""
+    sent_ms = record.to_dict().get("attributes", {}).get("SentTimestamp")
+    return max(0.0, time.time() * 1000 - float(sent_ms)) if sent_ms else 0.0
 
 
 def _attempt(body: str) -> Outcome:

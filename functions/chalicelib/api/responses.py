@@ -14,6 +14,8 @@ from chalice.app import Request, Response
 from .. import runtime
 from ..domain.errors import EngineError, TooFast, UnsupportedMediaType
 from ..domain.tokens import Token, find_token
+from ..logs import fields
+from ..ports.metrics import REQUESTS
 from . import auth, cors
 from .wire import answers, requests
 from .wire.codes import HARMFUL_TO_RETRY, RETRY_LATER, status_of
@@ -72,7 +74,7 @@ def finish(request: Request, answer: Callable[[Request], Response]) -> Response:
     began = time.perf_counter()
     config = runtime.current().config
     pages = cors.origins(config.allowed_origins, config.engine_auth)
-    auth.forget_count()
+    auth.forget()
     try:
         if request.method not in cors.SAFE_METHODS:
             pages.check(request.headers)
@@ -92,15 +94,26 @@ def finish(request: Request, answer: Callable[[Request], Response]) -> Response:
     if response.status_code != 200 or request.path not in CACHEABLE:
         response.headers.setdefault("Cache-Control", "no-store")
     took_ms = (time.perf_counter() - began) * 1000
-    log.info(
-        "request method=%s path=%s status=%d took_ms=%.0f request=%s",
-        request.method,
-        request.path,
-        response.status_code,
-        took_ms,
-        request.context.get("requestId", ""),
-    )
+    _log(request, response, took_ms)
+    runtime.current().metrics.record(REQUESTS, took_ms, request.method, str(response.status_code))
     return response
+
+
+def _log(request: Request, response: Response, took_ms: float) -> None:
+    answer = response.body if isinstance(response.body, dict) else {}
+    log.info(
+        *fields(
+            "request",
+            method=request.method,
+            path=request.path,
+            status=response.status_code,
+            took_ms=round(took_ms),
+            code=answer.get("code") if response.status_code >= 400 else None,
+            order=answer.get("orderId") or (request.uri_params or {}).get("order_id"),
+            account=auth.known_account(),
+            request=request.context.get("requestId"),
+        )
+    )
 
 
 def _in_our_shape(request: Request, chalices: Response) -> Response:

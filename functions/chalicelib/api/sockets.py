@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from chalice.app import WebsocketEvent
 
 from .. import runtime
+from ..domain.account import LOCAL, Access
 from ..domain.errors import EngineError
+from ..logs import fields
 from ..ports.live import ConnectionGone
 from ..services.live.messages import Answer, Request
 from . import auth, cors
@@ -60,12 +62,13 @@ def connect(event: WebsocketEvent) -> dict[str, Any]:
         subscriptions = runtime.current().subscriptions
         runtime.run(subscriptions.connect(access, connection_id, client, subscription))
     except EngineError as error:
-        log.info("connection: refused connection=%s code=%s", connection_id, error.code)
+        _log("connection: refused", event, code=error.code)
         return _refusal(error)
     except Exception:
         log.exception("connection: connect failed connection=%s", connection_id)
         return _refusal(unexpected())
-    log.info("connection: opened connection=%s", connection_id)
+    order_id = None if subscription is None else subscription.order_id
+    _log("connection: opened", event, order=order_id, account=_account(access))
     return {"statusCode": 200, **_subprotocol(given.get("headers") or {})}
 
 
@@ -73,14 +76,15 @@ def message(event: WebsocketEvent) -> dict[str, Any]:
     """`$default`: a client's message on its connection."""
     subscriptions = runtime.current().subscriptions
     connection_id = event.connection_id
-    log.info("connection: message received connection=%s", connection_id)
     echo, request = _request(event)
+    code = request.code if isinstance(request, EngineError) else None
+    _log("connection: message received", event, order=getattr(request, "order_id", None), code=code)
     asked = Asked(websocket_url(event.to_dict()), echo)
     try:
         work = subscriptions.message(connection_id, _address(event), request)
         runtime.run(_answering(asked, work))
     except ConnectionGone:
-        log.info("connection: closed before the answer connection=%s", connection_id)
+        _log("connection: closed before the answer", event)
     except Exception:
         log.exception("connection: message failed connection=%s", connection_id)
         _send_internal_error(asked, connection_id)
@@ -98,8 +102,18 @@ def disconnect(event: WebsocketEvent) -> dict[str, Any]:
             error,
         )
     else:
-        log.info("connection: closed connection=%s", event.connection_id)
+        _log("connection: closed", event)
     return {"statusCode": 200}
+
+
+def _log(what: str, event: WebsocketEvent, **more: str | None) -> None:
+    request = event.to_dict()["requestContext"].get("requestId")
+    log.info(*fields(what, connection=event.connection_id, request=request, **more))
+
+
+def _account(access: Access) -> str | None:
+    account = access.caller.account
+    return None if account == LOCAL else account.id
 
 
 async def _answering(asked: Asked, work: Coroutine[Any, Any, None]) -> None:

@@ -12,9 +12,8 @@ from ..domain.account import Account
 from ..domain.errors import NotFound, TooLate
 from ..domain.lifecycle import Status
 from ..domain.order import Order
-from ..ports.live import Events
-from ..ports.metrics import Metrics
 from ..ports.store import ALL, OrderFilter, Store
+from .announcing import Announcer
 
 MAX_AT_ONCE = 1000
 """The most orders that one call cancels."""
@@ -23,15 +22,13 @@ MAX_AT_ONCE = 1000
 class Cancellation:
     """Cancels orders."""
 
-    def __init__(self, store: Store, events: Events, metrics: Metrics) -> None:
+    def __init__(self, store: Store, announcer: Announcer) -> None:
         self._store = store
-        self._events = events
-        self._metrics = metrics
+        self._announcer = announcer
 
     async def cancel(self, account: Account, order_id: str) -> Order:
         """The order, cancelled; also if it was before. Raises NotFound, TooLate, TemporarilyUnavailable."""
-        if await self._cancel(account, order_id):
-            self._metrics.cancelled(1)
+        await self._cancel(account, order_id)
         order = await self._store.order(order_id)
         if order is None or order.account != account:
             raise NotFound(order_id=order_id)
@@ -51,12 +48,10 @@ class Cancellation:
         """
         found = await self._store.open_orders(MAX_AT_ONCE, only._replace(account=account))
         cancelled = await asyncio.gather(*(self._cancel(account, order_id) for order_id in found))
-        if any(cancelled):
-            self._metrics.cancelled(sum(cancelled))
         return [order_id for order_id, done in zip(found, cancelled, strict=True) if done]
 
     async def _cancel(self, account: Account, order_id: str) -> bool:
         event = await self._store.cancel(order_id, account)
         if event is not None:
-            self._events.publish(event)
+            self._announcer.announce(event, account=account)
         return event is not None

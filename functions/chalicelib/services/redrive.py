@@ -1,8 +1,8 @@
 """Redriving dead letters: a failed order gets a new set of attempts, and its dead letters are deleted.
 
-For each order: redrive it in the store → queue it → publish → only then delete its letters. A crash on the
-way loses nothing: an order that was redriven and not queued is pending and due, so the sweep queues it; the
-next run finds a letter that was not deleted. A second run doubles nothing: the store redrives only failed
+For each order: redrive it in the store → queue it → announce it → only then delete its letters. A crash on
+the way loses nothing: an order that was redriven and not queued is pending and due, so the sweep queues it;
+the next run finds a letter that was not deleted. A second run doubles nothing: the store redrives only failed
 orders, so a later or concurrent run finds the order open and only deletes the letter.
 
 A letter only names an order; the order's status decides. Failed: it is redriven. Confirmed: there is nothing
@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from ..domain.account import Account
 from ..domain.errors import TemporarilyUnavailable
 from ..domain.lifecycle import Status
-from ..ports.live import Events
 from ..ports.queue import DeadLetter, DeadLetters, Queue
 from ..ports.store import Store
+from .announcing import Announcer
 
 Held = dict[str, DeadLetter]
 
@@ -52,10 +52,10 @@ class Redrive:
     `on_page` is called after each page of letters, with the number of letters read so far or with the tally.
     """
 
-    def __init__(self, store: Store, queue: Queue, events: Events, letters: DeadLetters) -> None:
+    def __init__(self, store: Store, queue: Queue, announcer: Announcer, letters: DeadLetters) -> None:
         self._store = store
         self._queue = queue
-        self._events = events
+        self._announcer = announcer
         self._letters = letters
 
     async def read(
@@ -138,7 +138,7 @@ class Redrive:
             await self._queue.send(order_id, order.account)
             with suppress(TemporarilyUnavailable):  # the sweep queues it once more, unless it is claimed
                 await self._store.acknowledge([order_id])
-            self._events.publish(event)
+            self._announcer.announce(event, account=order.account)
             tally.redriven.append(order_id)
             return True
         if order is None:

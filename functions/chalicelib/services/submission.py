@@ -1,4 +1,4 @@
-"""Submitting an order: store it with its first event, publish the event, send the message.
+"""Submitting an order: store it with its first event, announce the event, send the message.
 
 An order that rests gets its message when it fires (`triggers.py`).
 
@@ -30,9 +30,9 @@ from ..domain.errors import (
 from ..domain.lifecycle import Status
 from ..domain.order import Order
 from ..domain.terms import OrderType, Terms
-from ..ports.live import Events
 from ..ports.queue import Queue
 from ..ports.store import NewOrder, Store
+from .announcing import Announcer
 
 log = logging.getLogger(__name__)
 
@@ -52,10 +52,10 @@ class Submitted:
 class Submission:
     """Accepts orders; `new_id` makes each order's UUID."""
 
-    def __init__(self, store: Store, queue: Queue, events: Events, new_id: Callable[[], str]) -> None:
+    def __init__(self, store: Store, queue: Queue, announcer: Announcer, new_id: Callable[[], str]) -> None:
         self._store = store
         self._queue = queue
-        self._events = events
+        self._announcer = announcer
         self._new_id = new_id
         self._unacknowledged: list[str] = []  # queued, but not yet acknowledged in the store
         self._acknowledging: asyncio.Task[None] | None = None
@@ -75,7 +75,7 @@ class Submission:
         created = await (self._store.create(new) if not terms.quote_is_over else self._first(new))
         if isinstance(created, Order):
             return Submitted(created.id, created.status, replayed=True)
-        self._events.publish(created)
+        self._announcer.announce(created, new)
         if not terms.rests:
             await self._enqueue(created.order_id, account)
         return Submitted(created.order_id, created.status, replayed=False)

@@ -26,10 +26,10 @@ from ..domain.launch import Launch
 from ..domain.routing import HOPS_FROM_BPS
 from ..domain.terms import MAX_BASE_UNITS, MAX_PRICE_DIGITS, OrderType, Terms
 from ..domain.tokens import Token, price
-from ..ports.live import Events
-from ..ports.metrics import Metrics
+from ..ports.metrics import FIRED, Metrics
 from ..ports.queue import Queue
 from ..ports.store import Fired, PriceLevel, RestingGroup, RestingOrder, Store
+from .announcing import Announcer
 from .detection import Detection
 from .quoting import Quoted, Quoting
 
@@ -73,7 +73,7 @@ class Triggers:
         self,
         store: Store,
         queue: Queue,
-        events: Events,
+        announcer: Announcer,
         quoting: Quoting,
         metrics: Metrics,
         *,
@@ -81,7 +81,7 @@ class Triggers:
     ) -> None:
         self._store = store
         self._queue = queue
-        self._events = events
+        self._announcer = announcer
         self._quoting = quoting
         self._metrics = metrics
         self._detection = detection
@@ -99,9 +99,8 @@ class Triggers:
 
     async def _expire_and_detect(self) -> list[Event]:
         ended = await self._store.expire(MOST_EXPIRED)
-        self._publish(ended)
-        if ended:
-            self._metrics.expired(len(ended))
+        for event in ended:
+            self._announcer.announce(event)
         if self._detection is not None:
             await self._detection.run()
         return ended
@@ -156,11 +155,12 @@ class Triggers:
         if not fired:
             return []
         events = await self._store.fire(fired)
-        self._publish(events)
+        of = {order.order_id: order for order in candidates}
+        for event in events:
+            self._announcer.announce(event, of[event.order_id])
         if events:
-            self._metrics.fired(len(events))
-        of = {order.order_id: order.account for order in candidates}
-        await self._enqueue([(event.order_id, of[event.order_id]) for event in events])
+            self._metrics.record(FIRED, len(events))
+        await self._enqueue([(event.order_id, of[event.order_id].account) for event in events])
         return events
 
     async def _price_there(self, terms: Terms, pools: Pools) -> Decimal | None:
@@ -196,10 +196,6 @@ class Triggers:
         if len(sent) < len(orders):
             log.warning("triggers: orders left to the sweep orders=%d", len(orders) - len(sent))
         await self._store.acknowledge(sent)
-
-    def _publish(self, events: Sequence[Event]) -> None:
-        for event in events:
-            self._events.publish(event)
 
 
 def _ratio(token: Token, amount: int, per: Token, amount_per: int, rounding: str) -> Decimal:

@@ -11,6 +11,7 @@ import app as functions
 import pytest
 from chalicelib import runtime
 from chalicelib.domain.account import Scope
+from chalicelib.logs import found_in
 from chalicelib.ports.rates import Rate
 from chalicelib.services.limits import Limits
 
@@ -431,3 +432,22 @@ def test_keys_and_tickets_are_in_no_log_line(engine: Engine, caplog: pytest.LogC
     secret = made["key"].split("_", 2)[2]
     for text in (secret, secret[:20], query_of(url)["ticket"][:40]):
         assert text not in caplog.text
+
+
+def test_a_request_is_one_line_with_its_account_order_and_error(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = engine.key("alice")
+    caplog.set_level("INFO", "chalicelib.api")
+    order_id = place(key)
+    assert call("GET", "/api/orders/{order_id}", headers=key, order_id=UNKNOWN).status == 404
+    assert call("GET", "/api/orders").status == 401
+    fields = [found_in(record) for record in caplog.records]
+    assert [
+        {name: found.get(name) for name in ("status", "account", "order", "code")} for found in fields
+    ] == [
+        {"status": 202, "account": "alice", "order": order_id, "code": None},
+        {"status": 404, "account": "alice", "order": UNKNOWN, "code": "ORDER_NOT_FOUND"},
+        {"status": 401, "account": None, "order": None, "code": "UNAUTHENTICATED"},
+    ]
+    assert key["Authorization"].split()[1] not in caplog.text

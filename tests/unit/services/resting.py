@@ -16,7 +16,15 @@ from chalicelib.ports.store import NewOrder
 from chalicelib.services.quoting import Quoting
 from chalicelib.services.triggers import Triggers
 
-from tests.fakes import MemoryEvents, MemoryMetrics, MemoryQueue, MemoryStore, MemoryVenue, PoolVenue
+from tests.fakes import (
+    MemoryEvents,
+    MemoryMetrics,
+    MemoryQueue,
+    MemoryStore,
+    MemoryVenue,
+    PoolVenue,
+    announcer,
+)
 from tests.samples import TERMS
 
 LIMIT = replace(TERMS, type=OrderType.LIMIT, price=Decimal(150), floor_out=150_000_000)
@@ -51,7 +59,9 @@ class Market:
         watched = [pools] if pools else [self.venue] if only else [self.venue, self.better]
         venues = {venue.name: venue for venue in watched}
         quoting = Quoting(venues, timeout=1, max_price_impact_bps=300)
-        self.triggers = Triggers(self.store, self.queue, self.events, quoting, self.metrics)
+        self.triggers = Triggers(
+            self.store, self.queue, announcer(self.events, self.metrics), quoting, self.metrics
+        )
 
     async def rest(self, terms: Terms = LIMIT) -> str:
         order_id = str(uuid.uuid4())

@@ -9,7 +9,7 @@ from chalicelib.services.redrive import Redrive
 from chalicelib.services.submission import Submission
 from chalicelib.services.sweep import Sweep
 
-from tests.fakes import MemoryDeadLetters, MemoryEvents, MemoryQueue, MemoryStore
+from tests.fakes import MemoryDeadLetters, MemoryQueue, MemoryStore, announcer
 from tests.samples import TERMS
 from tests.unit.services.resting import LIMIT, Market
 
@@ -18,7 +18,7 @@ ALICE, BOB = Account("alice"), Account("bob")
 
 async def test_a_submit() -> None:
     queue = MemoryQueue()
-    submission = Submission(MemoryStore(), queue, MemoryEvents(), new_id=iter(("hers", "his")).__next__)
+    submission = Submission(MemoryStore(), queue, announcer(), new_id=iter(("hers", "his")).__next__)
     for account in (ALICE, BOB):
         await submission.submit(account, TERMS)
     assert queue.accounts == {"hers": ALICE, "his": BOB}
@@ -39,7 +39,7 @@ async def test_a_redrive() -> None:
         await store.create(NewOrder(order_id, TERMS, account=account))
         store.append(order_id, Status.FAILED)
         letters.put("", order_id)
-    await Redrive(store, queue, MemoryEvents(), letters).run(LOCAL)
+    await Redrive(store, queue, announcer(), letters).run(LOCAL)
     assert queue.accounts == {"hers": ALICE, "his": BOB}
 
 

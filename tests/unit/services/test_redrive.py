@@ -12,7 +12,7 @@ from chalicelib.ports.store import NewOrder
 from chalicelib.services.redrive import Redrive, Tally
 from chalicelib.services.sweep import Sweep
 
-from tests.fakes import Crash, Fuse, MemoryDeadLetters, MemoryEvents, MemoryQueue, MemoryStore
+from tests.fakes import Crash, Fuse, MemoryDeadLetters, MemoryEvents, MemoryQueue, MemoryStore, announcer
 from tests.samples import TERMS
 
 
@@ -33,7 +33,8 @@ class World:
 
     def redrive(self, fuse: Fuse | None = None) -> Redrive:
         ports: list[Any] = [self.store, self.queue, self.events, self.dead_letters]
-        return Redrive(*(fuse.through(port) if fuse else port for port in ports))
+        store, queue, events, letters = (fuse.through(port) if fuse else port for port in ports)
+        return Redrive(store, queue, announcer(events), letters)
 
     def redriven(self, order_id: str) -> list[int]:
         """The numbers of its redrives, from its events."""

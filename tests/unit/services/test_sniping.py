@@ -20,7 +20,15 @@ from chalicelib.services.quoting import Quoting
 from chalicelib.services.submission import Submission
 from chalicelib.services.triggers import Triggers
 
-from tests.fakes import MemoryEvents, MemoryLaunches, MemoryMetrics, MemoryQueue, MemoryStore, MemoryVenue
+from tests.fakes import (
+    MemoryEvents,
+    MemoryLaunches,
+    MemoryMetrics,
+    MemoryQueue,
+    MemoryStore,
+    MemoryVenue,
+    announcer,
+)
 from tests.samples import SOL, USDC, launch_of, new_mint, sniper
 
 
@@ -45,12 +53,14 @@ class Market:
         self.triggers = Triggers(
             self.store,
             self.queue,
-            self.events,
+            announcer(self.events),
             Quoting({"raydium": self.venue}, timeout=1, max_price_impact_bps=300),
             MemoryMetrics(),
             detection=Detection(self.detector, self.store),
         )
-        self.submission = Submission(self.store, self.queue, self.events, new_id=lambda: str(uuid.uuid4()))
+        self.submission = Submission(
+            self.store, self.queue, announcer(self.events), new_id=lambda: str(uuid.uuid4())
+        )
 
     async def rest(self, price: str = "0.001", **changes: Any) -> str:
         return await self.place(sniper(self.mint, price, **changes))

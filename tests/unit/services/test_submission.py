@@ -16,7 +16,7 @@ from chalicelib.domain.terms import Terms
 from chalicelib.ports.store import Claim, Reason
 from chalicelib.services.submission import Submission, Submitted
 
-from tests.fakes import MemoryEvents, MemoryQueue, MemoryStore
+from tests.fakes import MemoryEvents, MemoryQueue, MemoryStore, announcer
 from tests.samples import SOL, USDC
 
 TERMS = Terms(SOL, USDC, 1_500_000_000, 50)
@@ -31,7 +31,7 @@ class World:
         self.store, self.queue, self.events = MemoryStore(**store), MemoryQueue(), MemoryEvents()
         numbers = itertools.count(1)
         self.submission = Submission(
-            self.store, self.queue, self.events, new_id=lambda: f"order-{next(numbers)}"
+            self.store, self.queue, announcer(self.events), new_id=lambda: f"order-{next(numbers)}"
         )
         self.submit = partial(self.submission.submit, LOCAL)
 

@@ -10,6 +10,7 @@ import pytest
 from chalicelib.domain.errors import VenueUnavailable
 from chalicelib.domain.lifecycle import Status
 from chalicelib.domain.terms import OrderType, Terms
+from chalicelib.ports.metrics import FIRED, ORDERS
 
 from tests.fakes import PoolVenue
 from tests.samples import BONK, COPE, SOL, TERMS
@@ -46,7 +47,8 @@ async def test_fired_and_expired_orders_are_counted_once_each(market: Market) ->
     market.trade_at("151")
     for _ in range(2):
         await market.triggers.once()
-    assert (market.metrics.fires, market.metrics.expiries) == (2, 1)
+    assert market.metrics.values(FIRED) == [2]
+    assert market.metrics.values(ORDERS, "expired") == [1]
 
 
 async def test_a_fired_orders_event_names_the_price(market: Market) -> None:

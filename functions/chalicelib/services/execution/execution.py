@@ -1,6 +1,6 @@
 """The order of an attempt's steps: claim → route → keep → send → confirm; or retry, or fail.
 
-Each step is stored, then published.
+Each step is stored, then announced.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from ...domain.errors import AttemptFailed, ClaimLost, WorkerLost
 from ...domain.events import Event
 from ...domain.lifecycle import Status
 from ...domain.retry import RetryPolicy
-from ...ports.live import Events
-from ...ports.metrics import Metrics
 from ...ports.store import Store
 from ...ports.trading import Chain, Signer, Venue
+from ..announcing import Announcer
 from ..quoting import Quoting
 from .admission import Admission, Outcome
 from .routing import Routing
@@ -40,20 +39,18 @@ class Execution:
     def __init__(
         self,
         store: Store,
-        events: Events,
+        announcer: Announcer,
         venues: Mapping[str, Venue],
         quoting: Quoting,
         chain: Chain,
         signer: Signer,
         limits: ExecutionLimits,
         jitter: Callable[[], float],
-        metrics: Metrics,
     ) -> None:
         self._store = store
-        self._events = events
+        self._announcer = announcer
         self._limits = limits
         self._jitter = jitter
-        self._metrics = metrics
         self._admission = Admission(store)
         self._routing = Routing(quoting, venues, chain, signer)
         self._settlement = Settlement(chain, self._record, confirm_timeout=limits.confirm_timeout)
@@ -66,7 +63,7 @@ class Execution:
     async def _work(self, attempt: Attempt) -> Outcome:
         wait_ms = int(self._limits.confirm_timeout * 1000)
         try:
-            confirmed = await (self._resume(attempt) if attempt.claim.resumed else self._trade(attempt))
+            await (self._resume(attempt) if attempt.claim.resumed else self._trade(attempt))
         except AttemptFailed as error:
             return await self._fail_or_retry(attempt, error)
         except Undecided:
@@ -75,14 +72,11 @@ class Execution:
         except ClaimLost:
             _log_claim_lost(attempt)
             return Outcome(done=False, retry_in_ms=wait_ms)
-        order = attempt.order
-        took_ms = (confirmed.at - order.created_at).total_seconds() * 1000
-        self._metrics.confirmed(None if order.terms.rests else took_ms)
         return Outcome(done=True)
 
     async def _trade(self, attempt: Attempt) -> Event:
         """Route, keep, send and settle an order that was pending; the event of its confirmation."""
-        self._events.publish(attempt.order.last_event())  # `routing`, which the claim has stored
+        self._announcer.announce(attempt.order.last_event(), attempt.order)  # `routing`, stored by the claim
         route, transaction = await self._routing.route(attempt.order)
         await self._record(attempt.build(route, transaction))
         return await self._settlement.send_and_settle(attempt, transaction)
@@ -101,15 +95,13 @@ class Execution:
         except ClaimLost:
             _log_claim_lost(attempt)
         else:
-            if transition.status is Status.FAILED:
-                self._metrics.failed()
             if transition.status is Status.OPEN:
                 return Outcome(done=True)  # it gets another message when it fires again
         return Outcome(done=False, retry_in_ms=transition.retry_in_ms or 0)
 
     async def _record(self, transition: Transition) -> Event:
         event = await self._store.record(transition)
-        self._events.publish(event)
+        self._announcer.announce(event, transition.order)
         return event
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from ...domain.errors import TemporarilyUnavailable
 from ...ports.live import Registry, ShardLauncher
-from ...ports.metrics import Metrics
+from ...ports.metrics import WITHOUT_RELAY, Metrics
 from .relay import Relay
 
 log = logging.getLogger(__name__)
@@ -76,6 +76,6 @@ class RelaySupervisor:
         A shard that is still without a relay at the next run is counted and requested again.
         """
         shards = await self._registry.shards_without_relay()
-        self._metrics.shards_without_relay(len(shards))
+        self._metrics.record(WITHOUT_RELAY, len(shards))
         await asyncio.gather(*(request_relay(self._launcher, shard) for shard in shards))
         return shards

@@ -17,7 +17,7 @@ from chalicelib.ports.store import Claim, Overdue, Reason
 from chalicelib.ports.trading import SignedTransaction
 from chalicelib.services.submission import Submission
 
-from tests.fakes import MemoryEvents, MemoryQueue
+from tests.fakes import MemoryEvents, MemoryQueue, announcer
 from tests.fakes.waiting import eventually
 from tests.integration.adapters.postgres.limited_shop import TERMS, MemoryShop, PostgresShop, Shop, new
 from tests.samples import step
@@ -27,6 +27,10 @@ SIGNED = SignedTransaction("signature", b"raw", 2**40)
 
 
 OpenShop = Callable[[], PostgresShop]
+
+
+def submission(shop: PostgresShop, queue: MemoryQueue, events: MemoryEvents | None = None) -> Submission:
+    return Submission(shop.store, queue, announcer(events), lambda: str(uuid.uuid4()))
 
 
 @pytest.fixture
@@ -123,7 +127,7 @@ async def test_fifty_creations_at_once_under_one_key_make_one_order(shop: Shop) 
 
 async def test_fifty_racing_submits_over_two_processes_make_one_order(open_shop: OpenShop) -> None:
     shops, queue, events = [open_shop(), open_shop()], MemoryQueue(), MemoryEvents()
-    submissions = [Submission(shop.store, queue, events, lambda: str(uuid.uuid4())) for shop in shops]
+    submissions = [submission(shop, queue, events) for shop in shops]
     answers = await asyncio.gather(
         *(submission.submit(LOCAL, TERMS, key="key") for submission in submissions * 25)
     )
@@ -216,7 +220,7 @@ async def test_while_the_queue_is_unavailable_racing_submits_leave_nothing_behin
 ) -> None:
     shops, queue = [open_shop(), open_shop()], MemoryQueue()
     queue.unavailable = True
-    submissions = [Submission(shop.store, queue, MemoryEvents(), lambda: str(uuid.uuid4())) for shop in shops]
+    submissions = [submission(shop, queue) for shop in shops]
     answers = await asyncio.gather(
         *(
             submissions[number % 2].submit(LOCAL, TERMS, client=f"client {number}", key=f"key {number}")

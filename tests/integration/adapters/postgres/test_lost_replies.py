@@ -27,7 +27,7 @@ from chalicelib.services.submission import Submission
 from chalicelib.simulation.world import Simulation
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from tests.fakes import MemoryEvents, MemoryQueue
+from tests.fakes import MemoryEvents, MemoryQueue, announcer
 from tests.link import Link
 from tests.samples import SOL, TERMS, USDC, step
 
@@ -119,7 +119,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
 @pytest.mark.parametrize("key", [None, "key"])
 async def test_an_order_whose_reply_is_lost_is_accepted_once(world: World, key: str | None) -> None:
     queue, events = MemoryQueue(), MemoryEvents()
-    submission = Submission(world.store, queue, events, lambda: str(uuid.uuid4()))
+    submission = Submission(world.store, queue, announcer(events), lambda: str(uuid.uuid4()))
     for number in range(5):
         world.lose("create_orders")
         named = key and f"{key} {number}"
@@ -293,7 +293,7 @@ async def test_a_withdrawal_whose_reply_is_lost_is_one(world: World) -> None:
 
 async def test_a_withdrawal_of_which_nothing_is_known_says_so(world: World) -> None:
     queue = MemoryQueue()
-    submission = Submission(world.store, queue, MemoryEvents(), lambda: str(uuid.uuid4()))
+    submission = Submission(world.store, queue, announcer(MemoryEvents()), lambda: str(uuid.uuid4()))
     queue.unavailable = True
     world.lose("withdraw_orders", times=99)
     with pytest.raises(OutcomeUnknown):

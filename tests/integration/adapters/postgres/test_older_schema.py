@@ -25,7 +25,7 @@ from chalicelib.simulation import database as simulation
 
 from local.services import Endpoints
 from tests.databases import new_database
-from tests.fakes import MemoryEvents, MemoryMetrics, MemoryQueue, MemoryVenue
+from tests.fakes import MemoryMetrics, MemoryQueue, MemoryVenue, announcer
 from tests.samples import TERMS
 
 LIMITS = StoreSettings(lease_ms=20_000, sweep_after_ms=60_000, key_ttl_s=100, max_outstanding=1000)
@@ -77,7 +77,7 @@ async def test_until_the_migration_has_run_orders_are_neither_fired_nor_cancelle
 ) -> None:
     queue, venues = MemoryQueue(), {"raydium": MemoryVenue("raydium", 151_000_000)}
     quoting = Quoting(venues, timeout=1, max_price_impact_bps=300)
-    triggers = TriggerRuns(Triggers(store, queue, MemoryEvents(), quoting, MemoryMetrics()), store, poll=0)
+    triggers = TriggerRuns(Triggers(store, queue, announcer(), quoting, MemoryMetrics()), store, poll=0)
     order_id = str(uuid.uuid4())
     for _ in range(3):
         assert await triggers.run(0, 0) == Pass(0, 0)

@@ -18,7 +18,7 @@ from chalicelib.adapters.aws.metrics import CloudWatchMetrics
 from chalicelib.domain.account import LOCAL
 from chalicelib.domain.errors import InsufficientLiquidity, VenueUnavailable
 from chalicelib.domain.terms import OrderType, Terms
-from chalicelib.ports.metrics import Metrics
+from chalicelib.ports.metrics import ORDERS, Metrics
 from chalicelib.ports.store import NewOrder
 
 from local.calls import LambdaContext
@@ -67,7 +67,7 @@ def values(capsys: pytest.CaptureFixture[str]) -> list[dict[str, int]]:
 
 def test_a_line_has_the_embedded_metric_format(capsys: pytest.CaptureFixture[str]) -> None:
     metrics: Metrics = CloudWatchMetrics(NAMESPACE, clock=lambda: 1_785_000_000.1234)
-    metrics.confirmed(2345.6)
+    metrics.record(ORDERS, 1, "failed", "SOL/USDC", "", "VENUE_UNAVAILABLE")
     assert written(capsys) == [
         {
             "_aws": {
@@ -76,15 +76,14 @@ def test_a_line_has_the_embedded_metric_format(capsys: pytest.CaptureFixture[str
                     {
                         "Namespace": NAMESPACE,
                         "Dimensions": [[]],
-                        "Metrics": [
-                            {"Name": "TimeToConfirm", "Unit": "Milliseconds"},
-                            {"Name": "OrdersConfirmed", "Unit": "Count"},
-                        ],
+                        "Metrics": [{"Name": "OrdersFailed", "Unit": "Count"}],
                     }
                 ],
             },
-            "TimeToConfirm": 2346,
-            "OrdersConfirmed": 1,
+            "OrdersFailed": 1,
+            "status": "failed",
+            "pair": "SOL/USDC",
+            "code": "VENUE_UNAVAILABLE",
         }
     ]
 
@@ -98,7 +97,7 @@ def test_the_time_to_confirm_counts_from_the_submit_over_all_attempts(
     engine.raydium.always = engine.meteora.always = None
     asyncio.run(engine.store.pass_time(2.5))
     deliver()
-    assert values(capsys) == [{"TimeToConfirm": 2500, "OrdersConfirmed": 1}]
+    assert values(capsys) == [{"OrdersConfirmed": 1}, {"TimeToConfirm": 2500}]
 
 
 def test_an_order_that_failed_is_counted_once_however_often_its_message_comes(

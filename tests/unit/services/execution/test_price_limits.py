@@ -21,7 +21,7 @@ from chalicelib.simulation.raydium import Raydium
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fakes import MemoryChain, MemoryEvents, MemoryMetrics, MemorySigner, MemoryStore, MemoryVenue
+from tests.fakes import MemoryChain, MemorySigner, MemoryStore, MemoryVenue, announcer
 from tests.samples import QUOTE, SOL, USDC
 
 TERMS = Terms(SOL, USDC, 10**9, slippage_bps=100)
@@ -118,14 +118,13 @@ async def test_nothing_is_signed_for_an_order_beyond_its_limits(
     venues = {"raydium": MemoryVenue("raydium", OUT, impact_bps=impact_bps)}
     execution = Execution(
         store,
-        MemoryEvents(),
+        announcer(),
         venues,
         Quoting(venues, timeout=1, max_price_impact_bps=300),
         MemoryChain(),
         signer,
         ExecutionLimits(confirm_timeout=1),
         lambda: 0.0,
-        MemoryMetrics(),
     )
     await store.create(NewOrder(ORDER, terms))
     while not store.rows[ORDER].order.is_terminal:

@@ -13,7 +13,15 @@ from chalicelib.ports.store import NewOrder
 from chalicelib.services.execution import Execution, ExecutionLimits, Outcome
 from chalicelib.services.quoting import Quoting
 
-from tests.fakes import MemoryChain, MemoryEvents, MemoryMetrics, MemorySigner, MemoryStore, MemoryVenue
+from tests.fakes import (
+    MemoryChain,
+    MemoryEvents,
+    MemoryMetrics,
+    MemorySigner,
+    MemoryStore,
+    MemoryVenue,
+    announcer,
+)
 from tests.samples import TERMS
 
 ORDER = "11111111-1111-4111-8111-111111111111"
@@ -38,14 +46,13 @@ class World:
         venues = {venue.name: through(venue) for venue in (self.raydium, self.meteora)}
         return Execution(
             through(self.store),
-            through(self.events),
+            announcer(through(self.events), self.metrics),
             venues,
             Quoting(venues, timeout=0.05, max_price_impact_bps=1000),
             through(self.chain),
             through(self.signer),
             ExecutionLimits(confirm_timeout, RetryPolicy()),
             lambda: 0.5,
-            self.metrics,
         )
 
     async def submit(self) -> World:

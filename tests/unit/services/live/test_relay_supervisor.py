@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from chalicelib.ports.metrics import WITHOUT_RELAY
 from chalicelib.services.live.supervisor import RelaySupervisor
 
 from tests.fakes import MemoryLauncher, MemoryMetrics, MemoryRegistry, Redis
@@ -28,7 +29,7 @@ async def test_a_relay_is_requested_for_each_shard_with_connections_and_no_relay
     world.redis.leases[1] = "relay"
     assert await world.supervisor.run() == [0, 3]
     assert world.launcher.launched == [0, 3]
-    assert world.metrics.without_relay == [2]
+    assert world.metrics.values(WITHOUT_RELAY) == [2]
 
 
 async def test_a_failed_request_does_not_affect_the_other_shards(
@@ -48,4 +49,4 @@ async def test_a_shard_still_without_a_relay_is_counted_and_requested_again(worl
     world.launcher.refused.clear()
     assert await world.supervisor.run() == [0]
     assert world.launcher.launched == [1, 3, 0]
-    assert world.metrics.without_relay == [3, 1]
+    assert world.metrics.values(WITHOUT_RELAY) == [3, 1]

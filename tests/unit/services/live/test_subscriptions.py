@@ -22,12 +22,12 @@ from chalicelib.services.submission import Submission
 from tests.fakes import (
     MemoryEvents,
     MemoryLauncher,
-    MemoryMetrics,
     MemoryPush,
     MemoryQueue,
     MemoryRegistry,
     MemoryStore,
     Redis,
+    announcer,
     eventually,
 )
 from tests.samples import RULES, TERMS
@@ -44,8 +44,10 @@ class World:
     def __init__(self) -> None:
         self.redis, self.store, self.queue = Redis(), MemoryStore(), MemoryQueue()
         self.push, self.launcher = MemoryPush(), MemoryLauncher()
-        submission = Submission(self.store, self.queue, MemoryEvents(self.redis), new_id=lambda: NEW)
-        cancellation = Cancellation(self.store, MemoryEvents(self.redis), MemoryMetrics())
+        submission = Submission(
+            self.store, self.queue, announcer(MemoryEvents(self.redis)), new_id=lambda: NEW
+        )
+        cancellation = Cancellation(self.store, announcer(MemoryEvents(self.redis)))
         registry = MemoryRegistry(self.redis)
         render = partial(answers.message, websocket_url="wss://engine.example")
         self.subscriptions = Subscriptions(
