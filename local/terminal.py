@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+FORMS = ("text", "json")
 CHATTY = ("asyncio", "boto3", "botocore", "httpcore", "httpx", "urllib3", "uvicorn", "websockets")
 _IN_URL = re.compile(r"(://[^:/@\s]*:)\S+(@)")
 _AS_KEY = re.compile(r"(password=)[^\s&]+")
@@ -46,14 +47,20 @@ def print_anything() -> None:
             stream.reconfigure(errors="replace")
 
 
-def log_to_stderr(level: str, *, process: str = "") -> None:
+def log_to_stderr(level: str, *, process: str = "", form: str = "text") -> None:
     """Log everything from `level` on; of the libraries, only what is wrong, except at DEBUG.
 
-    `process` says which one is talking, where several do.
+    `process` says which one logs, where several do. `form` is `text`, or `json`.
     """
     handler = logging.StreamHandler()
-    who = f"{process:7} " if process else ""
-    handler.setFormatter(OneLine(f"%(asctime)s {who}%(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
+    handler.setLevel(level)  # a log file may take more
+    if form == "json":
+        from .log_lines import JsonLine
+
+        handler.setFormatter(JsonLine(process))
+    else:
+        who = f"{process:7} " if process else ""
+        handler.setFormatter(OneLine(f"%(asctime)s {who}%(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else logging.WARNING)

@@ -38,6 +38,7 @@ MODULES = {  # of each command; a module is imported when one of its commands is
     "doctor": "doctor",
     "health": "top",
     "top": "top",
+    "logs": "logs",
     "completion": "top",
     "launch": "launch",
     "keys": "keys",

@@ -58,7 +58,9 @@ FRAMES_PER_S = 12
 @options.world
 @options.log_level
 @options.as_json
-def demo(latency: float | None, faults: str | None, log_level: str, verbose: bool, as_json: bool) -> None:
+def demo(
+    latency: float | None, faults: str | None, log_level: str, log_format: str, verbose: bool, as_json: bool
+) -> None:
     """Show six orders from submit to settlement, in an engine that is started for it and leaves nothing.
 
     Five are market orders. One is a limit order whose price the market has reached: it rests until the engine
@@ -71,7 +73,7 @@ def demo(latency: float | None, faults: str | None, log_level: str, verbose: boo
     \b
     Example: ./local/run demo --latency 0.5
     """
-    log_to_stderr("INFO" if verbose else log_level)
+    log_to_stderr("INFO" if verbose else log_level, form=log_format)
     environ = settings(sim_latency=latency, sim_faults=faults)
     try:
         with signals(lambda: click.echo("\nstopping …")) as stopping:

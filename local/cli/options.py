@@ -18,7 +18,7 @@ from click.core import ParameterSource
 
 from ..endpoints import find_url
 from ..settings import STATE
-from ..terminal import LEVELS
+from ..terminal import FORMS, LEVELS
 
 DEFAULT_URL = "http://127.0.0.1:3000"
 
@@ -399,7 +399,7 @@ def world(command: Command) -> Command:
 
 
 def log_level(command: Command) -> Command:
-    """Adds --log-level and --verbose."""
+    """Adds --log-level, --log-format and --verbose."""
     for option in (
         click.option(
             "--log-level",
@@ -408,6 +408,14 @@ def log_level(command: Command) -> Command:
             default="WARNING",
             show_default=True,
             help="What the engine logs to stderr.",
+        ),
+        click.option(
+            "--log-format",
+            envvar="LOG_FORMAT",
+            type=click.Choice(FORMS, case_sensitive=False),
+            default="text",
+            show_default=True,
+            help="As text, or as lines of JSON.",
         ),
         click.option("-v", "--verbose", is_flag=True, help="The same as --log-level INFO."),
     ):

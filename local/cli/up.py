@@ -17,6 +17,7 @@ from .. import FUNCTIONS
 from ..endpoints import publish_url
 from ..engine import Engine
 from ..gateway import GatewaySettings, listen
+from ..log_file import logging_to
 from ..pepper import pepper
 from ..process import Stopped, Stopping, run_on_loop, signals
 from ..separate import SeparateEngine
@@ -93,6 +94,7 @@ def up(
     latency: float | None,
     faults: str | None,
     log_level: str,
+    log_format: str,
     verbose: bool,
 ) -> None:
     """Start the engine and all that it needs.
@@ -101,9 +103,14 @@ def up(
     Example: ./local/run up --port 4000 --latency 0.1
     """
     level = "INFO" if verbose else log_level
-    log_to_stderr(level)
+    log_to_stderr(level, form=log_format)
     environ = settings(
-        sim_latency=latency, sim_faults=faults, log_level=level, engine_auth=engine_auth, engine_host=host
+        sim_latency=latency,
+        sim_faults=faults,
+        log_level=level,
+        log_format=log_format,
+        engine_auth=engine_auth,
+        engine_host=host,
     )
     if "ENGINE_AUTH" not in environ and not _is_loopback(host):
         raise click.UsageError(
@@ -154,7 +161,7 @@ def _run(
             hosts_sqs=not separate,
             on_progress=lambda line: _say(f"  {line}"),
         )
-        with servers as services:
+        with servers as services, logging_to(state, "engine"):
 
             async def serve() -> None:
                 endpoints = services.endpoints

@@ -62,6 +62,7 @@ MACHINE = (
         "1 runs gateway, worker and relay in processes of their own, as `up --separate` does",
     ),
     ("LOG_LEVEL", "WARNING", "what the engine logs to stderr: DEBUG, INFO, WARNING or ERROR"),
+    ("LOG_FORMAT", "text", "how: `text`, or `json`, a line of JSON for each entry"),
     (
         "LOCALSTACK_HOST",
         "",

@@ -35,6 +35,8 @@ from ..servers.server import Watchdog
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 YOUNG_S = 3.0  # a process that exits sooner is restarted with back-off
 STOPS_WITHIN_S = 10.0
+STATE = "ENGINE_STATE"
+"""The variable that names the state folder to a process."""
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +69,7 @@ class SeparateEngine:
             "WEBSOCKET_ENDPOINT": self.url,
             "GATEWAY_ID": self.config.gateway_id,
             "PYTHONPATH": str(ROOT),
+            STATE: str(state),
         }
         self._parts = AsyncExitStack()
         self._children: list[Child] = []

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import app as functions
@@ -21,9 +22,11 @@ from chalicelib.config import Config
 
 from ..engine import keeping_relays, polled_source, running_functions, serving, working
 from ..gateway import Gateway, GatewaySettings
+from ..log_file import logging_to
 from ..process import Stopped, Stopping, run_on_loop, signals
 from ..terminal import log_to_stderr
 from ..triggers import LocalRelayLauncher
+from . import STATE
 
 KEEP_RELAYS_EVERY_S = 0.2  # the relay's process gets no word of a client that connects
 
@@ -87,9 +90,11 @@ async def _forever() -> None:
 
 def main(role: str, *descriptors: str) -> None:
     """Play `role` until a signal ends it."""
-    log_to_stderr(os.environ.get("LOG_LEVEL", "WARNING"), process=role)
+    log_to_stderr(
+        os.environ.get("LOG_LEVEL", "WARNING"), process=role, form=os.environ.get("LOG_FORMAT", "text")
+    )
     config = Config.load()
-    with signals(lambda: None) as stopping:
+    with logging_to(Path(os.environ[STATE]), role), signals(lambda: None) as stopping:
         play = partial(ROLES[role], config, stopping, _report_ready, *map(int, descriptors))
         with suppress(Stopped):
             run_on_loop(play)

@@ -60,7 +60,7 @@ class Folder:
 
     def erase(self) -> None:
         """Remove what the servers keep here, and what Postgres keeps for this folder in /var/tmp."""
-        for name in ("postgres", "valkey", "sqs"):
+        for name in ("postgres", "valkey", "sqs", "logs", "metrics", "traces"):
             _remove(self.part(name))
         if os.geteuid() == 0:
             _remove(elsewhere(self.part("postgres")))

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = "2"
 UNAUTHENTICATED = 401
+HEALTH = "/health"
 CACHEABLE = ("/", "/openapi.json")  # the same for all, until the next deployment
 
 
@@ -101,7 +102,9 @@ def finish(request: Request, answer: Callable[[Request], Response]) -> Response:
 
 def _log(request: Request, response: Response, took_ms: float) -> None:
     answer = response.body if isinstance(response.body, dict) else {}
-    log.info(
+    is_probe = request.path == HEALTH and response.status_code == 200
+    log.log(
+        logging.DEBUG if is_probe else logging.INFO,
         *fields(
             "request",
             method=request.method,
@@ -112,7 +115,7 @@ def _log(request: Request, response: Response, took_ms: float) -> None:
             order=answer.get("orderId") or (request.uri_params or {}).get("order_id"),
             account=auth.known_account(),
             request=request.context.get("requestId"),
-        )
+        ),
     )
 
 

@@ -20,6 +20,7 @@ LOCAL_ONLY = {
     "PATH_PREFIX": "",
     "ENGINE_SEPARATE": "0",
     "LOG_LEVEL": "WARNING",
+    "LOG_FORMAT": "text",
     "LOCALSTACK_HOST": "",
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "test",
