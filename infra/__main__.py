@@ -1,4 +1,4 @@
-"""The command line: `python -m infra deploy STAGE`, `… destroy STAGE`, `… audit`.
+"""The command line: `python -m infra deploy STAGE`, `… destroy STAGE`, `… logs STAGE`, `… audit`.
 
 Exit codes:
   0    done
@@ -22,6 +22,7 @@ from .audit import audit
 from .deploy import deploy
 from .destroy import destroy
 from .errors import AwsError, InfraError, Refused, StageError
+from .logs import logs
 
 
 class Commands(click.Group):
@@ -48,7 +49,7 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """Deploy the engine into an AWS account, and delete it; ask about what is packaged."""
+    """Deploy the engine into an AWS account, read its logs, and delete it; ask about what is packaged."""
     signal.signal(signal.SIGTERM, _interrupt)
     print_anything()
 
@@ -60,6 +61,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 cli.add_command(audit)
 cli.add_command(deploy)
 cli.add_command(destroy)
+cli.add_command(logs)
 
 if __name__ == "__main__":
     cli(prog_name="python -m infra")

@@ -76,6 +76,11 @@ class Aws:
         """The client for secrets."""
         return self.session.client("secretsmanager", endpoint_url=self.endpoint, config=self._config())
 
+    @cached_property
+    def logs(self) -> Any:
+        """The client for log groups."""
+        return self.session.client("logs", endpoint_url=self.endpoint, config=self._config())
+
     @property
     def poll_interval_s(self) -> float:
         """The time between two requests for a stack's or a function's state."""

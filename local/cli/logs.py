@@ -6,7 +6,7 @@ import heapq
 import json
 import time
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -120,10 +120,7 @@ def _wanted(order_id: str | None, level: str, since: str | None) -> Any:
 
 def _stamp(when: str) -> str:
     """A time of RFC 3339 as lines have it."""
-    try:
-        found = datetime.fromisoformat(when).astimezone(UTC)
-    except ValueError:
-        raise click.BadParameter(f"{when!r} is no time of RFC 3339.", param_hint="--since") from None
+    found = options.moment(when)
     return f"{found:%Y-%m-%dT%H:%M:%S}.{found.microsecond // 1000:03d}Z"
 
 

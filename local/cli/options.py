@@ -285,6 +285,14 @@ class Past(click.ParamType[str]):
 PAST = Past()
 
 
+def moment(when: str) -> datetime:
+    """The time that `PAST` gives, in UTC. Raises BadParameter."""
+    try:
+        return datetime.fromisoformat(when).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise click.BadParameter(f"{when!r} is no time of RFC 3339.") from None
+
+
 class Duration(click.ParamType[int]):
     """A length of time, as `90d`; in ms."""
 
