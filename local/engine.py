@@ -26,6 +26,7 @@ from chalicelib.config import Config
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.migrations import MigrationError, migrate
 from chalicelib.ports.live import Push, ShardLauncher
+from chalicelib.ports.metrics import Metrics
 from chalicelib.ports.queue import Queue
 from chalicelib.services.trigger_runs import AT_A_TIME
 
@@ -33,6 +34,7 @@ from .calls import wait
 from .endpoints import Endpoints, local_credentials, prepare_environment
 from .errors import ServiceError
 from .gateway import Gateway, GatewaySettings, listen, serve_on, url_of
+from .metrics import MetricsRoute, Registry
 from .servers.sqs.server import HostedSqs
 from .triggers import (
     DirectQueue,
@@ -78,7 +80,12 @@ class Engine:
         limits = settings or GatewaySettings.load()
         pages = cors.origins(config.allowed_origins, config.engine_auth)
         key = endpoints.connections_key
-        self.gateway = Gateway(functions, settings=replace(limits, origins=pages, connections_key=key))
+        self.metrics = Registry()
+        self.gateway = Gateway(
+            functions,
+            settings=replace(limits, origins=pages, connections_key=key),
+            metrics=MetricsRoute(self.metrics),
+        )
         self.mapping: EventSourceMapping
         self.migrations: list[str] = []  # those that this start has applied
         self._listening = listening or listen(host, port)
@@ -114,7 +121,11 @@ class Engine:
         by_account = self.config.engine_auth != "open"
         queue = DirectQueue(broker, by_account=by_account) if broker else None
         launcher = LocalRelayLauncher(functions)
-        await enter(running_functions(self.config, push=self.gateway, launcher=launcher, queue=queue))
+        await enter(
+            running_functions(
+                self.config, push=self.gateway, launcher=launcher, queue=queue, metrics=self.metrics
+            )
+        )
         self._serving = await enter(serving(self.gateway, self._listening))
         source = DirectSource(broker) if broker else polled_source(self.config)
         parts.push_async_callback(_deliver_last_events)  # once the orders in flight have ended
@@ -138,11 +149,14 @@ async def running_functions(
     push: Push | None = None,
     launcher: ShardLauncher | None = None,
     queue: Queue | None = None,
+    metrics: Metrics | None = None,
 ) -> AsyncIterator[None]:
-    """The runtime on the running loop. `push`, `launcher` and `queue` take the place of AWS's."""
+    """The runtime on the running loop. `push`, `launcher`, `queue` and `metrics` take the place of AWS's."""
     prepare_environment()
     loop = asyncio.get_running_loop()
-    engine = runtime.start(config, loop=loop, push=push, launcher=launcher, queue=queue, wait=wait)
+    engine = runtime.start(
+        config, loop=loop, push=push, launcher=launcher, queue=queue, wait=wait, metrics=metrics
+    )
     try:
         await engine.health()  # opens the connections, so that the first order need not
         runtime.freeze_start()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import signal
 import sys
+import sysconfig
 from pathlib import Path
 
 from . import ROOT
@@ -20,6 +21,7 @@ REQUIREMENTS = {
     "checkov": ROOT / "tests" / "infra" / "checkov.txt",
     "audit": ROOT / "infra" / "audit.txt",
     "browser": ROOT / "tests" / "security" / "browser.txt",
+    "observe": ROOT / "local" / "observe.txt",
 }
 
 
@@ -33,6 +35,11 @@ def environment(name: str) -> Path:
     except InstallError as error:
         raise ServiceError(str(error)) from None
     return venv / "bin"
+
+
+def packages(name: str) -> Path:
+    """The folder of the packages of environment `name`, for `sys.path`. Raises ServiceError."""
+    return Path(sysconfig.get_path("purelib", vars={"base": str(environment(name).parent)}))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from .domain.errors import TemporarilyUnavailable
 
@@ -27,6 +27,9 @@ class Batcher(Generic[Item, Result]):
     broken connection are called so too, and say nothing of the next call.
     """
 
+    on_batch: ClassVar[Callable[[str, int], None] | None] = None
+    """Called with the name and the size of each batch, where batches are counted."""
+
     def __init__(
         self,
         run: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
@@ -35,6 +38,7 @@ class Batcher(Generic[Item, Result]):
         lanes: int = 1,
     ) -> None:
         self._run = run
+        self._name = getattr(run, "__qualname__", "").replace("._", ".").removesuffix("_all")
         self._limit = limit
         self._free = lanes
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
@@ -63,6 +67,8 @@ class Batcher(Generic[Item, Result]):
         batch = [(item, future) for item, future in batch if not future.done()]
         if not batch:
             return
+        if Batcher.on_batch is not None:
+            Batcher.on_batch(self._name, len(batch))
         try:
             results = await self._run([item for item, _ in batch])
             if len(results) != len(batch):

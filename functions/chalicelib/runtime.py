@@ -235,7 +235,9 @@ class Runtime:
 
     @cached_property
     def push(self) -> Push:
-        return self._push or self._api_gateway_push
+        from .services.live.counted_push import CountedPush
+
+        return CountedPush(self._push or self._api_gateway_push, self.metrics)
 
     @cached_property
     def _api_gateway_push(self) -> ApiGatewayPush:
@@ -528,6 +530,8 @@ def start(
     global _current
     with _lock:
         add_tokens(_listed(config.token_list))
+        if metrics is not None:
+            _count_batches(metrics)
         _current = Runtime(config, loop or _loop_in_a_thread(), push, launcher, queue, wait, metrics)
         return _current
 
@@ -539,6 +543,7 @@ async def stop() -> None:
         engine, _current = _current, None
     if engine is not None:
         await engine.close()
+        _count_batches(None)
 
 
 def current() -> Runtime:
@@ -572,6 +577,17 @@ def freeze_start() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
+
+
+def _count_batches(metrics: Metrics | None) -> None:
+    from .batcher import Batcher
+    from .ports.metrics import BATCH
+
+    def record(name: str, size: int) -> None:
+        if metrics is not None:
+            metrics.record(BATCH, size, name)
+
+    Batcher.on_batch = None if metrics is None else record
 
 
 def _listed(setting: str) -> list[Token]:

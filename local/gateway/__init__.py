@@ -15,7 +15,7 @@ from types import ModuleType
 
 from starlette.types import Receive, Scope, Send
 
-from .invoker import Invoker
+from .invoker import Handler, Invoker
 from .management import ManagementApi
 from .proxies import Proxies
 from .rest import RestApi
@@ -29,14 +29,20 @@ __all__ = ["Gateway", "GatewaySettings", "listen", "serve", "serve_on", "url_of"
 class Gateway:
     """The ASGI app for the Chalice app and the WebSocket handlers of `functions`; `Push` to their clients.
 
-    Without `settings` the environment is asked. Raises ConfigError.
+    Without `settings` the environment is asked. `metrics` answers `/metrics`. Raises ConfigError.
     """
 
-    def __init__(self, functions: ModuleType, *, settings: GatewaySettings | None = None) -> None:
+    def __init__(
+        self,
+        functions: ModuleType,
+        *,
+        settings: GatewaySettings | None = None,
+        metrics: Handler | None = None,
+    ) -> None:
         self.settings = settings or GatewaySettings.load()
         self._proxies = Proxies(self.settings.trusted_proxies, self.settings.path_prefix)
         self._invoker = Invoker(self.settings)
-        self._rest = RestApi(functions.app, self._invoker, self.settings)
+        self._rest = RestApi(functions.app, self._invoker, self.settings, metrics)
         self._websocket = WebSocketApi(functions, self._invoker, self.settings)
         self._management = ManagementApi(self._websocket, self.settings)
 

@@ -22,20 +22,23 @@ from .errors import BodyTooLarge, FunctionFailed, OriginNotAllowed, Refusal, Rou
 from .events import rest_event
 from .hosts import Hosts
 from .http import CLOSE, REQUEST_ID, Response, read_body, readers, refuse_body
-from .invoker import Invoker
+from .invoker import Handler, Invoker
 from .settings import GatewaySettings
 
-HEALTH = "/health"
+HEALTH, METRICS = "/health", "/metrics"
 
 log = logging.getLogger(__name__)
 
 
 class RestApi:
-    """The app's routes over HTTP."""
+    """The app's routes over HTTP, and `/metrics`, which `metrics` answers where it is given."""
 
-    def __init__(self, app: Chalice, invoker: Invoker, settings: GatewaySettings) -> None:
+    def __init__(
+        self, app: Chalice, invoker: Invoker, settings: GatewaySettings, metrics: Handler | None = None
+    ) -> None:
         _prepare(app, settings.stage)
         self._app = app
+        self._metrics = metrics
         self._routes = [(compile_path(route)[0], route) for route in sorted(app.routes)]  # `{` sorts last
         self._invoker = invoker
         self._settings = settings
@@ -62,9 +65,17 @@ class RestApi:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         self._hosts.check(scope)
+        if self._metrics is not None and scope["path"] == METRICS and scope["method"] == "GET":
+            return await self._answer_with(self._metrics, scope, receive, METRICS, {})
         route, captured = self._match(scope)
         if scope["method"] == "OPTIONS" and (preflight := self._preflight(scope, route)):
             return preflight
+        return await self._answer_with(self._app, scope, receive, route, captured)
+
+    async def _answer_with(
+        self, handler: Handler, scope: Scope, receive: Receive, route: str, captured: dict[str, str]
+    ) -> Response:
+        """The handler's answer to the request's event."""
         if self.closing:
             raise Unavailable("The engine is stopping.")
         is_probe = route == HEALTH
@@ -72,7 +83,7 @@ class RestApi:
             self._invoker.admit()
         body = await read_body(scope, receive, self._settings.max_body_bytes)
         event = rest_event(scope, route=route, captured=captured, body=body, stage=self._settings.stage)
-        answer = await self._invoker.invoke("api_handler", self._app, event, is_probe=is_probe)
+        answer = await self._invoker.invoke("api_handler", handler, event, is_probe=is_probe)
         response = Response.from_lambda(answer)
         response.raw_headers.append((REQUEST_ID.encode(), event["requestContext"]["requestId"].encode()))
         return response

@@ -30,6 +30,7 @@ from ..endpoints import Endpoints
 from ..engine import apply_schema
 from ..errors import ServiceError
 from ..gateway import url_of
+from ..metrics.shared import begin
 from ..servers.server import Watchdog
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
@@ -82,6 +83,7 @@ class SeparateEngine:
 
     async def __aenter__(self) -> SeparateEngine:
         self.migrations = await asyncio.to_thread(apply_schema, self.config.database_url)
+        begin(self._state)
         async with AsyncExitStack() as parts:
             # Stopped in the opposite order: orders in flight still have subscribers, and those a relay.
             self._children = [

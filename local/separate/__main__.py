@@ -23,6 +23,8 @@ from chalicelib.config import Config
 from ..engine import keeping_relays, polled_source, running_functions, serving, working
 from ..gateway import Gateway, GatewaySettings
 from ..log_file import logging_to
+from ..metrics import MetricsRoute, shared_by_processes
+from ..metrics.shared import of_others
 from ..process import Stopped, Stopping, run_on_loop, signals
 from ..terminal import log_to_stderr
 from ..triggers import LocalRelayLauncher
@@ -33,19 +35,25 @@ KEEP_RELAYS_EVERY_S = 0.2  # the relay's process gets no word of a client that c
 
 async def gateway(config: Config, stopping: Stopping, serves: Callable[[], None], descriptor: int) -> None:
     """Serve the clients on the listening socket of that number."""
-    front = Gateway(functions)
+    state = _state()
     with socket.socket(fileno=descriptor) as listening:
-        async with (
-            running_functions(config, push=front, launcher=LaunchedElsewhere()),
-            serving(front, listening) as task,
-        ):
-            serves()
-            await stopping.unless(_ended(task))
+        async with shared_by_processes(state, "gateway") as metrics:
+            front = Gateway(functions, metrics=MetricsRoute(metrics, lambda: of_others(state, "gateway")))
+            async with (
+                running_functions(config, push=front, launcher=LaunchedElsewhere(), metrics=metrics),
+                serving(front, listening) as task,
+            ):
+                serves()
+                await stopping.unless(_ended(task))
 
 
 async def worker(config: Config, stopping: Stopping, serves: Callable[[], None]) -> None:
     """Execute orders."""
-    async with running_functions(config), working(config, polled_source(config)):
+    async with (
+        shared_by_processes(_state(), "worker") as metrics,
+        running_functions(config, metrics=metrics),
+        working(config, polled_source(config)),
+    ):
         serves()
         await stopping.unless(_forever())
 
@@ -57,7 +65,8 @@ async def relay(config: Config, stopping: Stopping, serves: Callable[[], None]) 
     push = ApiGatewayPush(config.websocket_endpoint, credentials=credentials)
     try:
         async with (
-            running_functions(config, push=push, launcher=launcher),
+            shared_by_processes(_state(), "relay") as metrics,
+            running_functions(config, push=push, launcher=launcher, metrics=metrics),
             keeping_relays(KEEP_RELAYS_EVERY_S),
         ):
             serves()
@@ -80,6 +89,10 @@ class LaunchedElsewhere:
         """Leave it to that process."""
 
 
+def _state() -> Path:
+    return Path(os.environ[STATE])
+
+
 async def _ended(task: asyncio.Task[None]) -> None:
     await asyncio.shield(task)
 
@@ -94,7 +107,7 @@ def main(role: str, *descriptors: str) -> None:
         os.environ.get("LOG_LEVEL", "WARNING"), process=role, form=os.environ.get("LOG_FORMAT", "text")
     )
     config = Config.load()
-    with logging_to(Path(os.environ[STATE]), role), signals(lambda: None) as stopping:
+    with logging_to(_state(), role), signals(lambda: None) as stopping:
         play = partial(ROLES[role], config, stopping, _report_ready, *map(int, descriptors))
         with suppress(Stopped):
             run_on_loop(play)

@@ -92,6 +92,7 @@ TIME_TO_CONFIRM = _times(
 )
 STEP = _times("step", "Time that orders spent in a worker's status", "step")
 QUEUE_AGE = _times("queue_age", "How old messages were when a worker received them")
+UNDER_WAY = _gauge("orders_under_way", "Orders that have not ended", "status")
 QUEUE = _gauge("queue_messages", "Messages of the queue, about", "state")
 BATCH = Metric(
     "batch_size", Kind.HISTOGRAM, Unit.COUNT, "Calls that travelled together", ("call",), buckets=SIZES
@@ -112,6 +113,7 @@ METRICS = (
     TIME_TO_CONFIRM,
     STEP,
     QUEUE_AGE,
+    UNDER_WAY,
     QUEUE,
     BATCH,
     PUSHES,

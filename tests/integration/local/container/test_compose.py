@@ -42,15 +42,15 @@ def the_last(instruction: str) -> str:
 
 def test_every_port_is_published_on_the_loopback_only(compose: dict[str, Any]):
     ports = [port for service in compose["services"].values() for port in service["ports"]]
-    assert len(ports) == 5
+    assert len(ports) == 7
     assert all(re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port) for port in ports)
 
 
 def test_every_image_is_pinned_to_a_release(compose: dict[str, Any]):
     images = [service["image"] for service in compose["services"].values() if "build" not in service]
     images += [line[1] for line in dockerfile() if line[0] == "FROM"]
-    assert len(images) == 6
-    assert all(re.search(r":\d+\.\d+(\.\d+)?(-\w+)*$", image) for image in images)
+    assert len(images) == 8
+    assert all(re.search(r":v?\d+\.\d+(\.\d+)?(-\w+)*$", image) for image in images)
 
 
 def test_the_servers_are_checked_and_the_engine_waits_for_each(compose: dict[str, Any]):
@@ -63,6 +63,7 @@ def test_the_servers_are_checked_and_the_engine_waits_for_each(compose: dict[str
 def test_engines_run_only_where_their_profile_is_requested(compose: dict[str, Any]):
     profiles = {name: each["profiles"] for name, each in compose["services"].items() if "profiles" in each}
     assert profiles.pop("engine") == ["engine"]
+    assert [profiles.pop(name) for name in ("prometheus", "grafana")] == [["observe"]] * 2
     assert profiles == {name: ["two"] for name in ("engine-a", "engine-b", "proxy")}
 
 
