@@ -16,7 +16,7 @@ from typing import Any
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.terminal import Failure, NotDone, print_anything
+from local.client.commands.terminal import Failure, NotDone, print_anything
 
 from .audit import audit
 from .deploy import deploy

@@ -14,9 +14,9 @@ from typing import Any
 
 import click
 
+from local.client.commands.terminal import Failure, NotDone, counted
 from local.environments import environment
 from local.errors import ServiceError
-from local.terminal import Failure, NotDone, counted
 
 from .package import FUNCTIONS, LOCK
 

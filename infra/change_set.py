@@ -16,7 +16,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local.terminal import counted
+from local.client.commands.terminal import counted
 
 from .console import ResourceProgress, Step
 from .errors import Refused, StackError

@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local import ambient
 from local.client import SUBMIT_PATH
-from local.terminal import counted
+from local.client.commands.terminal import counted
 
 from .aws import Aws, Bucket, connect
 from .change_set import Confirm, Target, Version, create_or_update, deployed_version

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from local.terminal import counted
+from local.client.commands.terminal import counted
 
 from .aws import Aws, Bucket, connect
 from .console import (

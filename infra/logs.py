@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from local.cli.options import PAST, moment
+from local.client.commands.options import PAST, moment
 from local.terminal import LEVELS
 
 from .aws import connect

@@ -9,10 +9,8 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from chalicelib.domain.lifecycle import Status
-
-from local.client import EngineClient, Wire, new_key
-from local.errors import ClientError, OutcomeUnknown, Refused
+from local.client import AsyncEngineClient, ClientError, OutcomeUnknown, Refused, new_key
+from local.client.wire import CONFIRMED, PENDING, Event, Submitted
 
 from .errors import SmokeError
 
@@ -29,15 +27,15 @@ REVOKED = (
 )
 
 
-def smoke(url: str, api_key: str, on_event: Callable[[Wire], None]) -> list[Wire]:
+def smoke(url: str, api_key: str, on_event: Callable[[Event], None]) -> list[Event]:
     """Submit an order and wait for its last event: all its events. Raises SmokeError."""
     return asyncio.run(_smoke(url, api_key, on_event))
 
 
-async def _smoke(url: str, api_key: str, on_event: Callable[[Wire], None]) -> list[Wire]:
-    events: list[Wire] = []
+async def _smoke(url: str, api_key: str, on_event: Callable[[Event], None]) -> list[Event]:
+    events: list[Event] = []
     try:
-        async with asyncio.timeout(TIMEOUT_S), EngineClient(url, api_key=api_key) as client:
+        async with asyncio.timeout(TIMEOUT_S), AsyncEngineClient(url, api_key=api_key) as client:
             submitted = await _submit(client)
             async for event in client.follow(submitted["orderId"], websocket=submitted["websocket"]):
                 events.append(event)
@@ -53,7 +51,7 @@ async def _smoke(url: str, api_key: str, on_event: Callable[[Wire], None]) -> li
     return events
 
 
-async def _submit(client: EngineClient) -> Wire:
+async def _submit(client: AsyncEngineClient) -> Submitted:
     """Submit the order, again under the same key while the engine is busy or still starting."""
     deadline, key = time.monotonic() + SUBMIT_TIMEOUT_S, new_key()
     while True:
@@ -69,14 +67,14 @@ async def _submit(client: EngineClient) -> Wire:
         await asyncio.sleep(RETRY_INTERVAL_S)
 
 
-def find_fault(events: Sequence[Wire]) -> str | None:
+def find_fault(events: Sequence[Event]) -> str | None:
     """Why these are not the complete, ordered events of a confirmed order, or None."""
     sequence = [event["seq"] for event in events]
     if sequence != list(range(1, len(events) + 1)):
         return f"The smoke order's events have the sequence {sequence}."
     last = events[-1]
-    if last["status"] != Status.CONFIRMED:
+    if last["status"] != CONFIRMED:
         return f"The smoke order is {last['status']}: {last.get('error', '')} ({last.get('code', '')})"
-    if events[0]["status"] != Status.PENDING or not last.get("txHash"):
+    if events[0]["status"] != PENDING or not last.get("txHash"):
         return f"The smoke order went {' → '.join(event['status'] for event in events)} without a swap."
     return None

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
-from local.terminal import counted
+from local.client.commands.terminal import counted
 
 from .errors import StageError, ValidationError
 from .package import ROOT, functions

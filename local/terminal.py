@@ -1,50 +1,16 @@
-"""Terminal output of a command: the error that ends it, what may be printed, and the log.
-
-Passwords in URLs are masked in the log.
-"""
+"""The log of a command on its terminal, in which passwords are masked."""
 
 from __future__ import annotations
 
 import logging
 import re
-import sys
 import traceback
-from io import TextIOWrapper
-from typing import Any
-
-import click
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 FORMS = ("text", "json")
 CHATTY = ("asyncio", "boto3", "botocore", "httpcore", "httpx", "urllib3", "uvicorn", "websockets")
 _IN_URL = re.compile(r"(://[^:/@\s]*:)\S+(@)")
 _AS_KEY = re.compile(r"(password=)[^\s&]+")
-
-
-class Failure(click.ClickException):
-    """One line on stderr, and exit code 1: something went wrong underway."""
-
-    def show(self, file: Any = None) -> None:
-        """Print it."""
-        click.echo(f"error: {self.format_message()}", file=file, err=True)
-
-
-class NotDone(Failure):
-    """One line on stderr, and exit code 2: it was not begun, or no engine was there to do it."""
-
-    exit_code = 2
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 order`, `2 orders`"""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def print_anything() -> None:
-    """Let no arrow end a command on an ASCII terminal."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")
 
 
 def log_to_stderr(level: str, *, process: str = "", form: str = "text") -> None:

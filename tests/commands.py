@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = ("up", "demo", "orders", "resting", "launch", "keys", "dlq")  # modules of local/cli
+COMMANDS = ("up", "demo", "submit", "open", "launch", "keys", "dlq")  # those that tests call most
 LONGEST_S = 60.0
 LONGEST_REQUEST = 1 << 17
 NUMBER = 8  # bytes
@@ -135,8 +135,9 @@ def serve(requests: socket.socket) -> None:
     import selectors
 
     gc.set_threshold(100_000, 50, 50)  # as in local/__main__.py
+    modules = importlib.import_module("local.cli").AllCommands.modules
     for name in COMMANDS:
-        importlib.import_module(f"local.cli.{name}")
+        importlib.import_module(modules[name])
     importlib.import_module("local.servers.sqs.server")
     gc.freeze()
     replies: dict[int, socket.socket] = {}

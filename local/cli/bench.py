@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
+from ..client.commands.terminal import Failure, NotDone
+from ..client.commands.view import screen
 from ..process import Stopped, signals
-from ..terminal import Failure, NotDone
-from .view import screen
 
 SCENARIOS = "burst, latency, own-socket, ceiling, sockets, backlog, table, triggers, neighbour"
 

@@ -16,17 +16,12 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from ..client import EngineClient, Refused, Wire
-from ..engine import Engine
-from ..gateway import listen
-from ..process import Stopped, Stopping, run_on_loop, signals
-from ..services import Services
-from ..settings import settings
-from ..terminal import log_to_stderr
-from . import options
-from .view import (
+from ..client import AsyncEngineClient, Refused
+from ..client.commands import options
+from ..client.commands.view import (
     STEPS,
     Life,
+    Wire,
     dump,
     event_line,
     lives_table,
@@ -37,6 +32,13 @@ from .view import (
     short,
     width_of,
 )
+from ..engine import Engine
+from ..gateway import listen
+from ..process import Stopped, Stopping, run_on_loop, signals
+from ..services import Services
+from ..settings import settings
+from ..terminal import log_to_stderr
+from . import machine
 
 NAMES = ("tokenIn", "tokenOut", "amount")
 ORDERS = (
@@ -55,8 +57,8 @@ FRAMES_PER_S = 12
 
 
 @click.command()
-@options.world
-@options.log_level
+@machine.world
+@machine.log_level
 @options.as_json
 def demo(
     latency: float | None, faults: str | None, log_level: str, log_format: str, verbose: bool, as_json: bool
@@ -100,7 +102,7 @@ def _run(environ: dict[str, str], stopping: Stopping, *, as_json: bool) -> bool:
 async def _play(engine: Engine, console: Console, *, as_json: bool) -> bool:
     """Whether all ended as they should."""
     orders: list[Wire] = [dict(zip(NAMES, order, strict=True)) for order in ORDERS]
-    async with EngineClient(engine.url) as client:
+    async with AsyncEngineClient(engine.url) as client:
         try:
             orders.append(await _limit_order(client, console))
         except Refused as refusal:  # by faults that were asked for
@@ -131,11 +133,12 @@ async def _play(engine: Engine, console: Console, *, as_json: bool) -> bool:
     return _judge(lives, swaps, console)
 
 
-async def _limit_order(client: EngineClient, console: Console) -> Wire:
+async def _limit_order(client: AsyncEngineClient, console: Console) -> Wire:
     """A limit order that fires once the engine looks at prices. Raises Refused where no venue quotes."""
     terms = dict(zip(NAMES, LIMIT, strict=True))
     quote = await client.quote(terms)
-    best = Decimal(quote["quotes"][quote["chosen"]]["price"])
+    chosen: Wire = quote["quotes"][quote["chosen"]]
+    best = Decimal(chosen["price"])
     price = Context(prec=5, rounding=ROUND_DOWN).multiply(best, BELOW_MARKET)
     sold, asked = f"{short(terms['amount'])} {terms['tokenIn']}", f"{price:f} {terms['tokenOut']}"
     console.print(
@@ -145,7 +148,9 @@ async def _limit_order(client: EngineClient, console: Console) -> Wire:
     return terms | {"type": "limit", "limitPrice": f"{price:f}"}
 
 
-async def _subscribe(client: EngineClient, life: Life, websocket: str, drawn: Callable[[Life], None]) -> None:
+async def _subscribe(
+    client: AsyncEngineClient, life: Life, websocket: str, drawn: Callable[[Life], None]
+) -> None:
     async for event in client.follow(life.order_id, websocket=websocket):
         life.take(event)
         drawn(life)

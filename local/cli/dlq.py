@@ -20,9 +20,11 @@ from chalicelib.ports.queue import DeadLetter
 from chalicelib.runtime import Runtime
 from chalicelib.services.redrive import Tally
 
-from ..errors import ClientError
-from ..terminal import counted
-from . import options
+from ..client import ClientError
+from ..client.commands import options
+from ..client.commands.terminal import counted
+from ..client.commands.view import Wire, dump, say, screen
+from . import machine
 from .dlq_view import (
     detail,
     no_order_view,
@@ -35,7 +37,6 @@ from .dlq_view import (
     tally_row,
 )
 from .operating import operating
-from .view import Wire, dump, say, screen
 
 LEFT = 1  # exit code
 
@@ -75,7 +76,7 @@ def dlq() -> None:
 
 
 @dlq.command("list")
-@options.state
+@machine.state
 @options.as_json
 def list_(state: Path, as_json: bool) -> None:
     """List the dead letters without taking anything from them.
@@ -102,7 +103,7 @@ def list_(state: Path, as_json: bool) -> None:
 
 @dlq.command()
 @click.argument("wanted", metavar="MESSAGE_OR_ORDER")
-@options.state
+@machine.state
 @options.as_json
 def show(wanted: str, state: Path, as_json: bool) -> None:
     """Show the dead letters of an order, or one of them, in full: its body, and its order's whole life.
@@ -121,7 +122,7 @@ def show(wanted: str, state: Path, as_json: bool) -> None:
 @click.argument("orders", metavar="[ORDER]...", nargs=-1, callback=_order_ids)
 @click.option("--all", "all_", is_flag=True, help="All of them, without asking.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
-@options.state
+@machine.state
 @options.as_json
 def redrive(orders: frozenset[str], all_: bool, yes: bool, state: Path, as_json: bool) -> None:
     """Give failed orders a new set of attempts, and delete their dead letters.
@@ -149,7 +150,7 @@ def redrive(orders: frozenset[str], all_: bool, yes: bool, state: Path, as_json:
 
 @dlq.command()
 @click.argument("messages", metavar="MESSAGE...", nargs=-1, required=True)
-@options.state
+@machine.state
 @options.as_json
 def delete(messages: tuple[str, ...], state: Path, as_json: bool) -> None:
     """Delete dead letters by their own ids. Meant for messages without an order; an order stays failed.

@@ -18,14 +18,14 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from ..terminal import counted
-from .view import COLOURS, Life, Wire, age, event_line, list_view, screen
+from ..client.commands.terminal import counted
+from ..client.commands.view import COLOURS, Json, Life, Wire, age, event_line, list_view, screen
 
 SHOWN = 200  # characters of a body, in a list
 MANY = 100  # from so many on, a bar is drawn
 
 
-def row(letter: DeadLetter, order: Order | None) -> Wire:
+def row(letter: DeadLetter, order: Order | None) -> Json:
     """A dead letter and its order, as `list --json` prints it; `poison` says why it has no order."""
     return {
         "messageId": letter.message_id,
@@ -40,7 +40,7 @@ def row(letter: DeadLetter, order: Order | None) -> Wire:
     }
 
 
-def detail(letter: DeadLetter, order: Order | None, events: Sequence[Event]) -> Wire:
+def detail(letter: DeadLetter, order: Order | None, events: Sequence[Event]) -> Json:
     """A dead letter in full, with its order and all events of that."""
     whole = order and msgspec.to_builtins(answers.order(order)) | {"events": answers.event_list(events)}
     return row(letter, order) | {"body": letter.body, "order": whole}

@@ -34,7 +34,9 @@ from chalicelib.simulation.fault_rules import parse
 from rich.text import Text
 
 from .. import ROOT
-from ..client import ClientError, EngineClient, Refused, Wire
+from ..client import AsyncEngineClient, ClientError, Refused
+from ..client.commands import options
+from ..client.commands.view import Wire, dump, say, screen
 from ..endpoints import find_running, find_url, local_credentials
 from ..errors import ServiceError
 from ..gateway import GatewaySettings
@@ -45,8 +47,7 @@ from ..servers.queues import connect
 from ..servers.valkey import program as valkey_program
 from ..settings import DOTENV, settings
 from ..terminal import masked
-from . import options
-from .view import dump, say, screen
+from . import machine
 
 OLDEST_PYTHON = (3, 11)
 LEAST_DISK_MB = 500
@@ -85,7 +86,7 @@ class Finding:
 
 
 @click.command()
-@options.state
+@machine.state
 @options.as_json
 def doctor(state: Path, as_json: bool) -> None:
     """Look at each thing that the engine needs, and say what is wrong and how to mend it.
@@ -318,7 +319,7 @@ def _port(host: str, port: str) -> Finding:
 
 
 async def _health(url: str) -> Wire:
-    async with EngineClient(url, timeout_s=10) as client:
+    async with AsyncEngineClient(url, timeout_s=10) as client:
         try:
             return await client.health()
         except Refused as refusal:

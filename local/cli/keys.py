@@ -22,11 +22,12 @@ from chalicelib.api import admin
 from chalicelib.domain.account import Scope
 from rich.table import Table
 
+from ..client.commands import options
+from ..client.commands.terminal import NotDone
+from ..client.commands.view import Json, Wire, date_and_time, dump, say, screen
 from ..pepper import pepper
-from ..terminal import NotDone
-from . import options
+from . import machine
 from .operating import find_servers
-from .view import Wire, date_and_time, dump, say, screen
 
 HELP = """API keys, which an engine takes that was started with `--auth keys`, or is deployed.
 
@@ -67,7 +68,7 @@ def keys() -> None:
 )
 @click.option("--expires", "expires_in_ms", type=options.DURATION, help="When it ends: 90d, 12h.")
 @Function
-@options.state
+@machine.state
 @options.as_json
 def create(
     account: str,
@@ -83,7 +84,7 @@ def create(
     \b
     Example: ./local/run keys create alice --name bot --expires 90d
     """
-    event: Wire = {"action": "create", "account": account, "name": name or account, "scopes": [*scopes]}
+    event: Json = {"action": "create", "account": account, "name": name or account, "scopes": [*scopes]}
     if expires_in_ms is not None:
         event["expiresInMs"] = expires_in_ms
     _show_new(_manage(event, state, function), as_json=as_json)
@@ -92,7 +93,7 @@ def create(
 @keys.command("list")
 @click.option("--account", help="Only this account's.")
 @Function
-@options.state
+@machine.state
 @options.as_json
 def list_(account: str | None, function: str | None, state: Path, as_json: bool) -> None:
     """List the keys, without what makes them valid.
@@ -113,7 +114,7 @@ def list_(account: str | None, function: str | None, state: Path, as_json: bool)
 @keys.command()
 @click.argument("key_id", metavar="ID")
 @Function
-@options.state
+@machine.state
 @options.as_json
 def revoke(key_id: str, function: str | None, state: Path, as_json: bool) -> None:
     """End a key now. Its requests are refused from the next one on, its connections closed within seconds.
@@ -139,7 +140,7 @@ def revoke(key_id: str, function: str | None, state: Path, as_json: bool) -> Non
     help="For how long the old one counts.",
 )
 @Function
-@options.state
+@machine.state
 @options.as_json
 def rotate(key_id: str, overlap_ms: int, function: str | None, state: Path, as_json: bool) -> None:
     """Make a key in the place of another, which ends a while later.

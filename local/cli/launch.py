@@ -19,10 +19,11 @@ from chalicelib.simulation.launchpad import NewPool
 from chalicelib.simulation.market import NOISE
 from chalicelib.simulation.world import Simulation
 
-from ..terminal import NotDone
-from . import options
+from ..client.commands import options
+from ..client.commands.terminal import NotDone
+from ..client.commands.view import date_and_time, dump, say, short
+from . import machine
 from .operating import operating
-from .view import date_and_time, dump, say, short
 
 AGAINST = {token.symbol: token for token in HUBS}
 
@@ -80,7 +81,7 @@ class Amount(click.ParamType[Decimal]):
     "--dex", type=click.Choice([*NOISE]), default="raydium", show_default=True, help="Where the pool is."
 )
 @click.option("--mint", default="", help="The token's mint; unless chosen, it follows from SYMBOL.")
-@options.state
+@machine.state
 @options.as_json
 def launch(
     symbol: str,

@@ -22,13 +22,13 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from .. import report
-from ..client import ClientError, EngineClient, OutcomeUnknown, Refused, Wire
+from ..client import AsyncEngineClient, ClientError, OutcomeUnknown, Refused
+from ..client.commands import options
+from ..client.commands.terminal import Failure, counted
+from ..client.commands.view import Wire, dump, say, screen
 from ..process import Stopped, run_on_loop, signals
 from ..report.statistics import percentile
 from ..report.svg import lines, shares
-from ..terminal import Failure, counted
-from . import options
-from .view import dump, say, screen
 
 PAIRS = ("SOL/USDC", "USDC/JUP", "BONK/SOL", "RAY/USDT")
 SHARES = (0.5, 0.9, 0.99, 1.0)
@@ -197,7 +197,7 @@ def _run(url: str, plan: Plan) -> Load:
 async def submit_all(url: str, plan: Plan, add: Callable[[Taken], None]) -> None:
     """Submit the orders; each is added when it has ended."""
     loop = asyncio.get_running_loop()
-    async with EngineClient(url) as client:
+    async with AsyncEngineClient(url) as client:
         await client.tokens()  # or it is no engine, or no key of its; once in place of a thousand times
         terms = islice(cycle(plan.terms), plan.orders)
         async with asyncio.TaskGroup() as tasks:
@@ -213,14 +213,14 @@ async def submit_all(url: str, plan: Plan, add: Callable[[Taken], None]) -> None
 
 
 async def _client(
-    client: EngineClient, terms: Iterator[Wire], longest_s: float, add: Callable[[Taken], None]
+    client: AsyncEngineClient, terms: Iterator[Wire], longest_s: float, add: Callable[[Taken], None]
 ) -> None:
     for each in terms:
         await _one(client, each, asyncio.get_running_loop().time(), longest_s, add)
 
 
 async def _one(
-    client: EngineClient, terms: Wire, began_s: float, longest_s: float, add: Callable[[Taken], None]
+    client: AsyncEngineClient, terms: Wire, began_s: float, longest_s: float, add: Callable[[Taken], None]
 ) -> None:
     """Submit an order and follow it to its end."""
     loop = asyncio.get_running_loop()

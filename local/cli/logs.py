@@ -12,10 +12,12 @@ from typing import Any
 
 import click
 
+from ..client.commands import options
+from ..client.commands.terminal import NotDone
+from ..client.commands.view import say
 from ..log_file import files
-from ..terminal import LEVELS, NotDone
-from . import options
-from .view import say
+from ..terminal import LEVELS
+from . import machine
 
 LOOK_S = 0.2
 SHOWN_FIRST = ("at", "level", "logger", "process", "event", "exception")  # the others are shown as key=value
@@ -37,7 +39,7 @@ Line = dict[str, Any]
 @click.option(
     "--since", type=options.PAST, metavar="WHEN", help="Only since then: 10m, 2h, or a time of RFC 3339."
 )
-@options.state
+@machine.state
 @options.as_json
 def logs(
     order_id: str | None, follow: bool, level: str, since: str | None, state: Path, as_json: bool

@@ -20,8 +20,8 @@ from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.runtime import Runtime
 
 from .. import ambient
+from ..client import ClientError
 from ..endpoints import find_running, prepare_environment
-from ..errors import ClientError
 from ..settings import settings
 
 AWS = ".amazonaws.com"

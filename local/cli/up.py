@@ -25,7 +25,7 @@ from ..separate.reload import reload_on_change
 from ..services import Services, erase, has_attached
 from ..settings import BEGAN, STATE, settings
 from ..terminal import log_to_stderr, masked
-from . import options
+from . import machine
 
 OPEN = "open: every client that reaches this address may trade and see every order, as the account `local`"
 KEYS = "takes API keys: ./local/run keys create ACCOUNT{option}, then send it, or export ENGINE_API_KEY=KEY"
@@ -80,9 +80,9 @@ Orders are kept in {state}/ until you start with --fresh. Ctrl-C stops.
     is_flag=True,
     help="Start the processes again, as --separate has them, when a file of functions/ is saved.",
 )
-@options.state
-@options.world
-@options.log_level
+@machine.state
+@machine.world
+@machine.log_level
 def up(
     host: str,
     port: int,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local import FUNCTIONS, ROOT
-from local.reference import asyncapi, examples, openapi, tables
+from local.reference import asyncapi, examples, openapi, python_types, tables
 
 
 def documents() -> Mapping[Path, str]:
@@ -18,6 +18,7 @@ def documents() -> Mapping[Path, str]:
     return {
         FUNCTIONS / "chalicelib" / "openapi.json": openapi.text(),
         FUNCTIONS / "chalicelib" / "asyncapi.json": asyncapi.text(),
+        ROOT / "local" / "client" / "wire.py": python_types.text(),
         readme: tables.filled(readme.read_text()),
         ROOT / ".env.example": tables.dotenv(),
         ROOT / "local" / "postman_collection.json": examples.collection(),

@@ -11,8 +11,9 @@ from local import ROOT
 FRONT = ROOT / "README.md"
 INFRA = ROOT / "infra" / "README.md"
 TESTS = ROOT / "tests" / "README.md"
+CLIENT = ROOT / "local" / "client" / "README.md"
 SECURITY = ROOT / "infra" / "SECURITY.md"
-ALL = (FRONT, ROOT / "functions" / "README.md", ROOT / "local" / "README.md", INFRA, TESTS)
+ALL = (FRONT, ROOT / "functions" / "README.md", ROOT / "local" / "README.md", CLIENT, INFRA, TESTS)
 
 
 @cache

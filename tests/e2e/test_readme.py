@@ -70,7 +70,7 @@ def test_the_table_of_events_names_every_field(status: str) -> None:
 
 def test_the_list_of_readmes_is_complete_and_the_front_links_to_each() -> None:
     others = [path for path in ROOT.glob("*/README.md") if not path.parent.name.startswith(".")]
-    assert {readme.FRONT, *others} == set(readme.ALL)
+    assert {readme.FRONT, readme.CLIENT, *others} == set(readme.ALL)
     assert {str(path.relative_to(ROOT)) for path in others} <= set(readme.links(readme.FRONT))
 
 

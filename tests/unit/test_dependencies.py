@@ -45,6 +45,9 @@ def modules() -> list[Path]:
     return sorted(path for path in FUNCTIONS.rglob("*.py") if ".chalice" not in path.parts)
 
 
+CLIENT = FUNCTIONS.parent / "local" / "client"
+
+
 def part(path: Path) -> str:
     return path.relative_to(LIBRARY).with_suffix("").parts[0] if path.is_relative_to(LIBRARY) else ""
 
@@ -99,3 +102,15 @@ def test_the_inner_parts_import_only_the_allowed_libraries(path: Path) -> None:
 @pytest.mark.parametrize("path", modules(), ids=names(modules()))
 def test_deployed_code_imports_nothing_of_the_developers_machine(path: Path) -> None:
     assert not {name.partition(".")[0] for name in imports(path)} & {"local", "tests", "pytest"}
+
+
+@pytest.mark.parametrize("path", sorted(CLIENT.rglob("*.py")), ids=lambda path: path.name)
+def test_the_client_library_needs_nothing_of_the_engine(path: Path) -> None:
+    libraries = {*sys.stdlib_module_names, "anyio", "click", "httpx", "rich", "websockets"}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            assert {alias.name.partition(".")[0] for alias in node.names} <= libraries
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            assert node.level <= len(path.relative_to(CLIENT).parts)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.module.partition(".")[0] in libraries

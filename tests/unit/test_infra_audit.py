@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.audit import ask, verdict
-from local.terminal import Failure, NotDone
+from local.client.commands.terminal import Failure, NotDone
 
 SOUND = {"name": "redis", "version": "8.1.0", "vulns": []}
 SKIPPED = {"name": "cffi", "skip_reason": "Dependency not found on PyPI and could not be audited"}

@@ -13,7 +13,7 @@ from infra import smoke
 from infra.errors import MigrationError
 from infra.invoke import migrate
 from infra.smoke import find_fault
-from local.errors import OutcomeUnknown, Refused
+from local.client import OutcomeUnknown, Refused
 
 
 class Function:
@@ -81,7 +81,7 @@ def test_a_call_that_is_refused_for_another_reason_is_a_failed_migration() -> No
     assert aws.refusals == ["never raised"]
 
 
-def events_of(*statuses: str) -> list[dict[str, Any]]:
+def events_of(*statuses: str) -> Any:
     return [
         {"seq": number, "status": status, **({"txHash": "x"} if status == "confirmed" else {})}
         for number, status in enumerate(statuses, start=1)
@@ -101,7 +101,7 @@ def test_the_events_of_a_confirmed_order_have_no_fault_with_a_retry_or_without()
         (events_of("routing", "confirmed"), "without a swap"),
     ],
 )
-def test_events_with_a_gap_or_a_bad_end_have_a_fault(events: list[dict[str, Any]], message: str) -> None:
+def test_events_with_a_gap_or_a_bad_end_have_a_fault(events: Any, message: str) -> None:
     assert message in (find_fault(events) or "")
 
 

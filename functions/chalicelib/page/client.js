@@ -51,6 +51,7 @@ const BUSY = [429, 503];
 const SILENT_FOR_MS = 10_000; // then the engine is sent a ping, and as long again to answer it
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2_000;
+const MOST_GAPS = 3; // in a row, in the events of an order
 const PING = JSON.stringify({ action: "ping" });
 const REFUSED = 4000; // a close code of a refused connection is this and the HTTP status of the reason
 /** What a connection attempt ends with, where no proxy took it; in Node alone, browsers do not say. */
@@ -267,6 +268,15 @@ export class EngineClient {
   }
 
   /**
+   * The address of a WebSocket for a page without the key: of one order, or of all; for one connection, soon.
+   * @param {string} [orderId]
+   * @returns {Promise<Wire>}
+   */
+  async ticket(orderId) {
+    return this.#ask("POST", "api/tickets", { body: { orderId } });
+  }
+
+  /**
    * `{status, …}`; Refused with the same answer when degraded.
    * @returns {Promise<Wire>}
    */
@@ -287,6 +297,7 @@ export class EngineClient {
     let address = websocket;
     let lastSign = Date.now();
     let pauseMs = FIRST_PAUSE_MS;
+    let gaps = 0;
     while (!signal?.aborted) {
       /** @type {Connection | undefined} */
       let connection;
@@ -297,7 +308,11 @@ export class EngineClient {
         for await (const message of connection.messages()) {
           [lastSign, pauseMs] = [Date.now(), FIRST_PAUSE_MS];
           if (message === undefined || !(message.seq > after)) continue; // no event; or one that a relay had sent before it was killed
-          after = message.seq;
+          if (message.seq > after + 1) { // the engine has those between: they are asked for again
+            gaps += 1;
+            break;
+          }
+          [after, gaps] = [message.seq, 0];
           yield message;
           if (TERMINAL.includes(message.status) && (await this.#isLast(message))) return;
         }
@@ -311,6 +326,7 @@ export class EngineClient {
         connection?.close();
       }
       if (signal?.aborted) return;
+      if (gaps > MOST_GAPS) throw new Unreachable(`${this.url} leaves out the event after ${after} of order ${orderId}.`);
       onConnection?.(false);
       if (this.#apiKey || !connection?.wasOpen) address = undefined; // a ticket is good for one connection
       await sleep(pauseMs * (1 + Math.random() / 4), signal);
@@ -326,7 +342,7 @@ export class EngineClient {
    */
   async #address(orderId) {
     if (!this.#apiKey) return (await this.order(orderId)).websocket;
-    return (await this.#ask("POST", "api/tickets", { body: { orderId } })).websocket;
+    return (await this.ticket(orderId)).websocket;
   }
 
   /**

@@ -14,7 +14,7 @@ import pytest
 from local import ROOT
 from local.services import Services
 from tests.integration.local.cli.test_cli import Up, environment
-from tests.integration.local.test_setup import stamp
+from tests.integration.local.test_setup import EVERYTHING, stamp
 
 NOWHERE = "/nonexistent"
 REFUSES = "http://127.0.0.1:9"
@@ -175,7 +175,7 @@ def test_the_start_script_leaves_the_settings_of_another_python_behind(
     python = tmp_path / "bin" / "python"
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
-    (tmp_path / ".installed").write_text(stamp() + "\n")
+    (tmp_path / ".installed").write_text(stamp(*EVERYTHING) + "\n")
     done = subprocess.run(
         [str(ROOT / "local" / "run"), *command.split()],
         env={**environment(), "VENV": str(tmp_path), **PYTHON, **OTHER_PYTHON},

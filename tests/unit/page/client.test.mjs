@@ -167,6 +167,19 @@ test("events come in their order, to the last one", async () => {
   assert.equal(opened[0].url, `wss://engine/v1/api/orders/execute?orderId=${ID}`);
 });
 
+test("an event that is missing is asked for, and one that is missing again and again is an error", async () => {
+  const whole = (socket) => { socket.open(); socket.say(event(2), event(3, "confirmed")); };
+  const withGap = (socket) => { socket.open(); socket.say(event(1), event(3, "confirmed")); };
+  const { WebSocket, opened } = sockets(withGap, whole);
+  const client = new EngineClient("http://engine", { ...fetching(answer(200, { websocket: "/s" })), WebSocket });
+  assert.deepEqual(await seen(client.follow(ID)), [1, 2, 3]);
+  assert.match(opened[1].url, /after=1/);
+
+  const never = sockets(...Array(4).fill((socket) => { socket.open(); socket.say(event(2)); }));
+  const other = new EngineClient("http://engine", { ...fetching(answer(200, { websocket: "/s" })), ...never });
+  await assert.rejects(seen(other.follow(ID)), /leaves out the event after 0/);
+});
+
 test("a connection that broke is made again, after the last event, and no event comes twice", async () => {
   const { WebSocket, opened } = sockets(
     (socket) => { socket.open(); socket.say(event(1), event(2)); socket.drop(); },

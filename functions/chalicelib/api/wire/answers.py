@@ -173,7 +173,7 @@ def health(found: Health) -> schemas.Health:
     dead_letters = None
     if counted is not None:
         oldest_s = None if counted.oldest_s is None else round(counted.oldest_s, 1)
-        dead_letters = schemas.DeadLetters(count=counted.count, oldest_seconds=oldest_s)
+        dead_letters = schemas.DeadLetterCount(count=counted.count, oldest_seconds=oldest_s)
     return schemas.Health(
         status="ok" if found.ok else "degraded",
         **{name: "ok" if answers else "unavailable" for name, answers in found.servers.items()},

@@ -314,8 +314,18 @@ class BatchResults(Object):
     """The answer to a batch."""
 
     results: Annotated[
-        list[dict[str, Any]],
-        Meta(description="in the order of the batch: what a submit alone is answered, or its error"),
+        list[dict[str, Any]],  # Submitted | Error, as with VenueAnswers
+        Meta(
+            description="in the order of the batch: what a submit alone is answered, or its error",
+            extra_json_schema={
+                "items": {
+                    "anyOf": [
+                        {"$ref": "#/components/schemas/Submitted"},
+                        {"$ref": "#/components/schemas/Error"},
+                    ]
+                }
+            },
+        ),
     ]
 
 
@@ -468,8 +478,8 @@ class Quotes(Object):
     expires_at: Annotated[Timestamp, Meta(description="until when a submit may name it")] | None = None
 
 
-class DeadLetters(Object):
-    """The dead letters of the queue."""
+class DeadLetterCount(Object):
+    """How many dead letters the queue has."""
 
     count: Annotated[Count, Meta(description="how many there are")]
     oldest_seconds: Annotated[
@@ -486,7 +496,7 @@ class Health(Object):
     database: ServerStatus
     redis: ServerStatus
     queue: ServerStatus
-    dead_letters: Annotated[DeadLetters | None, Meta(description="null if they can't be counted")]
+    dead_letters: Annotated[DeadLetterCount | None, Meta(description="null if they can't be counted")]
     timestamp: Timestamp
 
 

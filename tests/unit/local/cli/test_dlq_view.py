@@ -8,7 +8,7 @@ from chalicelib.ports.queue import DeadLetter
 from chalicelib.services.redrive import Tally
 
 from local.cli.dlq_view import no_order_view, printable, row, summary, tally_row
-from tests.unit.local.cli.test_view import drawn
+from tests.unit.local.client.commands.test_view import drawn
 
 
 def dead_letter(body: str, order_id: str | None = None) -> DeadLetter:

@@ -13,8 +13,7 @@ import pytest
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from local.client import EngineClient
-from local.errors import Refused, Unreachable
+from local.client import AsyncEngineClient, Refused, Unreachable
 
 ADDRESS = "/api/orders/execute?orderId=x"
 EVENTS = [
@@ -31,7 +30,7 @@ def after_of(path: str) -> int:
 
 
 @asynccontextmanager
-async def engine(handler: Handler, gate: Gate | None = None) -> AsyncIterator[EngineClient]:
+async def engine(handler: Handler, gate: Gate | None = None) -> AsyncIterator[AsyncEngineClient]:
     """A server that gives each connection, with its `after`, to `handler`; and a client of it."""
 
     async def handle(connection: ServerConnection) -> None:
@@ -40,7 +39,7 @@ async def engine(handler: Handler, gate: Gate | None = None) -> AsyncIterator[En
 
     async with (
         serve(handle, "127.0.0.1", 0, process_request=gate) as server,
-        EngineClient(url_of(server)) as client,
+        AsyncEngineClient(url_of(server)) as client,
     ):
         yield client
 
@@ -77,14 +76,28 @@ async def test_a_connection_closed_by_the_engine_is_made_again():
         assert [event async for event in client.follow("x", after=3, websocket=ADDRESS)] == EVENTS[3:]
 
 
-async def test_events_are_neither_dropped_nor_reordered():
-    sent = [EVENTS[0], EVENTS[0], EVENTS[2], EVENTS[1], EVENTS[4]]
+async def test_an_event_that_comes_twice_is_dropped_and_one_that_is_missing_is_asked_for():
+    asked: list[int] = []
 
     async def disorderly(connection: ServerConnection, after: int) -> None:
-        await send(connection, *sent)
+        asked.append(after)
+        if after:
+            await send(connection, *EVENTS[after - 1 :])
+        else:
+            await send(connection, EVENTS[0], EVENTS[0], EVENTS[2], EVENTS[1])
 
     async with engine(disorderly) as client:
-        assert [event async for event in client.follow("x", websocket=ADDRESS)] == sent
+        assert [event async for event in client.follow("x", websocket=ADDRESS)] == EVENTS
+    assert asked == [0, 1]
+
+
+async def test_an_engine_that_leaves_an_event_out_again_and_again_is_said_to_do_so():
+    async def incomplete(connection: ServerConnection, after: int) -> None:
+        await send(connection, EVENTS[2])
+
+    async with engine(incomplete) as client:
+        with pytest.raises(Unreachable, match="leaves out the event after 0"):
+            [event async for event in client.follow("x", websocket=ADDRESS)]
 
 
 @pytest.mark.parametrize("end", ["cancelled", "expired"])
@@ -136,7 +149,7 @@ async def test_an_error_message_is_raised():
 async def test_a_silent_connection_is_pinged_and_made_again_once_it_is_lost(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr("local.client.SILENT_FOR_S", 0.01)
+    monkeypatch.setattr("local.client.async_client.SILENT_FOR_S", 0.01)
     received = []
 
     async def lose_the_first_connection(connection: ServerConnection, after: int) -> None:
@@ -167,7 +180,7 @@ async def test_a_connection_with_a_temporary_error_is_made_again():
 async def test_an_address_on_another_host_is_used_as_it_is():
     async with (
         serve(lambda connection: everything(connection, 0), "127.0.0.1", 0) as other,
-        EngineClient("http://127.0.0.1:9") as client,
+        AsyncEngineClient("http://127.0.0.1:9") as client,
     ):
         address = url_of(other).replace("http", "ws") + "/live?orderId=x"
         assert [event async for event in client.follow("x", websocket=address)] == EVENTS
@@ -198,5 +211,5 @@ async def test_a_server_that_is_not_an_engine_is_unreachable():
 )
 async def test_an_invalid_url_is_unreachable(url: str):
     with pytest.raises(Unreachable):
-        async with EngineClient(url) as client:
+        async with AsyncEngineClient(url) as client:
             await client.health()

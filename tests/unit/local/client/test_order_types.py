@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from local import client as module
-from local.client import EngineClient, OutcomeUnknown, Refused, Unreachable
+from local.client import AsyncEngineClient, OutcomeUnknown, Refused, Unreachable
+from local.client import async_client as module
 
 TERMS = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1"}
 ID = "7f0c2f8e-6f1e-4a53-9d1b-0c5f0f6c2a11"
@@ -37,8 +37,8 @@ class Engine:
             raise answer
         return httpx.Response(answer[0], json=answer[1])
 
-    async def ask(self, work: Callable[[EngineClient], Any]) -> Any:
-        async with EngineClient("http://127.0.0.1:9") as client:
+    async def ask(self, work: Callable[[AsyncEngineClient], Any]) -> Any:
+        async with AsyncEngineClient("http://127.0.0.1:9") as client:
             await client._http.aclose()
             client._http = httpx.AsyncClient(base_url=client.url, transport=httpx.MockTransport(self))
             return await work(client)
@@ -112,7 +112,7 @@ async def test_orders_of_several_statuses_are_asked_for_at_once():
     page: dict[str, Any] = {"orders": [], "next": None}
     engine = Engine((200, page), (200, page), (200, page))
     await engine.ask(lambda client: client.orders(status=["open", "pending"]))
-    await engine.ask(lambda client: client.orders(5, "failed"))
+    await engine.ask(lambda client: client.orders(limit=5, status="failed"))
     await engine.ask(lambda client: client.orders(status=[]))
     assert [str(one.url.params) for one in engine.asked] == [
         "status=open%2Cpending",

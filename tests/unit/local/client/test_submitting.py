@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from local import client as module
-from local.client import EngineClient, OutcomeUnknown, Refused, Unreachable
+from local.client import AsyncEngineClient, OutcomeUnknown, Refused, Unreachable
+from local.client import async_client as module
 from tests.fakes import eventually
 from tests.link import Link
 
@@ -82,7 +82,7 @@ def first(times: int) -> Callable[[bytes], bool]:
 @pytest.mark.parametrize("keep", [0, 10, 60], ids=["nothing", "a piece of the head", "a piece of the body"])
 async def test_a_submit_whose_reply_is_dropped_twice_places_one_order(keep: int):
     server = Server()
-    async with server.listening() as url, Link.to(url) as link, EngineClient(link.url) as client:
+    async with server.listening() as url, Link.to(url) as link, AsyncEngineClient(link.url) as client:
         link.down.reset_when(first(2), keep=keep)
         answer = await client.submit(TERMS)
         assert answer["orderId"] == "order-1"
@@ -92,7 +92,7 @@ async def test_a_submit_whose_reply_is_dropped_twice_places_one_order(keep: int)
 
 async def test_a_submit_whose_reply_never_comes_is_not_said_to_have_failed():
     server = Server()
-    async with server.listening() as url, Link.to(url) as link, EngineClient(link.url) as client:
+    async with server.listening() as url, Link.to(url) as link, AsyncEngineClient(link.url) as client:
         link.down.reset_when()
         with pytest.raises(OutcomeUnknown, match="may have been placed") as raised:
             await client.submit(TERMS)
@@ -107,7 +107,7 @@ async def test_a_submit_that_is_swallowed_is_not_said_to_have_failed():
     async with (
         server.listening() as url,
         Link.to(url) as link,
-        EngineClient(link.url, timeout_s=0.05) as client,
+        AsyncEngineClient(link.url, timeout_s=0.05) as client,
     ):
         link.down.black_hole()
         with pytest.raises(OutcomeUnknown, match="ReadTimeout"):
@@ -140,7 +140,7 @@ async def test_an_answer_is_final_only_if_it_says_what_became_of_the_order(
     script: list[Answer], expected: type[Exception] | None, tries: int
 ):
     server = Server(*script)
-    async with server.listening() as url, EngineClient(url) as client:
+    async with server.listening() as url, AsyncEngineClient(url) as client:
         if expected is None:
             assert (await client.submit(TERMS))["orderId"] == "order-1"
         else:
@@ -151,14 +151,14 @@ async def test_an_answer_is_final_only_if_it_says_what_became_of_the_order(
 
 
 async def test_without_an_engine_nothing_was_placed_and_that_is_what_is_said():
-    async with EngineClient("http://127.0.0.1:9") as client:
+    async with AsyncEngineClient("http://127.0.0.1:9") as client:
         with pytest.raises(Unreachable, match="No engine answers"):
             await client.submit(TERMS)
 
 
 async def test_an_engine_that_goes_away_after_a_lost_reply_leaves_it_unknown():
     server = Server()
-    async with server.listening() as url, Link.to(url) as link, EngineClient(link.url) as client:
+    async with server.listening() as url, Link.to(url) as link, AsyncEngineClient(link.url) as client:
         link.down.black_hole()
         submitting = asyncio.create_task(client.submit(TERMS))
         await eventually(lambda: bool(server.keys))
@@ -169,7 +169,7 @@ async def test_an_engine_that_goes_away_after_a_lost_reply_leaves_it_unknown():
 
 async def test_every_submit_has_a_key_of_its_own():
     server = Server()
-    async with server.listening() as url, EngineClient(url) as client:
+    async with server.listening() as url, AsyncEngineClient(url) as client:
         await client.submit(TERMS)
         await client.submit(TERMS)
         await client.submit(TERMS, key="mine")
@@ -179,7 +179,7 @@ async def test_every_submit_has_a_key_of_its_own():
 
 @pytest.mark.parametrize("address", ["/api/orders/execute?orderId=x", "api/orders/execute?orderId=x"])
 async def test_an_address_is_resolved_below_the_engines_own_path(address: str):
-    async with EngineClient("https://host/engine/") as client:
+    async with AsyncEngineClient("https://host/engine/") as client:
         assert client._socket_url(address, {"after": 2}) == (
             "wss://host/engine/api/orders/execute?orderId=x&after=2"
         )

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from local.cli.demo import outcome_tables
-from local.cli.resting import _distance
-from local.cli.view import Life, describe, lives_table, price_asked, resting_view, tokens_view
-from tests.unit.local.cli.test_view import CONFIRMED, ID, TERMS, drawn, event, life_of
+from local.client.commands.resting import _distance
+from local.client.commands.view import Life, describe, lives_table, price_asked, resting_view, tokens_view
+from tests.unit.local.client.commands.test_view import CONFIRMED, ID, TERMS, drawn, event, life_of
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 LIMIT: dict[str, Any] = {"type": "limit", "limitPrice": "160.5"}

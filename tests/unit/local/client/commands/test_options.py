@@ -7,11 +7,10 @@ from typing import Any
 
 import click
 import pytest
-from chalicelib.domain.terms import OrderType
 from click.testing import CliRunner
 
-from local.cli import options
-from local.cli.resting import Pair
+from local.client.commands import options
+from local.client.commands.resting import Pair
 
 ARGUMENTS = ("SOL", "USDC", "1.5")
 TERMS = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1.5"}
@@ -66,7 +65,7 @@ def filtered(*arguments: str) -> Any:
     found: list[Any] = []
 
     @click.command()
-    @options.filters([OrderType.LIMIT, OrderType.STOP])
+    @options.filters(["limit", "stop"])
     def listed(only: dict[str, Any]) -> None:
         found.append(only)
 

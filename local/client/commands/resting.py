@@ -9,19 +9,16 @@ from decimal import Context, Decimal
 from typing import Any
 
 import click
-from chalicelib.api.wire.requests import PRICE_FIELDS
-from chalicelib.domain.lifecycle import Status
-from chalicelib.domain.terms import OrderType
 
-from ..client import EngineClient, Refused, Wire
-from ..terminal import counted
+from .. import AsyncEngineClient, Refused, wire
 from . import options
-from .orders import command, newest, run
-from .view import dump, resting_view, say, screen
+from .orders import newest, run
+from .terminal import counted
+from .view import Json, Wire, dump, resting_view, say, screen
 
 NOT_DONE = 2  # exit code
 QUOTES_AT_ONCE = 10
-RESTING = [type for type in OrderType if type is not OrderType.MARKET]
+RESTING = [*wire.PRICE_FIELDS]
 
 
 class Pair(click.ParamType[tuple[str, str]]):
@@ -49,8 +46,8 @@ def open_(only: Wire, limit: int, engine: options.Place, as_json: bool) -> None:
     where the order may fire; an order that would move the price too far stays open all the same.
 
     \b
-    Example: ./local/run open
-             ./local/run open --type stop --sells SOL --buys USDC
+    Example: order-engine open
+             order-engine open --type stop --sells SOL --buys USDC
     """
     found = run(_resting(engine.url, limit, only))
     if as_json:
@@ -58,7 +55,7 @@ def open_(only: Wire, limit: int, engine: options.Place, as_json: bool) -> None:
     elif not found and only:
         say("no orders of these rest")
     elif not found:
-        say(f"no orders rest; place one: {command('submit SOL USDC 1.5 --limit 160', '', engine)}")
+        say(f"no orders rest; place one: {engine.command('submit SOL USDC 1.5 --limit 160')}")
     else:
         console = screen()
         console.print(resting_view(found, datetime.now(UTC), console.width))
@@ -70,9 +67,7 @@ def open_(only: Wire, limit: int, engine: options.Place, as_json: bool) -> None:
     "--all", "all_", is_flag=True, help="All that rest of those submitted from here, without asking."
 )
 @click.option("--pair", type=Pair(), help="With --all: only those that sell the one for the other: SOL/USDC.")
-@click.option(
-    "--type", type=click.Choice([str(one) for one in RESTING]), help="With --all: only those of this type."
-)
+@click.option("--type", type=click.Choice(RESTING), help="With --all: only those of this type.")
 @options.engine
 @options.as_json
 def cancel(
@@ -89,8 +84,8 @@ def cancel(
     any order is left, and says where it is. To cancel an order twice is the same as once.
 
     \b
-    Examples: ./local/run cancel 7f0c2f8e-6f1e-4a53-9d1b-0c5f0f6c2a11
-              ./local/run cancel --all --pair SOL/USDC --type limit
+    Examples: order-engine cancel 7f0c2f8e-6f1e-4a53-9d1b-0c5f0f6c2a11
+              order-engine cancel --all --pair SOL/USDC --type limit
     """
     if bool(orders) is all_:
         raise click.UsageError("Name orders, or say --all.")
@@ -98,7 +93,7 @@ def cancel(
         raise click.UsageError("--pair and --type choose among --all.")
     if all_:
         cancelled = run(_cancel_all(engine.url, pair, type))
-        results = [{"orderId": order_id, "status": str(Status.CANCELLED)} for order_id in cancelled]
+        results: list[Wire] = [{"orderId": order_id, "status": wire.CANCELLED} for order_id in cancelled]
     else:
         results = run(_cancel(engine.url, orders))
     if as_json:
@@ -121,30 +116,30 @@ def _say_what_became_of(results: Sequence[Wire], *, counts: bool) -> None:
 async def _cancel(url: str, order_ids: Sequence[str]) -> list[Wire]:
     """For each order `{orderId, status}`, with `error` and `code` if it is not cancelled."""
 
-    async def one(client: EngineClient, order_id: str) -> Wire:
+    async def one(client: AsyncEngineClient, order_id: str) -> Wire:
         try:
             order = await client.cancel(order_id)
         except Refused as refusal:
             return {"orderId": order_id, **refusal.answer}
         return {"orderId": order["orderId"], "status": order["status"]}
 
-    async with EngineClient(url) as client:
+    async with AsyncEngineClient(url) as client:
         return [await one(client, order_id) for order_id in dict.fromkeys(order_ids)]
 
 
 async def _cancel_all(url: str, pair: tuple[str, str] | None, type: str | None) -> list[str]:
     token_in, token_out = pair or (None, None)
-    async with EngineClient(url) as client:
+    async with AsyncEngineClient(url) as client:
         return await client.cancel_all(token_in=token_in, token_out=token_out, type=type)
 
 
-async def _resting(url: str, limit: int, only: Wire) -> list[Wire]:
+async def _resting(url: str, limit: int, only: Wire) -> list[Json]:
     """Resting orders, each with `priceNow`, `awayBps` and `isThere`; the first two None without a quote."""
-    orders = await newest(url, limit, [Status.OPEN], only=only)
+    orders = await newest(url, limit, [wire.OPEN], only=only)
     sizes = {_size(order) for order in orders}
     places = asyncio.Semaphore(QUOTES_AT_ONCE)
 
-    async with EngineClient(url) as client:
+    async with AsyncEngineClient(url) as client:
 
         async def ask(size: tuple[str, ...]) -> Wire:
             async with places:
@@ -156,24 +151,24 @@ async def _resting(url: str, limit: int, only: Wire) -> list[Wire]:
                 return quotes
 
         answers = dict(zip(sizes, await asyncio.gather(*map(ask, sizes)), strict=True))
-    return [order | _distance(order, answers[_size(order)]) for order in orders]
+    return [{**order, **_distance(order, answers[_size(order)])} for order in orders]
 
 
 def _size(order: Wire) -> tuple[str, ...]:
     return order["tokenIn"], order["tokenOut"], order["amount"]
 
 
-def _distance(order: Wire, quotes: Wire) -> Wire:
+def _distance(order: Wire, quotes: Wire) -> Json:
     """The best price of the venues that the order may trade at, and how far it is from the price asked."""
     usable = [quote for dex, quote in quotes.items() if dex in order.get("dexes", quotes)]
     prices = [Decimal(quote["price"]) for quote in usable if "price" in quote]
     if not prices:
         return {"priceNow": None, "awayBps": None, "isThere": False}
-    now, is_limit = max(prices), order["type"] == OrderType.LIMIT
-    if order["type"] == OrderType.SNIPER:  # whose price is what each token bought costs
+    now, is_limit = max(prices), order["type"] == wire.LIMIT
+    if order["type"] == wire.SNIPER:  # whose price is what each token bought costs
         received = max(Decimal(quote["amountOut"]) for quote in usable if "amountOut" in quote)
         now = Context(prec=12).divide(Decimal(order["amount"]), received)
-    asked = Decimal(order[PRICE_FIELDS[OrderType(order["type"])]])
+    asked = Decimal(order[wire.PRICE_FIELDS[order["type"]]])
     return {
         "priceNow": f"{now:f}",
         "awayBps": round((asked - now) / now * 10_000),

@@ -7,22 +7,21 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import click
-from chalicelib.domain.lifecycle import Status
 from click.shell_completion import get_completion_class
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from ..client import EngineClient, Refused, Unreachable, Wire
-from ..terminal import counted
-from . import COMPLETE, options
+from .. import AsyncEngineClient, Refused, Unreachable, wire
+from . import COMPLETE, PROGRAM, options
 from .orders import run
-from .view import COLOURS, dump, orders_view, say, screen
+from .terminal import counted
+from .view import COLOURS, Wire, dump, orders_view, say, screen
 
 DEGRADED = 1  # exit code
 ROWS_ABOVE = 9  # lines of the summary, and the title of the orders
 PARTS = ("database", "redis", "queue")
-ENDED = (Status.CONFIRMED, Status.FAILED, Status.CANCELLED, Status.EXPIRED)
+ENDED = (wire.CONFIRMED, wire.FAILED, wire.CANCELLED, wire.EXPIRED)
 
 Shown = str | Text | tuple[str, str]
 
@@ -36,7 +35,7 @@ def health(engine: options.Place, as_json: bool) -> None:
     An engine that takes API keys tells which only to a key with the scope `admin`.
 
     \b
-    Example: ./local/run health
+    Example: order-engine health
     """
     found = run(_health(engine.url))
     if as_json:
@@ -64,7 +63,7 @@ def top(every: float, once: bool, engine: options.Place, as_json: bool) -> None:
     It takes an API key with the scope `admin`, where keys are needed. Ctrl-C ends it.
 
     \b
-    Example: ./local/run top
+    Example: order-engine top
     """
     console = screen()
     if as_json or once or not console.is_terminal:
@@ -84,13 +83,13 @@ def completion(ctx: click.Context, shell: str) -> None:
     """Print the script that completes commands and options in SHELL.
 
     \b
-    Examples: eval "$(./local/run completion bash)"
-              ./local/run completion fish > ~/.config/fish/completions/run.fish
+    Examples: eval "$(order-engine completion bash)"
+              order-engine completion fish > ~/.config/fish/completions/run.fish
     """
-    root = ctx.find_root()
+    root, program = ctx.find_root(), ctx.find_object(options.Program) or PROGRAM
     kind = get_completion_class(shell)
     assert kind is not None
-    say(kind(root.command, {}, "./local/run", COMPLETE).source())
+    say(kind(root.command, {}, program.name, COMPLETE).source())
 
 
 def overview(found: Wire, console: Console) -> RenderableType:
@@ -137,7 +136,7 @@ def _coloured(said: str) -> tuple[str, str]:
 
 
 async def _health(url: str) -> Wire:
-    async with EngineClient(url) as client:
+    async with AsyncEngineClient(url) as client:
         try:
             return await client.health()
         except Refused as refusal:
@@ -147,19 +146,19 @@ async def _health(url: str) -> Wire:
 
 
 async def _look(url: str, height: int) -> Wire:
-    async with EngineClient(url) as client:
+    async with AsyncEngineClient(url) as client:
         return await _ask(client, height)
 
 
-async def _ask(client: EngineClient, height: int) -> Wire:
+async def _ask(client: AsyncEngineClient, height: int) -> Wire:
     """The engine, and as many orders as there are lines for."""
     room = max(1, min(50, height - ROWS_ABOVE))
-    engine, page = await asyncio.gather(client.engine(), client.orders(room))
+    engine, page = await asyncio.gather(client.engine(), client.orders(limit=room))
     return {"engine": engine, "orders": page["orders"]}
 
 
 async def _watch(url: str, every_s: float, console: Console) -> None:
-    async with EngineClient(url) as client:
+    async with AsyncEngineClient(url) as client:
         found = await _ask(client, console.height)
         with Live(overview(found, console), console=console, screen=True, auto_refresh=False) as live:
             while True:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from local.cli.top import overview
+from local.client.commands.overview import overview
 
 ENGINE: dict[str, Any] = {
     "status": "degraded",

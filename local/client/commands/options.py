@@ -1,4 +1,4 @@
-"""Options and arguments that several commands share."""
+"""Options and arguments that several commands share, and how a command finds its engine."""
 
 from __future__ import annotations
 
@@ -8,60 +8,55 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from chalicelib.domain.terms import AUTO_SLIPPAGE, OrderType
-from chalicelib.domain.tokens import find_token
-from click.core import ParameterSource
 
-from ..endpoints import find_url
-from ..settings import STATE
-from ..terminal import FORMS, LEVELS
+from ..wire import AUTO_SLIPPAGE
 
 DEFAULT_URL = "http://127.0.0.1:3000"
+LONGEST_SYMBOL = 31  # a mint has 32 characters or more
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
 class Place:
-    """An engine's URL, and the options by which another command finds the same engine."""
+    """An engine's URL, and the program and options by which another command finds the same engine."""
 
     url: str
+    program: str
     hint: str = ""
+
+    def command(self, text: str) -> str:
+        """A command to type."""
+        return f"{self.program} {text}".rstrip() + self.hint
+
+
+@dataclass(frozen=True)
+class Program:
+    """A command line: its name, and what to do where no engine answers."""
+
+    name: str = "order-engine"
+    advice: str = "Say where it is with --url or ENGINE_URL."
+
+    def find(self, ctx: click.Context, url: str | None) -> Place:
+        """The engine that a command is meant for; `url` is what the user named, if anything."""
+        return Place(url or DEFAULT_URL, self.name, url_hint(url or DEFAULT_URL))
 
 
 def engine(command: Command) -> Command:
-    """Adds --url and --state, from which the command gets its `engine`, a Place."""
+    """Adds --url, from which the command gets its `engine`, a Place."""
 
     @click.option("--url", envvar="ENGINE_URL", help=f"Where the engine is.  [default: {DEFAULT_URL}]")
-    @state
     @functools.wraps(command)
-    def placed(*args: Any, url: str | None, state: Path, **options: Any) -> Any:
+    def placed(*args: Any, url: str | None, **options: Any) -> Any:
         ctx = click.get_current_context()
-        given = {name for name in ("url", "state") if _is_typed(ctx, name)}
-        if len(given) == 2:
-            raise click.UsageError("Say where the engine is with --url or with --state, not with both.")
-        return command(*args, engine=_find(None if "state" in given else url, state, given), **options)
+        program = ctx.find_object(Program)
+        assert program is not None
+        return command(*args, engine=program.find(ctx, url), **options)
 
     return placed  # type: ignore[return-value]
-
-
-def _is_typed(ctx: click.Context, name: str) -> bool:
-    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
-
-
-def _find(url: str | None, state: Path, given: set[str]) -> Place:
-    if url is not None:
-        return Place(url, url_hint(url))
-    running = find_url(state)
-    if "state" not in given:
-        return Place(running or DEFAULT_URL)
-    if running is None:
-        raise click.UsageError(f"No engine runs on {state}. Start one with ./local/run up --state {state}.")
-    return Place(running, f" --state {state}")
 
 
 def as_json(command: Command) -> Command:
@@ -220,7 +215,7 @@ _OPTIONS = {
 }
 
 
-def filters(types: Sequence[OrderType]) -> Callable[[Command], Command]:
+def filters(types: Sequence[str]) -> Callable[[Command], Command]:
     """Adds which orders a list has, from which the command gets its `only`, as `EngineClient.orders` does."""
 
     def with_filters(command: Command) -> Command:
@@ -228,7 +223,7 @@ def filters(types: Sequence[OrderType]) -> Callable[[Command], Command]:
             "--type",
             "types",
             multiple=True,
-            type=click.Choice([str(one) for one in types]),
+            type=click.Choice(types),
             help="Only those of this type; may be given again.",
         )
         @click.option("--sells", metavar="TOKEN", help="Only those that sell it.")
@@ -337,8 +332,8 @@ def _token(ctx: click.Context, param: click.Parameter, name: str) -> str:
 
 
 def symbol(name: str) -> str:
-    """`sol` is SOL; what is no symbol goes to the engine as it is."""
-    return name.upper() if find_token(name) is None and find_token(name.upper()) else name
+    """`sol` is SOL; a mint, or a symbol that is not all in small letters, goes to the engine as it is."""
+    return name.upper() if name.islower() and len(name) <= LONGEST_SYMBOL else name
 
 
 class Number(click.ParamType[str]):
@@ -383,52 +378,6 @@ class NegativeNumbers(click.Command):
             for before, arg in zip(["", *args], args, strict=False)
         ]
         return super().parse_args(ctx, marked)
-
-
-def state(command: Command) -> Command:
-    """Adds --state."""
-    return click.option(
-        "--state",
-        type=click.Path(file_okay=False, path_type=Path),
-        default=STATE,
-        show_default=".local",
-        help="Folder of the engine's servers' files.",
-    )(command)
-
-
-def world(command: Command) -> Command:
-    """Adds --latency and --faults."""
-    for option in (
-        click.option("--faults", metavar="RULES", help="Faults to inject, as SIM_FAULTS."),
-        click.option("--latency", type=float, help="Scale of simulated latencies, as SIM_LATENCY."),
-    ):
-        command = option(command)
-    return command
-
-
-def log_level(command: Command) -> Command:
-    """Adds --log-level, --log-format and --verbose."""
-    for option in (
-        click.option(
-            "--log-level",
-            envvar="LOG_LEVEL",
-            type=click.Choice(LEVELS, case_sensitive=False),
-            default="WARNING",
-            show_default=True,
-            help="What the engine logs to stderr.",
-        ),
-        click.option(
-            "--log-format",
-            envvar="LOG_FORMAT",
-            type=click.Choice(FORMS, case_sensitive=False),
-            default="text",
-            show_default=True,
-            help="As text, or as lines of JSON.",
-        ),
-        click.option("-v", "--verbose", is_flag=True, help="The same as --log-level INFO."),
-    ):
-        command = option(command)
-    return command
 
 
 def url_hint(url: str) -> str:

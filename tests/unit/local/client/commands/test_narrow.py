@@ -8,8 +8,8 @@ import pytest
 
 from local.cli.demo import outcome_tables
 from local.cli.dlq_view import orders_view as dead_letters_view
-from local.cli.view import orders_view
-from tests.unit.local.cli.test_view import CONFIRMED, FAILED, ID, drawn, life_of
+from local.client.commands.view import orders_view
+from tests.unit.local.client.commands.test_view import CONFIRMED, FAILED, ID, drawn, life_of
 
 NOW = datetime(2026, 1, 31, 12, 17, tzinfo=UTC)
 ORDER = {

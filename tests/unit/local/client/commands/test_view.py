@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from local.cli.demo import outcome_tables
-from local.cli.view import (
+from local.client.commands.view import (
     Life,
     age,
     describe,

@@ -11,29 +11,30 @@ from itertools import pairwise
 from typing import Any
 
 import click
-from chalicelib.domain.lifecycle import TERMINAL, Status
-from chalicelib.domain.terms import AUTO_SLIPPAGE
 from rich.console import Console, JustifyMethod, RenderableType
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-Wire = dict[str, Any]
+from .. import wire
 
-STEPS = (Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED)
+Wire = Mapping[str, Any]
+Json = dict[str, Any]
+
+STEPS: tuple[str, ...] = (wire.PENDING, wire.ROUTING, wire.BUILDING, wire.SUBMITTED)
 PLAIN_WIDTH = 160  # of output that goes to a file or a pipe, where nothing need be folded
 NUMBERS = ("age", "amount", "received", "attempt", "attempts", "asks", "now", "away", "expires", "decimals")
 TEXTS = ("error", "body")  # of any length: these are folded
 LEAST_TEXT, GAP = 24, 2
 LONGEST_SYMBOL = 16
 COLOURS = {
-    str(Status.OPEN): "blue",
-    str(Status.CONFIRMED): "green",
-    str(Status.FAILED): "red",
-    str(Status.CANCELLED): "yellow",
-    str(Status.EXPIRED): "yellow",
+    wire.OPEN: "blue",
+    wire.CONFIRMED: "green",
+    wire.FAILED: "red",
+    wire.CANCELLED: "yellow",
+    wire.EXPIRED: "yellow",
 }
-NO_SWAP = {Status.FAILED: "✗", Status.CANCELLED: "–", Status.EXPIRED: "–"}
+NO_SWAP = {wire.FAILED: "✗", wire.CANCELLED: "–", wire.EXPIRED: "–"}
 
 
 @dataclass
@@ -55,7 +56,7 @@ class Life:
     @property
     def status(self) -> str:
         """Where the order is."""
-        return str(self.events[-1]["status"]) if self.events else str(Status.PENDING)
+        return str(self.events[-1]["status"]) if self.events else wire.PENDING
 
     @property
     def attempts(self) -> int:
@@ -65,7 +66,7 @@ class Life:
     @property
     def has_ended(self) -> bool:
         """Whether this was its last event."""
-        return self.status in TERMINAL
+        return self.status in wire.TERMINAL
 
     @property
     def is_whole(self) -> bool:
@@ -81,7 +82,7 @@ class Life:
     @property
     def building(self) -> Wire:
         """The last attempt's `building` event, with its route and quotes; empty if there was none."""
-        return next((event for event in reversed(self.events) if event["status"] == Status.BUILDING), {})
+        return next((event for event in reversed(self.events) if event["status"] == wire.BUILDING), {})
 
     @property
     def end(self) -> Wire:
@@ -106,39 +107,39 @@ def describe(event: Wire, life: Life) -> str:
     """What an event says, in a few words."""
     token_out = token_name(life.terms["tokenOut"])
     match event:
-        case {"status": Status.OPEN, "error": error, "code": code}:
+        case {"status": wire.OPEN, "error": error, "code": code}:
             return f"rests again: {error} ({code})"
-        case {"status": Status.OPEN}:
+        case {"status": wire.OPEN}:
             asked = f"waits for {price_asked(event)} {price_unit(event)}"
             return ", ".join([str(life), asked, *_limits(event, token_out)])
-        case {"status": Status.PENDING, "triggerPrice": price}:
+        case {"status": wire.PENDING, "triggerPrice": price}:
             return f"fires: its price is there, {short(price)}"
-        case {"status": Status.PENDING, "error": error, "code": code}:
+        case {"status": wire.PENDING, "error": error, "code": code}:
             return f"attempt {event['attempt']} in {event['retryInMs']} ms: {error} ({code})"
-        case {"status": Status.PENDING, "redriven": times}:
+        case {"status": wire.PENDING, "redriven": times}:
             return f"redriven: set {times + 1} of its attempts begins"
-        case {"status": Status.PENDING}:
+        case {"status": wire.PENDING}:
             return ", ".join([str(life), *_limits(event, token_out)])
-        case {"status": Status.ROUTING}:
+        case {"status": wire.ROUTING}:
             attempt = f", attempt {event['attempt']}" if event["attempt"] > 1 else ""
             return f"asking {_venues(life.venues)}{attempt}"
-        case {"status": Status.BUILDING, "route": route, "quotes": quotes}:
+        case {"status": wire.BUILDING, "route": route, "quotes": quotes}:
             legs = legs_line(event)
             others = "".join(
                 f"; {line}" for line in quote_lines(quotes) if legs or not line.startswith(route["dex"])
             )
             gives = f"{short(route['amountOut'])} {token_out}, impact {percent(route['priceImpactBps'])}"
             return f"{legs or route['dex']} gives {gives}{others}"
-        case {"status": Status.SUBMITTED}:
+        case {"status": wire.SUBMITTED}:
             return f"sent to {event['dex']}, {event['txHash'][:12]}…"
-        case {"status": Status.CONFIRMED}:
+        case {"status": wire.CONFIRMED}:
             received = f"{short(event['amountOut'])} {token_out}"
             return f"received {received} at {short(event['executedPrice'])}, slot {event['slot']}"
-        case {"status": Status.FAILED}:
+        case {"status": wire.FAILED}:
             return f"{event['error']} ({event['code']}, attempts: {event['attempts']})"
-        case {"status": Status.CANCELLED}:
+        case {"status": wire.CANCELLED}:
             return "by its client; nothing was traded"
-        case {"status": Status.EXPIRED}:
+        case {"status": wire.EXPIRED}:
             return "its time is over; nothing was traded"
     return ""
 
@@ -194,7 +195,7 @@ def _venues(names: Sequence[str]) -> str:
 def _limits(event: Wire, token_out: str) -> Iterator[str]:
     keeps_its_price = "limitPrice" in event or "maxPrice" in event
     if "slippageBps" in event and not keeps_its_price:
-        is_auto = event["slippageBps"] == AUTO_SLIPPAGE
+        is_auto = event["slippageBps"] == wire.AUTO_SLIPPAGE
         yield "slippage by the market" if is_auto else f"slippage up to {percent(event['slippageBps'])}"
     if "maxPriceImpactBps" in event:
         yield f"price impact up to {percent(event['maxPriceImpactBps'])}"
@@ -303,11 +304,11 @@ def lives_table(lives: Sequence[Life]) -> Table:
 
 def _dots(life: Life) -> Text:
     if life.status in NO_SWAP:
-        return Text(NO_SWAP[Status(life.status)], COLOURS[life.status])
-    if life.status == Status.OPEN:
+        return Text(NO_SWAP[life.status], COLOURS[life.status])
+    if life.status == wire.OPEN:
         last = -1
     else:
-        last = STEPS.index(Status(life.status)) if life.status in STEPS else len(STEPS)
+        last = STEPS.index(life.status) if life.status in STEPS else len(STEPS)
     dots = (
         ("●", COLOURS.get(life.status, "cyan")) if n <= last else ("○", "dim") for n in range(len(STEPS) + 1)
     )

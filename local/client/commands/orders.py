@@ -6,17 +6,18 @@ import asyncio
 import shlex
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
-from chalicelib.domain.lifecycle import Status
-from chalicelib.domain.terms import OrderType
 
-from ..client import EngineClient, OutcomeUnknown, Unreachable, Wire, new_key
-from ..terminal import Failure
+from .. import AsyncEngineClient, OutcomeUnknown, Unreachable, new_key, wire
+from ..async_client import OrderFilter
 from . import options
+from .terminal import Failure
 from .view import (
+    Json,
     Life,
+    Wire,
     dump,
     event_line,
     fill_lines,
@@ -50,7 +51,7 @@ Result = TypeVar("Result")
 @options.engine
 @options.as_json
 def submit(
-    terms: Wire, quote_id: str | None, key: str | None, watch: bool, engine: options.Place, as_json: bool
+    terms: Json, quote_id: str | None, key: str | None, watch: bool, engine: options.Place, as_json: bool
 ) -> None:
     """Submit an order: sell AMOUNT of TOKEN_IN for TOKEN_OUT. Tokens are symbols or mints.
 
@@ -66,11 +67,11 @@ def submit(
     once. Exits 3 if the answer never comes: then it may have been placed.
 
     \b
-    Example: ./local/run submit SOL USDC 1.5 --slippage-bps 50 --watch
-             ./local/run submit SOL USDC 1.5 --limit 160 --expires 2h
-             ./local/run submit SOL USDC 1.5 --stop 140 --floor 205
-             ./local/run submit USDC SOL 200 --dex raydium
-             ./local/run submit SOL MINT 1 --snipe 0.001 --min-liquidity 100
+    Example: order-engine submit SOL USDC 1.5 --slippage-bps 50 --watch
+             order-engine submit SOL USDC 1.5 --limit 160 --expires 2h
+             order-engine submit SOL USDC 1.5 --stop 140 --floor 205
+             order-engine submit USDC SOL 200 --dex raydium
+             order-engine submit SOL MINT 1 --snipe 0.001 --min-liquidity 100
     """
     key = key or new_key()
     terms |= {"quoteId": quote_id} if quote_id else {}
@@ -80,12 +81,12 @@ def submit(
     if watch:
         _watch(engine, answer["orderId"], websocket=answer["websocket"], as_json=as_json)
     if not as_json:
-        is_open = answer["status"] == Status.OPEN
+        is_open = answer["status"] == wire.OPEN
         waits = f": it waits for {price_asked(terms)} {price_unit(terms)}" if is_open else ""
         say(f"order {answer['orderId']} is {answer['status']}{waits}")
-        say(f"subscribe: {command('watch', answer['orderId'], engine)}")
+        say(f"subscribe: {engine.command('watch ' + answer['orderId'])}")
         if is_open:
-            say(f"cancel:    {command('cancel', answer['orderId'], engine)}")
+            say(f"cancel:    {engine.command('cancel ' + answer['orderId'])}")
 
 
 @click.command()
@@ -98,7 +99,7 @@ def watch(order_id: str, engine: options.Place, as_json: bool) -> None:
     An order that rests is waited for. Ctrl-C ends the command only, not the order.
 
     \b
-    Example: ./local/run watch 7f0c2f8e-6f1e-4a53-9d1b-0c5f0f6c2a11
+    Example: order-engine watch 7f0c2f8e-6f1e-4a53-9d1b-0c5f0f6c2a11
     """
     _watch(engine, order_id, as_json=as_json)
 
@@ -108,10 +109,10 @@ def watch(order_id: str, engine: options.Place, as_json: bool) -> None:
     "--status",
     "statuses",
     multiple=True,
-    type=click.Choice([str(one) for one in Status]),
+    type=click.Choice(wire.STATUSES),
     help="Only those with this status; may be given again.",
 )
-@options.filters([*OrderType])
+@options.filters(wire.ORDER_TYPES)
 @click.option("--key", help="Only the one that was submitted under this idempotency key.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many at most.")
 @options.engine
@@ -122,9 +123,9 @@ def orders(
     """List orders, newest first.
 
     \b
-    Example: ./local/run orders --status failed --limit 5
-             ./local/run orders --status cancelled --status expired
-             ./local/run orders --type limit --sells SOL --from 2h
+    Example: order-engine orders --status failed --limit 5
+             order-engine orders --status cancelled --status expired
+             order-engine orders --type limit --sells SOL --from 2h
     """
     found = run(newest(engine.url, limit, statuses, key=key, only=only))
     if as_json:
@@ -149,12 +150,12 @@ def quote(terms: Wire, engine: options.Place, as_json: bool) -> None:
     """Ask every venue what AMOUNT of TOKEN_IN would bring now; nothing is traded.
 
     \b
-    Example: ./local/run quote SOL USDC 1.5
-             ./local/run quote SOL USDC 1.5 --dex raydium --dex orca
+    Example: order-engine quote SOL USDC 1.5
+             order-engine quote SOL USDC 1.5 --dex raydium --dex orca
     """
 
     async def ask() -> Wire:
-        async with EngineClient(engine.url) as client:
+        async with AsyncEngineClient(engine.url) as client:
             return await client.quote(terms)
 
     found = run(ask())
@@ -171,7 +172,7 @@ def quote(terms: Wire, engine: options.Place, as_json: bool) -> None:
     else:
         say(f"at least {short(found['minimumOut'])} {token_out}, or the attempt fails")
         again = shlex.join(["submit", *options.typed_again(terms), "--quote", found["quoteId"]])
-        say(f"to be sure of that, by {found['expiresAt']}: {command(again, '', engine)}")
+        say(f"to be sure of that, by {found['expiresAt']}: {engine.command(again)}")
 
 
 @click.command()
@@ -181,11 +182,11 @@ def tokens(engine: options.Place, as_json: bool) -> None:
     """List the tokens that are traded: symbol, decimals, mint.
 
     \b
-    Example: ./local/run tokens
+    Example: order-engine tokens
     """
 
-    async def ask() -> list[Wire]:
-        async with EngineClient(engine.url) as client:
+    async def ask() -> Sequence[Wire]:
+        async with AsyncEngineClient(engine.url) as client:
             return await client.tokens()
 
     found = run(ask())
@@ -206,7 +207,7 @@ def run(work: Coroutine[Any, Any, Result], interrupted: Callable[[], str] = str)
 
 
 async def _submit(engine: options.Place, terms: Wire, key: str) -> Wire:
-    async with EngineClient(engine.url) as client:
+    async with AsyncEngineClient(engine.url) as client:
         try:
             return await client.submit(terms, key=key)
         except OutcomeUnknown as error:
@@ -223,15 +224,10 @@ def _may_have_been_placed(engine: options.Place, terms: Wire, key: str) -> str:
     again = shlex.join(["submit", *options.typed_again(terms), "--key", key])
     return (
         f"If it was placed, it has the key {key}:\n"
-        f"  look for it   {command('orders --key', shlex.quote(key), engine)}\n"
-        f"  submit again  {command(again, '', engine)}\n"
+        f"  look for it   {engine.command('orders --key ' + shlex.quote(key))}\n"
+        f"  submit again  {engine.command(again)}\n"
         "Under the same key it is placed once, however often it is submitted."
     )
-
-
-def command(name: str, argument: str, engine: options.Place) -> str:
-    """A command to type that finds the same engine."""
-    return f"./local/run {name} {argument}".rstrip() + engine.hint
 
 
 def _watch(
@@ -241,13 +237,13 @@ def _watch(
     life = Life(order_id)
 
     def further() -> str:
-        again = f"Subscribe again: {command('watch', order_id, engine)}"
-        if life.status != Status.OPEN:
+        again = f"Subscribe again: {engine.command('watch ' + order_id)}"
+        if life.status != wire.OPEN:
             return f"The order goes on without you. {again}"
-        return f"The order stays open. {again}\nCancel it:       {command('cancel', order_id, engine)}"
+        return f"The order stays open. {again}\nCancel it:       {engine.command('cancel ' + order_id)}"
 
     async def subscribe() -> None:
-        async with EngineClient(engine.url) as client:
+        async with AsyncEngineClient(engine.url) as client:
             await _print_events(client, life, websocket=websocket, as_json=as_json)
 
     try:
@@ -256,10 +252,12 @@ def _watch(
         if websocket is None:
             raise
         raise Unknown(f"{error}\nThe order was placed. {further()}") from error
-    raise SystemExit(0 if life.status == Status.CONFIRMED else 1)
+    raise SystemExit(0 if life.status == wire.CONFIRMED else 1)
 
 
-async def _print_events(client: EngineClient, life: Life, *, websocket: str | None, as_json: bool) -> None:
+async def _print_events(
+    client: AsyncEngineClient, life: Life, *, websocket: str | None, as_json: bool
+) -> None:
     """Print the order's events as they come, to its last."""
     console = screen()
     async for event in client.follow(life.order_id, websocket=websocket):
@@ -280,10 +278,11 @@ async def newest(
     """The newest orders, of these statuses and filters, or the one of this idempotency key."""
     found: list[Wire] = []
     cursor: str | None = None
-    async with EngineClient(url) as client:
+    wanted = cast(OrderFilter, {"status": statuses, **(only or {})})
+    async with AsyncEngineClient(url) as client:
         while len(found) < limit:
             size = PAGE if key else min(PAGE, limit - len(found))
-            page = await client.orders(size, statuses, cursor, **(only or {}))
+            page = await client.orders(limit=size, cursor=cursor, **wanted)
             found += [order for order in page["orders"] if key in (None, order.get("clientOrderId"))]
             cursor = page["next"]
             if cursor is None or (key and found):
