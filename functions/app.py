@@ -65,6 +65,11 @@ def asyncapi() -> Response:
     return api.http.asyncapi(_request())
 
 
+@app.route("/docs", methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
+def docs() -> Response:
+    return api.page.docs(_request())
+
+
 @app.route("/health", methods=READ, content_types=JSON_OR_REFUSED, cors=PAGES)
 def health() -> Response:
     return api.http.health(_request())

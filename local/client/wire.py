@@ -232,6 +232,7 @@ class Error(TypedDict):
 
     error: str
     code: str
+    docs: NotRequired[str]
     field: NotRequired[str]
     supported: NotRequired[list[str]]
     orderId: NotRequired[str]

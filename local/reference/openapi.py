@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from chalicelib import VERSION
 from chalicelib.api.wire import operations, schemas
-from chalicelib.api.wire.codes import CODES, FAILURES, RETRY_LATER, UNQUOTABLE
+from chalicelib.api.wire.codes import CODES, FAILURES, HARMFUL_TO_RETRY, RETRY_LATER, UNQUOTABLE
 from chalicelib.api.wire.requests import (
     EXPIRY_FIELDS,
     FLOOR_FIELD,
@@ -195,6 +195,14 @@ def routes() -> tuple[Route, ...]:
             "The document of the WebSocket",
             "engine",
             {200: ("An AsyncAPI 3 document.", None)},
+        ),
+        Route(
+            "get",
+            "/docs",
+            "docs",
+            "The documentation of the API, for people",
+            "engine",
+            {200: ("A page, which makes it of this document.", None)},
         ),
         Route(
             "get",
@@ -432,7 +440,9 @@ def document() -> Json:
     for route in routes():
         paths.setdefault(route.path, {})[route.method] = _operation(route)
     paths[schemas.SUBMIT_PATH]["x-websocket"] = websocket()
-    paths["/"]["get"]["responses"]["200"]["content"]["text/html"] = {"schema": {"type": "string"}}
+    page = {"text/html": {"schema": {"type": "string"}}}
+    paths["/"]["get"]["responses"]["200"]["content"] |= page
+    paths["/docs"]["get"]["responses"]["200"]["content"] = page
     return {
         "openapi": "3.1.0",
         "info": {
@@ -447,6 +457,7 @@ def document() -> Json:
         "tags": [{"name": "orders"}, {"name": "market"}, {"name": "engine"}],
         "security": [],
         "paths": paths,
+        "x-codes": codes(),
         "components": {
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
@@ -460,6 +471,21 @@ def document() -> Json:
                 }
             },
         },
+    }
+
+
+def codes() -> dict[str, Json]:
+    """Every code of an error: when it is given, with which statuses, and whether another try may help."""
+    refusals = {code: (given.statuses, given.when) for code, given in CODES.items()}
+    failures = {code: ((UNQUOTABLE,), when) for code, when in FAILURES.items()}
+    return {
+        code: {
+            "when": when,
+            "statuses": list(statuses),
+            "failure": code in FAILURES,
+            "again": statuses[0] in RETRY_LATER and code not in HARMFUL_TO_RETRY,
+        }
+        for code, (statuses, when) in (refusals | failures).items()
     }
 
 

@@ -132,6 +132,7 @@ def test_every_route_is_in_the_api(merged: dict[str, Any]) -> None:
         ("/health", "GET"),
         ("/openapi.json", "GET"),
         ("/asyncapi.json", "GET"),
+        ("/docs", "GET"),
         ("/api/prices", "GET"),
         ("/api/engine", "GET"),
         ("/api/dead-letters", "GET"),

@@ -22,13 +22,15 @@ from .addresses import websocket_url
 from .responses import refuse
 
 FOLDER = Path(__file__).parents[1] / "page"
-INDEX = "index.html"
+INDEX, DOCS = "index.html", "docs.html"
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+RELATIVE = re.compile(r'(href|src)="(page/|docs|openapi)')
+"""The addresses in the page that are relative to it."""
 HTML, JSON = "text/html", "application/json"
 ORIGIN = re.compile(r"wss?://[\w.\[\]:-]+")
 """Of what a client says in `Host`, no more than this gets into a header."""
@@ -51,6 +53,11 @@ def index(request: Request) -> Response:
         response = http.index()
     response.headers["Vary"] = "Accept"
     return response
+
+
+def docs(request: Request) -> Response:
+    """`GET /docs`: the documentation of the API, made in the browser of the two documents."""
+    return _send(request, _file(DOCS))
 
 
 def file(request: Request, name: str) -> Response:
@@ -90,7 +97,7 @@ def _last_segment(path: str) -> str:
 @cache
 def _names() -> frozenset[str]:
     """Every file that may be asked for, by its path below the folder."""
-    files = (path for path in FOLDER.rglob("*") if path.suffix in TYPES and path.name != INDEX)
+    files = (path for path in FOLDER.rglob("*") if path.suffix in TYPES and path.name not in (INDEX, DOCS))
     return frozenset(path.relative_to(FOLDER).as_posix() for path in files)
 
 
@@ -100,7 +107,7 @@ def _read(name: str) -> str:
 
 
 def _file(name: str, *, below: str = "") -> File:
-    text = _read(name).replace('"page/', f'"{below}page/') if below else _read(name)
+    text = RELATIVE.sub(rf'\1="{below}\2', _read(name)) if below else _read(name)
     digest = hashlib.sha256(text.encode()).hexdigest()
     return File(text, TYPES[Path(name).suffix], f'"{digest[:32]}"')
 

@@ -5,6 +5,7 @@
  */
 
 import { EngineClient, OutcomeUnknown, Refused, Unreachable } from "./client.js";
+import { h } from "./dom.js";
 
 export const ENGINE_URL = new URL("..", import.meta.url).href; // this file is /page/session.js below it
 const KEY = "engine-api-key";
@@ -75,31 +76,43 @@ function needsKey(error) {
   return error instanceof Refused && error.status === 401 && error.code === "UNAUTHENTICATED";
 }
 
+/** The headers of a request that the client does not make. */
+export function keyHeaders() {
+  const key = sessionStorage.getItem(KEY);
+  /** @type {Record<string, string>} */
+  const headers = key === null ? {} : { authorization: `Bearer ${key}` };
+  return headers;
+}
+
 /** Ask for a key, once for all that need one; whether there is one now. */
-function askForKey() {
+export function askForKey() {
   asking ??= dialog().finally(() => { asking = undefined; });
   return asking;
 }
 
 /** @returns {Promise<boolean>} */
 function dialog() {
-  const found = /** @type {HTMLDialogElement} */ (document.getElementById("key-dialog"));
-  const input = /** @type {HTMLInputElement} */ (document.getElementById("key"));
-  const error = /** @type {HTMLElement} */ (document.getElementById("key-error"));
-  error.hidden = !hasKey();
-  error.textContent = hasKey() ? "The engine does not take that key." : "";
-  input.value = "";
-  found.returnValue = "";
+  const error = h("p", { class: "error", id: "key-error", hidden: !hasKey() }, hasKey() && "The engine does not take that key.");
+  const input = h("input", { id: "key", name: "key", type: "password", autocomplete: "off", spellcheck: "false", required: true });
+  const found = h("dialog", { id: "key-dialog", "aria-labelledby": "key-title" },
+    h("form", { method: "dialog" },
+      h("h2", { id: "key-title" }, "This engine needs an API key"),
+      h("p", { class: "hint" }, "It is kept in this tab until you close it, and sent to this engine alone."),
+      h("div", { class: "field" }, h("label", { for: "key" }, "API key"), input, error),
+      h("div", { class: "actions" },
+        h("button", { value: "use", class: "primary" }, "Use this key"),
+        h("button", { value: "cancel", formnovalidate: true }, "Not now"))));
+  document.body.append(found);
   found.showModal();
   return new Promise((resolve) => {
     found.addEventListener("close", () => {
       const key = input.value.trim();
-      input.value = "";
+      found.remove();
       if (found.returnValue !== "use" || !key) return resolve(false);
       sessionStorage.setItem(KEY, key);
       client = makeClient();
       state.dispatchEvent(new Event("change"));
       resolve(true);
-    }, { once: true });
+    });
   });
 }

@@ -350,7 +350,8 @@ def test_a_quote_is_as_strict_as_an_order(
 def test_a_quote_that_no_venue_gives_is_409_with_the_reason(engine: MemoryEngine) -> None:
     engine.raydium.always = engine.meteora.always = VenueUnavailable("No venue answers.")
     answer = call("GET", "/api/quote", query={"tokenIn": ["SOL"], "tokenOut": ["USDC"], "amount": ["1"]})
-    assert (answer.status, answer.body) == (409, {"error": "No venue answers.", "code": "VENUE_UNAVAILABLE"})
+    assert (answer.status, answer.body["error"]) == (409, "No venue answers.")
+    assert (answer.body["code"], answer.body["docs"]) == ("VENUE_UNAVAILABLE", "docs#VENUE_UNAVAILABLE")
 
 
 def test_health_names_an_unavailable_server(engine: MemoryEngine) -> None:

@@ -17,7 +17,9 @@ from tests.fakes import MemoryEngine
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
 FILES = sorted(path for path in page.FOLDER.rglob("*") if path.suffix in page.TYPES)
-NAMES = [path.relative_to(page.FOLDER).as_posix() for path in FILES if path.name != page.INDEX]
+NAMES = [
+    path.relative_to(page.FOLDER).as_posix() for path in FILES if path.name not in (page.INDEX, page.DOCS)
+]
 
 
 @pytest.fixture(autouse=True)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ...services.orders import OrderWithEvents
     from ...services.quoting import Quoted
 
+DOCS = "docs"  # the page, below the address of the API
 ENDPOINTS = {
     "submit": f"POST {schemas.SUBMIT_PATH}",
     "follow": f"GET {schemas.SUBMIT_PATH}?orderId={{orderId}} (WebSocket)",
@@ -49,6 +50,7 @@ ENDPOINTS = {
     "health": "GET /health",
     "openapi": "GET /openapi.json",
     "asyncapi": "GET /asyncapi.json",
+    "docs": "GET /docs",
 }
 
 
@@ -224,7 +226,8 @@ def _api_key(of: ApiKey) -> schemas.ApiKey:
 
 def error(of: EngineError) -> schemas.Error:
     """A refusal, or why something failed."""
-    return schemas.Error(error=str(of), code=of.code, **of.details)  # type: ignore[arg-type]
+    docs = f"{DOCS}#{of.code}"
+    return schemas.Error(error=str(of), code=of.code, docs=docs, **of.details)  # type: ignore[arg-type]
 
 
 def message(

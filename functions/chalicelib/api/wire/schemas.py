@@ -435,6 +435,16 @@ class Error(Object):
 
     error: Annotated[str, Meta(description="a sentence for people; it may change")]
     code: Annotated[Code, Meta(description="for programs; it does not change")]
+    docs: (
+        Annotated[
+            str,
+            Meta(
+                description="where the code is explained: a page, relative to the address of the API",
+                examples=["docs#INVALID_AMOUNT"],
+            ),
+        ]
+        | None
+    ) = None
     field: Annotated[str, Meta(description="the field that is wrong")] | None = None
     supported: Annotated[list[str], Meta(description="the values that are known")] | None = None
     order_id: Annotated[OrderId, Meta(description="the order that it is about")] | None = None

@@ -206,4 +206,5 @@ def test_an_error_has_its_sentence_its_code_and_its_facts(
     error: InvalidRequest, fields: dict[str, object]
 ) -> None:
     shown = json.loads(answers.text(answers.error(error)))
-    assert shown == {"error": str(error), "code": error.code, **fields}
+    docs = f"docs#{error.code}"
+    assert shown == {"error": str(error), "code": error.code, "docs": docs, **fields}

@@ -261,7 +261,11 @@ async def test_a_connection_whose_key_has_ended_is_closed_and_the_others_stay(wo
         await world.sees(name, WHOLE)
     assert world.push.closed == ["revoked"]
     assert world.push.seqs("revoked") == [1]
-    assert world.push.frames["revoked"][-1] == {"error": KEY_ENDED, "code": "UNAUTHENTICATED"}
+    assert world.push.frames["revoked"][-1] == {
+        "error": KEY_ENDED,
+        "code": "UNAUTHENTICATED",
+        "docs": "docs#UNAUTHENTICATED",
+    }
     assert world.redis.connections[0] == {"valid", "open"}
 
 
