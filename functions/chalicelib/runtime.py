@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import random
 import threading
 import uuid
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .config import Config, ConfigError
 from .domain.tokens import Token, add_tokens
+from .ports import tracing
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -58,6 +60,8 @@ if TYPE_CHECKING:
     from .services.tickets import Tickets
     from .services.trigger_runs import TriggerRuns
     from .services.triggers import Triggers
+
+log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 Wait = Callable[[Coroutine[Any, Any, Any], asyncio.AbstractEventLoop], Any]
@@ -466,6 +470,8 @@ class Runtime:
 
     def wait(self, work: Coroutine[Any, Any, Result]) -> Result:
         """What `work` gives, run on the loop while the calling handler waits."""
+        if tracing.is_on():
+            work = tracing.carrying(work)
         if self._wait is not None:
             return self._wait(work, self.loop)  # type: ignore[no-any-return]
         return asyncio.run_coroutine_threadsafe(self._settled(work), self.loop).result()
@@ -566,6 +572,21 @@ def require_keys(environ: Mapping[str, str]) -> None:
         raise ConfigError(
             "ENGINE_AUTH is `open`, which is for one machine alone: on Lambda it must be `keys`."
         )
+
+
+def trace(environ: Mapping[str, str]) -> None:
+    """Record spans from now on, if the environment says where to send them; for a process on Lambda.
+
+    Without the packages, which are in a layer there, functions do their work unrecorded.
+    """
+    if not environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        return
+    try:
+        from .adapters.otlp import OtlpTracer
+    except ImportError:
+        log.exception("traces: OpenTelemetry is not installed, so there are none")
+        return
+    tracing.use(OtlpTracer(environ["AWS_LAMBDA_FUNCTION_NAME"], flush_entries=True))
 
 
 def freeze_start() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -25,6 +26,7 @@ from ..separate.reload import reload_on_change
 from ..services import Services, erase, has_attached
 from ..settings import BEGAN, STATE, settings
 from ..terminal import log_to_stderr, masked
+from ..tracing import TRACE, tracing_to
 from . import machine
 
 OPEN = "open: every client that reaches this address may trade and see every order, as the account `local`"
@@ -80,6 +82,12 @@ Orders are kept in {state}/ until you start with --fresh. Ctrl-C stops.
     is_flag=True,
     help="Start the processes again, as --separate has them, when a file of functions/ is saved.",
 )
+@click.option(
+    "--trace",
+    envvar=TRACE,
+    is_flag=True,
+    help="Record spans for ./local/run trace; also recorded where OTEL_EXPORTER_OTLP_ENDPOINT has them sent.",
+)
 @machine.state
 @machine.world
 @machine.log_level
@@ -90,6 +98,7 @@ def up(
     fresh: bool,
     separate: bool,
     reloads: bool,
+    trace: bool,
     state: Path,
     latency: float | None,
     faults: str | None,
@@ -111,6 +120,7 @@ def up(
         log_format=log_format,
         engine_auth=engine_auth,
         engine_host=host,
+        engine_trace=int(trace),
     )
     if "ENGINE_AUTH" not in environ and not _is_loopback(host):
         raise click.UsageError(
@@ -155,13 +165,14 @@ def _run(
             environ = {**environ, "KEY_PEPPER": pepper(state, environ)}
             config = replace(config, key_pepper=environ["KEY_PEPPER"])
         _say("starting the servers …")
+        traced = nullcontext() if separate else tracing_to(state, "engine", environ)
         servers = Services(
             state,
             environ=environ,
             hosts_sqs=not separate,
             on_progress=lambda line: _say(f"  {line}"),
         )
-        with servers as services, logging_to(state, "engine"):
+        with servers as services, logging_to(state, "engine"), traced:
 
             async def serve() -> None:
                 endpoints = services.endpoints

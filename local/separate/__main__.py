@@ -27,6 +27,7 @@ from ..metrics import MetricsRoute, shared_by_processes
 from ..metrics.shared import of_others
 from ..process import Stopped, Stopping, run_on_loop, signals
 from ..terminal import log_to_stderr
+from ..tracing import tracing_to
 from ..triggers import LocalRelayLauncher
 from . import STATE
 
@@ -107,7 +108,7 @@ def main(role: str, *descriptors: str) -> None:
         os.environ.get("LOG_LEVEL", "WARNING"), process=role, form=os.environ.get("LOG_FORMAT", "text")
     )
     config = Config.load()
-    with logging_to(_state(), role), signals(lambda: None) as stopping:
+    with logging_to(_state(), role), tracing_to(_state(), role), signals(lambda: None) as stopping:
         play = partial(ROLES[role], config, stopping, _report_ready, *map(int, descriptors))
         with suppress(Stopped):
             run_on_loop(play)

@@ -20,13 +20,14 @@ from chalicelib.api.wire.queue import queue_message
 from chalicelib.batcher import Batcher
 from chalicelib.domain.account import LOCAL, Account
 from chalicelib.domain.errors import TemporarilyUnavailable
+from chalicelib.ports import tracing
 from chalicelib.ports.queue import QueueDepth
 
 from ..process import finish
 from ..servers.queues import ORDERS
 from ..servers.sqs.broker import Broker
 from ..servers.sqs.errors import SqsError
-from ..servers.sqs.message import Outgoing, boto3_shape
+from ..servers.sqs.message import NONE, Outgoing, boto3_shape
 from .mapping import Message, queue_arn
 
 log = logging.getLogger(__name__)
@@ -244,9 +245,15 @@ class DirectQueue:
     async def send(self, order_id: str, account: Account = LOCAL) -> None:
         body = queue_message(order_id)
         try:
-            await self._broker.send(ORDERS, [Outgoing(body, group=account.id) if self._by_account else body])
+            await self._broker.send(ORDERS, [self._outgoing(body, account, tracing.traceparent())])
         except SqsError as error:
             raise TemporarilyUnavailable("The queue is not available right now.") from error
+
+    def _outgoing(self, body: str, account: Account, context: str) -> str | Outgoing:
+        if not (context or self._by_account):
+            return body
+        attributes = {"traceparent": {"DataType": "String", "StringValue": context}} if context else NONE
+        return Outgoing(body, attributes=attributes, group=account.id if self._by_account else "")
 
     async def retry_in(self, receipt: str, delay_ms: int) -> None:
         """Have the message delivered again in `delay_ms`, to the millisecond."""

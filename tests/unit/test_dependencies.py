@@ -22,6 +22,7 @@ ALLOWED = {  # part → the parts that it may import
         "ports.activity",
         "ports.live",
         "ports.metrics",
+        "ports.tracing",
         "ports.queue",
         "services",
         "api",

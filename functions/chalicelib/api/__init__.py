@@ -65,6 +65,7 @@ def prepare(environ: Mapping[str, str]) -> None:
     if "AWS_LAMBDA_FUNCTION_NAME" in environ:
         logs.configure()
         runtime.require_keys(environ)
+        runtime.trace(environ)
     handler = environ.get("_HANDLER")
     if handler not in FUNCTIONS:
         return

@@ -9,6 +9,7 @@ from chalice.app import SQSEvent, SQSRecord
 
 from .. import runtime
 from ..domain.errors import EngineError, IllegalTransition, TemporarilyUnavailable
+from ..ports import tracing
 from ..ports.metrics import QUEUE_AGE
 from ..services.execution import Outcome
 from .wire.queue import parse_queue_message
@@ -25,6 +26,24 @@ def process_orders(event: SQSEvent) -> dict[str, object]:
 
 
 def _process(record: SQSRecord) -> bool:
+    if not tracing.is_on():
+        return _work(record)
+    parent = _traceparent(record)
+    attributes = record.to_dict().get("attributes", {})
+    if attributes.get("ApproximateReceiveCount") == "1":
+        with tracing.span("queue wait", parent, began_ms=float(attributes["SentTimestamp"])):
+            pass
+    with tracing.span("process", parent, entry=True, order=parse_queue_message(record.body)):
+        return _work(record)
+
+
+def _traceparent(record: SQSRecord) -> str:
+    """The context of who has queued the order; empty if it has none."""
+    attribute = record.to_dict().get("messageAttributes", {}).get("traceparent", {})
+    return str(attribute.get("stringValue", ""))
+
+
+def _work(record: SQSRecord) -> bool:
     engine = runtime.current()
     engine.metrics.record(QUEUE_AGE, _age_ms(record))
     outcome = _attempt(record.body)

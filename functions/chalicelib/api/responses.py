@@ -15,6 +15,7 @@ from .. import runtime
 from ..domain.errors import EngineError, TooFast, UnsupportedMediaType
 from ..domain.tokens import Token, find_token
 from ..logs import fields
+from ..ports import tracing
 from ..ports.metrics import REQUESTS
 from . import auth, cors
 from .wire import answers, requests
@@ -71,7 +72,22 @@ def refuse(error: EngineError) -> Response:
 
 
 def finish(request: Request, answer: Callable[[Request], Response]) -> Response:
-    """What `answer` gives, with what every response has, and a log line."""
+    """What `answer` gives, with what every response has, a log line and a span."""
+    if not tracing.is_on() or request.path == HEALTH:
+        return _finish(request, answer)
+    parent = request.headers.get("traceparent", "")
+    with tracing.span("request", parent, entry=True, method=request.method, path=request.path) as span:
+        response = _finish(request, answer)
+        span.set(
+            status=response.status_code,
+            order=_order(request, response),
+            account=auth.known_account(),
+            request=request.context.get("requestId"),
+        )
+        return response
+
+
+def _finish(request: Request, answer: Callable[[Request], Response]) -> Response:
     began = time.perf_counter()
     config = runtime.current().config
     pages = cors.origins(config.allowed_origins, config.engine_auth)
@@ -112,11 +128,17 @@ def _log(request: Request, response: Response, took_ms: float) -> None:
             status=response.status_code,
             took_ms=round(took_ms),
             code=answer.get("code") if response.status_code >= 400 else None,
-            order=answer.get("orderId") or (request.uri_params or {}).get("order_id"),
+            order=_order(request, response),
             account=auth.known_account(),
             request=request.context.get("requestId"),
         ),
     )
+
+
+def _order(request: Request, response: Response) -> str | None:
+    """The order that the request is about, if about one."""
+    answer = response.body if isinstance(response.body, dict) else {}
+    return answer.get("orderId") or (request.uri_params or {}).get("order_id")
 
 
 def _in_our_shape(request: Request, chalices: Response) -> Response:

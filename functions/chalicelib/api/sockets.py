@@ -15,6 +15,7 @@ from .. import runtime
 from ..domain.account import LOCAL, Access
 from ..domain.errors import EngineError
 from ..logs import fields
+from ..ports import tracing
 from ..ports.live import ConnectionGone
 from ..services.live.messages import Answer, Request
 from . import auth, cors
@@ -82,7 +83,8 @@ def message(event: WebsocketEvent) -> dict[str, Any]:
     asked = Asked(websocket_url(event.to_dict()), echo)
     try:
         work = subscriptions.message(connection_id, _address(event), request)
-        runtime.run(_answering(asked, work))
+        with tracing.span("message", "", entry=True, connection=connection_id):
+            runtime.run(_answering(asked, work))
     except ConnectionGone:
         _log("connection: closed before the answer", event)
     except Exception:

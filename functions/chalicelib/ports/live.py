@@ -28,12 +28,16 @@ class Events(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EventMessage:
-    """An event as it is published and streamed: the text, and what a relay needs to know of it."""
+    """An event as it is published and streamed: the text, and what a relay needs to know of it.
+
+    `traceparent` is the context in which it was published, where traces are on.
+    """
 
     order_id: str
     seq: int
     is_terminal: bool
     text: str
+    traceparent: str = ""
 
 
 class ConnectionGone(Exception):

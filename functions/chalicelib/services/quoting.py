@@ -27,6 +27,7 @@ from ..domain.routing import (
 )
 from ..domain.terms import DEFAULT_SLIPPAGE_BPS, Terms
 from ..domain.tokens import HUBS, Token
+from ..ports import tracing
 from ..ports.trading import PricedVenue, Venue
 
 log = logging.getLogger(__name__)
@@ -188,8 +189,9 @@ class Quoting:
         self, venue: Venue, token_in: Token, token_out: Token, amount_in: int
     ) -> Quote | AttemptFailed:
         try:
-            async with asyncio.timeout(self._timeout):
-                return await venue.quote(token_in, token_out, amount_in)
+            with tracing.span("quote", venue=venue.name):
+                async with asyncio.timeout(self._timeout):
+                    return await venue.quote(token_in, token_out, amount_in)
         except AttemptFailed as error:
             return error
         except TimeoutError:

@@ -30,6 +30,7 @@ from ..domain.errors import (
 from ..domain.lifecycle import Status
 from ..domain.order import Order
 from ..domain.terms import OrderType, Terms
+from ..ports import tracing
 from ..ports.queue import Queue
 from ..ports.store import NewOrder, Store
 from .announcing import Announcer
@@ -69,6 +70,12 @@ class Submission:
         Raises TokenListed, IdempotencyConflict, LimitReached, QuoteExpired, TemporarilyUnavailable: nothing
         is stored; OutcomeUnknown: it may be.
         """
+        with tracing.span("submit", account=account.id) as span:
+            submitted = await self._submit(account, terms, client, key)
+            span.set(order=submitted.order_id)
+            return submitted
+
+    async def _submit(self, account: Account, terms: Terms, client: str, key: str | None) -> Submitted:
         if terms.type is OrderType.SNIPER:
             await self._refuse_listed(account, terms, key)
         new = NewOrder(self._new_id(), terms, client, key, account)

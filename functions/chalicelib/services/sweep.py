@@ -13,6 +13,7 @@ import asyncio
 import math
 from collections import Counter
 
+from ..ports import tracing
 from ..ports.queue import Queue
 from ..ports.store import Overdue, Reason, Store
 
@@ -33,7 +34,9 @@ class Sweep:
     async def run(self) -> Counter[Reason]:
         """Queue the overdue orders that cannot be in the queue; their number by reason."""
         overdue = await self._store.take_overdue(self._batch, drained_for_ms=await self._drained_for_ms())
-        await self._send(overdue)
+        if overdue:
+            with tracing.span("sweep", "", entry=True, orders=len(overdue)):
+                await self._send(overdue)
         await self._store.forget_expired_keys()
         return Counter(order.reason for order in overdue)
 

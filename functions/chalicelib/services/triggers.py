@@ -26,6 +26,7 @@ from ..domain.launch import Launch
 from ..domain.routing import HOPS_FROM_BPS
 from ..domain.terms import MAX_BASE_UNITS, MAX_PRICE_DIGITS, OrderType, Terms
 from ..domain.tokens import Token, price
+from ..ports import tracing
 from ..ports.metrics import FIRED, Metrics
 from ..ports.queue import Queue
 from ..ports.store import Fired, PriceLevel, RestingGroup, RestingOrder, Store
@@ -154,6 +155,10 @@ class Triggers:
         ]
         if not fired:
             return []
+        with tracing.span("fire", "", entry=True, orders=len(fired)):
+            return await self._fire_all(fired, candidates)
+
+    async def _fire_all(self, fired: Sequence[Fired], candidates: Sequence[RestingOrder]) -> list[Event]:
         events = await self._store.fire(fired)
         of = {order.order_id: order for order in candidates}
         for event in events:

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from ...batcher import Batcher
 from ...domain.account import LOCAL, Account
 from ...domain.errors import TemporarilyUnavailable
+from ...ports import tracing
 from ...ports.queue import QueueDepth
 from .sqs import MOST_AT_ONCE, available, connect
 
@@ -57,7 +58,7 @@ class SqsQueue:
         self._check: Batcher[None, None] = Batcher(self._check_all)
 
     async def send(self, order_id: str, account: Account = LOCAL) -> None:
-        await self._send((order_id, account))
+        await self._send((order_id, account, tracing.traceparent()))
 
     async def retry_in(self, receipt: str, delay_ms: int) -> None:
         """Have the message delivered again in `delay_ms`.
@@ -104,11 +105,12 @@ class SqsQueue:
             codes = [error.response["Error"]["Code"]]
         return next((code for code in codes if not code.endswith(REFUSED_FOR_ITS_CONTENT)), "")
 
-    async def _send_all(self, orders: Sequence[tuple[str, Account]]) -> list[None]:
+    async def _send_all(self, orders: Sequence[tuple[str, Account, str]]) -> list[None]:
         entries = [
             {"Id": str(index), "MessageBody": self._render(order_id)}
             | ({"MessageGroupId": account.id} if self._by_account else {})
-            for index, (order_id, account) in enumerate(orders)
+            | ({"MessageAttributes": _attributes(context)} if context else {})
+            for index, (order_id, account, context) in enumerate(orders)
         ]
         reply = await available(
             lambda: self._sqs.send_message_batch(
@@ -119,3 +121,7 @@ class SqsQueue:
         if reply.get("Failed"):
             raise TemporarilyUnavailable("The queue refused a message.")
         return [None] * len(orders)
+
+
+def _attributes(traceparent: str) -> dict[str, dict[str, str]]:
+    return {"traceparent": {"DataType": "String", "StringValue": traceparent}}

@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 
 from ...domain.errors import TemporarilyUnavailable
 from ...domain.events import Event
+from ...ports import tracing
 from ...ports.live import EventMessage
 from .pool import calls
 
@@ -36,14 +37,14 @@ class RedisEvents:
     def __init__(self, redis: Redis, render: Callable[[Event], EventMessage]) -> None:
         self._render = render
         self._call = calls(redis)
-        self._waiting: list[Event] = []
+        self._waiting: list[tuple[Event, str]] = []  # each with the context it was published in
         self._publishing: asyncio.Task[None] | None = None
         self._is_unavailable = False
         self._dropped = 0  # events while it is
 
     def publish(self, event: Event) -> None:
         if len(self._waiting) < MOST_WAITING:
-            self._waiting.append(event)
+            self._waiting.append((event, tracing.traceparent()))
         else:
             self._dropped += 1
         if self._publishing is None:
@@ -77,7 +78,18 @@ class RedisEvents:
         finally:
             self._publishing = None
 
-    async def _send(self, events: Sequence[Event]) -> None:
+    async def _send(self, events: Sequence[tuple[Event, str]]) -> None:
         await asyncio.gather(
-            *(self._call("PUBLISH", channel(event.order_id), self._render(event).text) for event in events)
+            *(
+                self._publish_traced(event, parent)
+                if parent
+                else self._call("PUBLISH", channel(event.order_id), self._render(event).text)
+                for event, parent in events
+            )
         )
+
+    async def _publish_traced(self, event: Event, parent: str) -> None:
+        """Publish the event, and in a line of its own the context for those who push it."""
+        with tracing.span("publish", parent, order=event.order_id, seq=event.seq, status=event.status.value):
+            text = f"{self._render(event).text}\n{tracing.traceparent()}"
+            await self._call("PUBLISH", channel(event.order_id), text)

@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from redis.asyncio import Redis
@@ -235,9 +236,10 @@ class RedisRelayChannel:
                 case {"type": "message", "channel": name, "data": text} if name == self._keys.control:
                     yield _change(_parse(text))
                 case {"type": "message", "data": text}:
+                    text, _, context = text.partition("\n")
                     event = self._parse_event(text)
                     if event is not None:
-                        yield Notification(event=event)
+                        yield Notification(event=replace(event, traceparent=context) if context else event)
                     else:
                         log.error("relay: message is not an event text=%.100r", text)
 

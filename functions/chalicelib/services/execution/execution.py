@@ -14,6 +14,7 @@ from ...domain.errors import AttemptFailed, ClaimLost, WorkerLost
 from ...domain.events import Event
 from ...domain.lifecycle import Status
 from ...domain.retry import RetryPolicy
+from ...ports import tracing
 from ...ports.store import Store
 from ...ports.trading import Chain, Signer, Venue
 from ..announcing import Announcer
@@ -58,7 +59,14 @@ class Execution:
     async def process(self, order_id: str) -> Outcome:
         """Attempt the order, if it can be claimed. Raises TemporarilyUnavailable."""
         claim = await self._admission.claim(order_id)
-        return await self._work(Attempt(claim)) if isinstance(claim, Claim) else claim
+        if not isinstance(claim, Claim):
+            return claim
+        order = claim.order
+        with tracing.span("attempt", order=order.id, account=order.account.id, attempt=order.attempt) as span:
+            attempt = Attempt(claim)
+            outcome = await self._work(attempt)
+            span.set(status=attempt.order.status.value, venue=attempt.order.venue, code=attempt.order.code)
+            return outcome
 
     async def _work(self, attempt: Attempt) -> Outcome:
         wait_ms = int(self._limits.confirm_timeout * 1000)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ...domain.errors import ChainUnavailable
 from ...domain.order import Order
 from ...domain.routing import Quote, Route, minimum_received
+from ...ports import tracing
 from ...ports.trading import Chain, SignedTransaction, Signer, Swap, Venue
 from ..quoting import Quoting
 from .both import both
@@ -32,7 +33,8 @@ class Routing:
         quote = quoted.chosen
         slippage_bps = await self._quoting.slippage_bps(order.terms, quote)
         minimum_out = minimum_received(quote.amount_out, order.terms, slippage_bps)
-        swap = await self._build(quote, minimum_out)
+        with tracing.span("build", venue=quote.venue):
+            swap = await self._build(quote, minimum_out)
         transaction = self._signer.sign(swap, order.id, blockhash, last_valid)
         return Route(quote, minimum_out, quoted.answers, slippage_bps), transaction
 

@@ -17,6 +17,7 @@ from ...domain.attempt import Attempt, Transition
 from ...domain.errors import AttemptFailed, BlockhashExpired
 from ...domain.events import Event
 from ...domain.lifecycle import Status
+from ...ports import tracing
 from ...ports.trading import Chain, Landed, ProgramError, SignedTransaction, TransactionStatus
 from .both import both
 
@@ -68,6 +69,10 @@ class Settlement:
         `sent`: the chain has acknowledged it in this attempt. Raises AttemptFailed once the transaction can't
         land any more, Undecided after `confirm_timeout`.
         """
+        with tracing.span("confirm", order=attempt.order.id, signature=transaction.signature):
+            return await self._settle(attempt, transaction, sent=sent)
+
+    async def _settle(self, attempt: Attempt, transaction: SignedTransaction, *, sent: bool) -> Event:
         loop = asyncio.get_running_loop()
         now = loop.time()
         deadline, resend, poll = now + self._confirm_timeout, now + RESEND_S, FIRST_POLL_S
@@ -113,7 +118,8 @@ class Settlement:
     async def _send(self, transaction: SignedTransaction) -> bool:
         """Whether the chain has acknowledged the bytes; if not, an earlier send may land all the same."""
         try:
-            await self._chain.send(transaction)
+            with tracing.span("send", signature=transaction.signature):
+                await self._chain.send(transaction)
         except (OSError, TimeoutError, AttemptFailed) as error:
             log.warning("send failed signature=%s error=%r", transaction.signature, error)
             return False

@@ -14,6 +14,7 @@ import logging
 from collections.abc import Callable
 
 from ...domain.events import Event
+from ...ports import tracing
 from ...ports.live import Channel, ConnectionGone, EventMessage, Push, Subscription
 from ...ports.store import Store
 
@@ -149,7 +150,7 @@ class Feed:
         before = subscriber.delivered_seq
         try:
             while subscriber.delivered_seq < len(self.events) and not subscriber.removed:
-                await self._push.send(subscriber.connection_id, self.events[subscriber.delivered_seq].text)
+                await self._send(subscriber.connection_id, self.events[subscriber.delivered_seq])
                 subscriber.delivered_seq += 1
         finally:
             self._on_progress()
@@ -161,6 +162,15 @@ class Feed:
             return False
         await self._channel.remove_subscription(subscriber.connection_id, self.order_id)
         return True
+
+    async def _send(self, connection_id: str, event: EventMessage) -> None:
+        if not tracing.is_on():
+            await self._push.send(connection_id, event.text)
+            return
+        with tracing.span(
+            "push", event.traceparent, order=event.order_id, seq=event.seq, connection=connection_id
+        ):
+            await self._push.send(connection_id, event.text)
 
     async def _read(self) -> None:
         self.stale = False
