@@ -32,7 +32,19 @@ class AllCommands(Commands):
 
     modules: ClassVar[Mapping[str, str]] = CLIENT | {
         name: f"{__name__}.{name}"
-        for name in ("up", "demo", "doctor", "launch", "keys", "dlq", "logs", "emulator", "bench", "load")
+        for name in (
+            "up",
+            "demo",
+            "doctor",
+            "launch",
+            "keys",
+            "dlq",
+            "logs",
+            "trace",
+            "emulator",
+            "bench",
+            "load",
+        )
     }
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
