@@ -104,6 +104,9 @@ class Config:
         "on AWS; on one machine each start makes its own",
     )
     metrics_namespace: str = setting("", "CloudWatch namespace of the engine's metrics; empty: no metrics")
+    otel_exporter_otlp_endpoint: str = setting(
+        "", "where traces are sent over OTLP/HTTP, such as http://127.0.0.1:4318; empty: nowhere"
+    )
 
     database_connections: int = setting(4, "connections to Postgres per process", least=1, most=100)
     max_attempts: int = setting(3, "attempts to execute an order", least=1, most=10)

@@ -63,6 +63,7 @@ MACHINE = (
     ),
     ("LOG_LEVEL", "WARNING", "what the engine logs to stderr: DEBUG, INFO, WARNING or ERROR"),
     ("LOG_FORMAT", "text", "how: `text`, or `json`, a line of JSON for each entry"),
+    ("ENGINE_TRACE", "0", "1 records spans for `./local/run trace`, as `up --trace` does"),
     (
         "LOCALSTACK_HOST",
         "",

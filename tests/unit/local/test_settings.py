@@ -21,6 +21,7 @@ LOCAL_ONLY = {
     "ENGINE_SEPARATE": "0",
     "LOG_LEVEL": "WARNING",
     "LOG_FORMAT": "text",
+    "ENGINE_TRACE": "0",
     "LOCALSTACK_HOST": "",
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "test",
