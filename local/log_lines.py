@@ -9,12 +9,12 @@ import traceback
 from functools import cache, lru_cache
 
 import msgspec
-from chalicelib.logs import found_in
+from chalicelib.logs import Line, found_in
 
 from .terminal import masked
 
 _FIELD = re.compile(r" ?\w+=%[-+ #0]*\d*(?:\.\d+)?[a-z]")
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 class JsonLine(logging.Formatter):
@@ -31,20 +31,22 @@ class JsonLine(logging.Formatter):
 
 def as_json(record: logging.LogRecord, **more: str) -> bytes:
     """A record as JSON, passwords in URLs masked."""
-    line = {
-        "at": _time(record.created),
-        "level": record.levelname,
-        "logger": record.name,
-        **more,
-        "event": _event(str(record.msg)) or record.getMessage(),
-        **found_in(record),
-    }
+    if isinstance(record.msg, Line):
+        event, fields = record.msg.event, record.msg.known()
+    else:
+        event, fields = _event(str(record.msg)) or record.getMessage(), found_in(record)
     if record.exc_info and record.exc_info[1]:
-        line["exception"] = "".join(traceback.format_exception(record.exc_info[1]))
-    text = _encode(line)
+        fields["exception"] = "".join(traceback.format_exception(record.exc_info[1]))
+    return line(record.created, record.levelname, record.name, event, more | fields)
+
+
+def line(created: float, level: str, logger: str, event: str, fields: dict[str, object]) -> bytes:
+    """A line of JSON, passwords in URLs masked."""
+    whole = {"at": _time(created), "level": level, "logger": logger, "event": event, **fields}
+    text = _encode(whole)
     if b"://" in text or b"password=" in text:
         text = _encode(
-            {key: masked(value) if isinstance(value, str) else value for key, value in line.items()}
+            {key: masked(value) if isinstance(value, str) else value for key, value in whole.items()}
         )
     return text
 

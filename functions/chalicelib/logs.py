@@ -9,13 +9,51 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from functools import cache
 
 _DIRECTIVE = re.compile(r"%%|(?:(\w+)=)?(%[-+ #0]*\d*(?:\.\d+)?[a-z])")
 
 
+class Line:
+    """A message that becomes text, or fields, only where it is written: `log.info(Line("fired", orders=3))`.
+
+    Fields that are None or empty are left out.
+    """
+
+    __slots__ = ("event", "fields")
+
+    def __init__(self, event: str, **fields: object) -> None:
+        self.event = event
+        self.fields = fields
+
+    def __str__(self) -> str:
+        return " ".join([self.event, *(f"{key}={value}" for key, value in self.known().items())])
+
+    def known(self) -> dict[str, object]:
+        """The fields that have a value."""
+        return {key: value for key, value in self.fields.items() if value is not None and value != ""}
+
+
+_sink: Callable[[str, Line], None] | None = None
+
+
+def info(log: logging.Logger, line: Line) -> None:
+    """`log.info(line)`, for lines that come with each order: past the machinery, where a file takes them."""
+    if _sink is None:
+        log.info(line)
+    else:
+        _sink(log.name, line)
+
+
+def send_to(sink: Callable[[str, Line], None] | None) -> None:
+    """Have `info` call `sink` with the logger's name and the line; with None, log as all else is."""
+    global _sink
+    _sink = sink
+
+
 class Fields(logging.Filter):
-    """Sets each `key=%…` of a record's message as an attribute of the record."""
+    """Sets each field of a record's message as an attribute of the record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record pass."""
@@ -26,7 +64,9 @@ class Fields(logging.Filter):
 
 
 def found_in(record: logging.LogRecord) -> dict[str, object]:
-    """The `key=%…` of a record's message, each with its value: numbers as such, others as in the text."""
+    """The fields of a `Line`, or the `key=%…` of a message: numbers as such, others as in the text."""
+    if isinstance(record.msg, Line):
+        return record.msg.known()
     if not isinstance(record.args, tuple):
         return {}
     return {
@@ -36,23 +76,12 @@ def found_in(record: logging.LogRecord) -> dict[str, object]:
     }
 
 
-def fields(event: str, **given: object) -> tuple[object, ...]:
-    """What to log of an event: its line and the values, without those that are None or empty."""
-    known = {key: value for key, value in given.items() if value is not None and value != ""}
-    return _line(event, tuple(known)), *known.values()
-
-
 def configure() -> None:
     """Log a line for each call, with its fields; for a process on Lambda."""
     logging.basicConfig()  # for an emulator: on Lambda there is a handler already
     logging.getLogger("chalicelib").setLevel(logging.INFO)
     for handler in logging.getLogger().handlers:
         handler.addFilter(Fields())
-
-
-@cache
-def _line(event: str, keys: tuple[str, ...]) -> str:
-    return " ".join([event, *(f"{key}=%s" for key in keys)])
 
 
 @cache

@@ -14,7 +14,7 @@ from chalice.app import Request, Response
 from .. import runtime
 from ..domain.errors import EngineError, TooFast, UnsupportedMediaType
 from ..domain.tokens import Token, find_token
-from ..logs import fields
+from ..logs import Line, info
 from ..ports import tracing
 from ..ports.metrics import REQUESTS
 from . import auth, cors
@@ -117,22 +117,21 @@ def _finish(request: Request, answer: Callable[[Request], Response]) -> Response
 
 
 def _log(request: Request, response: Response, took_ms: float) -> None:
+    if request.path == HEALTH and response.status_code == 200:
+        return  # a probe
     answer = response.body if isinstance(response.body, dict) else {}
-    is_probe = request.path == HEALTH and response.status_code == 200
-    log.log(
-        logging.DEBUG if is_probe else logging.INFO,
-        *fields(
-            "request",
-            method=request.method,
-            path=request.path,
-            status=response.status_code,
-            took_ms=round(took_ms),
-            code=answer.get("code") if response.status_code >= 400 else None,
-            order=_order(request, response),
-            account=auth.known_account(),
-            request=request.context.get("requestId"),
-        ),
+    line = Line(
+        "request",
+        method=request.method,
+        path=request.path,
+        status=response.status_code,
+        took_ms=round(took_ms),
+        code=answer.get("code") if response.status_code >= 400 else None,
+        order=_order(request, response),
+        account=auth.known_account(),
+        request=request.context.get("requestId"),
     )
+    info(log, line)
 
 
 def _order(request: Request, response: Response) -> str | None:

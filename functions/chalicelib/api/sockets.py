@@ -14,7 +14,7 @@ from chalice.app import WebsocketEvent
 from .. import runtime
 from ..domain.account import LOCAL, Access
 from ..domain.errors import EngineError
-from ..logs import fields
+from ..logs import Line
 from ..ports import tracing
 from ..ports.live import ConnectionGone
 from ..services.live.messages import Answer, Request
@@ -110,7 +110,7 @@ def disconnect(event: WebsocketEvent) -> dict[str, Any]:
 
 def _log(what: str, event: WebsocketEvent, **more: str | None) -> None:
     request = event.to_dict()["requestContext"].get("requestId")
-    log.info(*fields(what, connection=event.connection_id, request=request, **more))
+    log.info(Line(what, connection=event.connection_id, request=request, **more))
 
 
 def _account(access: Access) -> str | None:

@@ -13,7 +13,7 @@ from ..domain.account import LOCAL, Account
 from ..domain.events import Event
 from ..domain.lifecycle import Status
 from ..domain.order import Order
-from ..logs import fields
+from ..logs import Line, info
 from ..ports.live import Events
 from ..ports.metrics import ORDERS, STEP, TIME_TO_CONFIRM, Metrics
 from ..ports.store import NewOrder, RestingOrder
@@ -23,6 +23,60 @@ log = logging.getLogger(__name__)
 STEPS = (Status.ROUTING, Status.BUILDING, Status.SUBMITTED)
 """What a worker moves an order through."""
 MOST_ENTERED = 10_000  # orders whose last step is remembered; those of lost workers are forgotten in time
+
+
+class Transition(Line):
+    """The line of a transition; most of it is found out where it is written."""
+
+    __slots__ = ("_account", "_event", "_order", "_step_ms")
+
+    def __init__(
+        self,
+        event: Event,
+        order: Order | NewOrder | RestingOrder | None,
+        account: Account | None,
+        step_ms: int | None,
+    ) -> None:
+        self.event = "transition"
+        self._event = event
+        self._order = order
+        self._account = account
+        self._step_ms = step_ms
+
+    @property
+    def pair(self) -> str:
+        """`SOL/USDC`; empty where the order is not known."""
+        if self._order is None:
+            return ""
+        terms = self._order.terms
+        return f"{terms.token_in.symbol}/{terms.token_out.symbol}"
+
+    @property
+    def venue(self) -> str | None:
+        """Where it is traded, once that is chosen in this attempt."""
+        if self._event.status is Status.ROUTING or not isinstance(self._order, Order):
+            return None
+        return self._order.venue
+
+    @property
+    def code(self) -> str | None:
+        """Why it has failed, or is tried again."""
+        return self._order.code if isinstance(self._order, Order) else None
+
+    def known(self) -> dict[str, object]:
+        """Its fields."""
+        event, account = self._event, self._account if self._order is None else self._order.account
+        found = {
+            "order": event.order_id,
+            "seq": event.seq,
+            "status": event.status.value,
+            "attempt": event.attempt,
+            "venue": self.venue,
+            "code": self.code,
+            "account": None if account is None or account == LOCAL else account.id,
+            "step_ms": self._step_ms,
+        }
+        return {key: value for key, value in found.items() if value is not None}
 
 
 class Announcer:
@@ -45,26 +99,9 @@ class Announcer:
         `account` is the order's, where the caller knows no more of it.
         """
         self._events.publish(event)
-        venue = code = None
-        if isinstance(order, Order):
-            venue, code = order.venue if event.status is not Status.ROUTING else None, order.code
-        pair = f"{order.terms.token_in.symbol}/{order.terms.token_out.symbol}" if order is not None else ""
-        owner = order.account if order is not None else account
-        took_ms = self._time_step(event)
-        log.info(
-            *fields(
-                "transition",
-                order=event.order_id,
-                seq=event.seq,
-                status=event.status.value,
-                attempt=event.attempt,
-                venue=venue,
-                code=code,
-                account=owner.id if owner is not None and owner != LOCAL else None,
-                step_ms=took_ms,
-            )
-        )
-        self._metrics.record(ORDERS, 1, event.status.value, pair, venue or "", code or "")
+        line = Transition(event, order, account, self._time_step(event))
+        info(log, line)
+        self._metrics.record(ORDERS, 1, event.status, line.pair, line.venue or "", line.code or "")
         if event.status is Status.CONFIRMED and isinstance(order, Order) and not order.terms.rests:
             confirm_ms = (event.at - order.created_at).total_seconds() * 1000
             self._metrics.record(TIME_TO_CONFIRM, confirm_ms)
@@ -80,5 +117,5 @@ class Announcer:
             return None
         step, since = left
         took_ms = (event.at - since).total_seconds() * 1000
-        self._metrics.record(STEP, took_ms, step.value)
+        self._metrics.record(STEP, took_ms, step)
         return round(took_ms)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chalicelib.logs import fields
+from chalicelib.logs import Line
 from click.testing import CliRunner
 
 from local.cli.logs import logs
@@ -19,7 +19,7 @@ from tests.fakes import eventually
 ONE, OTHER = "7f0c2f8e-6f1e-4a53-9d1b-0c5f0f6c2a11", "7f0caaaa-6f1e-4a53-9d1b-0c5f0f6c2a11"
 
 
-def record(message: str, *values: object, level: int = logging.INFO) -> logging.LogRecord:
+def record(message: object, *values: object, level: int = logging.INFO) -> logging.LogRecord:
     return logging.LogRecord("chalicelib.x", level, __file__, 1, message, values, None)
 
 
@@ -35,7 +35,7 @@ def handler(tmp_path: Path) -> Iterator[LogFile]:
 
 
 def test_a_line_has_its_event_and_a_field_for_each_key() -> None:
-    found = json.loads(as_json(record(*fields("transition", order=ONE, seq=2, code=None))))  # type: ignore[arg-type]
+    found = json.loads(as_json(record(Line("transition", order=ONE, seq=2, code=None))))
     assert found.pop("at").endswith("Z")
     assert found == {
         "level": "INFO",

@@ -150,7 +150,11 @@ class Feed:
         before = subscriber.delivered_seq
         try:
             while subscriber.delivered_seq < len(self.events) and not subscriber.removed:
-                await self._send(subscriber.connection_id, self.events[subscriber.delivered_seq])
+                event = self.events[subscriber.delivered_seq]
+                if tracing.is_on():
+                    await self._send_traced(subscriber.connection_id, event)
+                else:
+                    await self._push.send(subscriber.connection_id, event.text)
                 subscriber.delivered_seq += 1
         finally:
             self._on_progress()
@@ -163,10 +167,7 @@ class Feed:
         await self._channel.remove_subscription(subscriber.connection_id, self.order_id)
         return True
 
-    async def _send(self, connection_id: str, event: EventMessage) -> None:
-        if not tracing.is_on():
-            await self._push.send(connection_id, event.text)
-            return
+    async def _send_traced(self, connection_id: str, event: EventMessage) -> None:
         with tracing.span(
             "push", event.traceparent, order=event.order_id, seq=event.seq, connection=connection_id
         ):
