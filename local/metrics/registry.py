@@ -14,6 +14,7 @@ from chalicelib.ports.metrics import METRICS, Kind, Metric
 Labels = tuple[str, ...]
 Rows = dict[tuple[Metric, Labels], list[float]]
 
+FOLD_AT = 1000  # values
 BY_NAME = {metric.name: metric for metric in METRICS}
 
 
@@ -21,31 +22,46 @@ class Registry:
     """`ports.metrics.Metrics` in memory."""
 
     def __init__(self) -> None:
-        self.rows: Rows = {}
-        self.changes = 0
+        self._rows: Rows = {}
+        self._waiting: list[tuple[Metric, float, Labels]] = []
+        self.changes = 0  # at the last time that rows were asked for
 
     def record(self, metric: Metric, value: float = 1, *labels: str) -> None:
-        self.changes += 1
-        row = self.rows.get((metric, labels))
-        if row is None:
-            row = self.rows[metric, labels] = [0.0] * _width(metric)
-        if metric.kind is Kind.COUNTER:
-            row[0] += value
-        elif metric.kind is Kind.GAUGE:
-            row[0] = value
-        else:
-            row[bisect_left(metric.buckets, value)] += 1
-            row[-1] += value
+        self._waiting.append((metric, value, labels))  # between two steps of an order, little is to be done
+        if len(self._waiting) >= FOLD_AT:
+            self._fold()
+
+    @property
+    def rows(self) -> Rows:
+        """What was recorded until now."""
+        self._fold()
+        return self._rows
 
     def add(self, rows: Rows) -> None:
         """Add what others have recorded; of a gauge, which one process records, its value."""
+        self._fold()
         for key, numbers in rows.items():
-            row = self.rows.setdefault(key, [0.0] * len(numbers))
+            row = self._rows.setdefault(key, [0.0] * len(numbers))
             row[:] = [one + other for one, other in zip(row, numbers, strict=True)]
 
     def to_json(self) -> str:
         """Every row, for `rows_of`."""
         return json.dumps([[metric.name, labels, row] for (metric, labels), row in self.rows.items()])
+
+    def _fold(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self.changes += len(waiting)
+        for metric, value, labels in waiting:
+            row = self._rows.get((metric, labels))
+            if row is None:
+                row = self._rows[metric, labels] = [0.0] * _width(metric)
+            if metric.kind is Kind.COUNTER:
+                row[0] += value
+            elif metric.kind is Kind.GAUGE:
+                row[0] = value
+            else:
+                row[bisect_left(metric.buckets, value)] += 1
+                row[-1] += value
 
 
 def rows_of(text: str) -> Rows:

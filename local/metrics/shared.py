@@ -29,7 +29,7 @@ async def shared_by_processes(state: Path, process: str) -> AsyncIterator[Regist
         yield registry
     finally:
         saving.cancel()
-        _save(registry, path)
+        _save(registry.to_json(), path)
 
 
 def begin(state: Path) -> None:
@@ -49,14 +49,15 @@ async def _save_often(registry: Registry, path: Path) -> None:
     saved = registry.changes
     while True:
         await asyncio.sleep(SAVE_S)
+        text = registry.to_json()
         if registry.changes != saved:
             saved = registry.changes
-            _save(registry, path)
+            _save(text, path)
 
 
-def _save(registry: Registry, path: Path) -> None:
+def _save(text: str, path: Path) -> None:
     try:
-        write_private(path, registry.to_json())
+        write_private(path, text)
     except OSError:  # a full disk fails no order
         return
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import logging
 
 import pytest
-from chalicelib.logs import Fields
+from chalicelib import logs
+from chalicelib.logs import Fields, Line, found_in
 
 
 def fields(message: str, *values: object) -> dict[str, object]:
@@ -34,3 +35,22 @@ def test_each_key_of_a_line_is_a_field(
 
 def test_a_records_own_attributes_are_not_replaced() -> None:
     assert fields("name=%s args=%s", "other", "other") == {}
+
+
+def test_a_line_is_text_with_those_of_its_fields_that_have_a_value() -> None:
+    line = Line("fired", orders=3, shard=0, code=None, venue="")
+    assert str(line) == "fired orders=3 shard=0"
+    record = logging.LogRecord("chalicelib", logging.INFO, __file__, 1, line, (), None)
+    assert found_in(record) == {"orders": 3, "shard": 0}
+    assert record.getMessage() == "fired orders=3 shard=0"
+
+
+def test_an_often_logged_line_goes_to_the_sink_where_there_is_one(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "chalicelib")
+    taken: list[tuple[str, Line]] = []
+    log, line = logging.getLogger("chalicelib.x"), Line("fired")
+    logs.send_to(lambda *sent: taken.append(sent))
+    logs.info(log, line)
+    logs.send_to(None)
+    logs.info(log, line)
+    assert (taken, len(caplog.records)) == ([("chalicelib.x", line)], 1)

@@ -101,7 +101,7 @@ class Announcer:
         self._events.publish(event)
         line = Transition(event, order, account, self._time_step(event))
         info(log, line)
-        self._metrics.record(ORDERS, 1, event.status, line.pair, line.venue or "", line.code or "")
+        self._metrics.record(ORDERS, 1, str(event.status), line.pair, line.venue or "", line.code or "")
         if event.status is Status.CONFIRMED and isinstance(order, Order) and not order.terms.rests:
             confirm_ms = (event.at - order.created_at).total_seconds() * 1000
             self._metrics.record(TIME_TO_CONFIRM, confirm_ms)
@@ -117,5 +117,5 @@ class Announcer:
             return None
         step, since = left
         took_ms = (event.at - since).total_seconds() * 1000
-        self._metrics.record(STEP, took_ms, step)
+        self._metrics.record(STEP, took_ms, str(step))
         return round(took_ms)
