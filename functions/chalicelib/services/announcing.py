@@ -65,18 +65,24 @@ class Transition(Line):
 
     def known(self) -> dict[str, object]:
         """Its fields."""
-        event, account = self._event, self._account if self._order is None else self._order.account
-        found = {
+        event, order, account = self._event, self._order, self._account
+        found: dict[str, object] = {
             "order": event.order_id,
             "seq": event.seq,
-            "status": event.status.value,
+            "status": str(event.status),
             "attempt": event.attempt,
-            "venue": self.venue,
-            "code": self.code,
-            "account": None if account is None or account == LOCAL else account.id,
-            "step_ms": self._step_ms,
         }
-        return {key: value for key, value in found.items() if value is not None}
+        if venue := self.venue:
+            found["venue"] = venue
+        if code := self.code:
+            found["code"] = code
+        if order is not None:
+            account = order.account
+        if account is not None and account.id != LOCAL.id:
+            found["account"] = account.id
+        if self._step_ms is not None:
+            found["step_ms"] = self._step_ms
+        return found
 
 
 class Announcer:
