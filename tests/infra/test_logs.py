@@ -21,7 +21,6 @@ ORDER = "7f0c2f8e-6f1e-4a53-9d1b-0c5f0f6c2a11"
 STACK = "order-engine-dev"
 API, PROCESS, ACCESS = f"/aws/lambda/{STACK}-api", f"/aws/lambda/{STACK}-process", f"/aws/apigateway/{STACK}"
 OTHERS = f"{API}-2"
-NOW_MS = int(time.time() * 1000)
 
 
 @pytest.fixture
@@ -50,7 +49,9 @@ def write(client: Any, group: str, *lines: tuple[int, dict[str, object]]) -> Non
     """Each line was logged so many seconds ago."""
     stream = str(time.time_ns())
     client.create_log_stream(logGroupName=group, logStreamName=stream)
-    events = [{"timestamp": NOW_MS - ago_s * 1000, "message": json.dumps(line)} for ago_s, line in lines]
+    events = [
+        {"timestamp": int(time.time() - ago_s) * 1000, "message": json.dumps(line)} for ago_s, line in lines
+    ]
     client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
 
 
@@ -115,7 +116,7 @@ def test_lines_that_are_written_later_follow_and_none_comes_twice(
 
     monkeypatch.setattr("infra.logs.time.sleep", write_one)
     write(client, PROCESS, (5, {"message": "first"}))
-    found = Reading(client, STACK, [API, PROCESS], "", {"INFO"}).follow(NOW_MS - 60_000)
+    found = Reading(client, STACK, [API, PROCESS], "", {"INFO"}).follow(int(time.time() - 60) * 1000)
     assert [line.entry["message"] for line in islice(found, 4) if line.entry] == [
         "first",
         "second",
