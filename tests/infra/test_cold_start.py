@@ -49,6 +49,8 @@ SOCKET = {
     "identity": {"sourceIp": CLIENT},
 }
 
+TRANSITION = "INFO:chalicelib.services.announcing:transition "
+
 
 class Aws(BaseHTTPRequestHandler):
     """As much of AWS as the functions call: SQS, Lambda, Secrets Manager, @connections. All calls succeed."""
@@ -257,9 +259,16 @@ def test_every_call_returns_its_functions_result(found: Start) -> None:
         assert "error" not in answer
 
 
-def test_each_call_writes_one_line_and_a_sweep_that_finds_nothing_none(found: Start, function: str) -> None:
-    assert len(found.log) == (0 if function == "sweep" else len(events("")[function]))
-    assert all(line.startswith("INFO:chalicelib.api.") for line in found.log)
+def test_each_call_and_transition_is_a_line_and_what_finds_nothing_writes_none(
+    found: Start, function: str
+) -> None:
+    transitions = [line for line in found.log if line.startswith(TRANSITION)]
+    calls = [line for line in found.log if not line.startswith(TRANSITION)]
+    assert all(line.startswith("INFO:chalicelib.api.") for line in calls)
+    probes = sum(event.get("path") == "/health" for event in events("")[function])
+    said_by_transitions = function in ("process_order", "sweep")
+    assert len(calls) == (0 if said_by_transitions else len(events("")[function]) - probes)
+    assert bool(transitions) == (function in ("app", "process_order", "on_ws_message", "fire_orders"))
 
 
 def test_no_line_has_a_password_or_a_clients_message(found: Start) -> None:
