@@ -20,6 +20,7 @@ REQUIREMENTS = {
     "emulator": ROOT / "local" / "emulator" / "requirements.txt",
     "checkov": ROOT / "tests" / "infra" / "checkov.txt",
     "audit": ROOT / "infra" / "audit.txt",
+    "generated": ROOT / "tests" / "generated" / "python.txt",
     "browser": ROOT / "tests" / "security" / "browser.txt",
     "observe": ROOT / "local" / "observe.txt",
 }

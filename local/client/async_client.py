@@ -28,7 +28,7 @@ from .errors import ClientError, OutcomeUnknown, Refused, Unreachable
 from .wire import (
     STATUS_OF_CODE,
     TERMINAL,
-    DeadLetters,
+    DeadLetterList,
     Engine,
     Error,
     Event,
@@ -37,11 +37,11 @@ from .wire import (
     OrderWithEvents,
     Page,
     Prices,
-    Quotes,
     Redriven,
     Submitted,
     Ticket,
     Token,
+    VenueQuotes,
 )
 
 Json = dict[str, Any]
@@ -194,10 +194,10 @@ class AsyncEngineClient:
             if cursor is None:
                 return
 
-    async def quote(self, terms: Mapping[str, object]) -> Quotes:
+    async def quote(self, terms: Mapping[str, object]) -> VenueQuotes:
         """Every venue's quote for an order with these terms, which is not placed."""
         asked = {name: _several(value) if isinstance(value, list) else value for name, value in terms.items()}
-        return cast(Quotes, await self._ask("GET", "/api/quote", params=_given(asked)))
+        return cast(VenueQuotes, await self._ask("GET", "/api/quote", params=_given(asked)))
 
     async def prices(
         self, token_in: str, token_out: str, *, every_ms: int | None = None, count: int | None = None
@@ -210,12 +210,13 @@ class AsyncEngineClient:
         """The engine at a glance; for administrators."""
         return cast(Engine, await self._ask("GET", "/api/engine"))
 
-    async def dead_letters(self, limit: int | None = None) -> DeadLetters:
+    async def dead_letters(self, limit: int | None = None) -> DeadLetterList:
         """Orders that failed for good, and messages without an order: `{deadLetters, total}`.
 
         For administrators.
         """
-        return cast(DeadLetters, await self._ask("GET", "/api/dead-letters", params=_given({"limit": limit})))
+        asked = _given({"limit": limit})
+        return cast(DeadLetterList, await self._ask("GET", "/api/dead-letters", params=asked))
 
     async def redrive(self, order_ids: Sequence[str]) -> list[Redriven]:
         """Give failed orders a new set of attempts; for each whether it has one. For administrators.

@@ -12,7 +12,7 @@ from anyio.from_thread import start_blocking_portal
 
 from .async_client import AsyncEngineClient, CancelFilter, OrderFilter
 from .wire import (
-    DeadLetters,
+    DeadLetterList,
     Engine,
     Error,
     Event,
@@ -21,11 +21,11 @@ from .wire import (
     OrderWithEvents,
     Page,
     Prices,
-    Quotes,
     Redriven,
     Submitted,
     Ticket,
     Token,
+    VenueQuotes,
 )
 
 Result = TypeVar("Result")
@@ -96,7 +96,7 @@ class EngineClient:
         """All orders, newest first, page by page as they are asked for."""
         return self._iterate(self._client.all_orders(**only))
 
-    def quote(self, terms: Mapping[str, object]) -> Quotes:
+    def quote(self, terms: Mapping[str, object]) -> VenueQuotes:
         """Every venue's quote for an order with these terms, which is not placed."""
         return self._call(self._client.quote, terms)
 
@@ -110,7 +110,7 @@ class EngineClient:
         """The engine at a glance; for administrators."""
         return self._call(self._client.engine)
 
-    def dead_letters(self, limit: int | None = None) -> DeadLetters:
+    def dead_letters(self, limit: int | None = None) -> DeadLetterList:
         """Orders that failed for good; for administrators."""
         return self._call(self._client.dead_letters, limit)
 

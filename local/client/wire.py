@@ -150,12 +150,6 @@ class BuildingEvent(TypedDict):
     bestSingle: NotRequired[SingleVenue]
 
 
-class Cancelled(TypedDict):
-    """The orders that were cancelled."""
-
-    cancelled: list[str]
-
-
 class CancelledEvent(TypedDict):
     """Its client has cancelled the order: the last event."""
 
@@ -164,6 +158,12 @@ class CancelledEvent(TypedDict):
     status: Literal["cancelled"]
     attempt: int
     at: str
+
+
+class CancelledOrders(TypedDict):
+    """The orders that were cancelled."""
+
+    cancelled: list[str]
 
 
 class ConfirmedEvent(TypedDict):
@@ -201,7 +201,7 @@ class DeadLetterCount(TypedDict):
     oldestSeconds: float | None
 
 
-class DeadLetters(TypedDict):
+class DeadLetterList(TypedDict):
     """Dead letters, oldest first."""
 
     deadLetters: list[DeadLetter]
@@ -577,30 +577,6 @@ class Quote(TypedDict):
     priceImpactBps: int
 
 
-class Quotes(TypedDict):
-    """The quotes of every venue for an order that is not placed."""
-
-    tokenIn: str
-    tokenOut: str
-    amount: str
-    slippageBps: int
-    chosen: str
-    amountOut: str
-    minimumOut: str
-    quotes: dict[str, Quote | Error]
-    maxPriceImpactBps: NotRequired[int]
-    dexes: NotRequired[list[str]]
-    refusal: NotRequired[Error]
-    inAmount: NotRequired[str]
-    outAmount: NotRequired[str]
-    otherAmountThreshold: NotRequired[str]
-    priceImpact: NotRequired[str]
-    routePlan: NotRequired[list[RouteStep]]
-    bestSingle: NotRequired[SingleVenue]
-    quoteId: NotRequired[str]
-    expiresAt: NotRequired[str]
-
-
 class RecentOrders(TypedDict):
     """What has become of the orders that were submitted lately."""
 
@@ -756,7 +732,7 @@ class Token(TypedDict):
     openedAt: NotRequired[str]
 
 
-class Tokens(TypedDict):
+class TokenList(TypedDict):
     """The tokens that are traded."""
 
     tokens: list[Token]
@@ -768,6 +744,30 @@ class VenuePrices(TypedDict):
     prices: NotRequired[list[str]]
     error: NotRequired[str]
     code: NotRequired[str]
+
+
+class VenueQuotes(TypedDict):
+    """The quotes of every venue for an order that is not placed."""
+
+    tokenIn: str
+    tokenOut: str
+    amount: str
+    slippageBps: int
+    chosen: str
+    amountOut: str
+    minimumOut: str
+    quotes: dict[str, Quote | Error]
+    maxPriceImpactBps: NotRequired[int]
+    dexes: NotRequired[list[str]]
+    refusal: NotRequired[Error]
+    inAmount: NotRequired[str]
+    outAmount: NotRequired[str]
+    otherAmountThreshold: NotRequired[str]
+    priceImpact: NotRequired[str]
+    routePlan: NotRequired[list[RouteStep]]
+    bestSingle: NotRequired[SingleVenue]
+    quoteId: NotRequired[str]
+    expiresAt: NotRequired[str]
 
 
 class Verdict(TypedDict):

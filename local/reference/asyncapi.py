@@ -143,6 +143,7 @@ def _schemas() -> dict[str, Json]:
             echo["connectionId"] = {"type": "string", "description": note}
         schema["properties"] = {**schema["properties"], **echo}
         known[name] = schema
+    known["Event"] = {**known["Event"], "discriminator": "status"}  # which is not OpenAPI's object there
     wanted = ["NewOrder", "Submitted", "Error", "Event", *own]
     found: dict[str, Json] = {}
     while wanted:

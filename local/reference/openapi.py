@@ -23,19 +23,20 @@ from chalicelib.domain.terms import OrderType
 
 Json = dict[str, Any]
 
+CODES_OF = "x-codes"  # of a response: the codes that it comes with
 REF = "#/components/schemas/{name}"
 OBJECTS = (
     schemas.NewOrder,
     schemas.Batch,
     schemas.BatchResults,
-    schemas.Cancelled,
-    schemas.Tokens,
+    schemas.CancelledOrders,
+    schemas.TokenList,
     schemas.Submitted,
     schemas.Order,
     schemas.OrderWithEvents,
     schemas.Page,
     schemas.Quote,
-    schemas.Quotes,
+    schemas.VenueQuotes,
     schemas.Health,
     schemas.Verdict,
     schemas.NewTicket,
@@ -50,7 +51,7 @@ OBJECTS = (
     schemas.Fees,
     schemas.Fee,
     operations.Engine,
-    operations.DeadLetters,
+    operations.DeadLetterList,
     operations.RedriveRequest,
     operations.RedriveResults,
     operations.Prices,
@@ -221,7 +222,7 @@ def routes() -> tuple[Route, ...]:
             "quote",
             "What every venue offers now; no order is placed",
             "market",
-            {200: ("The quotes.", schemas.Quotes)},
+            {200: ("The quotes.", schemas.VenueQuotes)},
             codes=("DUPLICATE_KEY", *TERMS, *FAILURES),
             parameters=(
                 parameter("tokenIn", _schema(schemas.TokenName), required=True),
@@ -324,7 +325,7 @@ def routes() -> tuple[Route, ...]:
             "cancelOrders",
             "Cancel the resting orders of this client, up to 1,000",
             "orders",
-            {200: ("Those that were cancelled.", schemas.Cancelled)},
+            {200: ("Those that were cancelled.", schemas.CancelledOrders)},
             codes=("UNKNOWN_TOKEN", "INVALID_ORDER_TYPE", "UNKNOWN_FIELD", "DUPLICATE_KEY"),
             parameters=(
                 parameter("tokenIn", _schema(schemas.TokenName), note="Only those that sell it."),
@@ -350,7 +351,7 @@ def routes() -> tuple[Route, ...]:
             "listTokens",
             "The tokens that are traded",
             "market",
-            {200: ("The tokens.", schemas.Tokens)},
+            {200: ("The tokens.", schemas.TokenList)},
             scope=Scope.ORDERS_READ,
         ),
         Route(
@@ -396,7 +397,7 @@ def routes() -> tuple[Route, ...]:
             "listDeadLetters",
             "Orders that failed for good, and messages without an order",
             "engine",
-            {200: ("Some of them.", operations.DeadLetters)},
+            {200: ("Some of them.", operations.DeadLetterList)},
             codes=("INVALID_PARAMETER", "UNKNOWN_FIELD", "DUPLICATE_KEY"),
             parameters=(
                 parameter("limit", _whole_number(1, operations.MOST_LETTERS, operations.SHOWN_LETTERS)),
@@ -502,7 +503,7 @@ def websocket() -> Json:
         ],
         "responses": {
             "101": {"description": "The WebSocket is open."},
-            "426": _response(_when(["UPGRADE_REQUIRED"]), _refusal(["UPGRADE_REQUIRED"])),
+            "426": _refusal(["UPGRADE_REQUIRED"]),
         },
     }
 
@@ -630,11 +631,11 @@ def _operation(route: Route) -> Json:
         if status in route.headers:
             responses[status]["headers"] = route.headers[status]
     for status, given in _by_status(codes).items():
-        refusal = _response(_when(given), _refusal(given))
+        refusal = _refusal(given)
         if status in responses:  # both are given with this status
-            refusal = responses[status]
+            refusal = responses[status] | {CODES_OF: given}
             [ours] = [refusal["content"]["application/json"]]
-            ours["schema"] = {"anyOf": [ours["schema"], _refusal(given)]}
+            ours["schema"] = {"anyOf": [ours["schema"], ref("Error")]}
         elif status in RETRY_LATER:
             refusal["headers"] = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
         responses[status] = refusal
@@ -665,7 +666,8 @@ def _when(codes: list[str]) -> str:
 
 
 def _refusal(codes: list[str]) -> Json:
-    return {"allOf": [ref("Error"), {"type": "object", "properties": {"code": {"enum": codes}}}]}
+    """An error with one of these codes; its schema is that of all, so that generated clients have one."""
+    return _response(_when(codes), ref("Error")) | {CODES_OF: codes}
 
 
 def _response(description: str, schema: Json) -> Json:

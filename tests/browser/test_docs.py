@@ -48,7 +48,7 @@ async def test_operations_are_found_tried_and_their_errors_explained(world: Worl
         await browser("click", "#socket-try-socket >> text=Connect")  # with a ticket
         await browser("wait_for_selector", "#socket-try-socket >> text=connected to")
         await browser("click", "#socket-try-socket >> text=Send")
-        await browser("wait_for_selector", '#socket-try-socket [role=log] >> text=confirmed')
+        await browser("wait_for_selector", "#socket-try-socket [role=log] >> text=confirmed")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

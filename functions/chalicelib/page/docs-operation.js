@@ -1,7 +1,7 @@
 /** One operation of the HTTP API: what it takes and answers, and a form that tries it on this engine. */
 
 import { announce, fill, h, note, table } from "./dom.js";
-import { fields, prose, resolve, type } from "./docs-schema.js";
+import { prose, type } from "./docs-schema.js";
 import { askForKey, ENGINE_URL, keyHeaders } from "./session.js";
 
 /** @typedef {Record<string, any>} Json */
@@ -9,12 +9,11 @@ import { askForKey, ENGINE_URL, keyHeaders } from "./session.js";
 const SHOWN_HEADERS = /^(x-amzn-requestid|retry-after|ratelimit-.*|content-type|allow|idempotent-replayed)$/;
 
 /**
- * @param {Json} document
  * @param {string} path
  * @param {string} method
  * @param {Json} one
  */
-export function operation(document, path, method, one) {
+export function operation(path, method, one) {
   const id = one.operationId;
   const body = one.requestBody?.content["application/json"];
   return h("section", { class: "panel", id, "aria-labelledby": `${id}-title` },
@@ -23,7 +22,7 @@ export function operation(document, path, method, one) {
     one.description && h("p", { class: "muted" }, ...prose(one.description)),
     one.parameters && h("h3", {}, "Parameters"), one.parameters && parameters(one),
     body && h("h3", {}, "Body"), body && h("p", {}, "JSON: ", ...type(body.schema)),
-    h("h3", {}, "Answers"), answers(document, one),
+    h("h3", {}, "Answers"), answers(one),
     h("details", {}, h("summary", {}, "Try it"), form(path, method, one)));
 }
 
@@ -39,36 +38,20 @@ function parameters(one) {
   return table(`Parameters: ${one.summary}`, ["Name", "Where and what", "Meaning"], rows, { class: "cards" });
 }
 
-/**
- * @param {Json} document
- * @param {Json} one
- */
-function answers(document, one) {
+/** @param {Json} one */
+function answers(one) {
   const rows = Object.entries(/** @type {Record<string, Json>} */ (one.responses)).map(([status, response]) => {
     const schema = Object.values(response.content ?? {})[0]?.schema;
-    const codes = codesOf(document, schema);
+    const codes = /** @type {string[]} */ (response["x-codes"] ?? []);
     return {
       cells: [
         status,
-        codes.length > 0
-          ? h("span", { class: "codes" }, ...codes.map((code) => h("a", { href: `#${code}` }, code)))
-          : [...prose(response.description), " ", ...(schema ? type(schema) : [])],
+        [codes.length === 0 || schema.anyOf ? h("p", {}, ...prose(response.description), " ", ...(schema ? type(schema) : [])) : null,
+          h("span", { class: "codes" }, ...codes.map((code) => h("a", { href: `#${code}` }, code)))],
       ],
     };
   });
   return table(`Answers: ${one.summary}`, ["Status", "What it says"], rows);
-}
-
-/**
- * The codes of an error's schema; none of any other.
- * @param {Json} document
- * @param {Json | undefined} schema
- * @returns {string[]}
- */
-function codesOf(document, schema) {
-  const parts = schema?.allOf ?? [];
-  const codes = parts.map((/** @type {Json} */ part) => resolve(document, part).properties?.code?.enum).find(Boolean);
-  return codes ?? [];
 }
 
 /**

@@ -39,7 +39,6 @@ export function type(schema) {
   if (schema.enum && schema.enum.length <= 9) return between(schema.enum.map((/** @type {unknown} */ each) => [h("code", {}, JSON.stringify(each))]), " or ");
   const choices = schema.oneOf ?? (schema.type === "string" ? undefined : schema.anyOf);
   if (choices) return between(choices.map(type), " or ");
-  if (schema.allOf) return type(schema.allOf[0]);
   if (schema.type === "array") return ["list of ", ...type(schema.items ?? {})];
   if (schema.additionalProperties && typeof schema.additionalProperties === "object") return ["object of ", ...type(schema.additionalProperties)];
   return [limits(schema)];

@@ -37,7 +37,7 @@ function operations(document) {
       const one = methods[method];
       if (!one) continue;
       const group = GROUPS[/** @type {keyof typeof GROUPS} */ (one.tags[0])];
-      groups.get(group)?.push({ id: one.operationId, title: one.summary, element: operation(document, path, method, one) });
+      groups.get(group)?.push({ id: one.operationId, title: one.summary, element: operation(path, method, one) });
     }
   }
   return groups;

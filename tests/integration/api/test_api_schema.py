@@ -95,6 +95,9 @@ def test_the_engine_behaves_as_its_document_describes(
         assert response.status_code < 500, response.text
         assert "Traceback" not in response.text
         case.validate_response(response)
+        documented = DOCUMENT["paths"][path][method]["responses"].get(str(response.status_code), {})
+        if "x-codes" in documented and "code" in response.json():
+            assert response.json()["code"] in documented["x-codes"]
 
     as_test(path, method, check)()
 
@@ -129,7 +132,8 @@ def test_the_document_describes_the_websocket_beside_the_operations() -> None:
 
 def test_the_document_has_the_codes_of_the_readme() -> None:
     documented = set(readme.in_tables(readme.section("Errors"), "[A-Z_]{4,}"))
-    assert codes(DOCUMENT) == documented - SOCKET_ONLY - OTHER_PATHS_ONLY
+    assert codes(DOCUMENT["paths"]) == documented - SOCKET_ONLY - OTHER_PATHS_ONLY
+    assert DOCUMENT["x-codes"].keys() == documented
 
 
 def test_an_orders_code_is_one_of_a_failed_attempt() -> None:
@@ -183,11 +187,10 @@ def ended(url: str, token: str, *, cancel: bool = False, **more: object) -> dict
 
 
 def codes(part: Any) -> set[str]:
-    """Every error code in a part of the document."""
+    """Every error code that a part of the document gives to a response."""
     if isinstance(part, dict):
-        words = [str(word) for word in part.get("enum", ())]
-        own = {word for word in words if word.isupper() and ("_" in word or word == "UNAUTHENTICATED")}
-        return own.union(*(codes(value) for value in part.values()))
+        own = part.get("x-codes", ())
+        return {*own, *(code for value in part.values() for code in codes(value))}
     if isinstance(part, list):
         return set().union(*(codes(value) for value in part))
     return set()

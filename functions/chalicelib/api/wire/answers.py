@@ -108,12 +108,12 @@ def batch(results: Sequence[Submitted | EngineError], websockets: Mapping[str, s
     )
 
 
-def cancelled(order_ids: list[str]) -> schemas.Cancelled:
+def cancelled(order_ids: list[str]) -> schemas.CancelledOrders:
     """The orders that were cancelled."""
-    return schemas.Cancelled(cancelled=order_ids)
+    return schemas.CancelledOrders(cancelled=order_ids)
 
 
-def tokens(launches: Sequence[Launch] = ()) -> schemas.Tokens:
+def tokens(launches: Sequence[Launch] = ()) -> schemas.TokenList:
     """The tokens that are traded; of those that were launched since, the newest first."""
     listed = [
         schemas.Token(symbol=token.symbol, mint=token.mint, decimals=token.decimals, tradable=True)
@@ -121,7 +121,7 @@ def tokens(launches: Sequence[Launch] = ()) -> schemas.Tokens:
     ]
     known = {token.mint for token in listed}
     first = {of.mint: of for of in launches if of.mint not in known}  # the last of a mint: its earliest pool
-    return schemas.Tokens(
+    return schemas.TokenList(
         tokens=listed
         + [
             schemas.Token(
@@ -145,12 +145,12 @@ def page(orders: Sequence[Order], limit: int) -> schemas.Page:
     )
 
 
-def quote(of: Terms, quoted: Quoted, ttl_ms: int) -> schemas.Quotes:
+def quote(of: Terms, quoted: Quoted, ttl_ms: int) -> schemas.VenueQuotes:
     """Every venue's quote for these terms, which a submit may name for `ttl_ms`."""
     shown, chosen = terms(of), quoted.chosen
     expires_at = datetime.now(UTC) + timedelta(milliseconds=ttl_ms)
     minimum_out = minimum_received(chosen.amount_out, of, quoted.slippage_bps)
-    return schemas.Quotes(
+    return schemas.VenueQuotes(
         token_in=shown.token_in,
         token_out=shown.token_out,
         amount=shown.amount,

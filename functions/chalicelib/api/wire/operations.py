@@ -103,7 +103,7 @@ class DeadLetter(Object):
     code: Annotated[str | None, Meta(description="its code")] = None
 
 
-class DeadLetters(Object):
+class DeadLetterList(Object):
     """Dead letters, oldest first."""
 
     dead_letters: list[DeadLetter]
@@ -161,9 +161,9 @@ def engine(found: Overview) -> Engine:
     )
 
 
-def dead_letters(found: Sequence[tuple[QueueDeadLetter, Order | None]], total: int) -> DeadLetters:
+def dead_letters(found: Sequence[tuple[QueueDeadLetter, Order | None]], total: int) -> DeadLetterList:
     """Some of the dead letters, with their orders, and the number of all."""
-    return DeadLetters(dead_letters=[_dead_letter(letter, order) for letter, order in found], total=total)
+    return DeadLetterList(dead_letters=[_dead_letter(letter, order) for letter, order in found], total=total)
 
 
 def redriven(order_ids: Sequence[str], tally: Tally) -> RedriveResults:

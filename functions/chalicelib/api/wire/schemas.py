@@ -329,7 +329,7 @@ class BatchResults(Object):
     ]
 
 
-class Cancelled(Object):
+class CancelledOrders(Object):
     """The orders that were cancelled."""
 
     cancelled: Annotated[list[OrderId], Meta(description="their ids")]
@@ -350,7 +350,7 @@ class Token(Object):
     ) = None
 
 
-class Tokens(Object):
+class TokenList(Object):
     """The tokens that are traded."""
 
     tokens: list[Token]
@@ -457,7 +457,7 @@ class Error(Object):
     ) = None
 
 
-class Quotes(Object):
+class VenueQuotes(Object):
     """The quotes of every venue for an order that is not placed."""
 
     token_in: Annotated[Symbol, Meta(description="what is sold")]
