@@ -455,7 +455,11 @@ def document() -> Json:
             " events.",
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": "orders"}, {"name": "market"}, {"name": "engine"}],
+        "tags": [
+            {"name": "orders", "description": "Submit, read and cancel orders."},
+            {"name": "market", "description": "What is traded, and at what price."},
+            {"name": "engine", "description": "The engine itself, and what failed in it."},
+        ],
         "security": [],
         "paths": paths,
         "x-codes": codes(),
@@ -611,7 +615,11 @@ def _operation(route: Route) -> Json:
         shown["parameters"] = list(route.parameters)
     if route.body is not None:
         order = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1.5}
-        examples: dict[type, Json] = {schemas.Batch: {"orders": [order]}, schemas.NewTicket: {}}
+        examples: dict[type, Json] = {
+            schemas.Batch: {"orders": [order]},
+            schemas.NewTicket: {},
+            operations.RedriveRequest: {"orderIds": ["7f0c2f8e-6f1e-4a53-9d1b-0c5f0f6c2a11"]},
+        }
         example = examples.get(route.body, order)
         content = {"schema": ref(route.body.__name__), "example": example}
         shown["requestBody"] = {
