@@ -26,7 +26,7 @@ OURS = ("chalicelib", "local")  # loggers
 MOST_BYTES = 8 * 2**20  # of a file, before it becomes the newest of the older ones
 OLDER = 3
 FLUSH_S = 0.5
-FLUSH_LINES = 2000
+FLUSH_LINES = 200  # each has its order and event until then
 
 
 Often = tuple[float, str, Line]

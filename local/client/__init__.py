@@ -10,11 +10,15 @@ It needs nothing of the engine: installed (`pip install .`), it is the package `
 
 from __future__ import annotations
 
-from . import wire
-from .async_client import SUBMIT_PATH, AsyncEngineClient, new_key
-from .client import EngineClient
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .errors import ClientError, OutcomeUnknown, Refused, Unreachable
 from .wire import VERSION as __version__
+
+if TYPE_CHECKING:
+    from .async_client import SUBMIT_PATH, AsyncEngineClient, new_key
+    from .client import EngineClient
 
 __all__ = [
     "SUBMIT_PATH",
@@ -26,5 +30,17 @@ __all__ = [
     "Unreachable",
     "__version__",
     "new_key",
-    "wire",
 ]
+_IN = {
+    "SUBMIT_PATH": "async_client",
+    "AsyncEngineClient": "async_client",
+    "new_key": "async_client",
+    "EngineClient": "client",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the clients when they are asked for: HTTP and WebSockets take a tenth of a second."""
+    if name not in _IN:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_IN[name]}", __name__), name)

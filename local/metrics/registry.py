@@ -14,7 +14,7 @@ from chalicelib.ports.metrics import METRICS, Kind, Metric
 Labels = tuple[str, ...]
 Rows = dict[tuple[Metric, Labels], list[float]]
 
-FOLD_AT = 1000  # values
+FOLD_AT = 200  # values
 BY_NAME = {metric.name: metric for metric in METRICS}
 
 
