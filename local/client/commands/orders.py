@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
 import click
+from rich.text import Text
 
 from .. import AsyncEngineClient, OutcomeUnknown, Unreachable, new_key, wire
 from ..async_client import OrderFilter
 from . import options
 from .terminal import Failure
 from .view import (
+    EVENT_INDENT,
+    TIME_WIDTH,
+    Hanging,
     Json,
     Life,
     Wire,
@@ -260,16 +265,19 @@ async def _print_events(
 ) -> None:
     """Print the order's events as they come, to its last."""
     console = screen()
-    async for event in client.follow(life.order_id, websocket=websocket):
-        life.take(event)
-        if as_json:
-            dump(event)
-        else:
+    whole = not console.is_terminal  # a line of a file is not divided
+    async with aclosing(client.follow(life.order_id, websocket=websocket)) as events:
+        async for event in events:
+            life.take(event)
+            if as_json:
+                dump(event)
+                continue
             if not life.events[1:]:
                 console.print(f"order {life.order_id}")
-            console.print(event_line(event, life), soft_wrap=True)
+            console.print(Hanging(event_line(event, life), EVENT_INDENT), soft_wrap=whole)
             for line in fill_lines(event, life):
-                console.print(f"{' ' * len('00:00:00.000')}  {line}", style="dim", soft_wrap=True)
+                below = Text(f"{' ' * TIME_WIDTH}{line}", "dim")
+                console.print(Hanging(below, TIME_WIDTH), soft_wrap=whole)
 
 
 async def newest(

@@ -16,7 +16,7 @@ from .. import AsyncEngineClient, Refused, Unreachable, wire
 from . import COMPLETE, PROGRAM, options
 from .orders import run
 from .terminal import counted
-from .view import COLOURS, Wire, dump, orders_view, say, screen
+from .view import COLOURS, Hanging, Wire, dump, orders_view, say, screen
 
 DEGRADED = 1  # exit code
 ROWS_ABOVE = 9  # lines of the summary, and the title of the orders
@@ -100,7 +100,7 @@ def overview(found: Wire, console: Console) -> RenderableType:
     return Group(*lines, Text(), orders_view(found["orders"], datetime.now(UTC), console.width))
 
 
-def _lines(engine: Wire) -> Iterator[Text]:
+def _lines(engine: Wire) -> Iterator[Hanging]:
     parts = (Text.assemble(f"{name} ", _coloured(said)) for name, said in engine["parts"].items())
     yield _line("engine", _coloured(engine["status"]), *parts)
     queue, letters = engine["queue"], engine["deadLetters"]
@@ -123,8 +123,9 @@ def _lines(engine: Wire) -> Iterator[Text]:
             yield _line("ms", *(f"{name} {ms:.0f}" for name, ms in times.items()), "of which", *steps)
 
 
-def _line(title: str, *parts: Shown) -> Text:
-    return Text("  ").join([Text(f"{title:<7}", "bold"), *(Text.assemble(part) for part in parts)])
+def _line(title: str, *parts: Shown) -> Hanging:
+    whole = Text("  ").join([Text(f"{title:<7}", "bold"), *(Text.assemble(part) for part in parts)])
+    return Hanging(whole, len(f"{title:<7}  "))
 
 
 def _count(status: str, count: int) -> Text:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import click
-from rich.console import Console, JustifyMethod, RenderableType
+from rich.console import Console, ConsoleOptions, Group, JustifyMethod, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
@@ -279,6 +279,27 @@ def dump(found: object) -> None:
     click.echo(json.dumps(found))
 
 
+@dataclass(frozen=True)
+class Hanging:
+    """A line whose continuation, on a narrow terminal, stands below its text, which begins at `indent`."""
+
+    line: Text
+    indent: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        room = options.max_width - self.indent
+        if not console.is_terminal or room < LEAST_TEXT:
+            yield self.line
+            return
+        parts = self.line[self.indent :].wrap(console, room)
+        for number, part in enumerate(parts):
+            yield Text.assemble(" " * self.indent if number else self.line[: self.indent], part)
+
+
+TIME_WIDTH = len("00:00:00.000  ")
+EVENT_INDENT = TIME_WIDTH + len("confirmed  ")
+
+
 def event_line(event: Wire, life: Life, *, name: str = "") -> Text:
     """An event on one line: when, of which order if `name` says so, its status, what it says."""
     at = str(event["at"])[11:23]
@@ -347,7 +368,7 @@ def list_view(rows: Sequence[Mapping[str, str | Text]], width: int, *, head: int
     folded = len(rows[0]) - len(fixed[0])
     if width_of(_table(fixed)) + folded * (LEAST_TEXT + GAP) <= width:
         return _table(rows)
-    return Text("\n").join(line for row in rows for line in _lines(row, head))
+    return Group(*(line for row in rows for line in _lines(row, head)))
 
 
 def _table(rows: Sequence[Mapping[str, str | Text]]) -> Table:
@@ -366,11 +387,11 @@ def width_of(table: Table) -> int:
     return Measurement.get(unbounded, unbounded.options, table).maximum
 
 
-def _lines(row: Mapping[str, str | Text], head: int) -> Iterator[Text]:
+def _lines(row: Mapping[str, str | Text], head: int) -> Iterator[RenderableType]:
     fields = [(title, Text.assemble(value)) for title, value in row.items()]
     yield Text("  ").join(value for _, value in fields[:head])
     below = [Text(f"{title} ").append_text(value) for title, value in fields[head:] if value]
-    yield Text("  ").append_text(Text(", ").join(below))
+    yield Hanging(Text("  ").append_text(Text(", ").join(below)), 2)
 
 
 def quote_table(quote: Wire) -> Table:

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
+from rich.text import Text
 
 from local.cli.demo import outcome_tables
 from local.client.commands.view import (
+    EVENT_INDENT,
+    Hanging,
     Life,
     age,
     describe,
@@ -302,3 +305,27 @@ def test_an_exception_is_logged_on_one_line_and_without_a_password():
     line = OneLine("%(message)s").format(record)
     assert line.startswith("sweep raised: OSError: no answer from redis://:***@cache (test_an_exception")
     assert "\n" not in line
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_a_line_that_is_too_long_goes_on_below_its_text(width: int) -> None:
+    life = Life(ID)
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    shown = []
+    for each in CONFIRMED:
+        life.take(each)
+        with console.capture() as captured:
+            console.print(Hanging(event_line(each, life), EVENT_INDENT))
+        lines = captured.get().splitlines()
+        assert max(map(len, lines)) <= width
+        assert all(line.startswith(" " * EVENT_INDENT) for line in lines[1:])
+        shown.append(" ".join(line.strip() for line in lines))
+        assert shown[-1].split() == str(event_line(each, life)).split()
+    assert any("QUOTE_TIMEOUT" in line for line in shown)
+
+
+def test_a_line_of_a_file_is_not_divided() -> None:
+    console = Console(file=io.StringIO(), width=60)
+    with console.capture() as captured:
+        console.print(Hanging(Text("a " * 100), 4), soft_wrap=True)
+    assert captured.get() == f"{'a ' * 100}\n"
