@@ -212,7 +212,6 @@ REQUESTS = (
     ),
     Example("health", "Health", "whether all servers answer; 503 when one is unavailable.", "/health", 200),
     Example("index", "Index", "what this is, and its endpoints.", "/", 200),
-    Example("docs", "Documentation", "a page for people.", "/docs", 200),
     Example("asyncapi", "AsyncAPI document", "the WebSocket, as AsyncAPI 3.", "/asyncapi.json", 200),
     Example("openapi", "OpenAPI document", "this API as an OpenAPI 3.1 document.", "/openapi.json", 200),
 )

@@ -152,10 +152,13 @@ class World:
         """A second relay's process beside the supervised one, while the block runs."""
         running = find_running(self._local.state)
         assert running is not None
+        state = self._local.state / "another"  # no two processes write one log
+        state.mkdir(exist_ok=True)
         environ = {
             **os.environ,
             **self._settings,
             **running.environment(),
+            "ENGINE_STATE": str(state),
             "WEBSOCKET_ENDPOINT": self.engine.http_url,
             "PYTHONPATH": str(ROOT),
         }

@@ -385,7 +385,8 @@ def test_errors_of_api_gateway_have_the_shape_of_the_engines_errors(engine: Reso
     for name, refusal in refusals.items():
         text = refusal["responseTemplates"]["application/json"]
         error = json.loads(text.replace("$context.error.messageString", '"a message of API Gateway"'))
-        assert set(error) == {"error", "code"}
+        assert set(error) == {"error", "code", "docs"}
+        assert error["docs"] == f"docs#{error['code']}"
         assert error["code"] in known or name == "DEFAULT_4XX"
         headers = refusal["responseParameters"]
         assert headers["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
