@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -23,9 +23,10 @@ BROKEN = "def index("
 class Copy:
     """The project in a folder of its own, with an engine that reloads it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, before: Callable[[], None] = lambda: None) -> None:
         for part in ("functions", "local"):
             shutil.copytree(ROOT / part, folder / part)
+        before()
         self.edited = folder / "functions" / "chalicelib" / "api" / "wire" / "answers.py"
         self._log = folder / "log"
         with self._log.open("w") as log:
