@@ -555,9 +555,10 @@ def _orders_by_type(order: Json) -> dict[str, Json]:
                 **schemas.NEW_MINT,
             }
         properties["type"] = {"const": type.value, "description": order["properties"]["type"]["description"]}
-        found[f"{type.value.capitalize()}Order"] = {
+        name = "".join(part.capitalize() for part in type.value.split("-")) + "Order"
+        found[name] = {
             **order,
-            "title": f"{type.value.capitalize()}Order",
+            "title": name,
             "description": TYPE_NOTES[type],
             "properties": properties,
             "required": [*order["required"], *(["type", price] if price else [])],

@@ -9,13 +9,14 @@ from pathlib import Path
 from local import ROOT
 
 VENUE = ROOT / "functions" / "guides" / "venue.md"
+ORDER_TYPE = ROOT / "functions" / "guides" / "order-type.md"
 CONSUMER = ROOT / "local" / "guides" / "consumer.md"
 FRONT_END = ROOT / "local" / "guides" / "front-end.md"
 OWN_SERVERS = ROOT / "local" / "guides" / "own-servers.md"
-ALL = (VENUE, CONSUMER, FRONT_END, OWN_SERVERS)
+ALL = (VENUE, ORDER_TYPE, CONSUMER, FRONT_END, OWN_SERVERS)
 
 _FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_NAMED = re.compile(r"(?:# |// |<!-- )(\S+\.\w+)(?: -->)?\n(.*)", re.DOTALL)
+_NAMED = re.compile(r"(?:# |// |-- |<!-- )(\S+\.\w+)(?: -->)?\n(.*)", re.DOTALL)
 
 
 def blocks(guide: Path, language: str) -> list[str]:

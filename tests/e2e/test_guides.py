@@ -68,6 +68,34 @@ def test_a_new_venue_is_quoted_and_fills_an_order(tmp_path: Path) -> None:
         copy.process.wait(60)
 
 
+def test_an_order_of_a_new_type_rests_until_its_price_is_there(tmp_path: Path) -> None:
+    copy = Copy(tmp_path, before=functools.partial(add_order_type, tmp_path))
+    try:
+        with httpx.Client(base_url=copy.url, trust_env=False) as client:
+            of_type = ORDER | {"type": "take-profit"}
+            rests, fires = (
+                client.post("/api/orders/execute", json=of_type | {"takeProfitPrice": price}).json()[
+                    "orderId"
+                ]
+                for price in ("1000", "100")
+            )
+            until(lambda: client.get(f"/api/orders/{fires}").json()["status"] == "confirmed", "the order")
+            assert client.get(f"/api/orders/{rests}").json()["status"] == "open"
+            assert "TakeProfitOrder" in client.get("/openapi.json").json()["components"]["schemas"]
+    finally:
+        copy.process.send_signal(signal.SIGINT)
+        copy.process.wait(60)
+
+
+def add_order_type(folder: Path) -> None:
+    [migration] = guides.write_files(guides.ORDER_TYPE, folder)
+    assert migration.suffix == ".sql"
+    guides.apply_changes(guides.ORDER_TYPE, folder)
+    generate = [sys.executable, "-P", "-m", "local.reference"]
+    path = os.pathsep.join([str(folder), str(folder / "functions")])
+    subprocess.run(generate, cwd=folder, env=environment(PYTHONPATH=path), check=True)
+
+
 def add_venue(folder: Path) -> None:
     [written] = guides.write_files(guides.VENUE, folder)
     assert written.name == "phoenix.py"
