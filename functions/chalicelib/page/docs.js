@@ -12,7 +12,7 @@ import { ENGINE_URL } from "./session.js";
 const GROUPS = { orders: "Orders", market: "Market", engine: "Engine" };
 const METHODS = ["post", "get", "delete"]; // in which order a group shows them
 const SUMMARY = [
-  ["Open engine", "needs no key: whoever reaches it may trade."],
+  ["Open engine", "needs no key: all who reach it may trade."],
   ["API keys", "go with each request as `Authorization: Bearer KEY`, or in `x-api-key`. This page asks for one where it is needed."],
   ["Money", "is a decimal string, never a float: `\"227.331\"`."],
   ["Errors", "are `{error, code, docs}`; the code does not change, and `docs` leads to it on this page."],

@@ -41,7 +41,7 @@ class Tracer(Protocol):
         """The context of the span that is around, to be a `parent` elsewhere."""
 
     def carrying(self, work: Coroutine[Any, Any, Result]) -> Coroutine[Any, Any, Result]:
-        """`work`, within the span that is around now, whoever awaits it."""
+        """`work`, within the span that is around now, whatever awaits it."""
 
 
 class NoSpan:
@@ -94,5 +94,5 @@ def traceparent() -> str:
 
 
 def carrying(work: Coroutine[Any, Any, Result]) -> Coroutine[Any, Any, Result]:
-    """`work`, within the span that is around now, whoever awaits it."""
+    """`work`, within the span that is around now, whatever awaits it."""
     return work if _tracer is None else _tracer.carrying(work)
