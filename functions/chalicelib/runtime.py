@@ -554,6 +554,8 @@ async def stop() -> None:
 
 def current() -> Runtime:
     """This process's engine, built from the environment on first use."""
+    if (engine := _current) is not None:  # without the lock, for which all handlers would wait at each call
+        return engine
     with _lock:
         return _current or start(Config.load())
 

@@ -113,6 +113,8 @@ async def execute(
 
 
 def _rows(connection: psycopg.AsyncConnection[Any], result: PGresult) -> list[Row]:
+    if not result.ntuples:  # as most passes of the schedules find; the loaders take longer than the statement
+        return []
     names = [name.decode() for index in range(result.nfields) if (name := result.fname(index)) is not None]
     loaders = Transformer(connection)
     loaders.set_pgresult(result)
