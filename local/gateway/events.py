@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import secrets
 import time
-import uuid
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import count
@@ -18,8 +17,11 @@ from urllib.parse import parse_qs, unquote
 from starlette.types import Scope
 
 from ..calls import ACCOUNT
+from ..ids import new_id
 
 API_ID = "local00000"
+
+_numbers = count(1)
 
 
 def rest_event(
@@ -97,19 +99,14 @@ def _identity(scope: Scope, headers: Mapping[str, str]) -> dict[str, Any]:
     return {"sourceIp": _source_ip(scope), "userAgent": headers.get("User-Agent")}
 
 
-_PROCESS = str(uuid.uuid4())[:23]
-_numbers = count(1)
-"""With its process's part a request's number is as unique as a UUID for each, at a tenth of the cost."""
-
-
 def _common_context(scope: Scope, headers: Mapping[str, str], stage: str) -> dict[str, Any]:
     now = time.time()
     return {
         "apiId": API_ID,
         "stage": stage,
         "domainName": headers.get("Host", ""),
-        "requestId": f"{_PROCESS}-{next(_numbers):012x}",
-        "extendedRequestId": new_connection_id(),
+        "requestId": new_id(),
+        "extendedRequestId": f"{next(_numbers):011x}=",
         "requestTime": _request_time(int(now)),
         "requestTimeEpoch": int(now * 1000),
         "identity": _identity(scope, headers),

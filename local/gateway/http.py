@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +18,7 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
+from ..ids import new_id
 from .errors import BodyTooLarge, FunctionFailed, Refusal
 
 RawHeaders = list[tuple[bytes, bytes]]
@@ -53,7 +53,7 @@ class Response(responses.Response):
 
         With `close` the connection is closed after it.
         """
-        headers = {**refusal.headers, **REFUSAL, **readers, REQUEST_ID: str(uuid.uuid4())}
+        headers = {**refusal.headers, **REFUSAL, **readers, REQUEST_ID: new_id()}
         response = cls.of_json(refusal.status, refusal.to_wire(), headers)
         return response.with_defaults(CLOSE) if close else response
 

@@ -7,7 +7,6 @@ other methods of a path reach the app, too, which refuses them: deployed, they a
 from __future__ import annotations
 
 import logging
-import uuid
 from contextvars import ContextVar
 from typing import ClassVar
 
@@ -18,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
+from ..ids import new_id
 from .errors import BodyTooLarge, FunctionFailed, OriginNotAllowed, Refusal, RouteNotFound, Unavailable
 from .events import rest_event
 from .hosts import Hosts
@@ -118,7 +118,7 @@ class RestApi:
             **{name.lower(): value for name, value in known.items()},
             **readers(self._settings.origins, scope),
             "content-type": "application/json",
-            REQUEST_ID: str(uuid.uuid4()),
+            REQUEST_ID: new_id(),
         }
         return Response(None, 200, headers)
 

@@ -13,6 +13,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from ...ids import new_id
 from . import records
 from .errors import (
     InvalidParameterValue,
@@ -23,7 +24,7 @@ from .errors import (
     SqsError,
 )
 from .journal import Journal
-from .message import Message, Outgoing, Stored, new_id, received
+from .message import Message, Outgoing, Stored, received
 from .named import NamedQueue, Settings
 
 ACCOUNT = "000000000000"

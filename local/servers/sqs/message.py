@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -75,13 +74,6 @@ class Outgoing:
     attributes: Attributes = field(default_factory=lambda: NONE)
     trace_header: str = ""
     group: str = ""
-
-
-def new_id() -> str:
-    """A random UUID; `uuid.uuid4` takes four times as long."""
-    digits = os.urandom(16).hex()
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def received(stored: Stored) -> Message:

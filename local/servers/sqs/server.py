@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import socket
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -23,6 +22,7 @@ import uvicorn
 from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
 from ...errors import ServiceError
+from ...ids import new_id
 from ...signatures import AccessKey, NoSignature, NotSigned, UnknownKey, Verifier, WrongSignature
 from ..queues import DEAD_LETTERS, ORDERS, QueueSettings, declare_queues
 from .access import kept_key
@@ -263,7 +263,7 @@ async def _respond(send: ASGISendCallable, reply: Reply) -> None:
     headers = [
         (b"content-type", b"application/x-amz-json-1.0"),
         (b"content-length", str(len(body)).encode()),
-        (b"x-amzn-requestid", str(uuid.uuid4()).encode()),
+        (b"x-amzn-requestid", new_id().encode()),
     ]
     if reply.query_error:
         headers.append((b"x-amzn-query-error", reply.query_error.encode()))
