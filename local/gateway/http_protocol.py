@@ -195,10 +195,14 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
+        cycle.transport = cast(asyncio.Transport, _Joined(cycle))
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         """Start the next request. `expire` takes the place of uvicorn's timer, which each response set."""
+        if self._running is not None:
+            cast(_Joined, self._running.transport).flush()
+            self._running.transport = self.transport  # or both would refer to each other
         self._running = None
         self.server_state.total_requests += 1
         if self.transport.is_closing():
@@ -295,6 +299,40 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.transport.resume_reading()
+
+
+class _Joined:
+    """The transport of one response: its head is written with its body's first part, in one packet.
+
+    Each write is a call of the system, and what comes alone wakes the client twice.
+    """
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._transport = cycle.transport
+        self._head = b""
+        self._is_begun = False
+
+    def write(self, data: bytes) -> None:
+        """Write, or keep the head until more is written."""
+        if self._is_begun or not self._cycle.response_started:  # 100 Continue goes at once
+            data, self._head = self._head + data, b""
+            self._transport.write(data)
+        else:
+            self._is_begun, self._head = True, data
+
+    def flush(self) -> None:
+        """Write the head of a response that has no body."""
+        self.write(b"")
+
+    def is_closing(self) -> bool:
+        """The transport's own."""
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        """Close the transport once all is written."""
+        self.flush()
+        self._transport.close()
 
 
 class _Flow(FlowControl):
