@@ -79,14 +79,12 @@ class RedisEvents:
             self._publishing = None
 
     async def _send(self, events: Sequence[tuple[Event, str]]) -> None:
-        await asyncio.gather(
-            *(
-                self._publish_traced(event, parent)
-                if parent
-                else self._call("PUBLISH", channel(event.order_id), self._render(event).text)
-                for event, parent in events
+        if tracing.is_on():
+            await asyncio.gather(*(self._publish_traced(event, parent) for event, parent in events))
+        else:
+            await self._call.all(
+                [("PUBLISH", channel(event.order_id), self._render(event).text) for event, _ in events]
             )
-        )
 
     async def _publish_traced(self, event: Event, parent: str) -> None:
         """Publish the event, and in a line of its own the context for those who push it."""

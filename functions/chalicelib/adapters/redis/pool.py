@@ -11,6 +11,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -77,15 +78,21 @@ class Calls:
         self._pool = redis.connection_pool
         self._connection: AbstractConnection | None = None
         self._in_use = asyncio.Lock()
-        self._batch: Batcher[tuple[Any, ...], Any] = Batcher(self._run, limit=MOST_AT_ONCE)
+        self._batch: Batcher[Sequence[tuple[Any, ...]], list[Any]] = Batcher(self._run, limit=MOST_AT_ONCE)
         self._silent_until = 0.0  # loop time until which calls fail at once; a probe that goes on extends it
         self._probing: asyncio.Task[None] | None = None
 
     async def __call__(self, *command: Any) -> Any:
-        result = await self._batch(command)
-        if isinstance(result, RedisError):  # of this command alone
-            raise TemporarilyUnavailable(UNAVAILABLE) from result
+        [result] = await self.all([command])
         return result
+
+    async def all(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """The results of several calls, which stay together."""
+        results = await self._batch(commands)
+        for result in results:
+            if isinstance(result, RedisError):  # of this command alone
+                raise TemporarilyUnavailable(UNAVAILABLE) from result
+        return results
 
     async def check(self) -> None:
         """Return if Redis takes a write. Raises TemporarilyUnavailable."""
@@ -99,11 +106,12 @@ class Calls:
             self._probing.cancel()
             await asyncio.wait([self._probing])
 
-    async def _run(self, commands: Sequence[tuple[Any, ...]]) -> Sequence[Any]:
+    async def _run(self, groups: Sequence[Sequence[tuple[Any, ...]]]) -> list[list[Any]]:
         if asyncio.get_running_loop().time() < self._silent_until:
             raise TemporarilyUnavailable(UNAVAILABLE)
         try:
-            return await self._try_twice(commands)
+            results = iter(await self._try_twice([command for group in groups for command in group]))
+            return [list(islice(results, len(group))) for group in groups]
         except (TimeoutError, RedisTimeout) as error:
             self._start_probe()
             raise TemporarilyUnavailable(UNAVAILABLE) from error

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 
+import msgspec
+
 from ...domain.errors import InvalidRequest
 from .ids import order_id
 
 
 def queue_message(order_id: str) -> str:
     """The body of an order's message."""
-    return json.dumps({"orderId": order_id})
+    return msgspec.json.encode({"orderId": order_id}).decode()
 
 
 def parse_queue_message(body: str) -> str | None:
