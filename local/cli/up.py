@@ -14,7 +14,6 @@ from chalicelib.api.wire.schemas import SUBMIT_PATH
 from chalicelib.config import Config
 from chalicelib.simulation.fault_rules import parse
 
-from .. import FUNCTIONS
 from ..endpoints import publish_url
 from ..engine import Engine
 from ..gateway import GatewaySettings, listen
@@ -198,7 +197,6 @@ def _run(
 async def _until_it_ends(engine: Engine | SeparateEngine, *, reloads: bool) -> None:
     if not (reloads and isinstance(engine, SeparateEngine)):
         return await engine.ended()
-    _say(f"watching {_shown(FUNCTIONS)}/")
     reloading = asyncio.create_task(reload_on_change(engine, _say))
     try:
         await engine.ended()
