@@ -8,7 +8,7 @@ import traceback
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 FORMS = ("text", "json")
-CHATTY = ("asyncio", "boto3", "botocore", "httpcore", "httpx", "urllib3", "uvicorn", "websockets")
+CHATTY = ("aiohttp", "asyncio", "boto3", "botocore", "urllib3", "uvicorn", "websockets")
 _IN_URL = re.compile(r"(://[^:/@\s]*:)\S+(@)")
 _AS_KEY = re.compile(r"(password=)[^\s&]+")
 

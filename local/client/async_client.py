@@ -20,11 +20,11 @@ from types import TracebackType
 from typing import Any, TypedDict, Unpack, cast
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
 
-import httpx
 import websockets
 from websockets.asyncio.client import ClientConnection
 
 from .errors import ClientError, OutcomeUnknown, Refused, Unreachable
+from .http import Http, NoAnswer
 from .wire import (
     STATUS_OF_CODE,
     TERMINAL,
@@ -93,10 +93,7 @@ class AsyncEngineClient:
         key = os.environ.get("ENGINE_API_KEY", "") if api_key is None else api_key
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._direct = _host(url) in LOOPBACK  # a proxy can't reach our own machine
-        timeout = httpx.Timeout(timeout_s, connect=5.0)
-        self._http = httpx.AsyncClient(
-            base_url=self.url, headers=self._headers, timeout=timeout, trust_env=not self._direct
-        )
+        self._http = Http(self.url, headers=self._headers, timeout_s=timeout_s, uses_proxy=not self._direct)
 
     async def __aenter__(self) -> AsyncEngineClient:
         return self
@@ -108,7 +105,7 @@ class AsyncEngineClient:
 
     async def aclose(self) -> None:
         """End its connections."""
-        await self._http.aclose()
+        await self._http.close()
 
     async def submit(self, terms: Mapping[str, object], *, key: str | None = None) -> Submitted:
         """Submit an order with the wire's fields as its terms: `{orderId, status, websocket}`.
@@ -121,7 +118,8 @@ class AsyncEngineClient:
         key = key or new_key()
         try:
             return cast(
-                Submitted, await self._ask_again("POST", SUBMIT_PATH, json={**terms, "clientOrderId": key})
+                Submitted,
+                await self._ask_again("POST", SUBMIT_PATH, json_body={**terms, "clientOrderId": key}),
             )
         except _Lost as lost:
             raise OutcomeUnknown(self.url, key, lost.reason) from lost.error
@@ -134,7 +132,7 @@ class AsyncEngineClient:
         """
         keyed = [{"clientOrderId": new_key(), **order} for order in orders]
         try:
-            found = await self._ask_again("POST", BATCH_PATH, json={"orders": keyed})
+            found = await self._ask_again("POST", BATCH_PATH, json_body={"orders": keyed})
         except _Lost as lost:
             keys = ",".join(str(order["clientOrderId"]) for order in keyed)
             raise OutcomeUnknown(self.url, keys, lost.reason) from lost.error
@@ -225,7 +223,7 @@ class AsyncEngineClient:
         """
         try:
             found = await self._ask_again(
-                "POST", "/api/dead-letters/redrive", json={"orderIds": [*order_ids]}
+                "POST", "/api/dead-letters/redrive", json_body={"orderIds": [*order_ids]}
             )
         except _Lost as lost:
             raise lost.error from lost.error.__cause__
@@ -238,7 +236,7 @@ class AsyncEngineClient:
         It opens one connection, and soon. An engine that takes no keys has none, and refuses.
         """
         asked = {} if order_id is None else {"orderId": order_id}
-        return cast(Ticket, await self._ask("POST", "/api/tickets", json=asked))
+        return cast(Ticket, await self._ask("POST", "/api/tickets", json_body=asked))
 
     async def health(self) -> Health:
         """How the servers behind the engine are; Refused with the same answer when it is degraded.
@@ -308,8 +306,10 @@ class AsyncEngineClient:
             )
         except websockets.InvalidStatus as refusal:
             raise _refusal_of(refusal.response.status_code, refusal.response.body or b"") from None
-        except (OSError, TimeoutError, websockets.InvalidHandshake) as error:
-            raise self._unreachable(error) from error
+        except OSError as error:
+            raise self._unreachable("", sent=False) from error
+        except websockets.InvalidHandshake as error:
+            raise self._unreachable(str(error) or type(error).__name__, sent=True) from error
         async with socket:
             yield socket
 
@@ -350,19 +350,16 @@ class AsyncEngineClient:
 
     async def _ask(self, method: str, path: str, **rest: Any) -> Json:
         try:
-            response = await self._http.request(method, path, **rest)
-        except httpx.TransportError as error:
-            raise self._unreachable(error) from error
-        answer = _parse_object(response.content)
-        if answer is not None and response.is_success:
-            return answer
-        raise _refusal_of(response.status_code, response.content)
+            answer = await self._http.request(method, path, **rest)
+        except NoAnswer as error:
+            raise self._unreachable(str(error), sent=error.sent) from error
+        found = _parse_object(answer.body)
+        if found is not None and answer.status // 100 == 2:
+            return found
+        raise _refusal_of(answer.status, answer.body)
 
-    def _unreachable(self, error: Exception) -> Unreachable:
-        why = (
-            "" if isinstance(error, (OSError, httpx.ConnectError)) else f" ({error or type(error).__name__})"
-        )
-        sent = not isinstance(error, (OSError, httpx.ConnectError, httpx.ConnectTimeout))
+    def _unreachable(self, reason: str, *, sent: bool) -> Unreachable:
+        why = f" ({reason})" if reason else ""
         return Unreachable(f"No engine answers at {self.url}{why}.", sent=sent)
 
 
