@@ -86,14 +86,28 @@ class AsyncEngineClient:
     """The engine at `url`; an async context manager. Every method raises Unreachable and Refused.
 
     `api_key` is for an engine that takes keys; without it, that in the environment's ENGINE_API_KEY.
+    `local_address` is the one of this machine's that requests come from, where it has several.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = 35.0, api_key: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_s: float = 35.0,
+        api_key: str | None = None,
+        local_address: str | None = None,
+    ) -> None:
         self.url = url.rstrip("/")
         key = os.environ.get("ENGINE_API_KEY", "") if api_key is None else api_key
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._direct = _host(url) in LOOPBACK  # a proxy can't reach our own machine
-        self._http = Http(self.url, headers=self._headers, timeout_s=timeout_s, uses_proxy=not self._direct)
+        self._http = Http(
+            self.url,
+            headers=self._headers,
+            timeout_s=timeout_s,
+            uses_proxy=not self._direct,
+            local_address=local_address,
+        )
 
     async def __aenter__(self) -> AsyncEngineClient:
         return self

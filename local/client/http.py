@@ -37,14 +37,24 @@ class NoAnswer(Exception):
 class Http:
     """Requests below `url`; an answer may take `timeout_s` seconds from the last sign of life.
 
-    With `uses_proxy` it goes through the proxy that the environment names.
+    With `uses_proxy` it goes through the proxy that the environment names. `local_address` is the one of
+    this machine's that connections come from, None any.
     """
 
-    def __init__(self, url: str, *, headers: Mapping[str, str], timeout_s: float, uses_proxy: bool) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        timeout_s: float,
+        uses_proxy: bool,
+        local_address: str | None = None,
+    ) -> None:
         self._url = url
         self._headers = headers
         self._timeout_s = timeout_s
         self._uses_proxy = uses_proxy
+        self._local = (local_address, 0) if local_address else None
         self._session: ClientSession | None = None
 
     async def request(
@@ -86,7 +96,7 @@ class Http:
         import aiohttp
 
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=CONNECTIONS),
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS, local_addr=self._local),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=self._timeout_s),

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 from local import ROOT
 
@@ -68,7 +67,6 @@ def flood(url: str, rate: float, key: str, address: str) -> Iterator[Outcome]:
 def _client(
     url: str, job: str, terms: dict[str, Any], key: str = "", address: str = ""
 ) -> Iterator[subprocess.Popen[str]]:
-    parts = urlsplit(url)
     environ = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(ROOT)}
     environ["ENGINE_API_KEY"] = key or os.environ.get("ENGINE_API_KEY", "")
     environ["BENCH_ADDRESS"] = address
@@ -81,7 +79,7 @@ def _client(
         start_new_session=True,  # out of reach of Ctrl-C, which is ours to answer
     )
     try:
-        _send(process, json.dumps({"job": job, "host": parts.hostname, "port": parts.port, **terms}))
+        _send(process, json.dumps({"job": job, "url": url, **terms}))
         yield process
     finally:
         process.kill()

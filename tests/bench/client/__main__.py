@@ -1,6 +1,6 @@
 """A job from stdin, its outcome to stdout.
 
-← {"job": "burst", "host": …, "port": …, "orders": 2000, "clients": 50}
+← {"job": "burst", "url": "http://…", "orders": 2000, "clients": 50}
 → {"done": 180}                     as often as there is news, at most ten times a second
 → {"opened": 1000}                  of `idle`: what was asked for is open; it waits for a line on stdin
 → {"opened": 1}                     of `flood`: it is refused by now; it goes on until a line on stdin
@@ -11,17 +11,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from typing import Any
 
 import uvloop
+from websockets.exceptions import WebSocketException
 
-from .http import ProtocolError
+from local.client import AsyncEngineClient, ClientError
+
 from .listening import crowd, idle, own_sockets
-from .submitting import Refused, Target, batches, burst, flood, steady
+from .submitting import OrderRefused, batches, burst, flood, steady
 
 EVERY_S = 0.1
+ADDRESS = os.environ.get("BENCH_ADDRESS") or None  # of this machine, that connections come from
 
 
 def say(**line: object) -> None:
@@ -44,22 +48,27 @@ class Progress:
 
 async def perform(job: dict[str, Any]) -> dict[str, Any]:
     """Do what the job says."""
-    target, progress = Target(job["host"], job["port"]), Progress()
+    async with AsyncEngineClient(job["url"], local_address=ADDRESS) as client:
+        return await _perform(client, job)
+
+
+async def _perform(client: AsyncEngineClient, job: dict[str, Any]) -> dict[str, Any]:
+    progress = Progress()
     match job["job"]:
         case "burst":
-            return await burst(target, job["orders"], job["clients"], progress)
+            return await burst(client, job["orders"], job["clients"], progress)
         case "steady":
-            return await steady(target, job["orders"], job["rate"], progress)
+            return await steady(client, job["orders"], job["rate"], progress)
         case "own_sockets":
-            return await own_sockets(target, job["orders"], job["clients"], progress)
+            return await own_sockets(client, job["orders"], job["clients"], progress)
         case "batches":
-            return await batches(target, job["orders"], job["clients"], progress)
+            return await batches(client, job["orders"], job["clients"], progress)
         case "crowd":
-            return await crowd(target, job["sockets"])
+            return await crowd(client, job["sockets"])
         case "idle":
-            return await idle(target, job["path"], job["sockets"], lambda: _opened(job["sockets"]))
+            return await idle(client, job["path"], job["sockets"], lambda: _opened(job["sockets"]))
         case "flood":
-            return await flood(target, job["rate"], lambda: _opened(1))
+            return await flood(client, job["rate"], lambda: _opened(1))
     raise ValueError(f"no such job: {job['job']}")
 
 
@@ -74,7 +83,7 @@ def main() -> None:
     job = json.loads(sys.stdin.readline())
     try:
         outcome = uvloop.run(perform(job))
-    except (Refused, ProtocolError, OSError) as error:
+    except (ClientError, OrderRefused, WebSocketException, OSError) as error:
         say(refused=str(error))
     else:
         say(outcome=outcome | {"cpu": time.process_time()})

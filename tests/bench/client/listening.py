@@ -1,17 +1,22 @@
-"""Sockets: one for each order, many that are idle, many on one order."""
+"""Sockets: one for each order, many that are idle, many on one order.
+
+Their messages are read as they come: `follow` would ask for what the engine has left out.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
-from .http import HttpConnection
-from .socket import Socket
-from .submitting import Target, submit
+from websockets.asyncio.client import ClientConnection
+
+from local.client import AsyncEngineClient
+
+from .submitting import submit
 
 STEPS = ["pending", "routing", "building", "submitted", "confirmed"]
 ENDED = ("confirmed", "failed")
@@ -20,23 +25,21 @@ LONGEST_S = 30.0  # for an event that does not come
 
 
 async def own_sockets(
-    target: Target, orders: int, clients: int, on_done: Callable[[int], None]
+    client: AsyncEngineClient, orders: int, clients: int, on_done: Callable[[int], None]
 ) -> dict[str, Any]:
     """Each client submits, connects with the order's id, waits for its end, and goes on with the next."""
     ids: list[str] = []
     seen: list[list[str]] = []
 
-    async def client(numbers: Iterator[int]) -> None:
-        connection = await HttpConnection.open(target.host, target.port)
+    async def one(numbers: Iterator[int]) -> None:
         for number in numbers:
-            answer = await submit(connection, number)
+            answer = await submit(client, number)
             ids.append(answer["orderId"])
-            seen.append(await _statuses(target, target.socket_path(answer["websocket"])))
+            seen.append(await _statuses(client, answer["websocket"]))
             on_done(len(ids))
-        connection.close()
 
     numbers, began = iter(range(orders)), time.time()
-    await asyncio.gather(*(client(numbers) for _ in range(clients)))
+    await asyncio.gather(*(one(numbers) for _ in range(clients)))
     return {
         "ids": ids,
         "began": began,
@@ -52,66 +55,54 @@ def is_whole(statuses: list[str]) -> bool:
 
 
 async def idle(
-    target: Target, path: str, sockets: int, opened: Callable[[], Awaitable[None]]
+    client: AsyncEngineClient, path: str, sockets: int, opened: Callable[[], Awaitable[None]]
 ) -> dict[str, Any]:
     """Open `sockets` to `path` and keep them until `opened` returns."""
-    kept = await _open_all(target, path, sockets, lambda _: None)
-    await opened()
-    lost = sum(socket.closed.done() for socket in kept)
-    for socket in kept:
-        socket.close()
-    return {"lost": lost}
+    async with _sockets(client, path, sockets) as kept:
+        await opened()
+        return {"lost": sum(socket.close_code is not None for socket in kept)}
 
 
-async def crowd(target: Target, sockets: int) -> dict[str, Any]:
+async def crowd(client: AsyncEngineClient, sockets: int) -> dict[str, Any]:
     """Submit one order, open `sockets` to it, and say when each got its last event (unix s)."""
-    connection = await HttpConnection.open(target.host, target.port)
-    answer = await submit(connection, 0)
+    answer = await submit(client, 0)
     arrivals: list[float] = []
-    everyone = asyncio.Event()
 
-    def take(message: bytes) -> None:
-        if b'"confirmed"' in message:  # parsed later, or the last socket would wait for the first one's JSON
-            arrivals.append(time.time())
-            if len(arrivals) == sockets:
-                everyone.set()
+    async def listen(socket: ClientConnection) -> None:
+        # Not parsed, or the last socket would wait for the first one's JSON.
+        while '"confirmed"' not in await socket.recv(decode=True):
+            pass
+        arrivals.append(time.time())
 
-    path = target.socket_path(answer["websocket"])
-    kept = await _open_all(target, path, sockets, take)
-    opened = time.time()
-    with suppress(TimeoutError):  # the count says how many did not get it
-        await asyncio.wait_for(everyone.wait(), LONGEST_S)
-    for socket in kept:
-        socket.close()
-    connection.close()
+    async with _sockets(client, answer["websocket"], sockets) as kept:
+        opened = time.time()
+        listening = [asyncio.create_task(listen(socket)) for socket in kept]
+        await asyncio.wait(listening, timeout=LONGEST_S)  # the count says how many did not get it
     return {"ids": [answer["orderId"]], "opened": opened, "arrivals": sorted(arrivals)}
 
 
-async def _statuses(target: Target, path: str) -> list[str]:
+async def _statuses(client: AsyncEngineClient, address: str) -> list[str]:
     statuses: list[str] = []
-    ended = asyncio.Event()
-
-    def take(message: bytes) -> None:
-        status = json.loads(message).get("status")
-        if status:
-            statuses.append(status)
-        if status in ENDED:
-            ended.set()
-
-    socket = await Socket.open(target.host, target.port, path, take)
-    with suppress(TimeoutError):  # counted as one that missed its end
-        await asyncio.wait_for(ended.wait(), LONGEST_S)
-    socket.close()
+    async with client.socket(address) as socket:
+        with suppress(TimeoutError):  # counted as one that missed its end
+            async with asyncio.timeout(LONGEST_S):
+                async for message in socket:
+                    if status := json.loads(message).get("status"):
+                        statuses.append(status)
+                    if status in ENDED:
+                        break
     return statuses
 
 
-async def _open_all(
-    target: Target, path: str, sockets: int, on_message: Callable[[bytes], None]
-) -> list[Socket]:
+@asynccontextmanager
+async def _sockets(
+    client: AsyncEngineClient, address: str, number: int
+) -> AsyncIterator[list[ClientConnection]]:
     room = asyncio.Semaphore(AT_ONCE)
+    async with AsyncExitStack() as stack:
 
-    async def one() -> Socket:
-        async with room:
-            return await Socket.open(target.host, target.port, path, on_message)
+        async def one() -> ClientConnection:
+            async with room:
+                return await stack.enter_async_context(client.socket(address))
 
-    return await asyncio.gather(*(one() for _ in range(sockets)))
+        yield await asyncio.gather(*(one() for _ in range(number)))

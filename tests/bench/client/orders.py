@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 
 PAIRS = (
     ("SOL", "USDC", 0.5),
@@ -15,12 +15,9 @@ PAIRS = (
     ("SOL", "RAY", 0.2),
     ("JUP", "USDC", 12),
 )
-BODIES = tuple(
-    json.dumps({"tokenIn": token_in, "tokenOut": token_out, "amount": amount}).encode()
-    for token_in, token_out, amount in PAIRS
-)
 
 
-def body(number: int) -> bytes:
-    """The body of the order with this number."""
-    return BODIES[number % len(BODIES)]
+def terms(number: int) -> Mapping[str, object]:
+    """The terms of the order with this number."""
+    token_in, token_out, amount = PAIRS[number % len(PAIRS)]
+    return {"tokenIn": token_in, "tokenOut": token_out, "amount": amount}
