@@ -330,7 +330,7 @@ class AsyncEngineClient:
     def _socket_url(self, address: str, parameters: Mapping[str, object]) -> str:
         below = address.lstrip("/") if not urlsplit(address).netloc else address  # of the path that we have
         url = urlsplit(urljoin(f"{self.url}/", below))
-        given: dict[str, object] = dict(parse_qsl(url.query))
+        given: dict[str, object] = dict(parse_qsl(url.query, keep_blank_values=True))
         if self._headers:
             given.pop("ticket", None)  # it counts once, and a connection that broke is made again
         query = urlencode({**given, **parameters})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -20,10 +20,18 @@ CONNECTIONS = 100  # further requests wait for one of them
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer, whatever its status."""
+    """An answer, whatever its status; `headers` by names in any case."""
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def json(self) -> dict[str, Any]:
+        """The JSON object that the body is. Raises ValueError."""
+        found = json.loads(self.body)
+        if not isinstance(found, dict):
+            raise ValueError("The body is no JSON object.")
+        return found
 
 
 class NoAnswer(Exception):
@@ -80,7 +88,7 @@ class Http:
             async with self._session.request(
                 method, URL(url, encoded=True), allow_redirects=False, **body
             ) as answer:
-                return Answer(answer.status, await answer.read())
+                return Answer(answer.status, await answer.read(), answer.headers)
         except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
             raise NoAnswer("", sent=False) from error
         except (aiohttp.ClientError, OSError) as error:  # a time-out is one

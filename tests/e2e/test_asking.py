@@ -103,10 +103,8 @@ async def test_a_quote_orders_nothing(client: Client) -> None:
 
 
 async def test_a_quote_that_no_venue_can_give_says_why(client: Client) -> None:
-    response = await client.http.get(
-        "/api/quote", params={"tokenIn": "SOL", "tokenOut": "FIDA", "amount": "1"}
-    )
-    assert (response.status_code, response.json()["code"]) == (409, "QUOTE_TIMEOUT")
+    response = await client.ask("GET", "/api/quote", tokenIn="SOL", tokenOut="FIDA", amount="1")
+    assert (response.status, response.json()["code"]) == (409, "QUOTE_TIMEOUT")
 
 
 async def test_health_names_every_server(client: Client) -> None:

@@ -137,6 +137,7 @@ async def test_the_order_shows_the_events_of_the_stream(client: Client) -> None:
     events = await client.follow(answer)
     order = await client.order(answer["orderId"])
     assert order.pop("events") == events
+    assert order.pop("clientOrderId")  # the client library's own
     building, confirmed = events[2], events[-1]
     assert order.pop("fill").items() >= confirmed["fill"].items()
     addresses = [shown.pop("websocket").partition("&ticket=")[0] for shown in (order, answer)]

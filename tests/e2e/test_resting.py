@@ -31,25 +31,25 @@ async def test_a_resting_order_is_cancelled_once_however_often_that_is_asked_for
     order = await client.submit("SOL", "USDC", 1, **FAR)
     assert order["status"] == "open"
     for _ in range(2):
-        answer = await client.http.delete(f"/api/orders/{order['orderId']}")
-        assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
+        answer = await client.ask("DELETE", f"/api/orders/{order['orderId']}")
+        assert (answer.status, answer.json()["status"]) == (200, "cancelled")
     assert statuses(await client.follow(order)) == ["open", "cancelled"]
 
 
 async def test_an_order_that_is_filled_is_not_cancelled(client: Client) -> None:
     [first, *_] = await client.execute("SOL", "USDC", 1)
-    answer = await client.http.delete(f"/api/orders/{first['orderId']}")
-    assert answer.status_code == 409
+    answer = await client.ask("DELETE", f"/api/orders/{first['orderId']}")
+    assert answer.status == 409
     assert (answer.json()["code"], answer.json()["status"]) == ("NOT_CANCELLABLE", "confirmed")
 
 
 async def test_a_batch_is_submitted_and_all_that_rests_of_a_pair_is_cancelled(client: Client) -> None:
     pair = {"tokenIn": "SOL", "tokenOut": "BONK"}
     batch = {"orders": [RESTING | pair, RESTING | pair]}
-    response = await client.http.post("/api/orders/batch", json=batch)
+    response = await client.ask("POST", "/api/orders/batch", batch)
     ids = [result["orderId"] for result in response.json()["results"]]
-    assert (response.status_code, len(set(ids))) == (200, 2)
-    assert (await client.http.delete("/api/orders", params=pair)).status_code == 200
+    assert (response.status, len(set(ids))) == (200, 2)
+    assert (await client.ask("DELETE", "/api/orders", **pair)).status == 200
     assert {(await client.order(order_id))["status"] for order_id in ids} == {"cancelled"}
 
 

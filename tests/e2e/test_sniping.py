@@ -113,7 +113,7 @@ async def test_a_price_that_is_too_high_and_a_pool_that_is_too_shallow_leave_a_s
     assert statuses(await market.client.follow(enough)) == FIRED
     assert [await market.status(order) for order in (dear, shallow)] == ["open", "open"]
     for order in (dear, shallow):
-        assert (await market.client.http.delete(f"/api/orders/{order['orderId']}")).status_code == 200
+        assert (await market.client.ask("DELETE", f"/api/orders/{order['orderId']}")).status == 200
 
 
 async def test_a_sniper_that_sells_another_token_buys_in_two_hops(market: Market) -> None:
@@ -132,5 +132,5 @@ async def test_what_was_sniped_is_sold_by_its_mint_and_can_be_sniped_no_more(mar
         events = await market.client.execute(token_in, token_out, "0.1")
         assert statuses(events)[-1] == "confirmed"
     body = {"tokenIn": "SOL", "tokenOut": market.mint, "amount": 1, "type": "sniper", "maxPrice": "0.0011"}
-    refused = await market.client.http.post("/api/orders/execute", json=body)
-    assert (refused.status_code, refused.json()["code"]) == (409, "TOKEN_LISTED")
+    refused = await market.client.ask("POST", "/api/orders/execute", body)
+    assert (refused.status, refused.json()["code"]) == (409, "TOKEN_LISTED")

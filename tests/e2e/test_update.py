@@ -66,10 +66,10 @@ async def submit_for_sure(client: Client) -> Wire:
     order = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1.5", "clientOrderId": str(uuid.uuid4())}
 
     async def submit() -> Wire | None:
-        response = await client.http.post("/api/orders/execute", json=order)
-        if response.status_code >= 500:
+        response = await client.ask("POST", "/api/orders/execute", order)
+        if response.status >= 500:
             return None
-        assert response.status_code in (200, 202), response.text
+        assert response.status in (200, 202), response.body
         found: Wire = response.json()
         return found
 

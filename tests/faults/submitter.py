@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-import httpx
-
+from local.client.http import Answer, Http, NoAnswer
 from tests.e2e.engine import Engine
 from tests.e2e.life import Wire
 
@@ -18,7 +17,6 @@ FOUND_OR_NOT = (200, 201, 404, 409)
 TRY_AGAIN = (429, 503, 504)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
 ANSWERS_WITHIN_S = 15.0
-AT_ONCE = 50  # httpx takes ever longer over requests that wait for a connection
 
 
 @dataclass
@@ -29,20 +27,18 @@ class Answers:
     wrong: list[str] = field(default_factory=list)
     broken: int = 0  # connections
 
-    def take(self, response: httpx.Response, wanted: tuple[int, ...]) -> None:
-        """Count a response, and check that the README allows it."""
-        self.statuses[response.status_code] = self.statuses.get(response.status_code, 0) + 1
-        if response.status_code not in (*wanted, *TRY_AGAIN):
-            self.wrong.append(
-                f"a {response.request.method} was answered {response.status_code} {response.text[:200]}"
-            )
-        elif response.status_code == 503 and not ("retry-after" in response.headers or is_unknown(response)):
-            self.wrong.append(f"a 503 without Retry-After: {response.text[:200]}")
+    def take(self, method: str, answer: Answer, wanted: tuple[int, ...]) -> None:
+        """Count an answer, and check that the README allows it."""
+        self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
+        if answer.status not in (*wanted, *TRY_AGAIN):
+            self.wrong.append(f"a {method} was answered {answer.status} {answer.body[:200]!r}")
+        elif answer.status == 503 and not ("Retry-After" in answer.headers or is_unknown(answer)):
+            self.wrong.append(f"a 503 without Retry-After: {answer.body[:200]!r}")
 
 
-def is_unknown(response: httpx.Response) -> bool:
+def is_unknown(answer: Answer) -> bool:
     """Whether the order may have been placed: then it is looked up or sent under its key, at any time."""
-    body = response.json()
+    body = answer.json()
     return body["code"] == "OUTCOME_UNKNOWN" and "orderId" in body
 
 
@@ -50,10 +46,9 @@ class Submitter:
     """An async context manager."""
 
     def __init__(self, engine: Engine) -> None:
-        self._http = httpx.AsyncClient(
-            base_url=engine.http_url, headers=engine.headers, timeout=ANSWERS_WITHIN_S, trust_env=False
+        self._http = Http(
+            engine.http_url, headers=engine.headers, timeout_s=ANSWERS_WITHIN_S, uses_proxy=False
         )
-        self._turns = asyncio.Semaphore(AT_ONCE)
         self.answers = Answers()
 
     async def __aenter__(self) -> Submitter:
@@ -62,19 +57,17 @@ class Submitter:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._http.aclose()
+        await self._http.close()
 
     async def submit(self, key: str, token: str, amount: str, **terms: object) -> Wire:
         """The answer that takes the order, however long it takes to get one."""
-        order = {"tokenIn": token, "tokenOut": "USDC", "amount": amount, **terms}
-        headers = {"Idempotency-Key": key}
-        response = await self._ask("POST", "/api/orders/execute", TAKEN, json=order, headers=headers)
-        return dict(response.json())
+        order = {"tokenIn": token, "tokenOut": "USDC", "amount": amount, "clientOrderId": key, **terms}
+        return (await self._ask("POST", "/api/orders/execute", TAKEN, json_body=order)).json()
 
     async def cancel(self, order_id: str) -> bool:
         """Whether the order was cancelled, however long it takes to get to know."""
-        response = await self._ask("DELETE", f"/api/orders/{order_id}", CANCELLED_OR_NOT)
-        return response.status_code == 200
+        answer = await self._ask("DELETE", f"/api/orders/{order_id}", CANCELLED_OR_NOT)
+        return answer.status == 200
 
     async def is_refused(self, order_id: str) -> bool:
         """Whether the order of another account can be neither seen, cancelled nor subscribed to."""
@@ -82,15 +75,15 @@ class Submitter:
         answers = [
             await self._ask("GET", path, FOUND_OR_NOT),
             await self._ask("DELETE", path, FOUND_OR_NOT),
-            await self._ask("POST", "/api/tickets", FOUND_OR_NOT, json={"orderId": order_id}),
+            await self._ask("POST", "/api/tickets", FOUND_OR_NOT, json_body={"orderId": order_id}),
         ]
-        return all(answer.status_code == 404 for answer in answers)
+        return all(answer.status == 404 for answer in answers)
 
     async def orders(self) -> set[str]:
         """The ids of every order of the account."""
         found, cursor = set[str](), ""
         while True:
-            parameters = {"limit": 100} | ({"cursor": cursor} if cursor else {})
+            parameters = {"limit": "100"} | ({"cursor": cursor} if cursor else {})
             page = (await self._ask("GET", "/api/orders", (200,), params=parameters)).json()
             found |= {order["orderId"] for order in page["orders"]}
             if not (cursor := page["next"]):
@@ -98,21 +91,20 @@ class Submitter:
 
     async def ticket(self, order_id: str) -> str:
         """The address of a socket that takes no key."""
-        answer = await self._ask("POST", "/api/tickets", (201,), json={"orderId": order_id})
+        answer = await self._ask("POST", "/api/tickets", (201,), json_body={"orderId": order_id})
         return str(answer.json()["websocket"])
 
-    async def _ask(self, method: str, path: str, wanted: tuple[int, ...], **request: Any) -> httpx.Response:
+    async def _ask(self, method: str, path: str, wanted: tuple[int, ...], **request: Any) -> Answer:
         """The first answer with one of these statuses."""
         pause_s = FIRST_PAUSE_S
         while True:
             try:
-                async with self._turns:
-                    response = await self._http.request(method, path, **request)
-            except httpx.TransportError:
+                answer = await self._http.request(method, path, **request)
+            except NoAnswer:
                 self.answers.broken += 1
             else:
-                self.answers.take(response, wanted)
-                if response.status_code in wanted:
-                    return response
+                self.answers.take(method, answer, wanted)
+                if answer.status in wanted:
+                    return answer
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

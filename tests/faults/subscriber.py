@@ -14,9 +14,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
+from local.client import AsyncEngineClient, Refused, Unreachable
 from tests.e2e.engine import Engine
 from tests.e2e.life import TERMINAL, Wire
 
@@ -76,9 +77,11 @@ class Subscriber:
             try:
                 async with self._socket() as socket:
                     await self._receive(socket)
-            except (Interrupted, ConnectionClosed, InvalidHandshake, OSError, TimeoutError) as error:
+            except (Interrupted, ConnectionClosed, Refused, Unreachable, TimeoutError) as error:
                 if isinstance(error, ConnectionClosed) and error.rcvd and error.rcvd.code in NOT_ALLOWED:
                     self.wrong.append(f"a socket was closed: {error}")
+                if isinstance(error, Refused) and error.status not in (429, 503, 504):
+                    self.wrong.append(f"a socket was refused: {error.status}")
                 await asyncio.sleep(PAUSE_S)
 
     @contextlib.asynccontextmanager
@@ -89,18 +92,12 @@ class Subscriber:
         where: dict[str, Any] = {}
         if alone:
             where = {"orderId": order_ids[0], "after": len(self.seen[order_ids[0]])}
-        headers, url = self._engine.headers, self._engine.socket_url(**where)
+        key, url = self._engine.api_key, self._engine.socket_url(**where)
         if self._ticket is not None:
-            headers, url = {}, f"{await self._ticket(order_ids[0])}&after={where['after']}"
+            key, url = "", f"{await self._ticket(order_ids[0])}&after={where['after']}"
         self._opened_at = time.monotonic()
-        try:
-            socket = await connect(url, additional_headers=headers, proxy=None, ping_interval=None)
-        except InvalidStatus as refused:
-            if refused.response.status_code not in (429, 503, 504):
-                self.wrong.append(f"a socket was refused: {refused.response.status_code}")
-            raise
-        self.sockets += 1
-        async with socket:
+        async with AsyncEngineClient(self._engine.http_url, api_key=key).socket(url) as socket:
+            self.sockets += 1
             for order_id in [*([] if alone else order_ids), *self._others]:
                 after = len(self.seen.get(order_id, ()))
                 await socket.send(

@@ -87,4 +87,4 @@ async def ended(sockets: list[Socket]) -> bool:
 
 
 async def serves(client: Client) -> bool:
-    return (await client.http.get("/health")).status_code == 200
+    return (await client.ask("GET", "/health")).status == 200

@@ -18,12 +18,12 @@ FAR = {"type": "limit", "limitPrice": "100000"}
 async def test_a_cancel_and_a_worker_have_one_winner(client: Client) -> None:
     async def race() -> tuple[int, Wire]:
         order = await client.submit("SOL", "USDC", "1.5")
-        answer = await client.http.delete(f"/api/orders/{order['orderId']}")
+        answer = await client.ask("DELETE", f"/api/orders/{order['orderId']}")
         shown = await eventually(
             lambda: client.order(order["orderId"]),
             lambda order: order["status"] in ("confirmed", "cancelled"),
         )
-        return answer.status_code, shown
+        return answer.status, shown
 
     for status, order in await asyncio.gather(*(race() for _ in range(60))):
         assert (status, order["status"]) in ((200, "cancelled"), (409, "confirmed"))
@@ -34,30 +34,30 @@ async def test_a_cancel_and_a_worker_have_one_winner(client: Client) -> None:
 
 async def test_a_cancel_that_comes_too_late_says_where_the_order_is(client: Client) -> None:
     [*_, last] = await client.execute("SOL", "USDC", "1.5")
-    answer = await client.http.delete(f"/api/orders/{last['orderId']}")
-    assert answer.status_code == 409
+    answer = await client.ask("DELETE", f"/api/orders/{last['orderId']}")
+    assert answer.status == 409
     assert answer.json()["code"] == "NOT_CANCELLABLE"
     assert answer.json()["status"] == "confirmed"
 
 
 async def test_a_second_cancel_is_answered_as_the_first(client: Client) -> None:
     order = await client.submit("SOL", "USDC", "1.5", **FAR)
-    answers = [await client.http.delete(f"/api/orders/{order['orderId']}") for _ in range(2)]
-    assert [(answer.status_code, answer.json()["status"]) for answer in answers] == [(200, "cancelled")] * 2
+    answers = [await client.ask("DELETE", f"/api/orders/{order['orderId']}") for _ in range(2)]
+    assert [(answer.status, answer.json()["status"]) for answer in answers] == [(200, "cancelled")] * 2
 
 
 async def test_an_order_that_there_is_not_is_not_found(client: Client) -> None:
-    answer = await client.http.delete(f"/api/orders/{uuid.uuid4()}")
-    assert (answer.status_code, answer.json()["code"]) == (404, "ORDER_NOT_FOUND")
+    answer = await client.ask("DELETE", f"/api/orders/{uuid.uuid4()}")
+    assert (answer.status, answer.json()["code"]) == (404, "ORDER_NOT_FOUND")
 
 
 async def test_resting_orders_are_cancelled_by_pair_and_type(client: Client) -> None:
     sol = [await client.submit("SOL", "USDC", "1", **FAR) for _ in range(3)]
     ray = await client.submit("RAY", "USDC", "1", **FAR)
-    answer = await client.http.delete("/api/orders", params={"tokenIn": "SOL", "type": "limit"})
+    answer = await client.ask("DELETE", "/api/orders", tokenIn="SOL", type="limit")
     assert sorted(answer.json()["cancelled"]) == sorted(order["orderId"] for order in sol)
     assert (await client.order(ray["orderId"]))["status"] == "open"
-    assert (await client.http.delete("/api/orders")).json() == {"cancelled": [ray["orderId"]]}
+    assert (await client.ask("DELETE", "/api/orders")).json() == {"cancelled": [ray["orderId"]]}
 
 
 async def test_a_batch_answers_each_order_in_its_place_and_stores_the_good_ones(client: Client) -> None:
@@ -66,12 +66,12 @@ async def test_a_batch_answers_each_order_in_its_place_and_stores_the_good_ones(
         {"tokenIn": "SOL", "tokenOut": "SOL", "amount": "1.5"},
         {"tokenIn": "RAY", "tokenOut": "USDC", "amount": "2", **FAR, "clientOrderId": str(uuid.uuid4())},
     ]
-    answer = await client.http.post("/api/orders/batch", json={"orders": orders})
-    assert answer.status_code == 200, answer.text
+    answer = await client.ask("POST", "/api/orders/batch", {"orders": orders})
+    assert answer.status == 200, answer.body
     first, second, third = answer.json()["results"]
     assert (first["status"], second["code"], third["status"]) == ("pending", "SAME_TOKEN", "open")
     assert first["replayed"] is third["replayed"] is False
-    [again] = (await client.http.post("/api/orders/batch", json={"orders": orders[2:]})).json()["results"]
+    [again] = (await client.ask("POST", "/api/orders/batch", {"orders": orders[2:]})).json()["results"]
     assert (again["orderId"], again["replayed"]) == (third["orderId"], True)
 
 
@@ -82,16 +82,16 @@ async def test_a_batch_of_none_or_too_many_is_refused_and_stores_nothing(client:
         {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1.5", "clientOrderId": f"{key}{n}"}
         for n in range(count)
     ]
-    answer = await client.http.post("/api/orders/batch", json={"orders": orders})
-    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_BATCH")
+    answer = await client.ask("POST", "/api/orders/batch", {"orders": orders})
+    assert (answer.status, answer.json()["code"]) == (400, "INVALID_BATCH")
     assert (await client.get("/api/orders", clientOrderId=f"{key}0"))["orders"] == []
 
 
 async def test_a_batch_with_a_key_twice_is_refused_and_stores_nothing(client: Client) -> None:
     key = str(uuid.uuid4())
     order = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1.5", "clientOrderId": key}
-    answer = await client.http.post("/api/orders/batch", json={"orders": [order, order]})
-    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_BATCH")
+    answer = await client.ask("POST", "/api/orders/batch", {"orders": [order, order]})
+    assert (answer.status, answer.json()["code"]) == (400, "INVALID_BATCH")
     assert (await client.get("/api/orders", clientOrderId=key))["orders"] == []
 
 
@@ -101,7 +101,7 @@ async def test_orders_are_listed_by_several_statuses(client: Client) -> None:
     listed = (await client.get("/api/orders", status="open,confirmed"))["orders"]
     assert {one["status"] for one in listed} == {"open", "confirmed"}
     assert order["orderId"] in [one["orderId"] for one in listed]
-    assert (await client.http.get("/api/orders", params={"status": "open,nonsense"})).status_code == 400
+    assert (await client.ask("GET", "/api/orders", status="open,nonsense")).status == 400
 
 
 async def test_the_tokens_are_listed_with_their_mints_and_decimals(client: Client) -> None:

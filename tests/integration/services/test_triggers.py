@@ -112,7 +112,7 @@ async def _ended(client: Client, order_id: str) -> Wire:
     """The order once it has ended: one that rests is cancelled, unless a worker has it at the moment."""
 
     async def end() -> Wire:
-        await client.http.delete(f"/api/orders/{order_id}")
+        await client.ask("DELETE", f"/api/orders/{order_id}")
         return await client.order(order_id)
 
     order = await eventually(end, lambda order: order["status"] in ("confirmed", "failed", "cancelled"))
