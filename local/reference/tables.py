@@ -193,7 +193,7 @@ def _error_rows() -> list[tuple[str, str, str]]:
 
 def _failure_rows() -> list[tuple[str, str, str]]:
     retried = {error.code: error.retryable for error in AttemptFailed.__subclasses__()}
-    return [(f"`{name}`", "yes" if retried[name] else "no", when) for name, when in FAILURES.items()]
+    return [(f"`{name}`", "yes" if retried.get(name) else "no", when) for name, when in FAILURES.items()]
 
 
 def _setting_rows() -> list[tuple[str, str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -65,7 +66,11 @@ class MemoryEngine:
             keys=self.keys,
             kept_key=self.kept_key,
             world=SimpleNamespace(
-                venues=venues, chain=self.chain, signer=MemorySigner(), launches=MemoryLaunches()
+                venues=venues,
+                chain=self.chain,
+                signer=MemorySigner(),
+                launches=MemoryLaunches(),
+                close=partial(asyncio.sleep, 0),
             ),
         )
         return self

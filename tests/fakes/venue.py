@@ -35,7 +35,7 @@ class MemoryVenue:
             raise answer
         return Quote(self.name, token_in, token_out, amount_in, int(answer or 0), 30, self.impact_bps)
 
-    async def build(self, quote: Quote, minimum_out: int) -> Swap:
+    async def build(self, quote: Quote, minimum_out: int, memo: str) -> Swap:
         return Swap(self.name, quote.token_in, quote.token_out, quote.amount_in, minimum_out)
 
 

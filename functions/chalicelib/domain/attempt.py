@@ -90,6 +90,7 @@ class Attempt:
         slot: int,
         network_fee: int = 0,
         priority_fee: int = 0,
+        compute_units: int | None = None,
     ) -> Transition:
         """The transaction has landed and gave `amount_out` base units; fees are in lamports."""
         order = self.order
@@ -104,6 +105,7 @@ class Attempt:
                 priority_fee,
                 order.quoted_out,
                 self._route,
+                compute_units,
             )
         )
 

@@ -26,7 +26,9 @@
         ├── PriceImpactTooHigh         (no retry can help)
         ├── BelowMinimumOut
         ├── SlippageExceeded
+        ├── InsufficientFunds          the trading wallet holds too little of the token, or of SOL
         ├── TransactionFailed
+        ├── SigningRefused             (no retry can help) a check before the signature; `code` says which
         ├── BlockhashExpired
         └── WorkerLost
 
@@ -187,9 +189,49 @@ class SlippageExceeded(AttemptFailed):
     code = "SLIPPAGE_EXCEEDED"
 
 
+class InsufficientFunds(AttemptFailed):
+    text = "The trading wallet does not hold enough for the order."
+    code = "INSUFFICIENT_FUNDS"
+
+
 class TransactionFailed(AttemptFailed):
     text = "The chain executed the transaction and it failed."
     code = "TRANSACTION_FAILED"
+
+
+class SigningRefused(AttemptFailed):
+    """Nothing was signed; each is given one of `CODES`, which says why."""
+
+    text = "The transaction was not signed."
+    code = "SIGNING_REFUSED"
+    retryable = False
+    CODES: ClassVar[frozenset[str]] = frozenset(
+        {
+            "HALTED",
+            "CAP_MISSING",
+            "ORDER_CAP_EXCEEDED",
+            "DAY_CAP_EXCEEDED",
+            "DRY_RUN",
+            "TRANSACTION_MALFORMED",
+            "BLOCKHASH_UNKNOWN",
+            "WRONG_FEE_PAYER",
+            "SIGNATURE_INVALID",
+            "PROGRAM_NOT_ALLOWED",
+            "INSTRUCTION_NOT_ALLOWED",
+            "MEMO_NOT_ALLOWED",
+            "WRONG_MINT",
+            "WRONG_DESTINATION",
+            "WRONG_AMOUNT_IN",
+            "WRONG_AMOUNT_OUT",
+            "FEE_TOO_HIGH",
+            "WRONG_CLUSTER",
+            "NO_RPC_NODE",
+        }
+    )
+
+    def __init__(self, message: str = "", *, code: str | None = None) -> None:
+        assert code is None or code in self.CODES, code
+        super().__init__(message, code=code)
 
 
 class BlockhashExpired(AttemptFailed):

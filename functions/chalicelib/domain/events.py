@@ -120,8 +120,8 @@ class OrderSubmitted:
 class OrderConfirmed:
     """The swap has landed and gave the trader `amount_out` base units of `terms.token_out`.
 
-    Fees are in lamports. `route` is None if another worker had chosen it, which was lost since: its
-    event, `building`, tells it.
+    Fees are in lamports. `compute_units` is None where the chain does not say. `route` is None if another
+    worker had chosen it, which was lost since: its event, `building`, tells it.
     """
 
     status: ClassVar = Status.CONFIRMED
@@ -134,6 +134,7 @@ class OrderConfirmed:
     priority_fee: int = 0
     quoted_out: int | None = None
     route: Route | None = None
+    compute_units: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,7 @@ export function fillOf(order) {
       ["Venue fees", sum(fill.fees?.venue)],
       ["Network fee", fees.length > 0 && sum([fill.fees?.network])],
       ["Priority fee", fees.length > 0 && sum([fill.fees?.priority])],
+      ["Compute units", fill.computeUnits?.toLocaleString("en-US")],
     ]),
     fill.stepMs && h("h3", {}, "Where the time went"),
     fill.stepMs && times(fill.stepMs));

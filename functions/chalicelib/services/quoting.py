@@ -170,13 +170,16 @@ class Quoting:
         return [*((quote,) for quote in _quotes(direct)), *([through] if through else [])]
 
     async def _two_hops(self, hub: Token, terms: Terms) -> Path:
-        """The best venue to the hub, and from there with what it gives; empty if one is missing."""
+        """The best venue to the hub, and from there with what it gives; empty if one is missing.
+
+        A venue without a curve fills whole orders alone, as one that makes its own transaction must.
+        """
         venues = self._allowed(terms)
         first = best_single(await self._ask_every(venues, terms.token_in, hub, terms.amount_in))
-        if first is None:
+        if first is None or first.curve is None:
             return ()
         second = best_single(await self._ask_every(venues, hub, terms.token_out, first.amount_out))
-        return () if second is None else (first, second)
+        return () if second is None or second.curve is None else (first, second)
 
     async def _ask_every(
         self, names: Iterable[str], token_in: Token, token_out: Token, amount_in: int

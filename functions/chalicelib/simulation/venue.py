@@ -72,8 +72,8 @@ class SimulatedVenue(Venue):
             await self._launchpad.know((token_in.mint, token_out.mint))
         return self._dex.quote_at(token_in, token_out, amount_in, int(self._clock() * 1000))
 
-    async def build(self, quote: Quote, minimum_out: int) -> Swap:
-        """The swap that fills `quote`; nothing is fetched for it."""
+    async def build(self, quote: Quote, minimum_out: int, memo: str) -> Swap:
+        """The swap that fills `quote`; nothing is fetched for it, and the wallet puts the memo in."""
         return Swap(self.name, quote.token_in, quote.token_out, quote.amount_in, minimum_out)
 
     async def recent_prices(

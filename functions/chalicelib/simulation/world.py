@@ -91,6 +91,9 @@ class Simulation(World):
     def launches(self) -> Launches:
         return self.launchpad
 
+    async def close(self) -> None:
+        """It has no connections of its own."""
+
     def _clock(self) -> float:
         """The database's clock, in unix seconds: the world's only one, however many processes share it.
 

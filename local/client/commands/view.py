@@ -158,9 +158,9 @@ def fill_lines(confirmed: Wire, life: Life) -> Iterator[str]:
     fees = fill["fees"]
     paid = [("venue", fee) for fee in fees.get("venue", ())]
     paid += [(kind, fees[kind]) for kind in ("network", "priority") if kind in fees]
-    yield "fees: " + ", ".join(
-        f"{kind} {short(fee['amount'])} {token_name(fee['token'])}" for kind, fee in paid
-    )
+    cost = [f"{kind} {short(fee['amount'])} {token_name(fee['token'])}" for kind, fee in paid]
+    cost += [f"{fill['computeUnits']} compute units"] if "computeUnits" in fill else []
+    yield f"fees: {', '.join(cost)}"
     if (best := fill.get("bestSingle")) and best["amountOut"] != fill["quotedOut"]:
         yield f"the best venue alone, {best['dex']}, would have given {short(best['amountOut'])} {token_out}"
     steps = {status: life.seconds_in(status) for status in STEPS}

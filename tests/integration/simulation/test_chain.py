@@ -80,7 +80,7 @@ async def test_a_quote_settles_within_1_percent(world: Callable[..., World], clo
     here = world(sim_latency=1.0)
     for venue in here.venues.values():
         quote = await venue.quote(COPE, USDC, 1000 * 10**6)
-        swap = await venue.build(quote, quote.amount_out * 99 // 100)
+        swap = await venue.build(quote, quote.amount_out * 99 // 100, "memo")
         signed = here.wallet.sign(swap, venue.name, *await here.chain.latest_blockhash())
         await here.chain.send(signed)
         clock.advance(3)

@@ -35,7 +35,7 @@ def test_the_tree_in_the_docstring_names_every_error() -> None:
 
 def test_only_errors_that_no_retry_can_mend_are_not_retryable() -> None:
     not_retryable = {error.__name__ for error in family(AttemptFailed) if not error.retryable}  # type: ignore[attr-defined]
-    assert not_retryable == {"InsufficientLiquidity", "PriceImpactTooHigh"}
+    assert not_retryable == {"InsufficientLiquidity", "PriceImpactTooHigh", "SigningRefused"}
 
 
 def test_an_error_can_be_given_its_code_sentence_and_details() -> None:

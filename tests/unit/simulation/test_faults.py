@@ -181,6 +181,6 @@ async def test_without_latency_nothing_sleeps(monkeypatch: pytest.MonkeyPatch) -
 async def test_a_swap_is_built_from_its_quote() -> None:
     raydium = venue("")
     quote = await raydium.quote(SOL, USDC, 10**9)
-    swap = await raydium.build(quote, 42)
+    swap = await raydium.build(quote, 42, "memo")
     assert (swap.venue, swap.token_in, swap.token_out) == ("raydium", SOL, USDC)
     assert (swap.amount_in, swap.minimum_out) == (10**9, 42)

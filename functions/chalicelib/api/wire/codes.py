@@ -122,8 +122,28 @@ FAILURES: dict[str, str] = {
     "POOL_NOT_OPEN": "the pool of a new token does not trade yet",
     "PRICE_IMPACT_TOO_HIGH": "the order would move the price further than its limit or the engine's",
     "BELOW_MINIMUM_OUT": "the best quote is less than the order's `minimumOut`; nothing was sent",
+    "INSUFFICIENT_FUNDS": "the trading wallet holds too little of the token, or of SOL for the fees",
+    "HALTED": "trading is halted: nothing is signed",
+    "CAP_MISSING": "the token has no cap, without which none of it is sold on mainnet",
+    "ORDER_CAP_EXCEEDED": "the order sells more than one order may",
+    "DAY_CAP_EXCEEDED": "with the order, more would be sold in 24 hours than may be",
+    "DRY_RUN": "nothing is signed, by a setting; `error` says what the order would have given",
+    "TRANSACTION_MALFORMED": "the venue's transaction can't be read, or is signed for us already",
+    "BLOCKHASH_UNKNOWN": "the venue's transaction has another blockhash than the one that was checked",
+    "WRONG_FEE_PAYER": "another account would pay the fee of the venue's transaction",
+    "SIGNATURE_INVALID": "another signer has not signed the venue's transaction, or signed another one",
+    "PROGRAM_NOT_ALLOWED": "the venue's transaction calls a program that the settings do not allow",
+    "INSTRUCTION_NOT_ALLOWED": "the venue's transaction does what no swap needs",
+    "MEMO_NOT_ALLOWED": "the memo of the venue's transaction is not the order's id",
+    "WRONG_MINT": "the venue's transaction moves another token",
+    "WRONG_DESTINATION": "the venue's transaction sends tokens or SOL to another account",
+    "WRONG_AMOUNT_IN": "the venue's transaction sells another amount",
+    "WRONG_AMOUNT_OUT": "the venue's transaction gives less than `minimumOut`",
+    "FEE_TOO_HIGH": "the venue's transaction pays the network too much",
+    "WRONG_CLUSTER": "the RPC node is of another cluster than the settings name",
+    "NO_RPC_NODE": "what answers at the RPC node's address is no Solana RPC node",
 }
-"""Why an attempt fails: in events, and with 409 of a quote."""
+"""Why an attempt fails: in events, and with 409 of a quote. Those from `HALTED` on: nothing was signed."""
 
 UNQUOTABLE = 409
 RETRY_LATER = (429, 503)  # with Retry-After, except where another try may do harm

@@ -73,6 +73,7 @@ def fill(event: OrderConfirmed) -> schemas.Fill | None:
         fees=schemas.Fees(
             network=_lamports(event.network_fee), priority=_lamports(event.priority_fee), venue=fees
         ),
+        compute_units=event.compute_units,
         best_single=None if route is None else single_venue(route.answers),
     )
 

@@ -286,6 +286,7 @@ class Fill(Object, kw_only=True):
     ]
     price_impact_bps: Annotated[Count, Meta(description="how far the order moves the price")] | None = None
     fees: Fees
+    compute_units: Annotated[Count, Meta(description="compute units that the transaction took")] | None = None
     best_single: SingleVenue | None = None
     step_ms: (
         Annotated[dict[str, Count], Meta(description="ms spent in each status, over all attempts")] | None

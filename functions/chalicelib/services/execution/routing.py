@@ -34,15 +34,15 @@ class Routing:
         slippage_bps = await self._quoting.slippage_bps(order.terms, quote)
         minimum_out = minimum_received(quote.amount_out, order.terms, slippage_bps)
         with tracing.span("build", venue=quote.venue):
-            swap = await self._build(quote, minimum_out)
+            swap = await self._build(quote, minimum_out, order.id)
         transaction = self._signer.sign(swap, order.id, blockhash, last_valid)
         return Route(quote, minimum_out, quoted.answers, slippage_bps), transaction
 
-    async def _build(self, quote: Quote, minimum_out: int) -> Swap:
+    async def _build(self, quote: Quote, minimum_out: int, memo: str) -> Swap:
         """The swap of the whole route; of several legs none has a minimum of its own."""
         if not quote.legs:
-            return await self._venues[quote.venue].build(quote, minimum_out)
-        legs = [await self._venues[leg.venue].build(leg, 0) for leg in quote.legs]
+            return await self._venues[quote.venue].build(quote, minimum_out, memo)
+        legs = [await self._venues[leg.venue].build(leg, 0, memo) for leg in quote.legs]
         return Swap(quote.venue, quote.token_in, quote.token_out, quote.amount_in, minimum_out, tuple(legs))
 
     async def _latest_blockhash(self) -> tuple[str, int]:

@@ -91,6 +91,7 @@ class Settlement:
                     slot=found.slot,
                     network_fee=found.network_fee,
                     priority_fee=found.priority_fee,
+                    compute_units=found.compute_units,
                 )
                 return await self._record(confirmed)
             if isinstance(found, ProgramError):

@@ -35,9 +35,9 @@ class Pool(MemoryVenue):
             self.name, token_in, token_out, amount_in, fill.amount_out, fill.fee, impact, curve=self.curve
         )
 
-    async def build(self, quote: Quote, minimum_out: int) -> Swap:
+    async def build(self, quote: Quote, minimum_out: int, memo: str) -> Swap:
         self.built.append((quote.amount_in, minimum_out))
-        return await super().build(quote, minimum_out)
+        return await super().build(quote, minimum_out, memo)
 
 
 class Signer(MemorySigner):
