@@ -23,6 +23,7 @@ REQUIREMENTS = {
     "generated": ROOT / "tests" / "generated" / "python.txt",
     "browser": ROOT / "tests" / "security" / "browser.txt",
     "observe": ROOT / "local" / "observe.txt",
+    "solana": ROOT / "local" / "servers" / "solana" / "requirements.txt",
 }
 
 
@@ -41,6 +42,13 @@ def environment(name: str) -> Path:
 def packages(name: str) -> Path:
     """The folder of the packages of environment `name`, for `sys.path`. Raises ServiceError."""
     return Path(sysconfig.get_path("purelib", vars={"base": str(environment(name).parent)}))
+
+
+def add_packages(name: str) -> None:
+    """Have this process import the packages of environment `name`, after its own. Raises ServiceError."""
+    folder = str(packages(name))
+    if folder not in sys.path:
+        sys.path.append(folder)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.ports import tracing
 
-from .environments import packages
+from .environments import add_packages
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -36,9 +35,7 @@ def tracing_to(state: Path, process: str, environ: Mapping[str, str] = os.enviro
     if not sends and environ.get(TRACE, "0") in ("", "0"):
         yield
         return
-    folder = str(packages("observe"))
-    if folder not in sys.path:
-        sys.path.append(folder)
+    add_packages("observe")
     from chalicelib.adapters.otlp import OtlpTracer
 
     tracer = OtlpTracer(process, [SpanFile(state / FOLDER / f"{process}.jsonl")], sends=sends)
