@@ -20,7 +20,7 @@ from botocore.httpsession import get_cert_path
 from botocore.session import Session
 
 from ...domain.errors import TemporarilyUnavailable
-from .http_connections import Answer, HttpConnections
+from ..http_connections import Answer, HttpConnections
 from .sigv4 import signed_headers
 
 if TYPE_CHECKING:
