@@ -197,7 +197,8 @@ class Config:
 
     world: str = setting(
         "simulated",
-        "venues, chain and wallet: `simulated`, or one of your own (functions/chalicelib/worlds.py)",
+        "venues, chain and wallet: `simulated`; `solana`, which signs real transactions; or one of your own "
+        "(functions/chalicelib/worlds.py)",
     )
     token_list: str = setting(
         "",
@@ -232,6 +233,79 @@ class Config:
         "e.g. WIF price=0.001 liquidity=100 in=30s",
     )
 
+    solana_cluster: str = setting(
+        "local",
+        "the cluster that the nodes must be of: `local`, any that is not public; or `devnet`, `testnet`, "
+        "`mainnet`, by their genesis hash. For WORLD=solana, as all that follows",
+        choices=("local", "devnet", "testnet", "mainnet"),
+    )
+    solana_allow_mainnet: str = setting(
+        "no",
+        "`yes` trades real money, where SOLANA_CLUSTER is mainnet; caps are needed then",
+        choices=("no", "yes"),
+    )
+    solana_rpc_urls: str = setting(
+        "",
+        "URLs of Solana RPC nodes with commas between; the first that answers is asked",
+        form=r"https?://[^,\s]+(\s*,\s*https?://[^,\s]+)*",
+    )
+    solana_commitment: str = setting(
+        "confirmed",
+        "when a swap has landed: in a `confirmed` block, or in a `finalized` one, some 13 s later",
+        choices=("confirmed", "finalized"),
+    )
+    solana_key_file: str = setting(
+        "", "file of mode 600 with the trading wallet's key, as solana-keygen writes it"
+    )
+    solana_key: str = setting("", "that key itself, as an array of 64 numbers or in base58")
+    solana_key_secret: str = setting("", "ARN of the secret that holds the key as its `password`")
+    jupiter_url: str = setting(
+        "https://api.jup.ag/swap/v2", "Jupiter's Swap API, up to `/order`", form=r"https?://\S+"
+    )
+    jupiter_api_key: str = setting("", "key for the Swap API; empty: it is asked without one")
+    jupiter_api_key_secret: str = setting(
+        "", "ARN of the secret that holds this key as its `password`; empty: it is in JUPITER_API_KEY"
+    )
+    solana_venues: str = setting(
+        "raydium=Raydium, meteora=Meteora DLMM, orca=Whirlpool",
+        "venues with commas between: each NAME=DEX with the DEX as Jupiter labels it, or NAME=* for all of "
+        "its router",
+        form=r"\w+=[^,=]+(\s*,\s*\w+=[^,=]+)*",
+    )
+    solana_programs: str = setting(
+        "",
+        "addresses of programs, with commas between, that a venue's transaction may call beside System, SPL "
+        "Token, Associated Token Account, Memo and ComputeBudget; it is simulated before it is signed",
+    )
+    solana_simulate: str = setting(
+        "needed",
+        "which transactions are simulated before they are signed: those that call SOLANA_PROGRAMS "
+        "(`needed`), or all (`always`); with `only` nothing is signed, and orders fail with what they would "
+        "have given",
+        choices=("needed", "always", "only"),
+    )
+    solana_max_fee: int = setting(
+        1_000_000,
+        "the most that a transaction may pay the network, lamports",
+        least=5_000,
+        most=1_000_000_000,
+    )
+    solana_priority_fee: int = setting(
+        10_000,
+        "what a transaction offers to be taken sooner, lamports; a part of SOLANA_MAX_FEE",
+        least=0,
+        most=1_000_000_000,
+    )
+    solana_order_caps: str = setting(
+        "", "the most that one order may sell, by token: `SOL=1 USDC=200`; needed on mainnet"
+    )
+    solana_day_caps: str = setting("", "the most that all orders of 24 hours may sell, by token; likewise")
+    solana_halted: str = setting(
+        "no",
+        "`yes` signs nothing, as a halt by `python -m local halt` does, which needs no restart",
+        choices=("no", "yes"),
+    )
+
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ) -> Config:
         """The settings as the environment gives them. Raises ConfigError."""
@@ -260,7 +334,8 @@ def _parse(item: Any, text: str) -> str | int | float:
     if choices and value not in choices:
         raise ConfigError(f"{item.name.upper()}={text!r} must be one of {', '.join(choices)}")
     if item.metadata["form"] and not re.fullmatch(item.metadata["form"], text):
-        raise ConfigError(f"{item.name.upper()}={text!r} has another form ({item.metadata['doc']})")
+        # Without the text: a URL may hold a key.
+        raise ConfigError(f"{item.name.upper()} has another form ({item.metadata['doc']})")
     if isinstance(value, (int, float)) and not (
         (least is None or value >= least) and (most is None or value <= most)
     ):

@@ -40,11 +40,12 @@ if TYPE_CHECKING:
     from .ports.live import Push, ShardLauncher
     from .ports.metrics import Metrics
     from .ports.queue import Queue
-    from .ports.trading import World
+    from .ports.trading import Audit, World
     from .services.announcing import Announcer
     from .services.authentication import Authentication
     from .services.cancellation import Cancellation
     from .services.execution import Execution
+    from .services.halting import Halting
     from .services.health import Health
     from .services.keyed_hash import KeyedHash
     from .services.keys import KeyManagement
@@ -311,6 +312,12 @@ class Runtime:
         return build(self.config, self.database)
 
     @cached_property
+    def halting(self) -> Halting:
+        from .services.halting import Halting
+
+        return Halting(self.world)
+
+    @cached_property
     def quoting(self) -> Quoting:
         from .services.quoting import Quoting
 
@@ -347,6 +354,13 @@ class Runtime:
         from .services.sweep import Sweep
 
         return Sweep(self.store, self.queue)
+
+    @cached_property
+    def audit(self) -> Audit | None:
+        """None where the world has none."""
+        from .worlds import audit
+
+        return audit(self.config, lambda: self.database)
 
     @cached_property
     def cancellation(self) -> Cancellation:
@@ -507,6 +521,10 @@ class Runtime:
         await self.settle()
         if "_api_gateway_push" in self.__dict__:
             await self._api_gateway_push.aclose()
+        if "world" in self.__dict__:
+            await self.world.close()
+        if (audit := self.__dict__.get("audit")) is not None:
+            audit.close()
         if "redis" in self.__dict__:
             await self.redis.aclose()
         if "database" in self.__dict__:

@@ -30,6 +30,8 @@ ALLOWED = {  # part → the parts that it may import
         "runtime",
     },
     "adapters": {"domain", "ports", "adapters", "batcher"},
+    "adapters.solana.audit": {"domain", "ports", "adapters", "config"},
+    "adapters.solana.world": {"domain", "ports", "adapters", "config"},
     "simulation": {"domain", "ports", "simulation", "batcher", "config"},
     "batcher": {"domain"},
 }
@@ -50,7 +52,11 @@ CLIENT = FUNCTIONS.parent / "local" / "client"
 
 
 def part(path: Path) -> str:
-    return path.relative_to(LIBRARY).with_suffix("").parts[0] if path.is_relative_to(LIBRARY) else ""
+    """The part that a module is of; the ones that put a world together are parts of their own."""
+    if not path.is_relative_to(LIBRARY):
+        return ""
+    parts = path.relative_to(LIBRARY).with_suffix("").parts
+    return name if (name := ".".join(parts)) in ALLOWED else parts[0]
 
 
 def imports(path: Path) -> Iterator[str]:

@@ -51,7 +51,7 @@ FUNCTIONS = {  # what Lambda calls → its module here, and the runtime's parts 
     "app.relay": ("schedules", ("relay_runner",)),
     "app.keep_relays": ("schedules", ("relay_supervisor",)),
     "app.fire_orders": ("schedules", ("trigger_runs",)),
-    "app.sweep": ("schedules", ("sweep",)),
+    "app.sweep": ("schedules", ("sweep", "audit")),
     "app.migrate": ("migrate", ("migrate",)),
     "app.admin": ("admin", ("key_management", "kept_key")),
 }

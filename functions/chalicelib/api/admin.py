@@ -1,10 +1,12 @@
-"""The function that manages API keys: for who may invoke functions, not for clients.
+"""The function that manages API keys, and halts trading: for who may invoke functions, not for clients.
 
 {"action": "create", "account", "name", "scopes": [...], "expiresInMs"?}   the key, once
 {"action": "list", "account"?}
 {"action": "revoke", "id"}
 {"action": "rotate", "id", "overlapMs"?}                                   the new key, once
 {"action": "bootstrap"}              the secret that holds a deployment's first key, which is made if need be
+{"action": "halt", "reason"?}        stop trading, where WORLD can be halted
+{"action": "resume"}                 go on trading
 """
 
 from __future__ import annotations
@@ -24,7 +26,10 @@ from .wire.admin import (
     Bootstrap,
     CreateKey,
     FirstKey,
+    Halt,
+    HaltState,
     ListKeys,
+    Resume,
     RevokeKey,
     RotateKey,
     admin_request,
@@ -71,3 +76,12 @@ def _do(request: AdminRequest) -> Object:
             if first is not None:
                 log.info("first key created key=%s secret=%s", first.key.id, secret)
             return FirstKey(secret=secret, made=first is not None)
+        case Halt(reason):
+            return _halt_state(runtime.run(engine.halting.halt(reason)))
+        case Resume():
+            return _halt_state(runtime.run(engine.halting.resume()))
+
+
+def _halt_state(reason: str | None) -> HaltState:
+    log.info("trading %s reason=%s", "resumed" if reason is None else "halted", reason)
+    return HaltState(halted=reason is not None, reason=reason)

@@ -18,8 +18,11 @@ HANDOVER_S = 10.0
 
 
 def sweep() -> int:
-    """Queue again the orders that cannot be in the queue; returns how many."""
-    swept = runtime.run(runtime.current().sweep.run())
+    """Queue again the orders that cannot be in the queue, and audit the chain; returns how many it queued."""
+    engine = runtime.current()
+    swept = runtime.run(engine.sweep.run())
+    if engine.audit is not None:
+        runtime.run(engine.audit.run())
     reasons = "".join(f" {reason.replace(' ', '_')}={count}" for reason, count in sorted(swept.items()))
     log.log(logging.WARNING if swept else logging.DEBUG, "sweep queued=%d%s", swept.total(), reasons)
     return swept.total()

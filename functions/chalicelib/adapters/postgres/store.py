@@ -302,10 +302,10 @@ class PostgresStore:
 
     async def _check_all(self, asked: Sequence[None]) -> list[None]:
         """Rehearse once for all who ask at the same time, under a key that no other order has."""
-        await self._rehearse(str(uuid.uuid4()))
+        await self._simulate(str(uuid.uuid4()))
         return [None] * len(asked)
 
-    async def _rehearse(self, key: str) -> None:
+    async def _simulate(self, key: str) -> None:
         """Create an order in a transaction that is rolled back.
 
         It has a client of its own. So it keeps no other order waiting, and waits only for one that is just
@@ -373,7 +373,7 @@ class PostgresStore:
 
     async def first(self, new: NewOrder) -> Order | None:
         if new.key:  # else an order whose creation is still under way would be overlooked
-            await self._rehearse(_stored_key(new.account, new.key))
+            await self._simulate(_stored_key(new.account, new.key))
         return await self._first(new)
 
     async def _first(self, new: NewOrder) -> Order | None:

@@ -9,6 +9,8 @@ from ...domain.errors import InvalidRequest
 from ...domain.terms import MAX_LIFETIME_MS
 from .schemas import Object
 
+NO_REASON = "no reason given"
+
 
 class CreateKey(NamedTuple):
     """A key that is to be made."""
@@ -42,6 +44,23 @@ class Bootstrap(NamedTuple):
     """The first key of a deployment, if it has none."""
 
 
+class Halt(NamedTuple):
+    """Trading is to stop."""
+
+    reason: str
+
+
+class Resume(NamedTuple):
+    """Trading is to go on."""
+
+
+class HaltState(Object):
+    """Whether trading is halted now, and why."""
+
+    halted: bool
+    reason: str | None = None
+
+
 class FirstKey(Object):
     """Where the first key of a deployment is kept, and whether it was made just now."""
 
@@ -49,13 +68,15 @@ class FirstKey(Object):
     made: bool
 
 
-AdminRequest = CreateKey | ListKeys | RevokeKey | RotateKey | Bootstrap
+AdminRequest = CreateKey | ListKeys | RevokeKey | RotateKey | Bootstrap | Halt | Resume
 ADMIN_FIELDS: dict[str, dict[str, type]] = {
     "create": {"account": str, "name": str, "scopes": list, "expiresInMs": int},
     "list": {"account": str},
     "revoke": {"id": str},
     "rotate": {"id": str, "overlapMs": int},
     "bootstrap": {},
+    "halt": {"reason": str},
+    "resume": {},
 }
 
 
@@ -87,6 +108,10 @@ def admin_request(event: Mapping[str, object]) -> AdminRequest:
                 return RevokeKey(found["id"])
             case "bootstrap":
                 return Bootstrap()
+            case "halt":
+                return Halt(found.get("reason", NO_REASON))
+            case "resume":
+                return Resume()
             case _:
                 return RotateKey(found["id"], found.get("overlapMs", 0))
     except KeyError as missing:
