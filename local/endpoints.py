@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from chalicelib.config import Config
 
@@ -23,6 +24,7 @@ NAME, URL = "endpoints.json", "url"  # in the state folder, while an engine runs
 class Endpoints:
     """Where the functions find their servers; `started` names those that were started here.
 
+    `chain` has the settings of the Solana node that it trades on, by their variables' names.
     The engine's processes sign their calls of `@connections` with `connections_key`, and those of an SQS that
     was started here with `sqs_key`.
     """
@@ -32,12 +34,14 @@ class Endpoints:
     aws_endpoint_url: str
     queue_url: str
     dead_letter_url: str
+    chain: Mapping[str, str] = field(default_factory=dict)
     started: Sequence[str] = field(default=(), compare=False)
     connections_key: AccessKey | None = field(default=None, compare=False, repr=False)
     sqs_key: AccessKey | None = field(default=None, compare=False, repr=False)
 
     def configure(self, config: Config) -> Config:
         """`config` with these servers, and a gateway of its own: others may share them."""
+        chain: dict[str, Any] = {name.lower(): value for name, value in self.chain.items()}
         return replace(
             config,
             gateway_id=config.gateway_id or secrets.token_hex(8),
@@ -50,6 +54,7 @@ class Endpoints:
             database_role_secret="" if "Postgres" in self.started else config.database_role_secret,
             database_login="owner" if "Postgres" in self.started else config.database_login,
             redis_secret="" if "Valkey" in self.started else config.redis_secret,
+            **chain,
         )
 
     def environment(self) -> dict[str, str]:
@@ -60,6 +65,7 @@ class Endpoints:
             "AWS_ENDPOINT_URL": self.aws_endpoint_url,
             "ORDERS_QUEUE_URL": self.queue_url,
             "ORDERS_DLQ_URL": self.dead_letter_url,
+            **self.chain,
             **self.credentials(),
             **(self.connections_key.environment(CONNECTIONS) if self.connections_key else {}),
         }

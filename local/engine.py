@@ -32,6 +32,7 @@ from chalicelib.services.trigger_runs import AT_A_TIME
 
 from .calls import wait
 from .endpoints import Endpoints, local_credentials, prepare_environment
+from .environments import add_packages
 from .errors import ServiceError
 from .gateway import Gateway, GatewaySettings, listen, serve_on, url_of
 from .metrics import MetricsRoute, Registry
@@ -114,7 +115,7 @@ class Engine:
         await asyncio.shield(self._serving)
 
     async def _start(self, parts: AsyncExitStack) -> None:
-        self.migrations = await asyncio.to_thread(apply_schema, self.config.database_url)
+        self.migrations = await asyncio.to_thread(apply_schema, self.config)
         enter = parts.enter_async_context
         prepare_environment(self._endpoints)
         broker = await enter(self._sqs.hosting()) if self._sqs else None
@@ -153,6 +154,8 @@ async def running_functions(
 ) -> AsyncIterator[None]:
     """The runtime on the running loop. `push`, `launcher`, `queue` and `metrics` take the place of AWS's."""
     prepare_environment()
+    if config.world == "solana":
+        add_packages("solana")
     loop = asyncio.get_running_loop()
     engine = runtime.start(
         config, loop=loop, push=push, launcher=launcher, queue=queue, wait=wait, metrics=metrics
@@ -229,9 +232,9 @@ async def keeping_relays(every_s: float) -> AsyncIterator[None]:
         yield
 
 
-def apply_schema(database_url: str) -> list[str]:
+def apply_schema(config: Config) -> list[str]:
     """Apply the migrations that are missing; their names. Raises ServiceError."""
     try:
-        return migrate(database_url)
+        return migrate(config.database_url, world=config.world)
     except MigrationError as error:
         raise ServiceError(f"The schema could not be brought up to date. {error}") from error

@@ -1,6 +1,6 @@
 """Postgres, Valkey and SQS for the engine on this machine: started here, or attached to where a URL is given.
 
-`Services(state).start()` takes the folder, starts or asks the three at the same time, and gives `Endpoints`,
+`Services(state).start()` takes the folder, starts or asks them at the same time, and gives `Endpoints`,
 whose `environment()` is all that the functions need to know.
 """
 
@@ -20,13 +20,17 @@ from .endpoints import Endpoints, find_running, local_credentials, publish, with
 from .servers import Folder, Postgres, ServiceError, Sqs, Valkey
 from .servers.attached import Attached, AttachedPostgres, AttachedRedis, AttachedSqs, find_emulator
 from .servers.queues import QueueSettings
+from .servers.solana import Solana
 from .servers.sqs.server import HostedSqs
 from .signatures import AccessKey
 
 __all__ = ["Endpoints", "Line", "ServiceError", "Services", "erase", "find_running", "has_attached"]
 
 AnySqs = Sqs | HostedSqs | AttachedSqs
-AnyServer = Postgres | Valkey | AnySqs | AttachedPostgres | AttachedRedis
+AnyServer = Postgres | Valkey | AnySqs | AttachedPostgres | AttachedRedis | Solana
+
+LANDS_AFTER_MS = 2500
+"""From sending to landing on a Solana node of ours, where SIM_LATENCY is 1."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,12 @@ class Line:
 
 
 class Services:
-    """The three servers, as a context manager. Raises ConfigError for a wrong setting in `environ`.
+    """The servers, as a context manager. Raises ConfigError for a wrong setting in `environ`.
 
     `state` is the folder that keeps their files over restarts; None is a temporary one. With `hosts_sqs` the
     queue is no process of its own: the engine serves it, see `hosted_sqs`. `.postgres`,
-    `.valkey` and `.sqs` are the servers themselves; those started here also know `kill()`, `start()` and
-    `restart()`.
+    `.valkey` and `.sqs` are the servers themselves, and `.solana` is the Solana node that is started where
+    WORLD=solana names none; those started here also know `kill()`, `start()` and `restart()`.
     """
 
     def __init__(
@@ -67,7 +71,8 @@ class Services:
         self._environ = environ
         self._durable = durable
         self._hosts_sqs = hosts_sqs
-        self._queues = QueueSettings(visibility_timeout, Config.load(environ).max_attempts)
+        self._config = Config.load(environ)
+        self._queues = QueueSettings(visibility_timeout, self._config.max_attempts)
         self._on_progress = on_progress or (lambda line: None)
         self._folder: Folder | None = None
         self._servers: tuple[AnyServer, ...] = ()
@@ -75,6 +80,7 @@ class Services:
         self.postgres: Postgres | AttachedPostgres
         self.valkey: Valkey | AttachedRedis
         self.sqs: AnySqs
+        self.solana: Solana | None = None
 
     @property
     def endpoints(self) -> Endpoints:
@@ -86,10 +92,18 @@ class Services:
             sqs.url,
             sqs.queue_url,
             sqs.dead_letter_url,
+            self._chain(),
             self._started,
             self._connections_key,
             None if isinstance(sqs, AttachedSqs) else sqs.key,
         )
+
+    def _chain(self) -> dict[str, str]:
+        if self._config.world != "solana":
+            return {}
+        if self.solana is None:
+            return {"WORLD": "solana", "SOLANA_RPC_URLS": self._config.solana_rpc_urls}
+        return _settings_of(self.solana)
 
     @property
     def _started(self) -> list[str]:
@@ -101,12 +115,12 @@ class Services:
         return [_line(server) for server in self._servers]
 
     def start(self) -> Endpoints:
-        """Start or ask all three at once. Raises ServiceError, and then none is left running."""
+        """Start or ask all at once. Raises ServiceError, and then none is left running."""
         self._folder = Folder(self._state)
         try:
             self._choose(self._folder)
             ambient.forget(self._started)
-            with ThreadPoolExecutor(3) as threads:
+            with ThreadPoolExecutor(4) as threads:
                 starts = {threads.submit(server.start): server for server in self._servers}
                 for done in as_completed(starts):
                     done.result()
@@ -122,7 +136,7 @@ class Services:
         """Stop what was started here. Harmless when nothing runs."""
         if self._folder is None:
             return
-        with ThreadPoolExecutor(3) as threads:
+        with ThreadPoolExecutor(4) as threads:
             for server in self._servers:
                 threads.submit(server.stop)
         withdraw(self._folder.path)
@@ -144,7 +158,8 @@ class Services:
             else Valkey(folder.part("valkey"), temporary=temporary, holds=holds)
         )
         self.sqs = self._choose_sqs(folder)
-        self._servers = (self.postgres, self.valkey, self.sqs)
+        self.solana = self._choose_solana(folder)
+        self._servers = (self.postgres, self.valkey, self.sqs, *([self.solana] if self.solana else []))
 
     def _choose_sqs(self, folder: Folder) -> AnySqs:
         part, credentials = folder.part("sqs"), local_credentials(self._environ)
@@ -154,6 +169,20 @@ class Services:
         if self._hosts_sqs:
             return HostedSqs(part, region, self._queues, key=key)
         return Sqs(part, region, self._queues, key=key, temporary=folder.temporary, holds=folder.holds)
+
+    def _choose_solana(self, folder: Folder) -> Solana | None:
+        config = self._config
+        if config.world != "solana" or config.solana_rpc_urls:
+            return None
+        return Solana(
+            folder.part("solana"),
+            seed=config.sim_seed,
+            slot_ms=config.sim_slot_ms,
+            landing_ms=int(LANDS_AFTER_MS * config.sim_latency),
+            faults=config.sim_faults,
+            temporary=folder.temporary,
+            holds=folder.holds,
+        )
 
     @property
     def hosted_sqs(self) -> HostedSqs | None:
@@ -183,6 +212,16 @@ def erase(state: Path) -> None:
         folder.erase()
     finally:
         folder.close()
+
+
+def _settings_of(node: Solana) -> dict[str, str]:
+    return {
+        "WORLD": "solana",
+        "SOLANA_CLUSTER": "local",
+        "SOLANA_RPC_URLS": node.url,
+        "SOLANA_KEY_FILE": str(node.wallet),
+        "JUPITER_URL": f"{node.url}/swap/v2",
+    }
 
 
 def _line(server: AnyServer) -> Line:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from chalicelib.config import Config, ConfigError
+from chalicelib.simulation import fault_rules
 from dotenv import load_dotenv
 
 from . import ROOT
@@ -30,3 +32,16 @@ def settings(environ: Mapping[str, str] = os.environ, **options: object) -> dict
     given = {name: value for name, value in environ.items() if value.strip()}
     chosen = {name.upper(): str(value) for name, value in options.items() if value is not None}
     return {**DEFAULTS, **given, **chosen}
+
+
+def check_faults(config: Config) -> None:
+    """Raises ConfigError if SIM_FAULTS has no rules of the simulation, or of the local Solana node."""
+    if config.world != "solana":
+        fault_rules.parse(config.sim_faults)
+        return
+    from .servers.solana.faults import Faults, WrongRule
+
+    try:
+        Faults(config.sim_faults)
+    except WrongRule as error:
+        raise ConfigError(f"SIM_FAULTS: {error}") from None

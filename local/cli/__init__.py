@@ -31,13 +31,15 @@ class AllCommands(Commands):
     """The commands of the client and of this machine."""
 
     modules: ClassVar[Mapping[str, str]] = CLIENT | {
-        name: f"{__name__}.{name}"
+        name: f"{__name__}.{name.replace('-', '_')}"
         for name in (
             "up",
             "demo",
             "doctor",
+            "devnet-check",
             "launch",
             "keys",
+            "halt",
             "dlq",
             "logs",
             "trace",

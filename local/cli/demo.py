@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import ROUND_DOWN, Context, Decimal
 
 import click
-import psycopg
 from chalicelib.config import Config
 from chalicelib.domain.lifecycle import Status
-from chalicelib.simulation.fault_rules import parse
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -34,9 +33,10 @@ from ..client.commands.view import (
 )
 from ..engine import Engine
 from ..gateway import listen
+from ..landed import count_swaps, explorer
 from ..process import Stopped, Stopping, run_on_loop, signals
 from ..services import Services
-from ..settings import settings
+from ..settings import check_faults, settings
 from ..terminal import log_to_stderr
 from . import machine
 
@@ -52,7 +52,6 @@ LIMIT = ("JTO", "USDC", "100")
 BELOW_MARKET = Decimal("0.99")  # of the best quote: further than a price moves until the order is filled
 LONGEST_S = 120.0  # for all of them, retries included
 
-COUNT_SWAPS = "SELECT memo, count(*) FROM sim.swaps WHERE memo = ANY(%s) GROUP BY memo"
 FRAMES_PER_S = 12
 
 
@@ -61,7 +60,13 @@ FRAMES_PER_S = 12
 @machine.log_level
 @options.as_json
 def demo(
-    latency: float | None, faults: str | None, log_level: str, log_format: str, verbose: bool, as_json: bool
+    world: str | None,
+    latency: float | None,
+    faults: str | None,
+    log_level: str,
+    log_format: str,
+    verbose: bool,
+    as_json: bool,
 ) -> None:
     """Show six orders from submit to settlement, in an engine that is started for it and leaves nothing.
 
@@ -72,11 +77,13 @@ def demo(
     swap for each. With --json what is shown goes to stderr, and the orders, each with its events and its
     number of swaps, to stdout.
 
+    With --world solana the orders are real transactions, on a Solana node that is started for it, too.
+
     \b
     Example: ./local/run demo --latency 0.5
     """
     log_to_stderr("INFO" if verbose else log_level, form=log_format)
-    environ = settings(sim_latency=latency, sim_faults=faults)
+    environ = settings(world=world, sim_latency=latency, sim_faults=faults)
     try:
         with signals(lambda: click.echo("\nstopping …")) as stopping:
             raise SystemExit(0 if _run(environ, stopping, as_json=as_json) else 1)
@@ -86,7 +93,7 @@ def demo(
 
 def _run(environ: dict[str, str], stopping: Stopping, *, as_json: bool) -> bool:
     config, console = Config.load(environ), screen(stderr=as_json)
-    parse(config.sim_faults)
+    check_faults(config)
     console.print("starting Postgres, Valkey and SQS in a temporary folder …")
     servers = Services(None, environ=environ, durable=False, hosts_sqs=True)
     with listen("127.0.0.1", 0) as listening, servers as services:
@@ -122,11 +129,14 @@ async def _play(engine: Engine, console: Console, *, as_json: bool) -> bool:
     for table in outcome_tables(lives, console.width):
         console.print()
         console.print(table)
-    swaps = await asyncio.to_thread(_count_swaps, engine.config.database_url, lives)
+    if engine.config.world == "solana":
+        for line in transaction_lines(lives, engine.config):
+            console.print(line, soft_wrap=True)
+    swaps = await asyncio.to_thread(count_swaps, engine.config)
     if as_json:
         dump(
             [
-                {"orderId": life.order_id, "events": life.events, "swaps": swaps.get(life.order_id, 0)}
+                {"orderId": life.order_id, "events": life.events, "swaps": swaps[life.order_id]}
                 for life in lives
             ]
         )
@@ -165,13 +175,7 @@ async def _all_within(seconds: float, works: Iterable[Awaitable[None]]) -> None:
         return
 
 
-def _count_swaps(database_url: str, lives: Sequence[Life]) -> dict[str, int]:
-    """How many swaps of each order the chain holds, by order id."""
-    with psycopg.connect(database_url, connect_timeout=5) as connection:
-        return dict(connection.execute(COUNT_SWAPS, [[life.order_id for life in lives]]).fetchall())
-
-
-def _judge(lives: Sequence[Life], swaps: dict[str, int], console: Console) -> bool:
+def _judge(lives: Sequence[Life], swaps: Counter[str], console: Console) -> bool:
     """Say what was and what should have been; whether they are the same."""
     confirmed = [life for life in lives if life.status == Status.CONFIRMED]
     wrong = [
@@ -181,15 +185,15 @@ def _judge(lives: Sequence[Life], swaps: dict[str, int], console: Console) -> bo
             (life.status == Status.CONFIRMED, f"{life.order_id[:8]} is {life.status}"),
             (life.is_whole, f"{life.order_id[:8]} came with the events {[e['seq'] for e in life.events]}"),
             (
-                swaps.get(life.order_id, 0) == 1,
-                f"{life.order_id[:8]} has {swaps.get(life.order_id, 0)} swaps",
+                swaps[life.order_id] == 1,
+                f"{life.order_id[:8]} has {swaps[life.order_id]} swaps",
             ),
         )
         if not ok
     ]
     console.print(
         f"\n{len(confirmed)} of {len(lives)} orders confirmed; "
-        f"sim.swaps holds {sum(swaps.values())} landed swaps of theirs"
+        f"the chain holds {sum(swaps[life.order_id] for life in lives)} landed swaps of theirs"
         + ("" if wrong else ": exactly one each, every event in order.")
     )
     for reason in wrong:
@@ -207,6 +211,19 @@ def draw_lives(lives: Sequence[Life], console: Console) -> Iterator[Callable[[Li
         console=console, get_renderable=lambda: lives_table(lives), refresh_per_second=FRAMES_PER_S
     ) as live:
         yield lambda life: live.refresh()
+
+
+def transaction_lines(lives: Sequence[Life], config: Config) -> Iterator[str]:
+    """The transaction of each order that is confirmed: its signature, slot, compute units and fees."""
+    yield ""
+    for life in lives:
+        if life.status == Status.CONFIRMED:
+            end, fill = life.end, life.end["fill"]
+            fees = " + ".join(f"{short(fill['fees'][kind]['amount'])}" for kind in ("network", "priority"))
+            yield f"{life.order_id[:8]}  {end['txHash']}"
+            yield f"          slot {end['slot']}, {fill['computeUnits']} compute units, fees {fees} SOL"
+            if link := explorer(config, str(end["txHash"])):
+                yield f"          {link}"
 
 
 Cell = Callable[[Life], str]

@@ -18,8 +18,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -30,13 +28,11 @@ from botocore.exceptions import BotoCoreError
 from botocore.exceptions import ClientError as BotoClientError
 from chalicelib.config import Config, ConfigError
 from chalicelib.migrations import migrations
-from chalicelib.simulation.fault_rules import parse
-from rich.text import Text
 
 from .. import ROOT
 from ..client import AsyncEngineClient, ClientError, Refused
 from ..client.commands import options
-from ..client.commands.view import Wire, dump, say, screen
+from ..client.commands.view import Wire
 from ..endpoints import find_running, find_url, local_credentials
 from ..errors import ServiceError
 from ..gateway import GatewaySettings
@@ -45,9 +41,10 @@ from ..servers.folder import owner_pid
 from ..servers.postgres import Account
 from ..servers.queues import connect
 from ..servers.valkey import program as valkey_program
-from ..settings import DOTENV, settings
+from ..settings import DOTENV, check_faults, settings
 from ..terminal import masked
 from . import machine
+from .findings import Finding, Verdict, show
 
 OLDEST_PYTHON = (3, 11)
 LEAST_DISK_MB = 500
@@ -64,27 +61,6 @@ WHERE status IN ('pending', 'routing', 'building', 'submitted')
 """
 
 
-class Verdict(StrEnum):
-    """How it is with a thing."""
-
-    WELL = "ok"
-    NOTE = "note"  # the engine works, but perhaps not as it is meant
-    WRONG = "wrong"
-
-
-MARKS = {Verdict.WELL: ("✓", "green"), Verdict.NOTE: ("!", "yellow"), Verdict.WRONG: ("✗", "red")}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was found of a thing, and what to do about it unless all is well."""
-
-    what: str
-    verdict: Verdict
-    said: str
-    mend: str = ""
-
-
 @click.command()
 @machine.state
 @options.as_json
@@ -96,17 +72,7 @@ def doctor(state: Path, as_json: bool) -> None:
     \b
     Example: ./local/run doctor
     """
-    found = []
-    for finding in findings(state):
-        found.append(finding)
-        if not as_json:
-            _print(finding)
-    wrong = sum(finding.verdict is Verdict.WRONG for finding in found)
-    if as_json:
-        dump([asdict(finding) for finding in found])
-    else:
-        say(f"\n{'nothing is' if not wrong else '1 thing is' if wrong == 1 else f'{wrong} things are'} wrong")
-    raise SystemExit(1 if wrong else 0)
+    raise SystemExit(1 if show(findings(state), as_json=as_json) else 0)
 
 
 def findings(state: Path, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
@@ -139,7 +105,7 @@ def chosen_settings(environ: Mapping[str, str], dotenv: Path = DOTENV) -> Iterat
     try:
         config = Config.load(settings(environ))
         GatewaySettings.load(settings(environ))
-        parse(config.sim_faults)
+        check_faults(config)
     except ConfigError as error:
         yield Finding("settings", Verdict.WRONG, str(error), "correct it in .env or in the environment")
     else:
@@ -202,7 +168,7 @@ def engine(state: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
     yield from parts_of(health)
     endpoints = find_running(state)
     if endpoints is not None and health["status"] == "ok":
-        yield from _database(endpoints.database_url)
+        yield from _database(endpoints.database_url, endpoints.chain.get("WORLD", "simulated"))
 
 
 def parts_of(health: Wire) -> Iterator[Finding]:
@@ -219,13 +185,13 @@ def parts_of(health: Wire) -> Iterator[Finding]:
         yield Finding("dead letters", Verdict.NOTE, f"{letters['count']} orders failed for good", mend)
 
 
-def _database(url: str) -> Iterator[Finding]:
+def _database(url: str, world: str) -> Iterator[Finding]:
     with psycopg.connect(url, connect_timeout=5, autocommit=True) as connection:
         sent_s = time.time()
         [(now_s,)] = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
         applied = {name for (name,) in connection.execute("SELECT name FROM schema_migrations")}
         [(behind,)] = connection.execute(LEFT_BEHIND, [WAITS_LONG_S])
-    missing = [path.name for path in migrations() if path.name not in applied]
+    missing = [path.name for path in migrations(world) if path.name not in applied]
     if missing:
         yield Finding("schema", Verdict.WRONG, f"without {', '.join(missing)}", "start the engine again")
     else:
@@ -326,12 +292,3 @@ async def _health(url: str) -> Wire:
             if "status" not in refusal.answer:
                 raise
             return refusal.answer
-
-
-def _print(finding: Finding) -> None:
-    console = screen()
-    console.print(
-        Text.assemble(MARKS[finding.verdict], f" {finding.what:<13} {finding.said}"), soft_wrap=True
-    )
-    if finding.mend:
-        console.print(Text(f"{'':16}→ {finding.mend}"), soft_wrap=True)

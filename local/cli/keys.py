@@ -6,28 +6,16 @@ command → an event of the function `admin` ─┬─ here: the function itself
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import boto3
 import click
-from botocore.exceptions import BotoCoreError, ClientError
-from chalicelib import runtime
-from chalicelib.api import admin
 from chalicelib.domain.account import Scope
 from rich.table import Table
 
 from ..client.commands import options
-from ..client.commands.terminal import NotDone
 from ..client.commands.view import Json, Wire, date_and_time, dump, say, screen
-from ..pepper import pepper
-from . import machine
-from .operating import find_servers
+from . import administering, machine
+from .administering import manage
 
 HELP = """API keys, which an engine takes that was started with `--auth keys`, or is deployed.
 
@@ -43,10 +31,6 @@ environment, as ENGINE_API_KEY.
 It finds the engine that runs on this machine. For one that is deployed, name its function Admin, which
 `./infra/deploy` prints: --function NAME.
 """
-
-Function = click.option(
-    "--function", metavar="NAME", envvar="ADMIN_FUNCTION", help="The function Admin of a deployed engine."
-)
 
 
 @click.group(help=HELP)
@@ -67,7 +51,7 @@ def keys() -> None:
     help="What it allows; may be given several times.",
 )
 @click.option("--expires", "expires_in_ms", type=options.DURATION, help="When it ends: 90d, 12h.")
-@Function
+@administering.function
 @machine.state
 @options.as_json
 def create(
@@ -87,12 +71,12 @@ def create(
     event: Json = {"action": "create", "account": account, "name": name or account, "scopes": [*scopes]}
     if expires_in_ms is not None:
         event["expiresInMs"] = expires_in_ms
-    _show_new(_manage(event, state, function), as_json=as_json)
+    _show_new(manage(event, state, function), as_json=as_json)
 
 
 @keys.command("list")
 @click.option("--account", help="Only this account's.")
-@Function
+@administering.function
 @machine.state
 @options.as_json
 def list_(account: str | None, function: str | None, state: Path, as_json: bool) -> None:
@@ -102,7 +86,7 @@ def list_(account: str | None, function: str | None, state: Path, as_json: bool)
     Example: ./local/run keys list --account alice
     """
     event = {"action": "list"} | ({} if account is None else {"account": account})
-    found = _manage(event, state, function)["keys"]
+    found = manage(event, state, function)["keys"]
     if as_json:
         dump(found)
     elif found:
@@ -113,7 +97,7 @@ def list_(account: str | None, function: str | None, state: Path, as_json: bool)
 
 @keys.command()
 @click.argument("key_id", metavar="ID")
-@Function
+@administering.function
 @machine.state
 @options.as_json
 def revoke(key_id: str, function: str | None, state: Path, as_json: bool) -> None:
@@ -122,7 +106,7 @@ def revoke(key_id: str, function: str | None, state: Path, as_json: bool) -> Non
     \b
     Example: ./local/run keys revoke 3f2a9c5e7b10
     """
-    _manage({"action": "revoke", "id": _id(key_id)}, state, function)
+    manage({"action": "revoke", "id": _id(key_id)}, state, function)
     if as_json:
         dump({"revoked": _id(key_id)})
     else:
@@ -139,7 +123,7 @@ def revoke(key_id: str, function: str | None, state: Path, as_json: bool) -> Non
     show_default=True,
     help="For how long the old one counts.",
 )
-@Function
+@administering.function
 @machine.state
 @options.as_json
 def rotate(key_id: str, overlap_ms: int, function: str | None, state: Path, as_json: bool) -> None:
@@ -149,7 +133,7 @@ def rotate(key_id: str, overlap_ms: int, function: str | None, state: Path, as_j
     Example: ./local/run keys rotate 3f2a9c5e7b10 --overlap 1d
     """
     event = {"action": "rotate", "id": _id(key_id), "overlapMs": overlap_ms}
-    _show_new(_manage(event, state, function), as_json=as_json)
+    _show_new(manage(event, state, function), as_json=as_json)
 
 
 def _id(text: str) -> str:
@@ -182,33 +166,3 @@ def _table(found: list[Wire]) -> Table:
             date_and_time(ends) if ends else "never",
         )
     return table
-
-
-def _manage(event: Mapping[str, object], state: Path, function: str | None) -> Wire:
-    """The answer of the function `admin`. Raises NotDone with its refusal."""
-    answer = _invoke(event, function) if function else asyncio.run(_manage_here(event, state))
-    if "error" in answer:
-        raise NotDone(answer["error"])
-    return answer
-
-
-async def _manage_here(event: Mapping[str, object], state: Path) -> Wire:
-    config = find_servers(state)
-    if not config.key_pepper_secret:
-        config = replace(config, key_pepper=pepper(state, os.environ))
-    runtime.start(config, loop=asyncio.get_running_loop())
-    try:
-        return await asyncio.to_thread(admin.manage, event)
-    finally:
-        await runtime.stop()
-
-
-def _invoke(event: Mapping[str, object], function: str) -> Wire:
-    try:
-        answer = boto3.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
-        found: Any = json.loads(answer["Payload"].read())
-    except (BotoCoreError, ClientError, ValueError) as error:
-        raise NotDone(f"The function {function} does not answer: {error}") from None
-    if "FunctionError" in answer or not isinstance(found, dict):
-        raise NotDone(f"The function {function} failed; its log says why.")
-    return found

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from chalicelib.worlds import WORLDS
 from click.core import ParameterSource
 
 from ..client.commands.options import DEFAULT_URL, Place, Program, url_hint
@@ -71,10 +72,16 @@ def state(command: Command) -> Command:
 
 
 def world(command: Command) -> Command:
-    """Adds --latency and --faults."""
+    """Adds --world, --latency and --faults."""
     for option in (
         click.option("--faults", metavar="RULES", help="Faults to inject, as SIM_FAULTS."),
         click.option("--latency", type=float, help="Scale of simulated latencies, as SIM_LATENCY."),
+        click.option(
+            "--world",
+            type=click.Choice([*WORLDS]),
+            help="Where orders are traded: in a simulation, or on Solana: a node on this machine, unless "
+            "SOLANA_RPC_URLS names others.  [default: simulated]",
+        ),
     ):
         command = option(command)
     return command

@@ -8,7 +8,7 @@ the state folder: log lines, and spans where traces were recorded          â”€â”
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 import click
 import psycopg
 from chalicelib.api.wire.events import event_object
+from chalicelib.config import Config
 from chalicelib.domain.account import LOCAL
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.lifecycle import TERMINAL
@@ -26,12 +27,20 @@ from psycopg.rows import dict_row
 from ..client.commands import options
 from ..client.commands.view import dump, say
 from ..client.errors import ClientError
+from ..landed import call
 from ..tracing import spans
 from . import logs, machine
 from .operating import operating
 
 LONGEST_ID = 32  # hexadecimal digits
-COLOURS = {"event": "cyan", "log": "white", "span": "magenta", "sql": "blue", "queue": "yellow"}
+COLOURS = {
+    "event": "cyan",
+    "log": "white",
+    "span": "magenta",
+    "sql": "blue",
+    "queue": "yellow",
+    "chain": "green",
+}
 
 HIDDEN = ("at", "source", "what", "orderId", "seconds", "trace", "span", "parent")
 
@@ -71,10 +80,11 @@ async def known(state: Path, prefix: str) -> tuple[Row, list[Entry]]:
             row = _order(connection, prefix)
             order_id = str(row["id"])
             entries = [*_of_row(row), *_of_chain(connection, order_id)]
-        entries += [
-            _entry(event.at, "event", event.status.value, event_object(event))
-            for event in await engine.store.events(order_id)
-        ]
+        events = await engine.store.events(order_id)
+        entries += [_entry(event.at, "event", event.status.value, event_object(event)) for event in events]
+        if engine.config.world == "solana":
+            sent = dict.fromkeys(str(event.detail["txHash"]) for event in events if "txHash" in event.detail)
+            entries += await asyncio.to_thread(lambda: [*_of_cluster(engine.config, sent)])
         with suppress(TemporarilyUnavailable):
             letters = await engine.redrive.read(LOCAL) if row["status"] == "failed" else []
             entries += [_of_letter(letter) for letter in letters if letter.order_id == order_id]
@@ -113,7 +123,7 @@ def _of_row(row: Row) -> Iterator[Entry]:
 
 
 def _of_chain(connection: psycopg.Connection[Row], order_id: str) -> Iterator[Entry]:
-    """Its transactions on the simulated chain; of another one none is known here."""
+    """Its transactions on the simulated chain, where there is one."""
     if connection.execute("SELECT to_regclass('sim.transactions') AS it").fetchall()[0]["it"] is None:
         return
     query = "SELECT * FROM sim.transactions WHERE memo = %s ORDER BY sent_at"
@@ -123,6 +133,25 @@ def _of_chain(connection: psycopg.Connection[Row], order_id: str) -> Iterator[En
         if sent["lands_at"]:
             what = {key: sent[key] for key in ("signature", "slot", "amount_out", "error_code")}
             yield _entry(sent["lands_at"], "sql", "transaction landed", what)
+
+
+def _of_cluster(config: Config, signatures: Iterable[str]) -> Iterator[Entry]:
+    """Its transactions that have landed on a Solana cluster; a block's time is in whole seconds."""
+    url = config.solana_rpc_urls.partition(",")[0].strip()
+    options = {"commitment": "confirmed", "maxSupportedTransactionVersion": 0}
+    for signature in signatures:
+        with suppress(OSError):
+            if (found := call(url, "getTransaction", signature, options)) is not None:
+                meta = found["meta"]
+                what = {
+                    "signature": signature,
+                    "slot": found["slot"],
+                    "fee": meta["fee"],
+                    "error": meta["err"],
+                }
+                what["compute_units"] = meta.get("computeUnitsConsumed")
+                at = datetime.fromtimestamp(found["blockTime"], UTC)
+                yield _entry(at, "chain", "transaction landed", what)
 
 
 def _of_letter(letter: DeadLetter) -> Entry:

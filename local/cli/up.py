@@ -12,7 +12,6 @@ from pathlib import Path
 import click
 from chalicelib.api.wire.schemas import SUBMIT_PATH
 from chalicelib.config import Config
-from chalicelib.simulation.fault_rules import parse
 
 from ..endpoints import publish_url
 from ..engine import Engine
@@ -23,7 +22,7 @@ from ..process import Stopped, Stopping, run_on_loop, signals
 from ..separate import SeparateEngine
 from ..separate.reload import reload_on_change
 from ..services import Services, erase, has_attached
-from ..settings import BEGAN, STATE, settings
+from ..settings import BEGAN, STATE, check_faults, settings
 from ..terminal import log_to_stderr, masked
 from ..tracing import TRACE, tracing_to
 from . import machine
@@ -99,6 +98,7 @@ def up(
     reloads: bool,
     trace: bool,
     state: Path,
+    world: str | None,
     latency: float | None,
     faults: str | None,
     log_level: str,
@@ -113,6 +113,7 @@ def up(
     level = "INFO" if verbose else log_level
     log_to_stderr(level, form=log_format)
     environ = settings(
+        world=world,
         sim_latency=latency,
         sim_faults=faults,
         log_level=level,
@@ -153,7 +154,7 @@ def _run(
     reloads: bool,
 ) -> None:
     config = Config.load(environ)
-    parse(config.sim_faults)
+    check_faults(config)
     takes_keys = config.engine_auth == "keys"
     with listen(*address) as listening:
         if fresh:

@@ -82,7 +82,7 @@ class SeparateEngine:
         return url_of(self._listening)
 
     async def __aenter__(self) -> SeparateEngine:
-        self.migrations = await asyncio.to_thread(apply_schema, self.config.database_url)
+        self.migrations = await asyncio.to_thread(apply_schema, self.config)
         begin(self._state)
         async with AsyncExitStack() as parts:
             # Stopped in the opposite order: orders in flight still have subscribers, and those a relay.
@@ -108,7 +108,7 @@ class SeparateEngine:
 
         Raises ServiceError if the schema could not be migrated; then they go on as they are.
         """
-        await asyncio.to_thread(apply_schema, self.config.database_url)
+        await asyncio.to_thread(apply_schema, self.config)
         await asyncio.gather(*(child.restart() for child in self._children))
 
     async def ended(self) -> None:

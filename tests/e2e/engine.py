@@ -21,11 +21,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import httpx
 
 from local import ROOT
+from local.landed import wallet_of
 from local.services import erase, find_running
 from tests import commands
 
@@ -45,6 +47,8 @@ FAULTS = "; ".join(
 )
 # A relay serves so briefly that every test may see one hand over to the next.
 SETTINGS = {"SIM_FAULTS": FAULTS, "SIM_LATENCY": "0.05", "RELAY_SECONDS": "5"}
+# A blockhash lives for 3 s, and what has landed is finalized after 0.6 s.
+SOLANA = {"WORLD": "solana", "SIM_SLOT_MS": "20"}
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class Engine:
     redis_url: str = ""
     state: Path | None = None
     calls_at_once: int = 100  # that a client may make: as many as a machine with an emulator has room for
+    solana_url: str = ""  # of the node that it trades on; empty where the chain is simulated
+    wallet: str = ""  # on that chain
     proxied: int = 0  # engines with our own gateway that a proxy stands in front of
     api_key: str = ""  # that every request is made with; empty where the engine is open
 
@@ -153,6 +159,7 @@ class LocalEngine:
             endpoints.dead_letter_url,
             endpoints.redis_url,
             self.state,
+            **solana(endpoints.chain),
         )
 
     def stop(self) -> int:
@@ -205,6 +212,13 @@ class LocalEngine:
                 if self._process.poll() is not None or time.monotonic() > deadline:
                     raise AssertionError(f"the engine does not start:\n{self.log}")
                 time.sleep(0.05)
+
+
+def solana(chain: Mapping[str, str]) -> dict[str, Any]:
+    """Where the node is that the engine trades on, and its wallet there, as fields of an `Engine`."""
+    if "SOLANA_KEY_FILE" not in chain:
+        return {}
+    return {"solana_url": chain["SOLANA_RPC_URLS"], "wallet": wallet_of(Path(chain["SOLANA_KEY_FILE"]))}
 
 
 def free_port() -> int:

@@ -56,7 +56,9 @@ class Commands(click.Group):
         if cmd_name not in self.modules:
             return None
         module = import_module(self.modules[cmd_name])
-        found = getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_")  # `open` is Python's
+        found = getattr(module, cmd_name.replace("-", "_"), None) or getattr(
+            module, f"{cmd_name}_"
+        )  # `open` is Python's
         assert isinstance(found, click.Command)
         command = copy.copy(found)
         program = ctx.find_object(Program)

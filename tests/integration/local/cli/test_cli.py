@@ -425,7 +425,7 @@ def test_the_demo_shows_six_orders_and_counts_their_swaps():
     done = local("demo", "--json", "--latency", "0", SIM_SLOT_MS="20")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "6 of 6 orders confirmed" in done.stderr
-    assert "sim.swaps holds 6 landed swaps" in done.stderr
+    assert "the chain holds 6 landed swaps" in done.stderr
     orders = json.loads(done.stdout)
     assert [order["swaps"] for order in orders] == [1] * 6
     assert {order["events"][-1]["status"] for order in orders} == {"confirmed"}

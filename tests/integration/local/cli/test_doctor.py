@@ -13,7 +13,7 @@ from chalicelib.config import Config
 
 from local import ROOT
 from local.cli import doctor
-from local.cli.doctor import Finding, Verdict
+from local.cli.findings import Finding, Verdict
 from tests.integration.local.cli.test_cli import Up, confirmed, local
 
 
