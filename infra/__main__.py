@@ -1,4 +1,4 @@
-"""The command line: `python -m infra deploy STAGE`, `… destroy STAGE`, `… logs STAGE`, `… audit`.
+"""The command line: `python -m infra COMMAND`, where that is deploy, destroy, logs, halt or audit.
 
 Exit codes:
   0    done
@@ -22,6 +22,7 @@ from .audit import audit
 from .deploy import deploy
 from .destroy import destroy
 from .errors import AwsError, InfraError, Refused, StageError
+from .halt import halt
 from .logs import logs
 
 
@@ -49,7 +50,7 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """Deploy the engine into an AWS account, read its logs, and delete it; ask about what is packaged."""
+    """Deploy the engine into an AWS account, read its logs, halt and delete it; ask about its packages."""
     signal.signal(signal.SIGTERM, _interrupt)
     print_anything()
 
@@ -61,6 +62,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 cli.add_command(audit)
 cli.add_command(deploy)
 cli.add_command(destroy)
+cli.add_command(halt)
 cli.add_command(logs)
 
 if __name__ == "__main__":

@@ -18,14 +18,14 @@ from local.client.commands.terminal import Failure, NotDone, counted
 from local.environments import environment
 from local.errors import ServiceError
 
-from .package import FUNCTIONS, LOCK
+from .package import FUNCTIONS, LOCK, LOCKS_OF_WORLDS
 
 OPTIONS = ("--require-hashes", "--disable-pip", "--format", "json", "--progress-spinner", "off")
 
 
 @click.command()
 def audit() -> None:
-    """Ask PyPI whether a vulnerability of a dependency in functions/requirements.lock is known.
+    """Ask PyPI whether a vulnerability of a packaged dependency is known, those of stages on Solana too.
 
     Needs https://pypi.org itself; a mirror of it may know none. Exits with 1 if there is one, and with 2 if
     a dependency could not be asked about.
@@ -34,7 +34,8 @@ def audit() -> None:
         program = environment("audit") / "pip-audit"
     except ServiceError as error:
         raise NotDone(f"pip-audit could not be installed: {error}") from error
-    click.echo(verdict(ask(program, FUNCTIONS / LOCK)))
+    locks = (LOCK, *LOCKS_OF_WORLDS.values())
+    click.echo(verdict([each for lock in locks for each in ask(program, FUNCTIONS / lock)]))
 
 
 def ask(program: Path, lock: Path) -> list[dict[str, Any]]:

@@ -22,14 +22,14 @@ from local.client import SUBMIT_PATH
 from local.client.commands.terminal import counted
 
 from .aws import Aws, Bucket, connect
-from .change_set import Confirm, Target, Version, create_or_update, deployed_version
+from .change_set import HIDDEN, Confirm, Target, Version, create_or_update, deployed_version
 from .conditions import left_out
 from .console import Screen, Step, ask, aws_options, report_nothing_sent, report_running_operations
 from .errors import FirstKeyError, InfraError, MigrationError, PackageError, SmokeError
 from .first_key import ensure_first_key, read_first_key, reading_command
 from .invoke import migrate
-from .package import MEGABYTE, Package, build
-from .smoke import smoke
+from .package import MEGABYTE, SIMULATED, Package, build
+from .smoke import smoke, smoke_quote
 from .stacks import Stack, Stacks
 from .stage import (
     ARTIFACTS,
@@ -44,7 +44,7 @@ from .stage import (
 from .template import Template, read_template
 from .validate import validate
 
-ROLE_SECRET, LOGIN = "DatabaseRoleSecretArn", "DatabaseLogin"  # parameters of engine.yaml
+ROLE_SECRET, LOGIN, WORLD = "DatabaseRoleSecretArn", "DatabaseLogin", "World"  # parameters of engine.yaml
 DEFAULT_REGION = "us-east-1"  # whose rules --dry-run validates against, unless a region is given
 
 DEPLOYED = """
@@ -53,7 +53,8 @@ DEPLOYED = """
 
 The administrator's API key, and keys for others:
   {reading}
-  ./local/run keys --help     with --function {AdminFunction}
+  ./local/run keys --help     with --function {AdminFunction}"""
+FIRST_ORDER = """
 The first order:
   curl -X POST {HttpUrl}{submit_path} \\
     -H "Authorization: Bearer $ENGINE_API_KEY" -H 'Content-Type: application/json' \\
@@ -108,7 +109,8 @@ def deploy(
       login     the functions become the role that migrate has made, which changes no schema;
                 once, where there is a secret of that role
       key       the first API key, made by a function of the engine and kept in a secret
-      smoke     one order over HTTP, and its events over the WebSocket until it is confirmed
+      smoke     one order over HTTP, and its events over the WebSocket until it is confirmed;
+                outside the simulated world a quote, which costs nothing
 
     The first step that fails ends the deployment. If migrate, key or smoke fails, the engine
     is rolled back to its previous version.
@@ -136,7 +138,7 @@ def deploy(
         aws = connect(region, profile, endpoint_url)
         screen.print(f"{stage} in {aws.endpoint or aws.region}, {aws.caller()}")
         with report_nothing_sent(screen):
-            plan = prepare(chosen, settings, Path(folder), aws.region, screen)
+            plan = prepare(chosen, settings, Path(folder), aws.region, screen, deployed_world(aws, stage))
             if output:
                 save(plan.package, output, screen)
         deployment = Deployment(plan, aws, screen, lambda losses: yes or _confirm(losses))
@@ -144,7 +146,8 @@ def deploy(
             outputs = deployment.run(with_smoke=not no_smoke)
     dashboard = "" if aws.endpoint else f"\n  Dashboard  {outputs['DashboardUrl']}"  # it is in AWS's console
     reading = reading_command(aws, outputs["AdminKeySecretArn"])
-    screen.print(DEPLOYED.format(**outputs, submit_path=SUBMIT_PATH, dashboard=dashboard, reading=reading))
+    text = DEPLOYED + (FIRST_ORDER if plan.world == SIMULATED else "")
+    screen.print(text.format(**outputs, submit_path=SUBMIT_PATH, dashboard=dashboard, reading=reading))
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,7 @@ class Plan:
     package: Package
     artifacts: Template
     templates: Sequence[Template]  # of the stage's parts, in their order
+    world: str = SIMULATED  # that orders are traded in
 
     def parameters(self, part: str) -> dict[str, str]:
         """The parameters given for a part; --set takes precedence over the stage's file."""
@@ -182,14 +186,32 @@ class Plan:
         return choose_values(template, chosen, outputs, set_earlier, self.stage.required[template.part])
 
 
-def prepare(stage: Stage, settings: Sequence[str], folder: Path, region: str, screen: Screen) -> Plan:
-    """Package into `folder` and validate. Raises StageError, PackageError, ValidationError."""
+def deployed_world(aws: Aws, stage: str) -> str:
+    """The world that the stage trades in until now, which it keeps unless another one is given."""
+    stacks = Stacks(aws)
+    version = deployed_version(stacks, stacks.find(stack_name(stage, "engine")))
+    return version.parameters.get(WORLD, SIMULATED) if version else SIMULATED
+
+
+def prepare(
+    stage: Stage,
+    settings: Sequence[str],
+    folder: Path,
+    region: str,
+    screen: Screen,
+    world: str = SIMULATED,
+) -> Plan:
+    """Package into `folder` for the world that is given, or else `world`, and validate.
+
+    Raises StageError, PackageError, ValidationError.
+    """
     sources = [read_template(part) for part in stage.parts]
     chosen = parse_settings(settings, sources)
     for source in sources:
         check_names(source, (*stage.parameters[source.part], *stage.required[source.part]))
+    world = {WORLD: world, **stage.parameters["engine"], **chosen}[WORLD]
     with screen.step("package") as step:
-        package = build(folder)
+        package = build(folder, world=world)
         step.result = f"{package.size / MEGABYTE:.1f} MB, {package.runtime}"
     merged = read_template("engine", package.template)
     templates = [merged if source.part == "engine" else source for source in sources]
@@ -201,7 +223,7 @@ def prepare(stage: Stage, settings: Sequence[str], folder: Path, region: str, sc
         step.result = f"{len(templates) + 1} templates for {region}: " + (
             counted(len(warnings), "warning") if warnings else "no findings"
         )
-    return Plan(stage, chosen, package, artifacts, templates)
+    return Plan(stage, chosen, package, artifacts, templates, world)
 
 
 def save(package: Package, folder: Path, screen: Screen) -> None:
@@ -289,8 +311,10 @@ class Deployment:
     def _deploy(self, template: Template, bucket: Bucket, title: str = "") -> None:
         with self._screen.step(title or template.part) as step:
             values = self._values(template, self._outputs)
+            current = self._current[template.part]
             for name in values.previous:
-                step.print(f"{name} stays as it was set before")
+                if current and current.parameters.get(name) != HIDDEN:  # which may never have been set
+                    step.print(f"{name} stays as it was set before")
             source = {"TemplateURL": bucket.upload_template(template.part, template.text)}
             stack = self._create_or_update(template, source, values, step)
             self._outputs |= stack.outputs
@@ -335,8 +359,11 @@ class Deployment:
 
     def _smoke(self, secret: str) -> None:
         with self._screen.step("smoke") as step:
-            key = read_first_key(self._aws, secret)
-            events = smoke(self._outputs["HttpUrl"], key, lambda event: step.print(str(event["status"])))
+            key, url = read_first_key(self._aws, secret), self._outputs["HttpUrl"]
+            if self._plan.world != SIMULATED:
+                step.result = smoke_quote(url, key)
+                return
+            events = smoke(url, key, lambda event: step.print(str(event["status"])))
             step.result = " → ".join(str(event["status"]) for event in events)
 
     def _roll_back(self, bucket: Bucket) -> str:
@@ -354,7 +381,7 @@ class Deployment:
                 create_or_update(self._stacks, target, self._stacks.find(name), step, lambda losses: True)
         except (InfraError, BotoCoreError, ClientError) as error:
             return f"{name} could not be rolled back to its previous version: {error}"
-        hidden = ", ".join(values.previous)
+        hidden = ", ".join(name for name in values.previous if name in self._plan.parameters("engine"))
         exception = f" {hidden} can't be read back and keep the values of this deployment." if hidden else ""
         return f"{name} is rolled back to its previous version.{exception}"
 

@@ -9,6 +9,7 @@ InfraError
 ├── FunctionFailed    a function of the engine could not be called, or raised
 ├── MigrationError    the database's schema could not be brought up to date
 ├── FirstKeyError     the deployment's first API key could not be made or read
+├── HaltError         trading could not be halted, or goes on being halted
 ├── SmokeError        the engine is deployed, but an order is not confirmed
 └── Refused           a protected stage, or a change that would lose data and was not confirmed
 """
@@ -50,6 +51,10 @@ class MigrationError(InfraError):
 
 class FirstKeyError(InfraError):
     """The deployment's first API key could not be made or read."""
+
+
+class HaltError(InfraError):
+    """Trading could not be halted, or goes on being halted."""
 
 
 class SmokeError(InfraError):

@@ -5,8 +5,8 @@ with 0 even where a wheel is missing. So it works on a copy, and its result is c
 machine would import here and fail on Lambda. An ELF header states its processor; the file's name states the
 interpreter (PEP 3149: `_psycopg.cpython-311-x86_64-linux-gnu.so`).
 
-pip installs what requirements.lock names, each file by its hash; what is in the archive is listed beside it,
-in `sbom.cdx.json` (see sbom.py).
+pip installs what requirements.lock names, and the list of the world that the stage trades in, if it has one,
+each file by its hash; what is in the archive is listed beside it, in `sbom.cdx.json` (see sbom.py).
 
 The archive is rewritten from identical files to identical bytes: Lambda and CloudFormation compare uploads
 by key, which is the content's hash, so an unchanged one is neither uploaded nor deployed again. Bytecode is
@@ -26,7 +26,7 @@ import struct
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -62,6 +62,8 @@ PIP = {
     "PIP_REQUIRE_HASHES": "1",
 }
 LOCK = "requirements.lock"
+SIMULATED = "simulated"  # the WORLD whose orders cost nothing
+LOCKS_OF_WORLDS = {"solana": "solana.txt"}  # by WORLD: what it needs beside LOCK
 SBOM = "sbom.cdx.json"
 WRONG_HASH = r"THESE PACKAGES DO NOT MATCH THE HASHES[\s\S]*"
 NO_WHEEL = r"Could not (satisfy the requirement|install dependencies):"  # Chalice has no exit code for it
@@ -99,12 +101,13 @@ class Package:
         return found
 
 
-def build(folder: Path, merge: Path | None = ENGINE) -> Package:
-    """Package functions/ into `folder`, which is empty. Raises PackageError."""
+def build(folder: Path, merge: Path | None = ENGINE, *, world: str = SIMULATED) -> Package:
+    """Package functions/ with what `world` needs into `folder`, which is empty. Raises PackageError."""
     folder.mkdir(exist_ok=True)
-    key = cache_key(_sources(merge))
+    locks = [LOCK, *filter(None, [LOCKS_OF_WORLDS.get(world)])]
+    key = cache_key(_sources(merge), locks)
     if not load_cached(key, folder):
-        _build(folder, merge)
+        _build(folder, merge, locks)
         save_cached(key, folder)
     template, archive = folder / "template.json", folder / "deployment.zip"
     runtime = _runtime(json.loads(template.read_text()))
@@ -122,9 +125,10 @@ def _sources(merge: Path | None) -> list[Path]:
     return [*code, *Path(__file__).parent.glob("*.py"), *([merge] if merge else [])]
 
 
-def cache_key(sources: Iterable[Path]) -> str:
-    """A hash of these files, of Python's version and of Chalice's."""
-    digest = hashlib.sha256(f"{sys.version_info[:2]} {importlib.metadata.version('chalice')}".encode())
+def cache_key(sources: Iterable[Path], locks: Sequence[str] = (LOCK,)) -> str:
+    """A hash of these files, of the names of the locks, of Python's version and of Chalice's."""
+    versions = f"{sys.version_info[:2]} {importlib.metadata.version('chalice')}"
+    digest = hashlib.sha256(f"{versions} {' '.join(locks)}".encode())
     for path in sorted(sources):
         digest.update(f"\n{path.name} {path.parent.name} {path.stat().st_size}\n".encode())
         digest.update(path.read_bytes())
@@ -153,13 +157,14 @@ def save_cached(key: str, folder: Path) -> None:
         return
 
 
-def _build(folder: Path, merge: Path | None) -> None:
+def _build(folder: Path, merge: Path | None, locks: Iterable[str]) -> None:
     """Run `chalice package` and write its checked result as `template.json` and `deployment.zip`."""
     output = folder / "chalice"
     project = folder / "functions"
     shutil.copytree(FUNCTIONS, project, ignore=shutil.ignore_patterns(*IGNORED, "*.pyc"))
     try:
-        shutil.copyfile(project / LOCK, project / "requirements.txt")  # which is the one that Chalice reads
+        requirements = "".join((project / lock).read_text() for lock in locks)
+        (project / "requirements.txt").write_text(requirements)  # which is the one that Chalice reads
         _run_chalice(project, output, merge)
     finally:
         shutil.rmtree(project)

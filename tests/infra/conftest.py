@@ -24,6 +24,14 @@ ON_AWS = {
     "AlarmEmail": "someone@example.com",
 }
 
+ON_SOLANA = {
+    "World": "solana",
+    "SolanaCluster": "devnet",
+    "SolanaRpcUrls": "https://rpc.example/?api-key=1",
+    "SolanaKeySecretArn": "SOLANA-KEY",
+    "JupiterApiKeySecretArn": "JUPITER-KEY",
+}
+
 Deployed = Callable[..., Resolved]
 
 
@@ -54,6 +62,11 @@ def deployed(merged: dict[str, Any]) -> Deployed:
 @pytest.fixture(scope="session")
 def engine(deployed: Deployed) -> Resolved:
     return deployed()
+
+
+@pytest.fixture(scope="session")
+def on_solana(deployed: Deployed) -> Resolved:
+    return deployed(**ON_SOLANA)
 
 
 @pytest.fixture(scope="session")

@@ -57,6 +57,16 @@ class Resolved:
             key: item["Properties"] for key, item in self.resources.items() if item["Type"] == f"AWS::{kind}"
         }
 
+    def refused(self) -> list[str]:
+        """Why CloudFormation would refuse the parameters, by the template's rules."""
+        return [
+            assertion["AssertDescription"]
+            for rule in self.template.get("Rules", {}).values()
+            if self._work_out(rule["RuleCondition"])
+            for assertion in rule["Assertions"]
+            if not self._work_out(assertion["Assert"])
+        ]
+
     def __getitem__(self, logical_id: str) -> dict[str, Any]:
         return self.resources[logical_id]["Properties"]
 

@@ -29,11 +29,13 @@ from infra.package import Package
 from infra.stacks import Stack, Stacks
 from infra.stage import Values
 from local.emulator import Cloud
+from local.servers.solana import Solana
 from tests.infra.resting_orders import Orders, better_market, eventually
 
 STACK = "order-engine-local"
 BROKEN = {"chalicelib/sql/999_broken.sql": "SELECT nothing FROM nowhere;"}
 LATER = {"chalicelib/sql/900_later.sql": "ALTER TABLE orders ADD COLUMN note text;"}
+NO_WALLET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:wallet"
 BROKEN_WORKER = {"chalicelib/api/queue.py": "raise RuntimeError('not today')"}
 
 OLD_SEED = "solana"
@@ -61,7 +63,7 @@ def deploy(cloud: Cloud, package: Package) -> Deploy:
     """
 
     def run(*arguments: str, files: dict[str, str] | None = None) -> Result:
-        def build(folder: Path) -> Package:
+        def build(folder: Path, *, world: str) -> Package:
             archive, template = folder / "deployment.zip", folder / "template.json"
             shutil.copy(package.template, template)
             if files:
@@ -202,7 +204,7 @@ def test_a_failed_migration_ends_the_deployment_and_rolls_the_engine_back(deploy
     assert "error: The migration failed: " in done.output
     assert "nowhere" in done.output  # from the database's message
     assert "✓ roll back" in done.output
-    assert f"{STACK} is rolled back to its previous version." in done.output
+    assert f"{STACK} is rolled back to its previous version.\n" in done.output
     assert "smoke" not in done.output
     assert code(aws) == before
     assert environment(aws)["SIM_SEED"] == "solana"
@@ -244,6 +246,61 @@ def test_a_limit_order_rests_through_an_update_that_is_undone_and_fires_after_on
     assert orders.status(beyond) == "open"
     assert orders.request("DELETE", f"/api/orders/{beyond}")["status"] == "cancelled"
     deploy(f"--set=SimSeed={OLD_SEED}", "--no-smoke")
+
+
+@pytest.fixture
+def on_solana(deploy: Deploy, tmp_path: Path) -> Iterator[Result]:
+    """A deployment whose stage is quoted by a node of this machine; without a wallet it signs nothing."""
+    node = Solana(tmp_path / "solana", temporary=True)
+    node.start()
+    try:
+        yield deploy(
+            "--set=World=solana",
+            f"--set=SolanaRpcUrls={node.url}",
+            f"--set=JupiterUrl={node.url}/swap/v2",
+            f"--set=SolanaKeySecretArn={NO_WALLET}",
+        )
+    finally:
+        deploy("--set=World=simulated", "--no-smoke")
+        node.stop()
+
+
+def halt(cloud: Cloud, *arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["halt", "local", *arguments, "--endpoint-url", cloud.emulator.url])
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_deployment_on_solana_places_no_order_and_one_command_halts_the_stage(
+    on_solana: Result, deploy: Deploy, cloud: Cloud
+) -> None:
+    assert on_solana.exit_code == 0, on_solana.output
+    assert "applied 022_solana.sql" in on_solana.output
+    assert "no order was placed" in on_solana.output
+    assert "The first order" not in on_solana.output
+    assert halt(cloud, "on", "a drill").output == "local is halted: a drill\n"
+    assert halt(cloud, "off").output == "local trades\n"
+    done = deploy("--set=SolanaHalted=yes")
+    assert "World stays as it was set before" in done.output
+    assert "SolanaRpcUrls" not in done.output  # whose value CloudFormation does not show
+    assert "no order was placed" in done.output
+    done = halt(cloud, "off")
+    assert (done.exit_code, "stays halted: SOLANA_HALTED is set." in done.output) == (1, True)
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_stage_on_solana_without_a_wallet_is_refused(deploy: Deploy) -> None:
+    done = deploy(
+        "--set=World=solana", "--set=SolanaRpcUrls=https://rpc.example", "--set=SolanaKeySecretArn="
+    )
+    assert done.exit_code == 1
+    assert "World=solana needs SolanaKeySecretArn" in done.output
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_simulated_stage_is_not_halted(cloud: Cloud) -> None:
+    done = halt(cloud, "on")
+    assert (done.exit_code, "(NOT_HALTABLE)" in done.output) == (1, True)
+    assert halt(cloud, "off", "a reason").exit_code == 2
 
 
 @pytest.mark.usefixtures("deployed")

@@ -26,7 +26,7 @@ from local.emulator import Cloud
 def quick(package: Package) -> Iterator[None]:
     """The package is built once, and its templates are validated elsewhere."""
 
-    def build(folder: Path) -> Package:
+    def build(folder: Path, *, world: str) -> Package:
         copies = {path: folder / path.name for path in (package.zip, package.template)}
         for path, copy in copies.items():
             shutil.copy(path, copy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -15,7 +16,7 @@ import pytest
 
 import infra.package as packaging
 from infra.errors import PackageError
-from infra.package import FUNCTIONS, Package, build, content_hash
+from infra.package import FUNCTIONS, LOCK, ROOT, Package, build, content_hash
 from tests.infra.resolved import Resolved
 
 FUNCTION_NAMES = {
@@ -47,6 +48,22 @@ assert all("aarch64" in tag for tag in platform_tags())
 @pytest.fixture(scope="module")
 def functions(engine: Resolved) -> dict[str, dict[str, Any]]:
     return engine.of_type("Serverless::Function")
+
+
+@pytest.fixture
+def small_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of one function in the place of functions/, with its worlds' lists of requirements."""
+    project = tmp_path / "project"
+    (project / ".chalice").mkdir(parents=True)
+    (project / ".chalice" / "config.json").write_text(
+        '{"version": "2.0", "app_name": "x", "stages": {"dev": {}}}'
+    )
+    (project / "app.py").write_text(APP)
+    for lock in packaging.LOCKS_OF_WORLDS.values():
+        shutil.copy(FUNCTIONS / lock, project)
+    monkeypatch.setattr(packaging, "FUNCTIONS", project)
+    monkeypatch.setattr(packaging, "CACHE", tmp_path / "cache")
+    return project
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +190,18 @@ def test_the_package_stays_far_below_lambdas_limit(package: Package) -> None:
     assert package.unpacked < 100 * 2**20  # Lambda takes 250 MB
 
 
+def test_only_the_package_of_a_stage_on_solana_has_the_library_that_signs(
+    entries: set[str], small_project: Path, tmp_path: Path
+) -> None:
+    (small_project / LOCK).write_text("")
+    package = build(tmp_path / "out", merge=None, world="solana")
+    with zipfile.ZipFile(package.zip) as archive:
+        assert "solders/solders.abi3.so" in archive.namelist()
+    listed = {one["name"]: one["version"] for one in json.loads(package.sbom.read_text())["components"]}
+    assert listed.items() >= pins("solana.txt").items() >= {("solders", "0.29.0")}
+    assert not [name for name in entries if name.startswith("solders")]
+
+
 # --- Other build machines, the cache, and errors ---
 
 
@@ -230,16 +259,9 @@ def test_building_leaves_the_project_as_it_was(package: Package) -> None:
     ],
 )
 def test_a_requirement_that_is_missing_or_has_another_hash_or_none_is_named_in_the_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, requirement: str, reason: str
+    small_project: Path, tmp_path: Path, requirement: str, reason: str
 ) -> None:
-    project = tmp_path / "project"
-    (project / ".chalice").mkdir(parents=True)
-    (project / ".chalice" / "config.json").write_text(
-        '{"version": "2.0", "app_name": "x", "stages": {"dev": {}}}'
-    )
-    (project / "app.py").write_text(APP)
-    (project / "requirements.lock").write_text(f"{requirement}\n")
-    monkeypatch.setattr(packaging, "FUNCTIONS", project)
+    (small_project / LOCK).write_text(f"{requirement}\n")
     with pytest.raises(PackageError, match=reason):
         build(tmp_path / "out", merge=None)
 
@@ -252,8 +274,15 @@ def pins(name: str) -> dict[str, str]:
 
 def test_the_lock_has_the_versions_of_the_requirements_and_a_hash_for_each() -> None:
     assert pins("requirements.txt").items() <= pins("requirements.lock").items()
-    lines = (FUNCTIONS / "requirements.lock").read_text().replace("\\\n", "").splitlines()
-    assert all("--hash=sha256:" in line for line in lines if not line.lstrip().startswith("#"))
+    for name in ("requirements.lock", "solana.txt"):
+        lines = (FUNCTIONS / name).read_text().replace("\\\n", "").splitlines()
+        assert all("--hash=sha256:" in line for line in lines if not line.lstrip().startswith("#"))
+
+
+def test_a_package_on_solana_and_the_node_of_this_machine_have_the_same_library() -> None:
+    lines = (ROOT / "local" / "servers" / "solana" / "requirements.txt").read_text().splitlines()
+    [solders] = [line for line in lines if line.startswith("solders==")]
+    assert solders == f"solders=={pins('solana.txt')['solders']}"
 
 
 # --- What is in it ---

@@ -25,7 +25,7 @@ from infra.package import FUNCTIONS
 from local.endpoints import local_credentials
 from local.services import Endpoints
 from tests.databases import new_database
-from tests.infra.conftest import Deployed
+from tests.infra.conftest import ON_SOLANA, Deployed
 from tests.infra.function_calls import FunctionCalls
 from tests.infra.recorder import Permission, Recorder
 from tests.infra.resolved import Resolved
@@ -298,6 +298,30 @@ def test_only_functions_that_take_or_make_keys_and_tickets_may_read_the_pepper(d
     who = ["APIHandler", "WebsocketConnect", "Admin"]
     assert readers(deployed())["KeyPepper"] == who
     assert readers(deployed(KeyPepperSecretArn=mine))[mine] == who
+
+
+def test_on_solana_only_functions_that_sign_or_quote_may_read_the_keys_for_that(
+    deployed: Deployed, on_solana: Resolved
+) -> None:
+    """And nothing else is allowed there."""
+    simulated = deployed()
+    more = {name: {*allowed(on_solana, name)} - {*allowed(simulated, name)} for name in NAMES}
+    wallet, jupiter = (
+        Permission("secretsmanager:GetSecretValue", secret) for secret in ("SOLANA-KEY", "JUPITER-KEY")
+    )
+    assert {name: found for name, found in more.items() if found} == {
+        "APIHandler": {jupiter},
+        "ProcessOrder": {jupiter, wallet},
+        "FireOrders": {jupiter},
+    }
+    assert not any({*allowed(simulated, name)} - {*allowed(on_solana, name)} for name in NAMES)
+
+
+def test_only_on_solana_may_a_function_read_the_wallets_key(deployed: Deployed) -> None:
+    assert not {"SOLANA-KEY", "JUPITER-KEY"} & readers(deployed(**ON_SOLANA | {"World": "simulated"})).keys()
+    without = readers(deployed(**ON_SOLANA | {"JupiterApiKeySecretArn": ""}))
+    assert "SOLANA-KEY" in without
+    assert "" not in without
 
 
 def test_a_customer_key_decrypts_secrets_and_nothing_else(deployed: Deployed) -> None:

@@ -12,11 +12,19 @@ from tests.infra.resolved import Resolved, load
 
 TEMPLATE = load("engine.yaml")
 VARIABLES: dict[str, Any] = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+
+
+def parameter(variable: Any) -> str | None:
+    """The parameter that sets a variable, always or on a condition."""
+    if not isinstance(variable, dict):
+        return None
+    value = variable["Fn::If"][1] if "Fn::If" in variable else variable
+    name = value.get("Ref") if isinstance(value, dict) else None
+    return name if name in TEMPLATE["Parameters"] else None
+
+
 BOUND = {  # settings that a parameter of the stack sets, by parameter
-    value["Ref"]: item
-    for item in fields(Config)
-    if isinstance(value := VARIABLES.get(item.name.upper()), dict)
-    and value.get("Ref") in TEMPLATE["Parameters"]
+    name: item for item in fields(Config) if (name := parameter(VARIABLES.get(item.name.upper())))
 }
 OTHERWISE_ON_LAMBDA = {"DatabaseConnections"}  # one order in an environment needs fewer than ten in a process
 
@@ -27,14 +35,16 @@ def test_the_stack_sets_the_number_of_attempts() -> None:
 
 @pytest.mark.parametrize("name", BOUND)
 def test_a_parameter_has_the_default_and_no_wider_range_than_its_setting(name: str) -> None:
-    parameter, item = TEMPLATE["Parameters"][name], BOUND[name]
-    if "Default" in parameter and name not in OTHERWISE_ON_LAMBDA:
+    given, item = TEMPLATE["Parameters"][name], BOUND[name]
+    if "Default" in given and name not in OTHERWISE_ON_LAMBDA:
         default: Any = item.default
-        assert type(default)(parameter["Default"]) == default
-    for least in (parameter.get("MinValue"), item.metadata["least"]):
-        assert least is None or parameter["MinValue"] >= least
+        assert type(default)(given["Default"]) == default
+    for least in (given.get("MinValue"), item.metadata["least"]):
+        assert least is None or given["MinValue"] >= least
     most = item.metadata["most"]
-    assert most is None or parameter["MaxValue"] <= most
+    assert most is None or given["MaxValue"] <= most
+    choices = item.metadata["choices"]
+    assert not choices or {*given["AllowedValues"]} <= {*choices}
 
 
 @pytest.mark.parametrize("attempts", [1, 3, 10])

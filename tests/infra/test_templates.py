@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from chalicelib.config import Config
 from infra.package import ENGINE, Package
 from infra.validate import validate
 from tests.e2e import readme
-from tests.infra.conftest import ON_AWS, Deployed
+from tests.infra.conftest import ON_AWS, ON_SOLANA, Deployed
 from tests.infra.resolved import SEPARATE, Resolved, load
 
 REGIONS = ["us-east-1", "eu-central-1"]
@@ -161,6 +162,84 @@ def test_the_environment_sets_the_functions_config(engine: Resolved) -> None:
         trigger_function="stack-fire-orders",
         metrics_namespace=NAMESPACE,
     )
+
+
+def test_the_environment_of_a_stage_on_solana_sets_the_functions_config(deployed: Deployed) -> None:
+    given = ON_SOLANA | {"SolanaOrderCaps": "SOL=1 USDC=200", "SolanaHalted": "yes"}
+    simulated, found = (Config.load(variables(deployed(**more))) for more in ({}, given))
+    assert found == replace(
+        simulated,
+        world="solana",
+        solana_cluster="devnet",
+        solana_rpc_urls="https://rpc.example/?api-key=1",
+        solana_key_secret="SOLANA-KEY",
+        jupiter_api_key_secret="JUPITER-KEY",
+        solana_order_caps="SOL=1 USDC=200",
+        solana_halted="yes",
+    )
+
+
+def test_a_stage_on_solana_differs_in_its_settings_and_roles_alone(
+    engine: Resolved, on_solana: Resolved
+) -> None:
+    changed = {name for name, found in engine.resources.items() if on_solana.resources[name] != found}
+    assert changed == {"APIHandlerRole", "ProcessOrderRole", "FireOrdersRole"}
+    assert on_solana.resources.keys() == engine.resources.keys()
+
+
+def test_a_simulated_stage_has_no_setting_of_solanas(deployed: Deployed) -> None:
+    given = variables(deployed(**ON_SOLANA | {"World": "simulated"}))
+    assert given == variables(deployed())
+    assert not [name for name in given if name.startswith(("SOLANA", "JUPITER"))]
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({"World": "simulated"}, []),
+        ({"World": "solana"}, ["SolanaRpcUrls", "SolanaKeySecretArn"]),
+        (ON_SOLANA, []),
+        (
+            ON_SOLANA | {"SolanaCluster": "mainnet"},
+            ["SolanaAllowMainnet", "SolanaOrderCaps", "SolanaDayCaps"],
+        ),
+        (
+            ON_SOLANA
+            | {
+                "SolanaCluster": "mainnet",
+                "SolanaAllowMainnet": "yes",
+                "SolanaOrderCaps": "SOL=1",
+                "SolanaDayCaps": "SOL=5",
+            },
+            [],
+        ),
+        ({"World": "simulated", "SolanaCluster": "mainnet"}, []),
+    ],
+)
+def test_a_stage_on_solana_without_what_it_needs_is_refused_before_anything_is_changed(
+    deployed: Deployed, given: dict[str, str], missing: list[str]
+) -> None:
+    refused = deployed(**given).refused()
+    assert len(refused) == len(missing)
+    assert all(name in text for name, text in zip(missing, refused, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("urls", "is_taken"),
+    [
+        ("https://rpc.example", True),
+        ("https://rpc.example:443/v1?api-key=1, https://other.example/key", True),
+        ("http://127.0.0.1:8899", True),  # where the emulator runs
+        ("https://rpc.example:8899", False),  # the functions reach 443 alone
+        ("http://rpc.example", False),
+        ("https://rpc.example,", False),
+        ("wss://rpc.example", False),
+    ],
+)
+def test_nodes_are_those_that_the_functions_reach_over_tls(urls: str, is_taken: bool) -> None:
+    parameter = load(ENGINE.name)["Parameters"]["SolanaRpcUrls"]
+    assert bool(re.search(parameter["AllowedPattern"], urls)) == is_taken
+    assert parameter["NoEcho"] is True
 
 
 def test_the_functions_are_in_a_vpc_if_subnets_are_given(deployed: Deployed) -> None:

@@ -1,4 +1,4 @@
-"""The last two steps of a deployment: the migration, and the smoke order."""
+"""Calls of a deployed engine: the migration, the halt, and the smoke order or quote."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra import smoke
-from infra.errors import MigrationError
+from infra.errors import HaltError, MigrationError
+from infra.halt import set_halt
 from infra.invoke import migrate
 from infra.smoke import find_fault
 from local.client import OutcomeUnknown, Refused
@@ -81,6 +82,29 @@ def test_a_call_that_is_refused_for_another_reason_is_a_failed_migration() -> No
     assert aws.refusals == ["never raised"]
 
 
+@pytest.mark.parametrize(
+    ("answer", "halted_for"),
+    [('{"halted": true, "reason": "a drill"}', "a drill"), ('{"halted": false}', None)],
+)
+def test_a_halt_returns_why_trading_is_halted_now(answer: str, halted_for: str | None) -> None:
+    aws: Any = Function(answer)
+    assert set_halt(aws, "admin", {"action": "resume"}) == halted_for
+
+
+@pytest.mark.parametrize(
+    ("answer", "more", "message"),
+    [
+        ('{"error": "It can\'t be halted.", "code": "NOT_HALTABLE"}', {}, r"halted\. \(NOT_HALTABLE\)$"),
+        ("Task timed out", {"FunctionError": "Unhandled"}, "as it was: Task timed out$"),
+        ("null", {}, "as it was: None"),
+    ],
+)
+def test_a_halt_that_is_refused_or_fails_is_an_error(answer: str, more: dict[str, str], message: str) -> None:
+    aws: Any = Function(answer, **more)
+    with pytest.raises(HaltError, match=message):
+        set_halt(aws, "admin", {"action": "halt"})
+
+
 def events_of(*statuses: str) -> Any:
     return [
         {"seq": number, "status": status, **({"txHash": "x"} if status == "confirmed" else {})}
@@ -119,6 +143,11 @@ class Engine:
             raise OutcomeUnknown("url", key, "no answer") if status == 504 else Refused(status, {})
         return {"orderId": "order"}
 
+    async def quote(self, terms: object) -> dict[str, str]:
+        if self.statuses:
+            raise Refused(self.statuses.pop(0), {})
+        return {"chosen": "raydium"}
+
 
 @pytest.fixture
 def without_delay(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
@@ -130,6 +159,14 @@ async def test_a_busy_or_starting_engine_gets_the_order_again(without_delay: pyt
     client: Any = Engine(503, 429, 504)
     assert await smoke._submit(client) == {"orderId": "order"}
     assert len(client.keys) == 1, "a second order"
+
+
+async def test_a_quote_is_asked_for_again_while_the_engine_starts(without_delay: pytest.MonkeyPatch) -> None:
+    client: Any = Engine(503, 500)
+    assert await smoke._once_started(lambda: client.quote({})) == {"chosen": "raydium"}
+    client = Engine(409)
+    with pytest.raises(Refused):
+        await smoke._once_started(lambda: client.quote({}))
 
 
 @pytest.mark.parametrize(("status", "submit_timeout_s"), [(400, 60.0), (500, 0.0), (504, 0.0)])
