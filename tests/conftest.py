@@ -28,9 +28,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --engine."""
     parser.addoption(
         "--engine",
-        choices=("local", "deployed", "both"),
+        choices=("local", "solana", "deployed", "all"),
         default="local",
-        help="what tests/e2e run against: `local up`, or a stack deployed into an emulator of AWS",
+        help="what tests/e2e run against: `local up`, the same with --world solana, or a stack deployed "
+        "into an emulator of AWS",
     )
 
 

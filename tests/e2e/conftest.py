@@ -1,10 +1,11 @@
 """One engine for the whole run, and a client for each test.
 
     pytest tests/e2e                      against `python -m local up`
+    pytest tests/e2e --engine solana      against the same with WORLD=solana, on a Solana node of its own
     pytest tests/e2e --engine deployed    against a stack that is deployed into the emulator
-    pytest tests/e2e --engine both        each test against the one and against the other
+    pytest tests/e2e --engine all         each test against each of them
 
-An engine that the environment names (see engine.py) takes the place of both.
+An engine that the environment names (see engine.py) takes the place of all.
 """
 
 from __future__ import annotations
@@ -16,10 +17,15 @@ import pytest
 
 from tests.e2e.client import Client
 from tests.e2e.deployed import Deployment
-from tests.e2e.engine import SETTINGS, Engine, LocalEngine, deployed
+from tests.e2e.engine import SETTINGS, SOLANA, Engine, LocalEngine, deployed
 
 HERE = Path(__file__).parent
-KINDS = {"local": ["local"], "deployed": ["deployed"], "both": ["local", "deployed"]}
+KINDS = {
+    "local": ["local"],
+    "solana": ["solana"],
+    "deployed": ["deployed"],
+    "all": ["local", "solana", "deployed"],
+}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -43,7 +49,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
         engine = params.get("engine", "" if only_deployed and HERE in item.path.parents else "any")
-        (chosen if engine in ("any", "given", "local", "deployed") else others).append(item)
+        (chosen if engine in ("any", "given", "local", "solana", "deployed") else others).append(item)
     items[:] = chosen
     config.hook.pytest_deselected(items=others)
 
@@ -64,7 +70,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     elif request.param == "deployed":
         yield request.getfixturevalue("deployment").engine
     else:
-        with LocalEngine(SETTINGS) as local:
+        with LocalEngine(SETTINGS | (SOLANA if request.param == "solana" else {})) as local:
             yield local.start()
             assert local.stop() == 0, local.log
             assert "Traceback" not in local.log

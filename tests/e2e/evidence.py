@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import defaultdict
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,11 +16,13 @@ import pytest
 from chalicelib.adapters.aws.dead_letters import SqsDeadLetters
 from chalicelib.adapters.redis.registry import ShardKeys
 from chalicelib.api.wire.queue import parse_queue_message
+from chalicelib.domain.tokens import find_token
 from redis import Redis
 
 from local.endpoints import find_running, local_credentials
 from local.servers.queues import connect
 from tests.e2e.engine import Engine
+from tests.e2e.solana import Swap, swaps
 
 WAITING = (
     "ApproximateNumberOfMessages",
@@ -41,6 +44,11 @@ GROUP BY orders.id
 """
 
 
+ORDERS = """
+SELECT id::text, status::text, tx_hash, token_in, token_out, amount_in, amount_out, minimum_out FROM orders
+"""
+
+
 def count_orders(engine: Engine) -> int:
     """Rows in the table of orders."""
     [(orders,)] = _rows(engine, "SELECT count(*) FROM orders")
@@ -54,7 +62,38 @@ def status_of(engine: Engine, order_id: str) -> str:
 
 def landed_swaps(engine: Engine) -> list[tuple[str, str, int, int]]:
     """Every order: its id, its status, its landed swaps, and those of them that are as the order says."""
-    return _rows(engine, SWAPS)
+    return _rows(engine, SWAPS) if not engine.solana_url else _swaps_on_solana(engine)
+
+
+def _swaps_on_solana(engine: Engine) -> list[tuple[str, str, int, int]]:
+    orders = _rows(engine, ORDERS)  # before the chain, which has what they say
+    found = defaultdict[str, list[Swap]](list)
+    for order_id, swap in swaps(engine.solana_url, engine.wallet):
+        found[order_id].append(swap)
+    return [
+        (order_id, status, len(found[order_id]), sum(_is_as_said(swap, *said) for swap in found[order_id]))
+        for order_id, status, *said in orders
+    ]
+
+
+def _is_as_said(
+    swap: Swap,
+    tx_hash: str,
+    token_in: str,
+    token_out: str,
+    amount_in: int,
+    amount_out: int,
+    minimum_out: int,
+) -> bool:
+    sold, bought = find_token(token_in), find_token(token_out)
+    assert sold is not None
+    assert bought is not None
+    return (
+        swap.signature == tx_hash
+        and swap.sold == {sold.mint: amount_in}
+        and swap.received == {bought.mint: amount_out}
+        and amount_out >= minimum_out
+    )
 
 
 def landed_swaps_of(engine: Engine, order_id: str) -> int:

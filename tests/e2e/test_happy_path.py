@@ -58,6 +58,8 @@ async def test_an_order_is_routed_to_the_venue_that_leaves_the_trader_with_more(
 
 
 async def test_a_large_order_is_divided_among_venues_and_says_what_that_was_worth(client: Client) -> None:
+    if client.engine.solana_url:
+        pytest.skip("a venue on Solana fills whole orders; Jupiter's router divides them")
     events = await client.execute("USDC", "BONK", 300_000, maxPriceImpactBps=10_000, slippageBps=500)
     building, confirmed = events[2], events[-1]
     assert statuses(events) == HAPPY

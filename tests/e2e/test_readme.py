@@ -21,10 +21,18 @@ INTERNAL = {
     "ILLEGAL_TRANSITION",
     "INVALID_REQUEST",
     "ATTEMPT_FAILED",
+    "SIGNING_REFUSED",
     "LIMIT_REACHED",
     "CLAIM_LOST",
 }  # roots of families, and a matter among workers
-ADMINISTRATORS = {"INVALID_ACCOUNT", "INVALID_NAME", "INVALID_SCOPE", "KEY_NOT_FOUND"}
+ADMINISTRATORS = {
+    "INVALID_ACCOUNT",
+    "INVALID_NAME",
+    "INVALID_REASON",
+    "INVALID_SCOPE",
+    "KEY_NOT_FOUND",
+    "NOT_HALTABLE",
+}
 """Of the function `admin`, which no client reaches."""
 
 
@@ -40,7 +48,7 @@ def test_the_tables_of_errors_list_every_code_that_there_is_and_no_other() -> No
 
 
 def test_the_table_of_settings_lists_every_setting_with_its_default() -> None:
-    listed = re.findall(r"^\| `([A-Z_]+)` \| (\S+) \|", readme.section("Settings"), re.MULTILINE)
+    listed = re.findall(r"^\| `([A-Z_]+)` \| (–|`[^`]*`) \|", readme.section("Settings"), re.MULTILINE)
     held = [
         (item.name.upper(), f"`{item.default}`" if item.default != "" else "–") for item in fields(Config)
     ]

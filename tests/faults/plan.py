@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -54,10 +55,10 @@ class Plan:
     submits: tuple[Submit, ...]
 
 
-def draw(seed: int, orders: int) -> Plan:
+def draw(seed: int, orders: int, targets: Sequence[str] = TARGETS) -> Plan:
     """The plan of a seed. Each target is killed at least once."""
     random = Random(seed)
-    targets = [*TARGETS, *random.choices(TARGETS, k=random.randint(0, MORE_FAULTS))]
+    targets = [*targets, *random.choices(targets, k=random.randint(0, MORE_FAULTS))]
     faults = sorted((_fault(random, target) for target in targets), key=lambda fault: fault.at_s)
     submits = _submits(random, seed, orders, SUBMITTING_S)
     return Plan(seed, tuple(faults), tuple(_varied(random, submit, RESTING) for submit in submits))

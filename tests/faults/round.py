@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from tests.e2e.engine import Engine
+from tests.e2e.solana import swaps
 from tests.faults.plan import Fault, Plan, Submit
 from tests.faults.submitter import Submitter
 from tests.faults.subscriber import Subscriber
@@ -86,8 +87,13 @@ class Round:
                 tasks.create_task(self._load(clients, began))
             await self._recover()
             await self._compare_lists(clients)
-        url = self._world.engine.database_url
-        verdict = await asyncio.to_thread(judge, url, self._taken, self._cancelled, self._owners)
+        engine = self._world.engine
+        landed = None
+        if engine.solana_url:
+            landed = await asyncio.to_thread(swaps, engine.solana_url, engine.wallet)
+        verdict = await asyncio.to_thread(
+            judge, engine.database_url, self._taken, self._cancelled, self._owners, landed
+        )
         verdict.lost += len(self._plan.submits) - len(self._taken)
         self._judge_subscribers(verdict)
         answers = [client.submitter.answers for client in clients]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -10,6 +11,8 @@ from typing import Any
 import psycopg
 from chalicelib.domain.lifecycle import TERMINAL, Status, sources
 from psycopg.rows import dict_row
+
+from tests.e2e.solana import Swap
 
 # Every order of these keys with its landed swaps, and those of them that are what the order says.
 ORDERS = """
@@ -22,6 +25,11 @@ SELECT orders.id::text, account, client_order_id AS key, status::text, type, seq
 FROM orders LEFT JOIN sim.swaps ON swaps.memo = orders.id::text
 WHERE client_order_id = ANY(%s)
 GROUP BY orders.id
+"""
+ORDERS_ALONE = """
+SELECT id::text, account, client_order_id AS key, status::text, type, seq, tx_hash, amount_out, floor_out
+FROM orders
+WHERE client_order_id = ANY(%s)
 """
 EVENTS = """
 SELECT order_id::text, seq, status::text FROM order_events
@@ -67,14 +75,19 @@ def judge(
     taken: Mapping[str, str],
     cancelled: Mapping[str, bool] | None = None,
     owners: Mapping[str, str] | None = None,
+    landed: Sequence[tuple[str, Swap]] | None = None,
 ) -> Verdict:
     """Compare the database with `taken`: for each key the order that its client was answered.
 
     And with `cancelled`: for each order that its client wanted to cancel, whether it was; and with `owners`:
-    whose each order is.
+    whose each order is. `landed` are the swaps on a Solana chain; without it they are in the database.
     """
     with psycopg.connect(database_url, connect_timeout=5, row_factory=dict_row) as connection:
-        orders = connection.execute(ORDERS, [list(taken)]).fetchall()
+        if landed is None:
+            orders = connection.execute(ORDERS, [list(taken)]).fetchall()
+        else:
+            orders = connection.execute(ORDERS_ALONE, [list(taken)]).fetchall()
+            _count_swaps(orders, landed)
         events = connection.execute(EVENTS, [[order["id"] for order in orders]]).fetchall()
     verdict = Verdict()
     found = {order["id"] for order in orders}
@@ -89,6 +102,22 @@ def judge(
         _judge_cancel(order, (cancelled or {}).get(order["id"], False), verdict)
     _judge_lives(orders, events, verdict)
     return verdict
+
+
+def _count_swaps(orders: Iterable[Row], landed: Sequence[tuple[str, Swap]]) -> None:
+    """Add to each order what the query counts where the swaps are in the database."""
+    found = defaultdict[str, list[Swap]](list)
+    for order_id, swap in landed:
+        found[order_id].append(swap)
+    for order in orders:
+        swaps = found[order["id"]]
+        received = [sum(swap.received.values()) for swap in swaps]
+        order["landed"] = len(swaps)
+        order["as_confirmed"] = sum(
+            (swap.signature, amount) == (order["tx_hash"], order["amount_out"])
+            for swap, amount in zip(swaps, received, strict=True)
+        )
+        order["below"] = sum(amount < (order["floor_out"] or 0) for amount in received)
 
 
 def _judge_swaps(order: Row, verdict: Verdict) -> None:

@@ -23,12 +23,13 @@ from local import ROOT
 from local.endpoints import local_credentials
 from local.servers import Server
 from local.services import Endpoints, Services, find_running
-from tests.e2e.engine import Engine, LocalEngine
+from tests.e2e.engine import Engine, LocalEngine, solana
 from tests.faults.resting import REFUSED, SEED
 
 PROCESSES = ("gateway", "worker", "relay")
-SERVERS = ("postgres", "valkey", "sqs")
-TARGETS = (*PROCESSES, *SERVERS)
+SERVERS = ("postgres", "valkey", "sqs", "solana")
+TARGETS = (*PROCESSES, "postgres", "valkey", "sqs")
+SOLANA_TARGETS = (*TARGETS, "solana")
 
 GATEWAY = "faults"
 
@@ -54,6 +55,23 @@ SETTINGS = {
     "RELAY_POLL_MS": "500",
     "GATEWAY_ID": GATEWAY,  # which a second relay serves as well
 }
+# The same on a Solana node, whose blockhashes live for 3 s. Now and then it is silent, late or busy, it
+# withdraws quotes of BONK, and prepares transactions of USDT that can't land.
+SOLANA = {
+    "WORLD": "solana",
+    "SIM_SLOT_MS": "20",
+    "SIM_FAULTS": "; ".join(
+        (
+            SETTINGS["SIM_FAULTS"],
+            "quote-withdrawn token=BONK rate=0.2",
+            "blockhash-expired token=USDT rate=0.2",
+            "rpc-silent method=getSignatureStatuses rate=0.01",
+            "rpc-late method=sendTransaction rate=0.02",
+            "rate-limited method=getEpochInfo rate=0.02",
+            "rate-limited method=order rate=0.05",
+        )
+    ),
+}
 # All clients of a round share an address, and each asks now and then whether its socket is known.
 WITH_KEYS = {"ENGINE_AUTH": "keys", "RATE_LIMIT_PER_S": "2000", "RATE_BURST": "2000"}
 ACCOUNTS = ("alice", "bob")
@@ -70,7 +88,9 @@ class World:
         keyed = WITH_KEYS if accounts else {}
         self._settings = {**SETTINGS, "ENGINE_SEPARATE": "1", **keyed, **settings}
         self._accounts = accounts
-        self._services = Services(None, environ=local_credentials({}), durable=False)
+        chain = (*SOLANA, "SIM_SEED", "SIM_LATENCY") if "WORLD" in settings else ()
+        environ = local_credentials({}) | {name: self._settings[name] for name in chain}
+        self._services = Services(None, environ=environ, durable=False)
         self._local: LocalEngine
         self._killed: dict[str, int] = {}
         self.engine: Engine
@@ -80,7 +100,7 @@ class World:
         endpoints = self._services.start()
         try:
             self._local = LocalEngine({**self._settings, **endpoints.environment()})
-            self.engine = self._local.start()
+            self.engine = replace(self._local.start(), **solana(endpoints.chain))
             self.engines = {account: self._with_key(account) for account in self._accounts}
             self.engines = self.engines or {LOCAL.id: self.engine}
         except BaseException:

@@ -53,8 +53,11 @@ class OrderMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(execution=self.execution, store=self.store, detection=self.detection)
+        self.world = self.new_world()
         self.promises = Invariants(self.world)
+
+    def new_world(self) -> World:
+        return World(execution=self.execution, store=self.store, detection=self.detection)
 
     def go(self, process: Process | None, far: int | None) -> None:
         if process is None:

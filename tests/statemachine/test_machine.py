@@ -22,6 +22,7 @@ from tests.statemachine.mutants import Mutant
 from tests.statemachine.resting import RestingMachine
 from tests.statemachine.sequences import SEQUENCES, SNIPING_SEQUENCES
 from tests.statemachine.sniping import SnipingMachine
+from tests.statemachine.solana import SolanaMachine
 
 LONG = int(os.environ.get("MACHINE_EXAMPLES", "0"))
 MOST_SEEDS = 5
@@ -35,6 +36,7 @@ SETTINGS = settings(
     suppress_health_check=list(HealthCheck),
 )
 RESTING_SETTINGS = settings(SETTINGS, max_examples=LONG or 100)
+SOLANA_SETTINGS = settings(SETTINGS, max_examples=LONG or 50)
 UNTIL_CAUGHT = settings(SETTINGS, max_examples=LONG or 1500, phases=[Phase.generate])
 
 MET = {  # what the examples must reach
@@ -83,6 +85,7 @@ MUTANTS: dict[Mutant, int] = {  # and a seed from which each is caught soon
     mutants.RedrivesWhatIsAlive: 1,
     mutants.ForgetsKeys: 1,
 }
+SOLANA_MET = MET - {"code SLIPPAGE_EXCEEDED"} | {"code TRANSACTION_FAILED"}
 RESTING_MET = {
     "accepted",
     "fired",
@@ -172,6 +175,11 @@ def run_until_met(machine: type[OrderMachine], wanted: set[str], settings: setti
 @pytest.mark.timeout(0)
 def test_no_sequence_of_faults_loses_an_order_or_swaps_it_twice() -> None:
     run_until_met(OrderMachine, MET, SETTINGS)
+
+
+@pytest.mark.timeout(0)
+def test_no_sequence_of_faults_loses_an_order_or_swaps_it_twice_on_solana() -> None:
+    run_until_met(SolanaMachine, SOLANA_MET, SOLANA_SETTINGS)
 
 
 @pytest.mark.timeout(0)

@@ -101,6 +101,10 @@ class World:
             return None
         return self.work(message)
 
+    def new_chain(self) -> Any:
+        """The chain as a worker sees it."""
+        return self.chain
+
     def work(self, message: Message) -> Process:
         process = self._process("worker")
         execution = self._execution(
@@ -108,7 +112,7 @@ class World:
             announcer(self.events),
             self.venues,
             Quoting(self.venues, timeout=1.0, max_price_impact_bps=1000),
-            Gated(self.chain, process, TimeoutError),
+            Gated(self.new_chain(), process, TimeoutError),
             self.signer,
             ExecutionLimits(CONFIRM_S, RetryPolicy()),
             lambda: 0.5,
