@@ -30,6 +30,7 @@ SCENARIOS = "burst, latency, own-socket, ceiling, sockets, backlog, table, trigg
     help="Another checkout of this engine, with its own .venv, in place of the baseline.",
 )
 @click.option("--keys", is_flag=True, help="Ours taking API keys, beside ours open; no baseline.")
+@click.option("--solana", is_flag=True, help="Ours on a Solana node, beside ours simulated; no baseline.")
 @click.option("--check", is_flag=True, help="Exit 1 if a figure is not what it must be.")
 @click.option(
     "--html", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write a report."
@@ -47,6 +48,7 @@ def bench(
     mode: str | None,
     against: Path | None,
     keys: bool,
+    solana: bool,
     check: bool,
     html: Path | None,
     json: Path | None,
@@ -73,8 +75,8 @@ def bench(
              ./local/run bench --only burst,latency --rounds 5
              ./local/run bench --against ../main --only burst --check    nothing may cost over 5 % more
     """
-    if against and keys:
-        raise click.UsageError("--against and --keys are two comparisons; one at a time.")
+    if sum(map(bool, (against, keys, solana))) > 1:
+        raise click.UsageError("--against, --keys and --solana are comparisons of their own; one at a time.")
     if importlib.util.find_spec("tests") is None or importlib.util.find_spec("tests.bench") is None:
         raise NotDone("bench needs the folder tests/ of a checkout of this project, which is not here.")
     from tests.bench import command
@@ -92,6 +94,7 @@ def bench(
         modes=(mode,) if mode else ("ours", "separate"),
         against=against,
         keys=keys,
+        solana=solana,
         html=html,
         json=json,
     )

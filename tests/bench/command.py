@@ -44,6 +44,7 @@ class Wish:
     modes: Sequence[str] = ("ours", "separate")
     against: Path | None = None
     keys: bool = False
+    solana: bool = False
     html: Path | None = None
     json: Path | None = None
 
@@ -93,6 +94,12 @@ def _sides(wish: Wish, console: Console) -> list[Side]:
     if wish.keys:
         return [
             Ours(f"{mode}{suffix}", mode == "separate", takes_keys=not suffix)
+            for mode in wish.modes
+            for suffix in ("-other", "")
+        ]
+    if wish.solana:
+        return [
+            Ours(f"{mode}{suffix}", mode == "separate", world="simulated" if suffix else "solana")
             for mode in wish.modes
             for suffix in ("-other", "")
         ]
@@ -147,11 +154,15 @@ class _bar:
 def _rows(wish: Wish, samples: Sequence[Sample]) -> list[Row]:
     if wish.against or wish.keys:
         return guard_rows(samples, wish.modes, TOLERANCE)
+    if wish.solana:
+        return guard_rows(samples, wish.modes, None)
     return rows(samples, wish.options, wish.modes)
 
 
 def _show(wish: Wish, found: Sequence[Row], samples: Sequence[Sample], console: Console) -> None:
-    other = wish.against.resolve().name if wish.against else "open" if wish.keys else "baseline"
+    other = "open" if wish.keys else "simulated" if wish.solana else "baseline"
+    if wish.against:
+        other = wish.against.resolve().name
     console.print()
     console.print(table(found, other=other))
     console.print(notes(found))

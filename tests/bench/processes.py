@@ -14,7 +14,7 @@ from pathlib import Path
 PROC = Path("/proc")
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 ENGINE = "engine"
-GROUPS = (ENGINE, "postgres", "redis", "sqs")
+GROUPS = (ENGINE, "postgres", "redis", "sqs", "solana")
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ def group_of(command: list[str]) -> str:
         return "redis"
     if "ministack" in command or any(part.endswith(".sqs") for part in command):
         return "sqs"
+    if any(part.endswith(".solana") for part in command):
+        return "solana"
     return ENGINE
 
 

@@ -91,22 +91,25 @@ def rows(samples: Sequence[Sample], options: Options, sides: Sequence[str]) -> l
     return list(_filled(specs, samples))
 
 
-def guard_rows(samples: Sequence[Sample], sides: Sequence[str], tolerance: float) -> list[Row]:
-    """The rows of a comparison of two checkouts: no figure may be worse by more than `tolerance` (0.05)."""
+def guard_rows(samples: Sequence[Sample], sides: Sequence[str], tolerance: float | None) -> list[Row]:
+    """The rows of a comparison of two engines of ours: none may be worse by more than `tolerance` (0.05)."""
     specs = [
         Spec(
             f"{title}{MODES[mode]}",
             unit,
             Source(mode, scenario, figure),
             Source(f"{mode}-other", scenario, figure),
-            Bar(sign, 1 - tolerance if sign == MORE else 1 + tolerance),
-            Bar(sign, 1.0),
+            *((None, None) if tolerance is None else _bars(sign, tolerance)),
         )
         for mode in MODES
         if mode in sides
         for scenario, figure, title, unit, sign in _guarded(samples)
     ]
     return list(_filled(specs, samples))
+
+
+def _bars(sign: str, tolerance: float) -> tuple[Bar, Bar]:
+    return Bar(sign, 1 - tolerance if sign == MORE else 1 + tolerance), Bar(sign, 1.0)
 
 
 def _filled(specs: Iterable[Spec], samples: Sequence[Sample]) -> Iterable[Row]:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from local import ROOT
+from local.landed import landed, wallet_of
 
 from ..database import connected
 from ..servers import find_running
@@ -32,6 +34,8 @@ SETTINGS = {
     "REDIS_URL": "",
     "AWS_ENDPOINT_URL": "",
 }
+SLOT_MS = "10"
+"""Of a Solana node: what has landed is confirmed one slot later."""
 SWEPT = re.compile(r"sweep queued=(\d+)|(\d+) (?:overdue )?orders were queued again")  # older: the second
 
 WRONG_SWAPS = """
@@ -48,12 +52,14 @@ class Ours:
     separate: bool = False
     root: Path = ROOT
     takes_keys: bool = False
+    world: str = "simulated"
 
     @property
     def label(self) -> str:
         """For the table."""
         name = "ours" if self.root == ROOT else self.root.name
         name = f"{name} with keys" if self.takes_keys else name
+        name = f"{name} on Solana" if self.world == "solana" else name
         return f"{name} --separate" if self.separate else name
 
     @property
@@ -69,6 +75,9 @@ class Ours:
         command = [self.python, "-P", "-m", "local", "up", "--port", "0", "--state", str(state)]
         command += ["--separate"] if self.separate else []
         command += ["--auth", "keys"] if self.takes_keys else []
+        if self.world == "solana":
+            command += ["--world", self.world]
+            settings = {"SIM_SLOT_MS": SLOT_MS, **settings}
         environ = SETTINGS | {"PYTHONPATH": str(self.root), "SIM_LATENCY": f"{latency:g}", **settings}
         program = Program(command, environ, self.root, state / "engine.log")
         try:
@@ -108,6 +117,7 @@ class _Running(Engine):
             raise EngineError(f"the engine has ended:\n{program.output}")
         self.database_url = endpoints.database_url
         self.redis_url = endpoints.redis_url
+        self.chain = endpoints.chain
         self.pids = (program.pid,)
 
     def queued_again(self) -> int | None:
@@ -115,7 +125,11 @@ class _Running(Engine):
         return sum(int(now or before) for now, before in SWEPT.findall(self._program.output))
 
     def wrong_swaps(self, order_ids: list[str]) -> int | None:
-        """From the simulated chain's own book."""
+        """From the chain itself: orders without exactly one landed swap."""
+        if self.chain:
+            wallet = wallet_of(Path(self.chain["SOLANA_KEY_FILE"]))
+            found = Counter(order_id for order_id, _ in landed(self.chain["SOLANA_RPC_URLS"], wallet))
+            return sum(found[order_id] != 1 for order_id in order_ids)
         with connected(self.database_url) as connection:
             row = connection.execute(WRONG_SWAPS, [order_ids]).fetchone()
         return int(row[0]) if row else None
