@@ -42,6 +42,12 @@ def venv(tmp_path: Path) -> Path:
     return path
 
 
+def test_options_without_a_command_are_those_of_up(venv: Path) -> None:
+    done = run("--port", "nowhere", VENV=str(venv), PYTHONPATH=os.pathsep.join(sys.path[1:]))
+    assert done.returncode == 2
+    assert "Usage: ./local/run up" in done.stderr
+
+
 def test_a_python_that_is_too_old_or_none_is_named(tmp_path: Path) -> None:
     done = run(PYTHON="/bin/false", VENV=str(tmp_path / "venv"))
     assert done.returncode == 1
