@@ -47,7 +47,8 @@ class Copy:
     def description(self) -> str | None:
         """What the engine says of itself, or None while it does not answer."""
         try:
-            return str(httpx.get(f"{self.url}/", trust_env=False).json()["description"])
+            found = httpx.get(f"{self.url}/", trust_env=False).json()
+            return found.get("description")  # an error has none, while its processes start again
         except httpx.TransportError:
             return None
 
