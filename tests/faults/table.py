@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from tests.faults.round import Outcome, Progress
-from tests.faults.world import TARGETS
+from tests.faults.world import SOLANA_TARGETS
 
 COLUMNS = {
     "round": 5,
@@ -62,7 +62,7 @@ def _faults(outcome: Outcome) -> str:
     counts = Counter(outcome.killed)
     return " ".join(
         target if counts[target] == 1 else f"{target}×{counts[target]}"
-        for target in TARGETS
+        for target in SOLANA_TARGETS
         if counts[target]
     )
 
