@@ -77,16 +77,24 @@ def quote_of(name: str, token_in: Token, token_out: Token, amount_in: int, found
     amount_out = amount_of(found, "outAmount")
     if amount_out <= 0:
         raise InsufficientLiquidity(f"{name} gives nothing for it.")
+    try:
+        fee, impact_bps, pool = _fee(found, amount_in), _impact_bps(found), _pool(found)
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        raise VenueUnavailable("Jupiter's answer has another form than its quotes have.") from error
+    return Quote(name, token_in, token_out, amount_in, amount_out, fee, impact_bps, pool)
+
+
+def _pool(found: Mapping[str, Any]) -> str:
+    """The pool's address, empty where there are several."""
     plan = found.get("routePlan") or []
-    pool = str(plan[0]["swapInfo"].get("ammKey", "")) if len(plan) == 1 else ""
-    return Quote(
-        name, token_in, token_out, amount_in, amount_out, _fee(found, amount_in), _impact_bps(found), pool
-    )
+    return str(plan[0]["swapInfo"].get("ammKey", "")) if len(plan) == 1 else ""
 
 
 def _fee(found: Mapping[str, Any], amount_in: int) -> int:
-    """What the router takes of the input, base units; the pools' own fees are in the price."""
-    return amount_in * int(found.get("feeBps") or 0) // BPS
+    """What is taken of the input, base units: by the router, and by pools as far as they say so."""
+    swaps = [step["swapInfo"] for step in found.get("routePlan") or ()]
+    pools = sum(int(swap["feeAmount"]) for swap in swaps if swap.get("feeMint") == found.get("inputMint"))
+    return amount_in * int(found.get("feeBps") or 0) // BPS + pools
 
 
 def _impact_bps(found: Mapping[str, Any]) -> int:
