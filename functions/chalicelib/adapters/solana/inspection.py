@@ -1,6 +1,6 @@
 """What a venue's transaction would do to the wallet, compared with what the order says.
 
-A venue sends a transaction that is ready but for our signature, and whoever signs it pays what it says. So it
+A venue sends a transaction that is ready but for our signature, and who signs it pays what it says. So it
 is read first, instruction by instruction, and refused unless all of it is known and allowed: each refusal has
 a code of its own, and nothing is signed.
 

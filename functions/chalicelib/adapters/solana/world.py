@@ -121,7 +121,7 @@ class SolanaWorld(World):
 
 
 class NoLaunches(Launches):
-    """Tells of no launch."""
+    """There are no launches."""
 
     async def detected(self, limit: int) -> Sequence[Launch]:
         """None."""
