@@ -235,6 +235,6 @@ async def keeping_relays(every_s: float) -> AsyncIterator[None]:
 def apply_schema(config: Config) -> list[str]:
     """Apply the migrations that are missing; their names. Raises ServiceError."""
     try:
-        return migrate(config.database_url, world=config.world)
+        return migrate(config.database_url, world=config.world, chain=config.chain)
     except MigrationError as error:
         raise ServiceError(f"The schema could not be brought up to date. {error}") from error

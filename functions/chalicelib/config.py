@@ -313,6 +313,11 @@ class Config:
         values: dict[str, Any] = {name: _parse(_field(name), text) for name, text in given.items() if text}
         return cls(**values)
 
+    @property
+    def chain(self) -> str:
+        """The chain that orders settle on: `simulated`, `solana devnet`."""
+        return f"{self.world} {self.solana_cluster}" if self.world == "solana" else self.world
+
     def require(self, *names: str) -> None:
         """Raise ConfigError unless each of these settings has a value."""
         for name in names:

@@ -42,6 +42,8 @@ SELECT current_setting('transaction_read_only'), to_regnamespace('public') IS NO
      WHERE oid = to_regclass('schema_migrations') AND relnamespace <> to_regnamespace('public'))
 """
 
+SENT = "SELECT count(*) FROM orders WHERE status IN ('building', 'submitted')"
+
 LEDGER = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     name       text PRIMARY KEY,
@@ -69,6 +71,7 @@ def migrate(
     database_url: str,
     *,
     world: str = "simulated",
+    chain: str = "",
     secret: Secret | None = None,
     role: Secret | None = None,
     patience_s: float = 0.0,
@@ -76,12 +79,15 @@ def migrate(
     """Apply what is missing, and have the role of that secret ready to serve; the names of what was applied.
 
     A database that does not answer, perhaps since it is only waking up, is asked again for `patience_s`.
-    One that the engine can't work with is refused. Raises MigrationError.
+    One that the engine can't work with is refused, and so is another `chain` than orders under way have their
+    transactions on. Raises MigrationError.
     """
     with _connect(database_url, secret, patience_s) as connection:
         try:
             _check_fitness(connection)
             applied = [path.name for path in migrations(world) if _apply_once(connection, path)]
+            if chain:
+                _settle_on(connection, chain)
             if role is not None:
                 _prepare(connection, role)
             return applied
@@ -125,6 +131,24 @@ def _apply_once(connection: psycopg.Connection, path: Path) -> bool:
             raise MigrationError(f"{path.name} failed, and has changed nothing: {error}") from error
         connection.execute("INSERT INTO schema_migrations (name) VALUES (%s)", [path.name])
         return True
+
+
+def _settle_on(connection: psycopg.Connection, chain: str) -> None:
+    """Record the chain; another one would not know the transactions that are on their way, and swap twice."""
+    with connection.transaction():
+        connection.execute(LIMITS)
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        known = connection.execute("SELECT name FROM chain").fetchone()
+        if known is None:
+            connection.execute("INSERT INTO chain (name) VALUES (%s)", [chain])
+        elif known != (chain,):
+            [sent] = connection.execute(SENT).fetchone() or [0]
+            if sent:
+                raise MigrationError(
+                    f"{sent} orders have a transaction on its way on the chain `{known[0]}`, which is not "
+                    f"`{chain}`. Have them end with the settings of before, or use another database."
+                )
+            connection.execute("UPDATE chain SET name = %s", [chain])
 
 
 def _prepare(connection: psycopg.Connection, role: Secret) -> None:

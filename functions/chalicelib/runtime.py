@@ -473,7 +473,14 @@ class Runtime:
 
         self.config.require("database_url")
         owner, role = map(self._secret, (self.config.database_secret, self.config.database_role_secret))
-        return partial(migrate, self.config.database_url, world=self.config.world, secret=owner, role=role)
+        return partial(
+            migrate,
+            self.config.database_url,
+            world=self.config.world,
+            chain=self.config.chain,
+            secret=owner,
+            role=role,
+        )
 
     def _secret(self, arn: str) -> Secret | None:
         if not arn:

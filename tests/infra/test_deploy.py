@@ -274,7 +274,7 @@ def test_a_deployment_on_solana_places_no_order_and_one_command_halts_the_stage(
     on_solana: Result, deploy: Deploy, cloud: Cloud
 ) -> None:
     assert on_solana.exit_code == 0, on_solana.output
-    assert "applied 022_solana.sql" in on_solana.output
+    assert "applied 023_solana.sql" in on_solana.output
     assert "no order was placed" in on_solana.output
     assert "The first order" not in on_solana.output
     assert halt(cloud, "on", "a drill").output == "local is halted: a drill\n"

@@ -17,6 +17,7 @@ from chalicelib import migrations, runtime
 from chalicelib.adapters.postgres.database import Database
 from chalicelib.config import Config
 from chalicelib.migrations import MigrationError, migrate
+from chalicelib.worlds import WORLDS
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from local.servers import Postgres
@@ -63,14 +64,40 @@ def tables(url: str) -> set[str]:
         return {name for (name,) in found}
 
 
+ORDER = """
+INSERT INTO orders
+    (id, status, attempt, token_in, token_out, amount_in, slippage_bps, due_at, client, account)
+VALUES (gen_random_uuid(), %s, 1, 'SOL', 'USDC', 1, 100, now(), 'client', 'local')
+"""
+
+
 def test_migrations_are_numbered_without_hole_or_twin() -> None:
-    numbers = [int(path.name[:3]) for path in migrations.migrations()]
+    found = {path for world in WORLDS for path in migrations.migrations(world)}
+    numbers = sorted(int(path.name[:3]) for path in found)
     assert numbers == list(range(1, len(numbers) + 1))
 
 
 def test_an_empty_database_gets_everything_in_order(empty: str) -> None:
     assert migrate(empty) == [path.name for path in migrations.migrations()]
     assert tables(empty) >= {"public.orders", "public.order_events", "sim.transactions", "sim.swaps"}
+
+
+def test_another_chain_is_refused_while_a_transaction_is_on_its_way_on_the_one_before(empty: str) -> None:
+    migrate(empty, chain="simulated")
+    with psycopg.connect(empty) as connection:
+        connection.execute(ORDER, ["submitted"])
+    migrate(empty, chain="simulated")
+    with pytest.raises(
+        MigrationError, match="1 orders have a transaction on its way on the chain `simulated`"
+    ):
+        migrate(empty, world="solana", chain="solana local")
+    with psycopg.connect(empty) as connection:
+        connection.execute("UPDATE orders SET status = 'confirmed'")
+    migrate(empty, world="solana", chain="solana local")
+    with psycopg.connect(empty) as connection:
+        connection.execute("UPDATE orders SET status = 'building'")
+    with pytest.raises(MigrationError, match="`solana local`, which is not `solana devnet`"):
+        migrate(empty, world="solana", chain="solana devnet")
 
 
 def test_what_is_applied_is_not_applied_again(empty: str) -> None:
