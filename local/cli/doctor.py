@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 import psycopg
@@ -36,6 +37,7 @@ from ..client.commands.view import Wire
 from ..endpoints import find_running, find_url, local_credentials
 from ..errors import ServiceError
 from ..gateway import GatewaySettings
+from ..landed import call
 from ..servers.attached import TIMEOUT, Attached, AttachedPostgres, AttachedRedis, find_emulator
 from ..servers.folder import owner_pid
 from ..servers.postgres import Account
@@ -167,6 +169,8 @@ def engine(state: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
         return
     yield from parts_of(health)
     endpoints = find_running(state)
+    if endpoints is not None and endpoints.chain:
+        yield _node(endpoints.chain)
     if endpoints is not None and health["status"] == "ok":
         yield from _database(endpoints.database_url, endpoints.chain.get("WORLD", "simulated"))
 
@@ -183,6 +187,19 @@ def parts_of(health: Wire) -> Iterator[Finding]:
     if letters and letters["count"]:
         mend = "./local/run dlq list says why, ./local/run dlq redrive tries again"
         yield Finding("dead letters", Verdict.NOTE, f"{letters['count']} orders failed for good", mend)
+
+
+def _node(chain: Mapping[str, str]) -> Finding:
+    """The Solana node that is asked first."""
+    url = chain["SOLANA_RPC_URLS"].partition(",")[0].strip()
+    host = urlsplit(url).netloc.rpartition("@")[2]  # its path may hold a key
+    try:
+        version = call(url, "getVersion")["solana-core"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        ours = "SOLANA_KEY_FILE" in chain  # a node that was started with the engine
+        mend = "start the engine again, and its node with it" if ours else "SOLANA_RPC_URLS names another"
+        return Finding("Solana node", Verdict.WRONG, f"{host}: {error}; orders wait, and none is lost", mend)
+    return Finding("Solana node", Verdict.WELL, f"{version} at {host}")
 
 
 def _database(url: str, world: str) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+import time
 from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any
@@ -21,6 +22,7 @@ from ..http_connections import HttpConnections
 log = logging.getLogger(__name__)
 
 CONNECT_S, ANSWER_S = 2.0, 5.0
+REPORTED_EVERY_S = 5.0
 CONNECTIONS = 16  # to each node
 DEFAULT_PORTS = {"http": 80, "https": 443}
 RATE_LIMITED = 429
@@ -72,9 +74,7 @@ class Rpc:
             try:
                 result = await self._ask(self._nodes[at], method, params)
             except OSError as error:
-                log.warning(
-                    "rpc: node unavailable host=%s method=%s error=%r", self._nodes[at].host, method, error
-                )
+                self._nodes[at].report(method, error)
                 failure = error
             else:
                 self._first = at
@@ -112,6 +112,7 @@ class Node:
             raise ValueError("an RPC node's URL begins with http:// or https://")
         self.host = parts.hostname
         self.is_checked = False
+        self._silent_until = 0.0
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._netloc = parts.netloc.rpartition("@")[2]
         self._ids = count(1)
@@ -123,6 +124,13 @@ class Node:
             connect_s=CONNECT_S,
             answer_s=ANSWER_S,
         )
+
+    def report(self, method: str, error: OSError) -> None:
+        """Log that it is unavailable, once in some seconds: all orders in flight ask it again and again."""
+        now = time.monotonic()
+        if now >= self._silent_until:
+            log.warning("rpc: node unavailable host=%s method=%s error=%r", self.host, method, error)
+            self._silent_until = now + REPORTED_EVERY_S
 
     async def call(self, method: str, *params: object) -> Any:
         """The result of a method. Raises OSError, RpcRefusal."""
