@@ -13,11 +13,13 @@ from typing import Any
 from ...domain.errors import (
     AttemptFailed,
     InsufficientFunds,
+    InsufficientLiquidity,
     SigningRefused,
     SlippageExceeded,
     VenueUnavailable,
 )
 from ...domain.routing import BPS, Quote
+from ...domain.tokens import Token
 from ...ports.trading import Prepared, Swap
 from .blockhashes import Blockhashes
 from .guards import Guards
@@ -82,7 +84,7 @@ class Preparation:
         for _ in range(ASKED):
             if quoted_out < minimum_out:
                 break
-            found = await self._jupiter.order(
+            found = await self._ask(
                 quote.token_in,
                 quote.token_out,
                 quote.amount_in,
@@ -96,6 +98,12 @@ class Preparation:
                 return found
             quoted_out = amount_of(found, "outAmount")
         raise SlippageExceeded(f"{quote.venue} would not give the order's minimum any more.")
+
+    async def _ask(self, token_in: Token, token_out: Token, amount_in: int, **more: str) -> Mapping[str, Any]:
+        try:
+            return await self._jupiter.order(token_in, token_out, amount_in, **more)
+        except InsufficientLiquidity as error:  # there was a quote a moment ago, so there may be one again
+            raise VenueUnavailable("The venue has withdrawn its quote.") from error
 
 
 def _transaction(found: Mapping[str, Any]) -> bytes:

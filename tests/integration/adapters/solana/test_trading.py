@@ -99,7 +99,7 @@ async def test_a_price_that_is_gone_when_the_transaction_is_asked_for_is_refused
 async def test_a_venue_that_withdraws_its_quote_fails_the_attempt(trader: Trader, node: Solana) -> None:
     async with faults(node, "quote-withdrawn token=SOL"):
         quote = await trader.quote()
-        with pytest.raises(InsufficientLiquidity):
+        with pytest.raises(VenueUnavailable, match="withdrawn"):
             await trader.sign(await trader.order(), quote)
 
 
