@@ -220,6 +220,8 @@ def _settings_of(node: Solana) -> dict[str, str]:
         "SOLANA_CLUSTER": "local",
         "SOLANA_RPC_URLS": node.url,
         "SOLANA_KEY_FILE": str(node.wallet),
+        "SOLANA_KEY": "",  # that of the environment is for another cluster
+        "SOLANA_KEY_SECRET": "",
         "JUPITER_URL": f"{node.url}/swap/v2",
     }
 

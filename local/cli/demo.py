@@ -38,6 +38,7 @@ from ..process import Stopped, Stopping, run_on_loop, signals
 from ..services import Services
 from ..settings import check_faults, settings
 from ..terminal import log_to_stderr
+from ..world import check, prepare
 from . import machine
 
 NAMES = ("tokenIn", "tokenOut", "amount")
@@ -48,6 +49,7 @@ ORDERS = (
     ("RAY", "USDT", "40"),
     ("USDC", "FIDA", "20000"),  # moves each pool's price so far that it is divided among them
 )
+SMALLER = {"FIDA": "8000"}  # by the token that is bought, where a venue fills whole orders
 LIMIT = ("JTO", "USDC", "100")
 BELOW_MARKET = Decimal("0.99")  # of the best quote: further than a price moves until the order is filled
 LONGEST_S = 120.0  # for all of them, retries included
@@ -94,12 +96,14 @@ def demo(
 def _run(environ: dict[str, str], stopping: Stopping, *, as_json: bool) -> bool:
     config, console = Config.load(environ), screen(stderr=as_json)
     check_faults(config)
+    prepare(config)
     console.print("starting Postgres, Valkey and SQS in a temporary folder …")
     servers = Services(None, environ=environ, durable=False, hosts_sqs=True)
     with listen("127.0.0.1", 0) as listening, servers as services:
 
         async def play() -> bool:
             sqs = services.hosted_sqs
+            await check(services.endpoints.configure(config))
             async with Engine(config, services.endpoints, listening=listening, sqs=sqs) as engine:
                 return await stopping.unless(_play(engine, console, as_json=as_json))
 
@@ -109,6 +113,8 @@ def _run(environ: dict[str, str], stopping: Stopping, *, as_json: bool) -> bool:
 async def _play(engine: Engine, console: Console, *, as_json: bool) -> bool:
     """Whether all ended as they should."""
     orders: list[Wire] = [dict(zip(NAMES, order, strict=True)) for order in ORDERS]
+    if engine.config.world == "solana":
+        orders = [{**order, "amount": SMALLER.get(order["tokenOut"], order["amount"])} for order in orders]
     async with AsyncEngineClient(engine.url) as client:
         try:
             orders.append(await _limit_order(client, console))

@@ -24,9 +24,9 @@ from chalicelib.ports.trading import Landed, ProgramError, Swap
 from ..client.commands import options
 from ..client.commands.terminal import NotDone
 from ..endpoints import find_running
-from ..environments import add_packages
 from ..landed import explorer
 from ..settings import settings
+from ..world import NoOrders, prepare
 from . import machine
 from .findings import Finding, Verdict, show
 
@@ -44,12 +44,12 @@ Result = TypeVar("Result")
 
 @click.command("devnet-check")
 @click.option(
-    "--amount", type=Decimal, default=Decimal("0.01"), show_default=True, help="SOL to ask quotes for."
+    "--amount", type=options.NUMBER, default="0.01", show_default=True, help="SOL to ask quotes for."
 )
 @click.option("--swap", "swaps", is_flag=True, help="Sign and send that swap, with tokens of the wallet.")
 @machine.state
 @options.as_json
-def devnet_check(amount: Decimal, swaps: bool, state: Path, as_json: bool) -> None:
+def devnet_check(amount: str, swaps: bool, state: Path, as_json: bool) -> None:
     """Check the nodes, wallet and venues of WORLD=solana, by the settings that an engine would have.
 
     Without such settings it checks the node of the engine that runs on --state. It sends nothing unless
@@ -64,33 +64,20 @@ def devnet_check(amount: Decimal, swaps: bool, state: Path, as_json: bool) -> No
     given = settings(world="solana")
     try:
         config = Config.load(given if given.get("SOLANA_RPC_URLS") else {**given, **chain})
-        add_packages("solana")
+        prepare(config)
         from chalicelib.adapters.solana.world import SolanaWorld
 
         with asyncio.Runner() as loop:
             world = SolanaWorld(config, NoOrders())
             try:
-                wrong = show(_Check(world, config, loop).findings(amount, swaps=swaps), as_json=as_json)
+                wrong = show(
+                    _Check(world, config, loop).findings(Decimal(amount), swaps=swaps), as_json=as_json
+                )
             finally:
                 loop.run(world.close())
     except ConfigError as error:
         raise NotDone(str(error)) from None
     raise SystemExit(1 if wrong else 0)
-
-
-class NoOrders:
-    """`adapters.solana.guards.Database` without orders: nothing is reserved, and trading is not halted."""
-
-    def load(self, queries: Path) -> None:
-        """Nothing: no statement is run."""
-
-    async def run(self, name: str, **columns: Any) -> list[dict[str, Any]]:
-        """The rows of a statement."""
-        if name == "read_halt":
-            return [{"since": None, "reason": ""}]
-        return [
-            {"order_id": order_id, "reserved": 0, "spent": 0} for order_id in columns.get("order_ids", ())
-        ]
 
 
 class _Failed(Exception):
@@ -132,7 +119,9 @@ class _Check:
         for url in self._config.solana_rpc_urls.split(","):
             rpc = Rpc([url.strip()], self._config.solana_cluster)
             began = time.perf_counter()
-            version = self._run(rpc.call("getVersion"), "node", "SOLANA_RPC_URLS and SOLANA_CLUSTER name it")
+            version = self._run(
+                rpc.call("getVersion"), "node", "SOLANA_RPC_URLS names one of SOLANA_CLUSTER that answers"
+            )
             took_ms = (time.perf_counter() - began) * 1000
             rpc.close()
             said = f"{version['solana-core']}, of {self._config.solana_cluster}, answers in {took_ms:.0f} ms"

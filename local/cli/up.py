@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -25,6 +25,7 @@ from ..services import Services, erase, has_attached
 from ..settings import BEGAN, STATE, check_faults, settings
 from ..terminal import log_to_stderr, masked
 from ..tracing import TRACE, tracing_to
+from ..world import check, prepare
 from . import machine
 
 OPEN = "open: every client that reaches this address may trade and see every order, as the account `local`"
@@ -155,6 +156,7 @@ def _run(
 ) -> None:
     config = Config.load(environ)
     check_faults(config)
+    prepare(config)
     takes_keys = config.engine_auth == "keys"
     with listen(*address) as listening:
         if fresh:
@@ -176,6 +178,7 @@ def _run(
 
             async def serve() -> None:
                 endpoints = services.endpoints
+                await check(endpoints.configure(config))
                 chosen = (
                     SeparateEngine(config, endpoints, listening=listening, state=state, environ=environ)
                     if separate
@@ -231,4 +234,5 @@ def _shown(path: Path) -> str:
 
 
 def _say(line: str) -> None:
-    click.echo(masked(line))
+    with suppress(BrokenPipeError):  # no one reads it any more: the engine serves on, and stops when it is to
+        click.echo(masked(line))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .preparation import Preparation
     from .wallet import Wallet
 
+SIGNATURES_FEE = 10_000  # lamports: the wallet's signature, and one of the venue
 SOLDERS_MISSING = (
     "WORLD=solana needs the packages of functions/solana.txt, which are not installed here: "
     "pip install -r functions/solana.txt"
@@ -43,6 +44,7 @@ class SolanaWorld(World):
     def __init__(self, config: Config, database: Database) -> None:
         config.require("solana_rpc_urls")
         _check_mainnet(config)
+        _check_fee(config)
         self._caps = caps_of(config)
         self._config = config
         self._database = database
@@ -80,7 +82,7 @@ class SolanaWorld(World):
             key = load_key(config.solana_key_file, config.solana_key, secret)
         except KeyUnusable as error:
             raise ConfigError(str(error)) from None  # without the context: a traceback shows no part of it
-        return Wallet(key, programs=frozenset(_listed(config.solana_programs)), max_fee=config.solana_max_fee)
+        return Wallet(key, programs=_programs(config), max_fee=config.solana_max_fee)
 
     @property
     def launches(self) -> Launches:
@@ -152,6 +154,14 @@ def _check_mainnet(config: Config) -> None:
     config.require("solana_order_caps", "solana_day_caps")
 
 
+def _check_fee(config: Config) -> None:
+    if config.solana_priority_fee + SIGNATURES_FEE > config.solana_max_fee:
+        raise ConfigError(
+            f"SOLANA_PRIORITY_FEE={config.solana_priority_fee} and the {SIGNATURES_FEE} lamports of two "
+            f"signatures are more than SOLANA_MAX_FEE={config.solana_max_fee}."
+        )
+
+
 def _amounts(name: str, text: str) -> dict[str, int]:
     """`SOL=1 USDC=200` as base units by mint."""
     found: dict[str, int] = {}
@@ -168,6 +178,18 @@ def _amounts(name: str, text: str) -> dict[str, int]:
             raise ConfigError(f"{name}: {part!r} is no amount of {symbol}")
         found[token.mint] = int(units)
     return found
+
+
+def _programs(config: Config) -> frozenset[str]:
+    from solders.pubkey import Pubkey
+
+    programs = _listed(config.solana_programs)
+    for program in programs:
+        try:
+            Pubkey.from_string(program)
+        except ValueError:
+            raise ConfigError(f"SOLANA_PROGRAMS: {program!r} is no address of a program") from None
+    return frozenset(programs)
 
 
 def _listed(text: str) -> list[str]:

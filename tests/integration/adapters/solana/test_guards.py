@@ -115,11 +115,6 @@ async def test_an_order_is_signed_after_its_simulation(node: Solana, solana_data
     assert isinstance(landed, Landed)
 
 
-async def test_a_fee_above_the_setting_is_refused(node: Solana, solana_database_url: str) -> None:
-    async with trading(node, solana_database_url, solana_max_fee=15_000) as trader:
-        assert await refusal(trader) == "FEE_TOO_HIGH"
-
-
 async def test_a_node_of_another_cluster_is_refused(node: Solana, solana_database_url: str) -> None:
     async with trading(node, solana_database_url, solana_cluster="devnet") as trader:
         quote = await trader.quote()
@@ -178,17 +173,24 @@ def answering(text: str) -> Iterator[str]:
         ({"solana_rpc_urls": ""}, "SOLANA_RPC_URLS is not set"),
         ({"solana_cluster": "mainnet"}, "SOLANA_ALLOW_MAINNET=yes"),
         ({"solana_cluster": "mainnet", "solana_allow_mainnet": "yes"}, "SOLANA_ORDER_CAPS is not set"),
+        ({"solana_max_fee": 15_000}, "more than SOLANA_MAX_FEE=15000"),
         ({"solana_order_caps": "DOGE=1"}, "'DOGE' is no token"),
         ({"solana_order_caps": "SOL=much"}, "SOLANA_ORDER_CAPS: 'SOL=much' is not TOKEN=AMOUNT"),
         ({"solana_day_caps": "USDC=0.0000001"}, "SOLANA_DAY_CAPS: 'USDC=0.0000001' is no amount of USDC"),
     ],
 )
 async def test_a_wrong_setting_ends_the_start(
-    node: Solana, solana_database_url: str, settings: dict[str, str], said: str
+    node: Solana, solana_database_url: str, settings: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(ConfigError, match=said):
         async with trading(node, solana_database_url, **settings):
             pass
+
+
+async def test_a_program_that_is_no_address_is_refused(node: Solana, solana_database_url: str) -> None:
+    async with trading(node, solana_database_url, solana_programs="raydium") as trader:
+        with pytest.raises(ConfigError, match="'raydium' is no address of a program"):
+            _ = trader.world.signer
 
 
 async def test_on_mainnet_a_token_without_a_cap_is_not_sold(node: Solana, solana_database_url: str) -> None:

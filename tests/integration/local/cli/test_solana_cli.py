@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from tests.integration.local.cli.test_cli import Up, local, until
+from tests.integration.local.cli.test_cli import Up, local, processes_that_name, until
 
 SOLANA = {"SIM_SLOT_MS": "20"}
 
@@ -64,7 +67,7 @@ def test_the_check_of_a_cluster_goes_through_every_step_and_lands_a_swap(engine:
         ({"SOLANA_RPC_URLS": "http://127.0.0.1:9"}, "node", "Connect call failed"),
         ({"SOLANA_CLUSTER": "devnet"}, "node", "SOLANA_CLUSTER is devnet"),
         ({"JUPITER_URL": "http://127.0.0.1:9"}, "quote raydium", "Jupiter does not answer"),
-        ({"SOLANA_MAX_FEE": "6000"}, "transaction", "FEE_TOO_HIGH"),
+        ({"SOLANA_ORDER_CAPS": "SOL=0.001"}, "transaction", "ORDER_CAP_EXCEEDED"),
     ],
 )
 def test_the_check_of_a_cluster_ends_at_what_is_wrong(
@@ -104,3 +107,46 @@ def test_the_trace_of_an_order_has_its_transaction_of_the_chain(engine: Up) -> N
 
 def test_the_doctor_finds_nothing_wrong(engine: Up) -> None:
     assert {finding["verdict"] for finding in of(engine, "doctor")} <= {"ok", "note"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"SOLANA_KEY": "nothing"}, "SOLANA_KEY holds no key"),
+        ({"SOLANA_CLUSTER": "devnet"}, "SOLANA_CLUSTER is devnet"),
+        ({"SOLANA_RPC_URLS": "{page}"}, "is no Solana RPC node"),
+        ({"SOLANA_CLUSTER": "mainnet"}, "SOLANA_ALLOW_MAINNET=yes"),
+        ({"SOLANA_ORDER_CAPS": "SOL"}, "is not TOKEN=AMOUNT"),
+        ({"SOLANA_PROGRAMS": "raydium"}, "is no address of a program"),
+    ],
+)
+def test_a_wrong_setting_ends_the_start(
+    engine: Up, tmp_path: Path, settings: dict[str, str], said: str
+) -> None:
+    chain = json.loads((engine.state / "endpoints.json").read_text())["chain"]
+    given = {name: value.format(page=f"{engine.url}/health") for name, value in settings.items()}
+    if "SOLANA_KEY" in given:
+        given["SOLANA_KEY_FILE"] = ""
+    done = local("up", "--port=0", f"--state={tmp_path / 'state'}", **{**chain, **given})
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_a_world_that_there_is_not_is_refused_before_any_server_starts(tmp_path: Path) -> None:
+    done = local("up", "--port=0", f"--state={tmp_path / 'state'}", WORLD="moon")
+    assert done.returncode == 2
+    assert "WORLD='moon' must be one of simulated, solana" in done.stderr
+    assert not (tmp_path / "state").exists()
+
+
+def test_the_doctor_names_a_node_that_is_away(tmp_path: Path) -> None:
+    up = Up(tmp_path / "state", "--world=solana", "--latency=0", **SOLANA)
+    try:
+        chain = json.loads((up.state / "endpoints.json").read_text())["chain"]
+        for pid in processes_that_name(f"{up.state}/solana"):  # the node, and what watches over it
+            os.kill(pid, signal.SIGKILL)
+        found = {finding["what"]: finding for finding in of(up, "doctor")}
+        assert found["Solana node"]["verdict"] == "wrong"
+        assert urlsplit(chain["SOLANA_RPC_URLS"]).netloc in found["Solana node"]["said"]
+    finally:
+        up.ends(signal.SIGTERM)
