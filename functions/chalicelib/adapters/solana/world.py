@@ -81,7 +81,8 @@ class SolanaWorld(World):
         try:
             key = load_key(config.solana_key_file, config.solana_key, secret)
         except KeyUnusable as error:
-            raise ConfigError(str(error)) from None  # without the context: a traceback shows no part of it
+            # without the context: a traceback shows no part of it
+            raise ConfigError(f"{error} (KEY_UNUSABLE)") from None
         return Wallet(key, programs=_programs(config), max_fee=config.solana_max_fee)
 
     @property

@@ -222,6 +222,7 @@ def test_a_wrong_key_file_is_refused_without_showing_it(
 
         with pytest.raises(ConfigError, match=said) as refused:
             asyncio.run(sign())
+        assert str(refused.value).endswith("(KEY_UNUSABLE)")
         shown = f"{refused.value!r} {refused.value.__cause__!r} {refused.value.__context__!r}"
         assert json.dumps(numbers[:8])[1:-1] not in shown
         assert key not in shown
