@@ -59,6 +59,7 @@ class Effects:
     paid_to: set[str] = field(default_factory=set)  # token accounts that get what is sold
     received_from: set[str] = field(default_factory=set)  # who signs for what is received
     wrapped: int = 0  # lamports that become wrapped SOL
+    fee: int = 0  # lamports that the network takes
     is_opaque: bool = False  # a program runs that can't be read
 
 
@@ -82,9 +83,8 @@ def inspect(raw: bytes, allowed: Allowed) -> Effects:
             raise _refused(f"{program} uses accounts of a lookup table", code="INSTRUCTION_NOT_ALLOWED")
         found = basic.read(program, [account for account in accounts if account], bytes(instruction.data))
         _apply(found, allowed, effects, fee)
+    effects.fee = fee.lamports
     _check_effects(effects, allowed)
-    if fee.lamports > allowed.max_fee:
-        raise _refused(f"it pays {fee.lamports} lamports of fees", code="FEE_TOO_HIGH")
     return effects
 
 
@@ -185,12 +185,14 @@ def _transfer(
             raise _refused("it takes tokens that the order does not sell", code="WRONG_AMOUNT_IN")
         effects.sold += transfer.amount
         effects.paid_to.add(transfer.destination)
-    elif transfer.destination == ours_out:
+    elif transfer.destination == ours_out != transfer.source:
         effects.received += transfer.amount
         effects.received_from.add(transfer.authority)
 
 
 def _check_effects(effects: Effects, allowed: Allowed) -> None:
+    if effects.fee > allowed.max_fee:
+        raise _refused(f"it pays {effects.fee} lamports of fees", code="FEE_TOO_HIGH")
     if effects.sold > allowed.amount_in or effects.wrapped > allowed.amount_in:
         raise _refused(f"it sells {max(effects.sold, effects.wrapped)} base units", code="WRONG_AMOUNT_IN")
     if effects.is_opaque:

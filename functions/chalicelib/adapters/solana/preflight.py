@@ -19,12 +19,12 @@ from ...domain.errors import ChainUnavailable, SigningRefused, SlippageExceeded
 from ...ports.trading import Swap
 from .chain import error_of
 from .inspection import NATIVE, TOKEN_PROGRAMS, inspect, parse, token_account
-from .instructions import SYSTEM
+from .instructions import SYSTEM, TOKEN
 from .rpc import Rpc, RpcRefusal
 from .wallet import Wallet
 
-ACCOUNT_RENT = 2_039_280
-"""Lamports that a new token account keeps; ours again when it is closed."""
+MOST_RENT = 2 * 2_039_280
+"""Lamports that may stay in accounts which a swap creates on its way: the rent of two token accounts."""
 # A token account's data: mint, owner, amount, delegate, state, is_native, delegated amount, close authority.
 OWNER, AMOUNT, DELEGATE, REST = slice(32, 64), slice(64, 72), slice(72, 109), slice(121, 165)
 NO_RIGHTS = bytes(36) + b"\x01", bytes(44)
@@ -47,9 +47,9 @@ class Account:
         return int.from_bytes(self.data[AMOUNT], "little")
 
     @property
-    def authorities(self) -> tuple[bytes, bytes, bytes]:
+    def authorities(self) -> tuple[str, bytes, bytes, bytes]:
         """Who may move what a token account holds, or close it."""
-        return self.data[OWNER], self.data[DELEGATE], self.data[REST]
+        return self.program, self.data[OWNER], self.data[DELEGATE], self.data[REST]
 
 
 class Preflight:
@@ -77,7 +77,7 @@ class Preflight:
             after = await self._simulate(swap.prepared.raw, list(before))
         except (OSError, TimeoutError, RpcRefusal) as error:
             raise ChainUnavailable("The transaction could not be simulated.") from error
-        gained = self._check(swap, before, after, allowed.max_fee)
+        gained = self._check(swap, before, after, effects.fee)
         if self._is_dry:
             gives = f"{swap.token_out.text(gained)} {swap.token_out.symbol}"
             raise SigningRefused(f"A dry run: it would have given {gives}.", code="DRY_RUN")
@@ -119,26 +119,23 @@ class Preflight:
             raise error_of(found["value"]["err"])
         return dict(zip(addresses, map(_account, found["value"]["accounts"]), strict=True))
 
-    def _check(self, swap: Swap, before: dict[str, Account], after: dict[str, Account], max_fee: int) -> int:
+    def _check(self, swap: Swap, before: dict[str, Account], after: dict[str, Account], fee: int) -> int:
         """How much it gives, base units, where it takes no more than it may. Raises SigningRefused."""
-        wallet = self._wallet.address
-        accounts = {
-            token.mint: token_account(wallet, token.mint) for token in (swap.token_in, swap.token_out)
-        }
         changes = {address: after[address].amount - before[address].amount for address in before}
-        spent = -changes.pop(accounts[swap.token_in.mint])
-        gained = changes.pop(accounts[swap.token_out.mint])
-        lamports = before[wallet].lamports - after[wallet].lamports
-        if swap.token_in.mint == NATIVE and spent <= 0:  # wrapped on the way
-            spent, lamports = lamports - max_fee, 0
-        if swap.token_out.mint == NATIVE and gained <= 0:  # unwrapped at its end
-            gained, lamports = max_fee - lamports, 0
+        spent = -changes.pop(token_account(self._wallet.address, swap.token_in.mint))
+        gained = changes.pop(token_account(self._wallet.address, swap.token_out.mint))
+        # Of the wallet and its accounts together: SOL that is wrapped, unwrapped or kept as rent stays ours.
+        lamports = sum(before[each].lamports - after[each].lamports for each in before) - fee
+        if swap.token_in.mint == NATIVE:
+            spent, lamports = lamports, 0
+        if swap.token_out.mint == NATIVE:
+            gained, lamports = -lamports, 0
         if spent > swap.amount_in or min(changes.values()) < 0:
             raise SigningRefused(
                 "It would take other tokens than the order sells, or more.", code="WRONG_AMOUNT_IN"
             )
-        if lamports > max_fee + 2 * ACCOUNT_RENT:
-            raise SigningRefused(f"It would take {lamports} lamports.", code="FEE_TOO_HIGH")
+        if lamports > MOST_RENT:
+            raise SigningRefused(f"It would take {lamports} lamports beside its fee.", code="FEE_TOO_HIGH")
         self._check_authorities(before, after)
         if gained < swap.minimum_out:
             raise SlippageExceeded("A simulation gave less than the order's minimum.")
@@ -148,11 +145,12 @@ class Preflight:
         """That accounts which are there afterwards are the wallet's as they were, or as new ones are."""
         for address, account in after.items():
             if address == self._wallet.address:
-                is_right = account.program == SYSTEM
+                # With data it could be a nonce account, whose authority withdraws its lamports.
+                is_right = account.program == SYSTEM and not account.data
             elif before[address].data and account.data:
                 is_right = account.authorities == before[address].authorities
             else:
-                is_right = not account.data or account.authorities == (self._key, *NO_RIGHTS)
+                is_right = not account.data or account.authorities == (TOKEN, self._key, *NO_RIGHTS)
             if not is_right:
                 raise SigningRefused(
                     f"It would give others a right to the account {address}.", code="INSTRUCTION_NOT_ALLOWED"

@@ -238,6 +238,12 @@ def pays_a_stranger(given: Offer, random: Random) -> bytes:
     )
 
 
+def pays_from_our_own_account(given: Offer, random: Random) -> bytes:
+    """As a delegate of it could, whom the chain lets move its tokens to itself."""
+    ours = given.account(given.wallet, given.token_out)
+    return _with(given, PAYS, plain_transfer(given.amount_out, ours, ours, given.venue.pubkey()))
+
+
 def sells_another_token(given: Offer, random: Random) -> bytes:
     other = token(random.choice(("USDT", "RAY", "BONK", "JTO")))
     source, destination = given.account(given.wallet, other), given.account(given.venue, other)
@@ -387,6 +393,7 @@ MUTATIONS: dict[Mutation, set[str]] = {
     pays_nothing: {"WRONG_AMOUNT_OUT"},
     sends_to_a_stranger: {"WRONG_DESTINATION"},
     pays_a_stranger: {"WRONG_AMOUNT_OUT"},
+    pays_from_our_own_account: {"WRONG_AMOUNT_OUT"},
     sells_another_token: {"WRONG_AMOUNT_IN"},
     takes_another_token_too: {"WRONG_AMOUNT_IN"},
     takes_back_what_it_paid: {"WRONG_AMOUNT_IN"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -17,7 +18,7 @@ from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 from solders.token.state import TokenAccount, TokenAccountState
 
-from .tampering import TOKEN_PROGRAM, offer, signing, token, writable
+from .tampering import TOKEN_PROGRAM, Offer, offer, signing, token, writable
 
 OFFER = offer(Random(5))
 WALLET = OFFER.wallet.pubkey()
@@ -25,6 +26,9 @@ DEX = Pubkey.from_string("CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C")
 STRANGER = Pubkey(bytes(range(32)))
 SOLD, BOUGHT, OTHER = (OFFER.account(OFFER.wallet, token(symbol)) for symbol in ("SOL", "USDC", "BONK"))
 HELD = 10**16
+RENT = 2_039_280
+FEE = 5_000  # of one signature
+LAMPORTS = 10**16
 
 
 def holding(symbol: str, amount: int = HELD, *, owner: Pubkey = WALLET, **more: Any) -> Account:
@@ -38,18 +42,18 @@ def holding(symbol: str, amount: int = HELD, *, owner: Pubkey = WALLET, **more: 
         more.get("delegated", 0),
         more.get("close_authority"),
     )
-    return Account(2_039_280, str(TOKEN_PROGRAM), bytes(state))
+    return Account(RENT + (amount if symbol == "SOL" else 0), str(TOKEN_PROGRAM), bytes(state))
 
 
 BEFORE = {
-    WALLET: Account(10**9),
+    WALLET: Account(LAMPORTS),
     SOLD: holding("SOL"),
     BOUGHT: holding("USDC"),
     OTHER: holding("BONK"),
 }
 AFTER = {
     **BEFORE,
-    WALLET: Account(10**9 - 10_000),
+    WALLET: Account(LAMPORTS - FEE),
     SOLD: holding("SOL", HELD - OFFER.amount_in),
     BOUGHT: holding("USDC", HELD + OFFER.amount_out),
 }
@@ -85,13 +89,14 @@ async def run(
     before: Mapping[Pubkey, Account] = BEFORE,
     err: object = None,
     is_dry: bool = False,
+    given: Offer = OFFER,
 ) -> None:
     """The preflight of a swap by a program that can't be read."""
     accounts = [writable(SOLD), writable(BOUGHT), writable(OTHER), signing(WALLET)]
-    raw = OFFER.transaction([Instruction(DEX, b"swap", accounts)])
-    prepared = Prepared(raw, str(OFFER.blockhash), 1)
+    raw = given.transaction([Instruction(DEX, b"swap", accounts)])
+    prepared = Prepared(raw, str(given.blockhash), 1)
     swap = Swap(
-        "raydium", OFFER.token_in, OFFER.token_out, OFFER.amount_in, OFFER.minimum_out, prepared=prepared
+        "raydium", given.token_in, given.token_out, given.amount_in, given.minimum_out, prepared=prepared
     )
     wallet = Wallet(WalletKey(OFFER.wallet), programs=frozenset({str(DEX)}), max_fee=1_000_000)
     node: Any = Simulation(before, after, err)
@@ -103,8 +108,7 @@ async def test_a_program_that_sells_and_gives_what_it_should_may_be_signed() -> 
 
 
 async def test_an_account_that_the_transaction_creates_may_be_new() -> None:
-    without = {address: account for address, account in BEFORE.items() if address != BOUGHT}
-    await run({**AFTER, BOUGHT: holding("USDC", OFFER.amount_out)}, before=without)
+    await run({**AFTER, BOUGHT: holding("USDC", OFFER.amount_out)}, before=without(BEFORE, BOUGHT))
 
 
 @pytest.mark.parametrize(
@@ -112,8 +116,15 @@ async def test_an_account_that_the_transaction_creates_may_be_new() -> None:
     [
         ({SOLD: holding("SOL", HELD - OFFER.amount_in - 1)}, "WRONG_AMOUNT_IN"),
         ({OTHER: holding("BONK", HELD - 1)}, "WRONG_AMOUNT_IN"),
-        ({WALLET: Account(10**9 - 6_000_000)}, "FEE_TOO_HIGH"),
-        ({WALLET: Account(10**9, str(DEX))}, "INSTRUCTION_NOT_ALLOWED"),
+        ({WALLET: Account(LAMPORTS - FEE - 1)}, "WRONG_AMOUNT_IN"),  # SOL, which the order sells
+        ({WALLET: Account(LAMPORTS, str(DEX))}, "INSTRUCTION_NOT_ALLOWED"),
+        # A nonce account, whose authority withdraws what the wallet holds.
+        ({WALLET: Account(LAMPORTS - FEE, data=bytes(80))}, "INSTRUCTION_NOT_ALLOWED"),
+        # An account of another program, whose data say what they like.
+        (
+            {BOUGHT: replace(holding("USDC", HELD + OFFER.amount_out), program=str(DEX))},
+            "INSTRUCTION_NOT_ALLOWED",
+        ),
         ({OTHER: holding("BONK", owner=STRANGER)}, "INSTRUCTION_NOT_ALLOWED"),
         ({OTHER: holding("BONK", delegate=STRANGER, delegated=1)}, "INSTRUCTION_NOT_ALLOWED"),
         ({SOLD: holding("SOL", HELD - OFFER.amount_in, delegate=STRANGER)}, "INSTRUCTION_NOT_ALLOWED"),
@@ -132,11 +143,52 @@ async def test_what_a_program_would_do_beside_the_swap_is_refused(
     assert refused.value.code == code
 
 
+BUYS_SOL = replace(OFFER, token_in=token("USDC"), token_out=token("SOL"))
+BUYS_BONK = replace(OFFER, token_in=token("USDC"), token_out=token("BONK"))
+
+
+def without(accounts: Mapping[Pubkey, Account], *gone: Pubkey) -> dict[Pubkey, Account]:
+    return {address: account for address, account in accounts.items() if address not in gone}
+
+
+async def test_sol_may_be_wrapped_on_the_way_and_no_more_of_it_than_is_sold() -> None:
+    before, after = without(BEFORE, SOLD), without(AFTER, SOLD)
+    left = LAMPORTS - OFFER.amount_in - FEE
+    await run({**after, WALLET: Account(left)}, before=before)
+    with pytest.raises(SigningRefused) as refused:
+        await run({**after, WALLET: Account(left - 1)}, before=before)
+    assert refused.value.code == "WRONG_AMOUNT_IN"
+
+
+async def test_wrapped_sol_that_is_left_may_be_unwrapped() -> None:
+    unwrapped = Account(LAMPORTS - FEE + HELD - OFFER.amount_in + RENT)
+    await run({**without(AFTER, SOLD), WALLET: unwrapped})
+
+
+async def test_sol_that_is_bought_and_unwrapped_is_the_minimum_at_least() -> None:
+    after = {**without(BEFORE, SOLD), BOUGHT: holding("USDC", HELD - OFFER.amount_in)}
+    least = LAMPORTS - FEE + HELD + RENT + OFFER.minimum_out
+    await run({**after, WALLET: Account(least)}, given=BUYS_SOL)
+    with pytest.raises(SlippageExceeded):
+        await run({**after, WALLET: Account(least - 1)}, given=BUYS_SOL)
+
+
+async def test_lamports_pay_the_fee_and_some_rent_alone_where_no_sol_is_traded() -> None:
+    traded = {
+        BOUGHT: holding("USDC", HELD - OFFER.amount_in),
+        OTHER: holding("BONK", HELD + OFFER.amount_out),
+    }
+    left = LAMPORTS - FEE - 2 * RENT
+    await run({**BEFORE, **traded, WALLET: Account(left)}, given=BUYS_BONK)
+    with pytest.raises(SigningRefused) as refused:
+        await run({**BEFORE, **traded, WALLET: Account(left - 1)}, given=BUYS_BONK)
+    assert refused.value.code == "FEE_TOO_HIGH"
+
+
 async def test_a_new_account_that_others_have_a_right_to_is_refused() -> None:
-    without = {address: account for address, account in BEFORE.items() if address != BOUGHT}
     new = holding("USDC", OFFER.amount_out, delegate=STRANGER)
     with pytest.raises(SigningRefused) as refused:
-        await run({**AFTER, BOUGHT: new}, before=without)
+        await run({**AFTER, BOUGHT: new}, before=without(BEFORE, BOUGHT))
     assert refused.value.code == "INSTRUCTION_NOT_ALLOWED"
 
 
