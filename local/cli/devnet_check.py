@@ -142,10 +142,10 @@ class _Check:
 
     def _wallet(self) -> Iterator[Finding]:
         from chalicelib.adapters.solana.balances import Balances
-        from chalicelib.adapters.solana.rpc import Rpc
+        from chalicelib.adapters.solana.settings import nodes
 
         address = self._world.signer.address
-        rpc = Rpc(self._config.solana_rpc_urls.split(","), self._config.solana_cluster)
+        rpc = nodes(self._config)
         balances = Balances(rpc, address, self._config.solana_commitment)
 
         async def read() -> tuple[int, dict[Token, int]]:
@@ -182,9 +182,9 @@ class _Check:
 
     def _simulated(self, swap: Swap) -> Finding:
         from chalicelib.adapters.solana.preflight import Preflight
-        from chalicelib.adapters.solana.rpc import Rpc
+        from chalicelib.adapters.solana.settings import nodes
 
-        rpc = Rpc(self._config.solana_rpc_urls.split(","), self._config.solana_cluster)
+        rpc = nodes(self._config)
         preflight = Preflight(rpc, self._world.signer, always=True, is_dry=False)
         self._run(preflight.run(swap, MEMO), "simulation", "the error says what the transaction would do")
         rpc.close()

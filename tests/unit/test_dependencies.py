@@ -31,6 +31,7 @@ ALLOWED = {  # part → the parts that it may import
     },
     "adapters": {"domain", "ports", "adapters", "batcher"},
     "adapters.solana.audit": {"domain", "ports", "adapters", "config"},
+    "adapters.solana.settings": {"domain", "ports", "adapters", "config"},
     "adapters.solana.world": {"domain", "ports", "adapters", "config"},
     "simulation": {"domain", "ports", "simulation", "batcher", "config"},
     "batcher": {"domain"},

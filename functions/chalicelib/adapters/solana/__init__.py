@@ -1,6 +1,7 @@
 """Solana itself: real transactions, signed with a real key, sent over JSON-RPC, at venues that Jupiter asks.
 
 world.py          what WORLD=solana builds of the settings
+settings.py       what they mean
 venue.py          `ports.trading.Venue`: quotes by jupiter.py, transactions by preparation.py
 jupiter.py        Jupiter's Swap API over HTTP
 preparation.py    from a quote to a transaction that may be signed

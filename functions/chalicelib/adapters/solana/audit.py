@@ -16,6 +16,7 @@ from ...config import Config
 from ...domain.errors import TemporarilyUnavailable
 from .guards import SQL, Database
 from .rpc import Rpc, RpcRefusal
+from .settings import nodes
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ ORDER_ID = re.compile(r"\[36\] ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 def build(config: Config, database: Database) -> Audit:
     """The audit of the wallets that have traded on this cluster."""
     database.load(SQL / "queries.sql")
-    return Audit(database, Rpc(config.solana_rpc_urls.split(","), config.solana_cluster))
+    return Audit(database, nodes(config))
 
 
 class Audit:

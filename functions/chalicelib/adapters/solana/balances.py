@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .inspection import token_account
-from .rpc import Rpc, RpcRefusal
+from .rpc import Rpc, RpcRefusal, reading
 
 NO_ACCOUNT = -32602  # "could not find account", among other parameters that are wrong
 
@@ -25,4 +25,5 @@ class Balances:
             if refusal.code == NO_ACCOUNT:
                 return 0
             raise OSError(str(refusal)) from refusal
-        return int(found["value"]["amount"])
+        with reading("getTokenAccountBalance"):
+            return int(found["value"]["amount"])

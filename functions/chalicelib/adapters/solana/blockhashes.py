@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from ...domain.errors import BlockhashExpired, ChainUnavailable, SigningRefused
-from .rpc import Rpc, RpcRefusal, WrongNode
+from .rpc import Rpc, RpcRefusal, WrongNode, reading
 
 KEPT = 64  # blockhashes; those that orders have at a time are of a few slots
 
@@ -35,13 +35,16 @@ class Blockhashes:
         So the latest one is read after it, at the same slot or a later one.
         """
         try:
-            valid = await self._rpc.call("isBlockhashValid", blockhash, {"commitment": "processed"})
-            if not valid["value"]:
+            found = await self._rpc.call("isBlockhashValid", blockhash, {"commitment": "processed"})
+            with reading("isBlockhashValid"):
+                is_valid, slot = found["value"], int(found["context"]["slot"])
+            if is_valid is not True:
                 raise BlockhashExpired("The chain does not know the blockhash of the venue's transaction.")
-            options = {"commitment": "processed", "minContextSlot": valid["context"]["slot"]}
+            options = {"commitment": "processed", "minContextSlot": slot}
             latest = await self._rpc.call("getLatestBlockhash", options)
+            with reading("getLatestBlockhash"):
+                return int(latest["value"]["lastValidBlockHeight"])
         except WrongNode as error:
             raise SigningRefused(str(error), code=error.code) from error
         except (OSError, RpcRefusal) as error:
             raise ChainUnavailable from error
-        return int(latest["value"]["lastValidBlockHeight"])

@@ -34,7 +34,7 @@ from ...ports.trading import (
     Unconfirmed,
 )
 from .fill import fill_of, is_guard
-from .rpc import NodeUnavailable, Rpc, RpcRefusal, WrongNode
+from .rpc import NodeUnavailable, Rpc, RpcRefusal, WrongNode, reading
 
 SLOT_S = 0.4
 MOST_STATUSES = 256  # signatures that getSignatureStatuses takes
@@ -65,7 +65,9 @@ class RpcChain(Chain):
                 found = await self._call("getLatestBlockhash", {"commitment": self._commitment})
             except WrongNode as error:
                 raise SigningRefused(str(error), code=error.code) from error
-            self._latest = found["value"]["blockhash"], found["value"]["lastValidBlockHeight"]
+            with reading("getLatestBlockhash"):
+                latest = found["value"]
+                self._latest = str(latest["blockhash"]), int(latest["lastValidBlockHeight"])
             self._latest_until = now + SLOT_S
         return self._latest
 
@@ -77,8 +79,10 @@ class RpcChain(Chain):
         now = asyncio.get_running_loop().time()
         if now >= self._height_until:
             found = await self._call("getEpochInfo", {"commitment": "finalized"})
-            self._final_slot = max(self._final_slot, found["absoluteSlot"])
-            self._height, self._height_until = int(found["blockHeight"]), now + SLOT_S
+            with reading("getEpochInfo"):
+                slot, height = int(found["absoluteSlot"]), int(found["blockHeight"])
+            self._final_slot = max(self._final_slot, slot)
+            self._height, self._height_until = height, now + SLOT_S
         return self._height
 
     async def send(self, transaction: SignedTransaction) -> str:
@@ -101,11 +105,13 @@ class RpcChain(Chain):
     async def _status_of_all(self, signatures: Sequence[str]) -> list[TransactionStatus]:
         final_slot = self._final_slot
         found = await self._call("getSignatureStatuses", list(signatures), {"searchTransactionHistory": True})
-        statuses: list[Any] = found["value"]
-        if None in statuses and found["context"]["slot"] < final_slot:
+        with reading("getSignatureStatuses"):
+            statuses, slot = list(found["value"]), int(found["context"]["slot"])
+            given = list(zip(signatures, statuses, strict=True))
+        if None in statuses and slot < final_slot:
             raise NodeUnavailable("The RPC node is behind the one that gave the height.")
-        given = zip(signatures, statuses, strict=True)
-        return list(await asyncio.gather(*(self._status_of(*each) for each in given)))
+        with reading("getSignatureStatuses or getTransaction"):
+            return await asyncio.gather(*(self._status_of(*each) for each in given))
 
     async def _status_of(self, signature: str, status: Mapping[str, Any] | None) -> TransactionStatus:
         if status is None:

@@ -5,60 +5,46 @@ https://dev.jup.ag/docs/swap-api
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
-import msgspec
-
-from ...domain.errors import InsufficientLiquidity, VenueUnavailable
+from ...domain.errors import InsufficientLiquidity, TemporarilyUnavailable, VenueUnavailable
 from ...domain.routing import BPS, Quote
 from ...domain.tokens import Token
-from ..http_connections import Answer, HttpConnections
-from .rpc import DEFAULT_PORTS, RATE_LIMITED
+from .endpoint import RATE_LIMITED, Endpoint
 
-CONNECT_S, ANSWER_S = 2.0, 5.0
-CONNECTIONS = 16
+MOST_UNITS = 2**64 - 1  # base units that a token account holds
 NO_ROUTE = ("Failed to get quotes", "NO_ROUTES_FOUND", "COULD_NOT_FIND_ANY_ROUTE", "TOKEN_NOT_TRADABLE")
 """Parts of the errors that say that the pools can't fill it."""
 
 
 class Jupiter:
-    """The Swap API at `url`, which ends before `/order`; `api_key` gives the key for it, or ""."""
+    """The Swap API at `url`, which ends before `/order`; `api_key` gives the key for it, or "".
 
-    def __init__(self, url: str, api_key: Callable[[], str]) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
-            raise ValueError("JUPITER_URL is an http:// or https:// URL")
-        self._path = parts.path.rstrip("/")
-        self._host = parts.netloc.rpartition("@")[2]
+    Raises ValueError.
+    """
+
+    def __init__(self, url: str, api_key: Callable[[], Awaitable[str]]) -> None:
+        self._endpoint = Endpoint(url)
         self._api_key = api_key
-        self._http = HttpConnections(
-            parts.hostname,
-            parts.port or DEFAULT_PORTS[parts.scheme],
-            ssl.create_default_context() if parts.scheme == "https" else None,
-            connections=CONNECTIONS,
-            connect_s=CONNECT_S,
-            answer_s=ANSWER_S,
-        )
 
     async def order(
         self, token_in: Token, token_out: Token, amount_in: int, **more: str
     ) -> Mapping[str, Any]:
         """The answer of `/order`. Raises VenueUnavailable, InsufficientLiquidity."""
         pair = {"inputMint": token_in.mint, "outputMint": token_out.mint, "amount": str(amount_in)}
-        parameters = pair | more
-        head = f"GET {self._path}/order?{urlencode(parameters)} HTTP/1.1\r\nhost: {self._host}\r\n"
-        if key := self._api_key():
-            head += f"x-api-key: {key}\r\n"
-        message = f"{head}accept: application/json\r\n\r\n".encode()
+        headers = {"accept": "application/json"}
         try:
-            answer = await self._http.request(lambda: message)
+            if key := await self._api_key():
+                headers["x-api-key"] = key
+            answer = await self._endpoint.get(f"/order?{urlencode(pair | more)}", headers)
         except OSError as error:
             raise VenueUnavailable(f"Jupiter does not answer: {error or type(error).__name__}.") from error
-        found = _object(answer)
+        except TemporarilyUnavailable as error:
+            raise VenueUnavailable("The key for Jupiter can't be read right now.") from error
+        found = answer.found
         if answer.status == RATE_LIMITED:
             raise VenueUnavailable("Jupiter limits our requests.")
         if answer.status == 200 and found is not None:
@@ -70,10 +56,11 @@ class Jupiter:
 
     def close(self) -> None:
         """Close the connections that are not in use."""
-        self._http.close()
+        self._endpoint.close()
 
 
 def quote_of(name: str, token_in: Token, token_out: Token, amount_in: int, found: Mapping[str, Any]) -> Quote:
+    """The quote in an answer of `/order`. Raises VenueUnavailable, InsufficientLiquidity."""
     amount_out = amount_of(found, "outAmount")
     if amount_out <= 0:
         raise InsufficientLiquidity(f"{name} gives nothing for it.")
@@ -104,15 +91,9 @@ def _impact_bps(found: Mapping[str, Any]) -> int:
 
 
 def amount_of(found: Mapping[str, Any], name: str) -> int:
+    """An amount in an answer of `/order`, base units. Raises VenueUnavailable."""
     text = str(found.get(name, ""))
-    if not text.isascii() or not text.isdigit():
-        raise VenueUnavailable(f"Jupiter's answer has no {name}.")
+    is_amount = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_UNITS))
+    if not is_amount or int(text) > MOST_UNITS:
+        raise VenueUnavailable(f"Jupiter's answer has no {name} that is an amount.")
     return int(text)
-
-
-def _object(answer: Answer) -> dict[str, Any] | None:
-    try:
-        found = msgspec.json.decode(answer.body)
-    except msgspec.DecodeError:
-        return None
-    return found if isinstance(found, dict) else None

@@ -6,7 +6,6 @@ admit ─▶ /order with our wallet as its taker ─▶ blockhash known? ─▶ 
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
@@ -112,7 +111,7 @@ def _transaction(found: Mapping[str, Any]) -> bytes:
         raise _not_built(found)
     try:
         return base64.b64decode(str(text), validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error is one, and what is not ASCII raises another
         raise SigningRefused("Jupiter's transaction is not base64.", code="TRANSACTION_MALFORMED") from None
 
 

@@ -8,26 +8,21 @@ is the answer: no other one is asked.
 from __future__ import annotations
 
 import logging
-import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import count
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
-from ..http_connections import HttpConnections
+from .endpoint import RATE_LIMITED, Endpoint
 
 log = logging.getLogger(__name__)
 
-CONNECT_S, ANSWER_S = 2.0, 5.0
 REPORTED_EVERY_S = 5.0
-CONNECTIONS = 16  # to each node
-DEFAULT_PORTS = {"http": 80, "https": 443}
-RATE_LIMITED = 429
-NODE_ERRORS = (-32005, -32004, -32007, -32014, -32016)
-"""Codes of what another node may do better: it is behind, or does not have the block or the slot."""
+NODE_ERRORS = (-32004, -32005, -32007, -32009, -32011, -32014, -32016)
+"""Codes of what another node may do better: it is behind, or does not have the block, slot or history."""
 
 CLUSTERS = {
     "mainnet": "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d",
@@ -58,8 +53,20 @@ class WrongNode(NodeUnavailable):
         self.code = code
 
 
+@contextmanager
+def reading(method: str) -> Iterator[None]:
+    """Read the result of a method: one of another form is none. Raises NodeUnavailable."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise NodeUnavailable(f"The node's answer to {method} has another form than Solana's.") from error
+
+
 class Rpc:
-    """The nodes at `urls`, which must be of `cluster`. Calls raise OSError and RpcRefusal."""
+    """The nodes at `urls`, which must be of `cluster`.
+
+    Raises ValueError for what is no URL; calls raise OSError and RpcRefusal.
+    """
 
     def __init__(self, urls: Sequence[str], cluster: str) -> None:
         self._nodes = [Node(url) for url in urls]
@@ -67,19 +74,20 @@ class Rpc:
         self._first = 0  # of the nodes, the one that is asked first
 
     async def call(self, method: str, *params: object) -> Any:
-        """The result of a method."""
-        failure: OSError | None = None
+        """The result of a method. Raises WrongNode only where every node is a wrong one."""
+        failure: OSError = NodeUnavailable("No RPC node is set.")
         for turn in range(len(self._nodes)):
             at = (self._first + turn) % len(self._nodes)
             try:
                 result = await self._ask(self._nodes[at], method, params)
             except OSError as error:
                 self._nodes[at].report(method, error)
-                failure = error
+                if turn == 0 or not isinstance(error, WrongNode):
+                    failure = error
             else:
                 self._first = at
                 return result
-        raise failure or NodeUnavailable("No RPC node is set.")
+        raise failure
 
     async def _ask(self, node: Node, method: str, params: Sequence[object]) -> Any:
         if not node.is_checked:
@@ -107,23 +115,11 @@ class Node:
     """One node. `url` may hold a key in its path or query: only its host is named elsewhere."""
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
-            raise ValueError("an RPC node's URL begins with http:// or https://")
-        self.host = parts.hostname
+        self._endpoint = Endpoint(url)
+        self.host = self._endpoint.host
         self.is_checked = False
         self._silent_until = 0.0
-        self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._netloc = parts.netloc.rpartition("@")[2]
         self._ids = count(1)
-        self._http = HttpConnections(
-            parts.hostname,
-            parts.port or DEFAULT_PORTS[parts.scheme],
-            ssl.create_default_context() if parts.scheme == "https" else None,
-            connections=CONNECTIONS,
-            connect_s=CONNECT_S,
-            answer_s=ANSWER_S,
-        )
 
     def report(self, method: str, error: OSError) -> None:
         """Log that it is unavailable, once in some seconds: all orders in flight ask it again and again."""
@@ -135,11 +131,10 @@ class Node:
     async def call(self, method: str, *params: object) -> Any:
         """The result of a method. Raises OSError, RpcRefusal."""
         request = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
-        message = self._post(msgspec.json.encode(request))
-        answer = await self._http.request(lambda: message)
+        answer = await self._endpoint.post(msgspec.json.encode(request))
         if answer.status == RATE_LIMITED:
             raise NodeUnavailable(f"{self.host} limits our requests.")
-        reply = _object(answer.body)
+        reply = answer.found
         if reply is None or not ("result" in reply or isinstance(reply.get("error"), dict)):
             if answer.status >= 500:
                 raise NodeUnavailable(f"{self.host} answers {answer.status}.")
@@ -152,22 +147,7 @@ class Node:
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
-
-    def _post(self, body: bytes) -> bytes:
-        head = (
-            f"POST {self._path} HTTP/1.1\r\nhost: {self._netloc}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\n\r\n"
-        )
-        return head.encode() + body
-
-
-def _object(body: bytes) -> dict[str, Any] | None:
-    try:
-        found = msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        return None
-    return found if isinstance(found, dict) else None
+        self._endpoint.close()
 
 
 def _error(host: str, error: Mapping[str, Any]) -> Exception:

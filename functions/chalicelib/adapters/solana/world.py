@@ -5,28 +5,24 @@ A function that only quotes asks Jupiter alone: it has neither the key nor a con
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ...config import Config, ConfigError
 from ...domain.launch import Launch
-from ...domain.tokens import find_token
 from ...ports.launches import Launches
 from ...ports.trading import Chain, Venue, World
+from . import settings
 from .guards import SQL, Database
-from .jupiter import Jupiter
-from .rpc import Rpc
 from .switch import HALTED_BY_SETTING
 from .venue import JupiterVenue
 
 if TYPE_CHECKING:
-    from .guards import Caps
+    from ..aws.secrets import Secret
     from .preparation import Preparation
     from .wallet import Wallet
 
-SIGNATURES_FEE = 10_000  # lamports: the wallet's signature, and one of the venue
 SOLDERS_MISSING = (
     "WORLD=solana needs the packages of functions/solana.txt, which are not installed here: "
     "pip install -r functions/solana.txt"
@@ -42,23 +38,20 @@ class SolanaWorld(World):
     """Raises ConfigError where a setting is missing or wrong; a wrong key is reported with the signer."""
 
     def __init__(self, config: Config, database: Database) -> None:
-        config.require("solana_rpc_urls")
-        _check_mainnet(config)
-        _check_fee(config)
-        self._caps = caps_of(config)
+        settings.check(config)
+        self._caps = settings.caps(config)
         self._config = config
         self._database = database
         database.load(SQL / "queries.sql")
-        self._jupiter = Jupiter(config.jupiter_url, _key_reader(config))
-        self._rpc = Rpc(_listed(config.solana_rpc_urls), config.solana_cluster)
+        self._jupiter = settings.jupiter(config, _api_key_of(config))
+        self._rpc = settings.nodes(config)
 
     @cached_property
     def venues(self) -> Mapping[str, Venue]:
         """Each DEX that SOLANA_VENUES names."""
-        named = (each.split("=", 1) for each in _listed(self._config.solana_venues))
         return {
-            name.strip(): JupiterVenue(name.strip(), label.strip(), self._jupiter, lambda: self._preparation)
-            for name, label in named
+            name: JupiterVenue(name, label, self._jupiter, lambda: self._preparation)
+            for name, label in settings.venues(self._config).items()
         }
 
     @cached_property
@@ -77,13 +70,17 @@ class SolanaWorld(World):
         except ImportError as error:
             raise ConfigError(SOLDERS_MISSING) from error
         config = self._config
-        secret = _password_of(config.solana_key_secret, config) if config.solana_key_secret else None
+        secret = _secret_of(config.solana_key_secret, config)
         try:
-            key = load_key(config.solana_key_file, config.solana_key, secret)
+            key = load_key(
+                config.solana_key_file,
+                config.solana_key,
+                (lambda: secret.read().password) if secret else None,
+            )
         except KeyUnusable as error:
             # without the context: a traceback shows no part of it
             raise ConfigError(f"{error} (KEY_UNUSABLE)") from None
-        return Wallet(key, programs=_programs(config), max_fee=config.solana_max_fee)
+        return Wallet(key, programs=settings.programs(config), max_fee=config.solana_max_fee)
 
     @property
     def launches(self) -> Launches:
@@ -134,78 +131,19 @@ class NoLaunches(Launches):
         """There is nothing to take."""
 
 
-def caps_of(config: Config) -> Caps:
-    """The caps in base units, by mint. Raises ConfigError."""
-    from .guards import Caps
+def _api_key_of(config: Config) -> Callable[[], Awaitable[str]]:
+    """What reads Jupiter's API key."""
+    secret = _secret_of(config.jupiter_api_key_secret, config)
 
-    return Caps(
-        _amounts("SOLANA_ORDER_CAPS", config.solana_order_caps),
-        _amounts("SOLANA_DAY_CAPS", config.solana_day_caps),
-        are_needed=config.solana_cluster == "mainnet",
-    )
+    async def read() -> str:
+        return (await secret.current()).password if secret else config.jupiter_api_key
 
-
-def _check_mainnet(config: Config) -> None:
-    if config.solana_cluster != "mainnet":
-        return
-    if config.solana_allow_mainnet != "yes":
-        raise ConfigError(
-            "SOLANA_CLUSTER=mainnet trades real money: set SOLANA_ALLOW_MAINNET=yes if that is meant."
-        )
-    config.require("solana_order_caps", "solana_day_caps")
+    return read
 
 
-def _check_fee(config: Config) -> None:
-    if config.solana_priority_fee + SIGNATURES_FEE > config.solana_max_fee:
-        raise ConfigError(
-            f"SOLANA_PRIORITY_FEE={config.solana_priority_fee} and the {SIGNATURES_FEE} lamports of two "
-            f"signatures are more than SOLANA_MAX_FEE={config.solana_max_fee}."
-        )
-
-
-def _amounts(name: str, text: str) -> dict[str, int]:
-    """`SOL=1 USDC=200` as base units by mint."""
-    found: dict[str, int] = {}
-    for part in text.replace(",", " ").split():
-        symbol, _, amount = part.partition("=")
-        token = find_token(symbol)
-        if token is None:
-            raise ConfigError(f"{name}: {symbol!r} is no token that is traded")
-        try:
-            units = Decimal(amount).scaleb(token.decimals)
-        except InvalidOperation:
-            raise ConfigError(f"{name}: {part!r} is not TOKEN=AMOUNT") from None
-        if not units.is_finite() or units <= 0 or units != int(units):
-            raise ConfigError(f"{name}: {part!r} is no amount of {symbol}")
-        found[token.mint] = int(units)
-    return found
-
-
-def _programs(config: Config) -> frozenset[str]:
-    from solders.pubkey import Pubkey
-
-    programs = _listed(config.solana_programs)
-    for program in programs:
-        try:
-            Pubkey.from_string(program)
-        except ValueError:
-            raise ConfigError(f"SOLANA_PROGRAMS: {program!r} is no address of a program") from None
-    return frozenset(programs)
-
-
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _key_reader(config: Config) -> Callable[[], str]:
-    """Jupiter's API key, where it is."""
-    if config.jupiter_api_key_secret:
-        return _password_of(config.jupiter_api_key_secret, config)
-    return lambda: config.jupiter_api_key
-
-
-def _password_of(arn: str, config: Config) -> Callable[[], str]:
+def _secret_of(arn: str, config: Config) -> Secret | None:
+    if not arn:
+        return None
     from ..aws.secrets import Secret
 
-    secret = Secret(arn, endpoint_url=config.aws_endpoint_url)
-    return lambda: secret.read().password
+    return Secret(arn, endpoint_url=config.aws_endpoint_url)

@@ -151,6 +151,24 @@ async def test_a_refused_read_is_no_answer() -> None:
             await (rpc.block_height() if method == "getEpochInfo" else rpc.status("signature"))
 
 
+@pytest.mark.parametrize("answer", [None, {}, [], 7, "text", {"value": [{}], "context": {"slot": 50}}])
+async def test_an_answer_of_another_form_is_no_answer(answer: object) -> None:
+    given: dict[str, Any] = dict.fromkeys(
+        ("getEpochInfo", "getSignatureStatuses", "getLatestBlockhash"), answer
+    )
+    rpc = chain(**given)
+    for asked in (rpc.block_height, rpc.latest_blockhash, lambda: rpc.status("signature")):
+        with pytest.raises(OSError, match="another form"):
+            await asked()
+
+
+@pytest.mark.parametrize("landed", [{}, 7, {"meta": None}, {**transaction(), "slot": None, "meta": {}}])
+async def test_a_fill_of_another_form_is_no_answer(landed: object) -> None:
+    rpc = chain(getSignatureStatuses=statuses(status()), getTransaction=landed)
+    with pytest.raises(OSError, match="another form"):
+        await rpc.status("signature")
+
+
 async def test_what_a_node_says_of_a_send_is_told_apart() -> None:
     assert await chain(sendTransaction="signature").send(SIGNED) == "signature"
     landed = RpcRefusal(-32002, "This transaction has already been processed", "AlreadyProcessed")

@@ -41,6 +41,8 @@ def test_a_fee_is_the_routers_and_that_of_pools_which_name_it() -> None:
         ({"outAmount": None}, VenueUnavailable),
         ({"outAmount": "-5"}, VenueUnavailable),
         ({"outAmount": {}}, VenueUnavailable),
+        ({"outAmount": str(2**64)}, VenueUnavailable),  # more than a token account holds
+        ({"outAmount": "9" * 5_000}, VenueUnavailable),  # more digits than Python reads
         ({"routePlan": 7}, VenueUnavailable),
         ({"routePlan": [{"swap": {}}]}, VenueUnavailable),
         ({"priceImpact": "steep"}, VenueUnavailable),

@@ -104,6 +104,7 @@ async def test_a_price_that_stays_below_the_minimum_is_refused() -> None:
         ({"errorCode": 3, "errorMessage": "Minimum for gasless"}, VenueUnavailable, "VENUE_UNAVAILABLE"),
         ({"transaction": None}, VenueUnavailable, "VENUE_UNAVAILABLE"),
         ({"transaction": "not base64!"}, SigningRefused, "TRANSACTION_MALFORMED"),
+        ({"transaction": "é"}, SigningRefused, "TRANSACTION_MALFORMED"),
         ({"transaction": "AAAA"}, SigningRefused, "TRANSACTION_MALFORMED"),
         ({"otherAmountThreshold": "much"}, VenueUnavailable, "VENUE_UNAVAILABLE"),
         ({"otherAmountThreshold": None}, VenueUnavailable, "VENUE_UNAVAILABLE"),
@@ -122,6 +123,13 @@ async def test_a_blockhash_that_the_chain_does_not_know_is_not_signed() -> None:
     unknown = {**NODE, "isBlockhashValid": {"context": {"slot": 7}, "value": False}}
     with pytest.raises(BlockhashExpired):
         await prepare(preparation(ScriptedJupiter(GOOD), unknown))
+
+
+@pytest.mark.parametrize("method", ["isBlockhashValid", "getLatestBlockhash"])
+async def test_an_answer_of_another_form_is_no_answer(method: str) -> None:
+    for answer in (None, {}, {"value": None}, "text"):
+        with pytest.raises(ChainUnavailable):
+            await prepare(preparation(ScriptedJupiter(GOOD), {**NODE, method: answer}))
 
 
 async def test_without_a_node_nothing_is_signed() -> None:
