@@ -20,7 +20,7 @@ from ...ports.trading import Swap
 from .chain import error_of
 from .inspection import NATIVE, TOKEN_PROGRAMS, inspect, parse, token_account
 from .instructions import SYSTEM, TOKEN
-from .rpc import Rpc, RpcRefusal
+from .rpc import Rpc, RpcRefusal, reading
 from .wallet import Wallet
 
 MOST_RENT = 2 * 2_039_280
@@ -30,6 +30,7 @@ OWNER, AMOUNT, DELEGATE, REST = slice(32, 64), slice(64, 72), slice(72, 109), sl
 NO_RIGHTS = bytes(36) + b"\x01", bytes(44)
 """The delegate, state and rest of an account that is initialized, and that no one else has a right to."""
 TABLE_HEAD = 56  # bytes of a lookup table before its addresses
+SIMULATIONS = 5  # at most, where the wallet's accounts change meanwhile
 COMMITMENT = {"encoding": "base64", "commitment": "processed"}
 
 
@@ -73,14 +74,29 @@ class Preflight:
         if not self._always and not effects.is_opaque:
             return
         try:
-            before = await self._ours(swap)
-            after = await self._simulate(swap.prepared.raw, list(before))
+            before, after = await self._simulated(swap)
         except (OSError, TimeoutError, RpcRefusal) as error:
             raise ChainUnavailable("The transaction could not be simulated.") from error
         gained = self._check(swap, before, after, effects.fee)
         if self._is_dry:
             gives = f"{swap.token_out.text(gained)} {swap.token_out.symbol}"
             raise SigningRefused(f"A dry run: it would have given {gives}.", code="DRY_RUN")
+
+    async def _simulated(self, swap: Swap) -> tuple[dict[str, Account], dict[str, Account]]:
+        """The wallet's accounts before and after.
+
+        What another order's transaction changes between the two would be taken for this one's doing. So they
+        are read again after the simulation, and must be as they were.
+        """
+        assert swap.prepared is not None
+        before = await self._ours(swap)
+        for _ in range(SIMULATIONS):
+            after = await self._simulate(swap.prepared.raw, list(before))
+            now = await self._ours(swap)
+            if now == before:
+                return before, after
+            before = now
+        raise ChainUnavailable("Other transactions changed the wallet's accounts during each simulation.")
 
     async def _ours(self, swap: Swap) -> dict[str, Account]:
         """The wallet, its accounts of both tokens, and its others that the transaction names."""
@@ -109,15 +125,17 @@ class Preflight:
 
     async def _accounts(self, addresses: Sequence[str]) -> dict[str, Account]:
         found = await self._rpc.call("getMultipleAccounts", list(addresses), COMMITMENT)
-        return dict(zip(addresses, map(_account, found["value"]), strict=True))
+        with reading("getMultipleAccounts"):
+            return dict(zip(addresses, map(_account, found["value"]), strict=True))
 
     async def _simulate(self, raw: bytes, addresses: Sequence[str]) -> dict[str, Account]:
         shown = {"encoding": "base64", "addresses": list(addresses)}
         options = {**COMMITMENT, "sigVerify": False, "accounts": shown}
         found = await self._rpc.call("simulateTransaction", base64.b64encode(raw).decode(), options)
-        if found["value"]["err"] is not None:
-            raise error_of(found["value"]["err"])
-        return dict(zip(addresses, map(_account, found["value"]["accounts"]), strict=True))
+        with reading("simulateTransaction"):
+            if found["value"]["err"] is not None:
+                raise error_of(found["value"]["err"])
+            return dict(zip(addresses, map(_account, found["value"]["accounts"]), strict=True))
 
     def _check(self, swap: Swap, before: dict[str, Account], after: dict[str, Account], fee: int) -> int:
         """How much it gives, base units, where it takes no more than it may. Raises SigningRefused."""
@@ -160,4 +178,4 @@ class Preflight:
 def _account(shown: Any) -> Account:
     if shown is None:
         return Account()
-    return Account(shown["lamports"], shown["owner"], base64.b64decode(shown["data"][0]))
+    return Account(int(shown["lamports"]), str(shown["owner"]), base64.b64decode(shown["data"][0]))

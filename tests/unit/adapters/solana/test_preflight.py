@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from chalicelib.adapters.solana.keys import WalletKey
 from chalicelib.adapters.solana.preflight import Account, Preflight
+from chalicelib.adapters.solana.rpc import Rpc
 from chalicelib.adapters.solana.wallet import Wallet
-from chalicelib.domain.errors import AttemptFailed, SigningRefused, SlippageExceeded
+from chalicelib.domain.errors import AttemptFailed, ChainUnavailable, SigningRefused, SlippageExceeded
 from chalicelib.ports.trading import Prepared, Swap
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
@@ -66,11 +67,17 @@ class Simulation:
         self, before: Mapping[Pubkey, Account], after: Mapping[Pubkey, Account], err: object
     ) -> None:
         self.before, self.after, self.err = before, after, err
+        self.landing: list[
+            Mapping[Pubkey, Account]
+        ] = []  # what others' transactions change, one a simulation
 
     async def call(self, method: str, *params: Any) -> Any:
         if method == "getMultipleAccounts":
             return {"value": [_shown(self.before.get(Pubkey.from_string(each))) for each in params[0]]}
         assert method == "simulateTransaction"
+        if self.landing:
+            landed = self.landing.pop()
+            self.before, self.after = {**self.before, **landed}, {**self.after, **landed}
         addresses = params[1]["accounts"]["addresses"]
         accounts = [_shown(self.after.get(Pubkey.from_string(each))) for each in addresses]
         return {"value": {"err": self.err, "accounts": accounts}}
@@ -90,6 +97,7 @@ async def run(
     err: object = None,
     is_dry: bool = False,
     given: Offer = OFFER,
+    landing: Sequence[Mapping[Pubkey, Account]] = (),
 ) -> None:
     """The preflight of a swap by a program that can't be read."""
     accounts = [writable(SOLD), writable(BOUGHT), writable(OTHER), signing(WALLET)]
@@ -99,8 +107,9 @@ async def run(
         "raydium", given.token_in, given.token_out, given.amount_in, given.minimum_out, prepared=prepared
     )
     wallet = Wallet(WalletKey(OFFER.wallet), programs=frozenset({str(DEX)}), max_fee=1_000_000)
-    node: Any = Simulation(before, after, err)
-    await Preflight(node, wallet, always=False, is_dry=is_dry).run(swap, OFFER.memo)
+    node = Simulation(before, after, err)
+    node.landing += landing
+    await Preflight(cast(Rpc, node), wallet, always=False, is_dry=is_dry).run(swap, OFFER.memo)
 
 
 async def test_a_program_that_sells_and_gives_what_it_should_may_be_signed() -> None:
@@ -190,6 +199,28 @@ async def test_a_new_account_that_others_have_a_right_to_is_refused() -> None:
     with pytest.raises(SigningRefused) as refused:
         await run({**AFTER, BOUGHT: new}, before=without(BEFORE, BOUGHT))
     assert refused.value.code == "INSTRUCTION_NOT_ALLOWED"
+
+
+async def test_what_another_order_changes_meanwhile_is_not_taken_for_the_transactions_doing() -> None:
+    bought = {BOUGHT: holding("USDC", HELD + OFFER.amount_out)}  # by another order; this one gives nothing
+    after = {**AFTER, BOUGHT: BEFORE[BOUGHT]}
+    with pytest.raises(SlippageExceeded):
+        await run(after, landing=[bought])
+    sold = {OTHER: holding("BONK", HELD - 1)}
+    await run(landing=[sold, {OTHER: holding("BONK", HELD - 2)}])
+
+
+async def test_accounts_that_never_stay_as_they_are_end_the_attempt() -> None:
+    landing = [{OTHER: holding("BONK", HELD - each)} for each in range(10)]
+    with pytest.raises(ChainUnavailable, match="Other transactions"):
+        await run(landing=landing)
+
+
+@pytest.mark.parametrize("shown", [{}, {"lamports": 1, "owner": "x", "data": []}, "account", 7])
+async def test_an_answer_of_another_form_is_none(shown: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}._shown", lambda account: shown)
+    with pytest.raises(ChainUnavailable):
+        await run()
 
 
 async def test_a_transaction_that_would_fail_is_not_signed() -> None:
