@@ -1,6 +1,7 @@
 """The audit: each landed transaction of the wallet is compared with the order that it names.
 
 It runs with the sweep, on finalized blocks, and goes on where it was, up to an order that is still under way.
+A transaction without a memo names no order, and is not compared.
 A swap that landed for a failed order, or a second one of an order, is logged as an error, once: it is what
 the engine exists to rule out.
 """
@@ -15,7 +16,7 @@ from typing import Any
 from ...config import Config
 from ...domain.errors import TemporarilyUnavailable
 from .guards import SQL, Database
-from .rpc import Rpc, RpcRefusal
+from .rpc import Rpc, RpcRefusal, reading
 from .settings import nodes
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,8 @@ class Audit:
     async def _compare(self, wallet: str, audited: str | None) -> list[str]:
         wrong: list[str] = []
         async for page in self._pages(wallet, audited):  # the oldest first
-            swaps = {entry["signature"]: _order_of(entry) for entry in page}
+            with reading("getSignaturesForAddress"):
+                swaps = {str(entry["signature"]): _order_of(entry) for entry in page}
             named = {signature: order_id for signature, order_id in swaps.items() if order_id}
             rows = await self._database.run(
                 "compare_landed", order_ids=list(named.values()), signatures=list(named)
@@ -64,21 +66,29 @@ class Audit:
             newest = None
             for signature, order_id in swaps.items():
                 row = known.get((order_id or "", signature))
-                if row is not None and not row["has_ended"]:
-                    break
-                newest = signature
-                if row is not None and not row["is_right"]:
+                if row is not None and not row["is_right"] and await self._is_signed_by(wallet, signature):
+                    if not row["has_ended"]:
+                        break
                     log.error(
                         "audit: a swap landed that its order does not have order=%s signature=%s",
                         order_id,
                         signature,
                     )
-                    wrong.append(order_id or "")
+                    wrong.append(str(row["id"]))
+                newest = signature
             if newest is not None:
                 await self._database.run("set_audited", address=wallet, audited=newest)
             if newest != page[-1]["signature"]:
                 break
         return wrong
+
+    async def _is_signed_by(self, wallet: str, signature: str) -> bool:
+        """Whether it is the wallet's: others may name the wallet and an order's id in theirs."""
+        options = {"encoding": "json", "commitment": "finalized", "maxSupportedTransactionVersion": 0}
+        found = await self._rpc.call("getTransaction", signature, options)
+        with reading("getTransaction"):
+            message = found["transaction"]["message"]
+            return wallet in message["accountKeys"][: int(message["header"]["numRequiredSignatures"])]
 
     async def _pages(self, wallet: str, audited: str | None) -> AsyncIterator[Sequence[Any]]:
         """What has landed after `audited`, page by page, the oldest first."""
@@ -88,11 +98,12 @@ class Audit:
             options["until"] = audited
         while True:
             page = await self._rpc.call("getSignaturesForAddress", wallet, options)
-            if page:
-                pages.append(page[::-1])
-                options["before"] = page[-1]["signature"]
-            if len(page) < PAGE:
-                break
+            with reading("getSignaturesForAddress"):
+                if page:
+                    pages.append(page[::-1])
+                    options["before"] = page[-1]["signature"]
+                if len(page) < PAGE:
+                    break
         for page in reversed(pages):
             yield page
 
