@@ -84,6 +84,21 @@ async def test_two_orders_never_sell_the_same_tokens(node: Solana, solana_databa
         await preparation._guards.admit(await trader.order("failed"), SOL, third)
 
 
+async def test_a_clock_that_is_set_back_reserves_nothing_twice(
+    node: Solana, solana_database_url: str
+) -> None:
+    async with trading(node, solana_database_url) as trader:
+        preparation: Any = trader.world._preparation
+        held = await preparation._guards._balances.of(SOL.mint)
+        earlier = await trader.order()
+        await preparation._guards.admit(earlier, SOL, held - await sold(trader))
+        async with trader.database.connection() as connection:
+            ahead = "UPDATE solana.sales SET at = at + interval '1 hour' WHERE order_id = %s"
+            await connection.execute(ahead, [earlier])
+        with pytest.raises(InsufficientFunds):
+            await preparation._guards.admit(await trader.order(), SOL, held // 2)
+
+
 async def test_nothing_is_signed_while_trading_is_halted(node: Solana, solana_database_url: str) -> None:
     async with trading(node, solana_database_url) as trader:
         await trader.database.run("set_halt", halted=True, reason="maintenance")

@@ -1,11 +1,14 @@
 -- What guards the wallet of WORLD=solana: what orders sell, the switch that stops it, and what was audited.
 CREATE SCHEMA solana;
 
+CREATE SEQUENCE solana.turns;
+
 -- What each order sells in its newest attempt. Its order's status says whether that is reserved, spent or neither.
 CREATE TABLE solana.sales (
     order_id uuid PRIMARY KEY,
     mint     text NOT NULL,
     amount   bigint NOT NULL,       -- base units
+    turn     bigint NOT NULL DEFAULT nextval('solana.turns'),  -- which came first: a clock may be set back
     at       timestamptz NOT NULL
 );
 
@@ -40,7 +43,7 @@ BEGIN
     SELECT asked.id, asked.mint, asked.amount, clock_timestamp()
     FROM unnest(order_ids, mints, amounts) AS asked (id, mint, amount)
     ON CONFLICT ON CONSTRAINT sales_pkey
-    DO UPDATE SET mint = excluded.mint, amount = excluded.amount, at = excluded.at;
+    DO UPDATE SET mint = excluded.mint, amount = excluded.amount, turn = excluded.turn, at = excluded.at;
     RETURN QUERY
     SELECT ours.order_id, coalesce(in_flight.amount, 0), coalesce(day.amount, 0)
     FROM solana.sales AS ours
@@ -48,7 +51,7 @@ BEGIN
         SELECT sum(earlier.amount) AS amount
         FROM orders JOIN solana.sales AS earlier ON earlier.order_id = orders.id
         WHERE orders.status IN ('routing', 'building', 'submitted')
-          AND earlier.mint = ours.mint AND (earlier.at, earlier.order_id) < (ours.at, ours.order_id)
+          AND earlier.mint = ours.mint AND earlier.turn < ours.turn
     ) AS in_flight
     CROSS JOIN LATERAL (
         SELECT sum(earlier.amount) AS amount
@@ -56,7 +59,7 @@ BEGIN
         WHERE counts_spent
           AND orders.status IN ('routing', 'building', 'submitted', 'confirmed')
           AND earlier.at > now() - interval '24 hours'
-          AND earlier.mint = ours.mint AND (earlier.at, earlier.order_id) < (ours.at, ours.order_id)
+          AND earlier.mint = ours.mint AND earlier.turn < ours.turn
     ) AS day
     WHERE ours.order_id = ANY (order_ids);
 END
