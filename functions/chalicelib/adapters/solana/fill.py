@@ -25,7 +25,8 @@ def fill_of(transaction: Mapping[str, Any], wallet: str) -> Fill:
     """The fill of `wallet`.
 
     Of the tokens that it holds, one has become more: that is what was bought. If none has, SOL was bought and
-    unwrapped, and the lamports of the wallet itself tell how much, once its fee is added to them.
+    unwrapped: it is what the wallet and its token accounts have more of in lamports, once the fee is added.
+    So wrapped SOL of before, and the rent of an account, are not counted when they are given back.
     """
     meta = transaction["meta"]
     keys = _account_keys(transaction)
@@ -35,10 +36,10 @@ def fill_of(transaction: Mapping[str, Any], wallet: str) -> Fill:
     change = _tokens(meta["postTokenBalances"], wallet)
     change.subtract(_tokens(meta["preTokenBalances"], wallet))
     amount_out = max(change.values(), default=0)
-    if amount_out <= 0 and wallet in keys:
-        at = keys.index(wallet)
-        paid = fee if at == 0 else 0
-        amount_out = meta["postBalances"][at] - meta["preBalances"][at] + paid
+    if amount_out <= 0:
+        paid = fee if keys[0] == wallet else 0
+        ours = {at for at, key in enumerate(keys) if key == wallet} | _indices(meta, wallet)
+        amount_out = sum(meta["postBalances"][at] - meta["preBalances"][at] for at in ours) + paid
     return Fill(max(0, amount_out), network_fee, fee - network_fee, meta.get("computeUnitsConsumed"))
 
 
@@ -50,6 +51,12 @@ def is_guard(transaction: Mapping[str, Any], position: int) -> bool:
         return False
     accounts = instruction["accounts"]
     return accounts[0] in accounts[1:-1]  # its authority is the last
+
+
+def _indices(meta: Mapping[str, Any], wallet: str) -> set[int]:
+    """Which of the transaction's accounts are token accounts of the wallet, before or after."""
+    balances = [*(meta["preTokenBalances"] or ()), *(meta["postTokenBalances"] or ())]
+    return {balance["accountIndex"] for balance in balances if balance.get("owner") == wallet}
 
 
 def _tokens(balances: list[Mapping[str, Any]] | None, wallet: str) -> Counter[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from chalicelib.adapters.solana.chain import RpcChain
 from chalicelib.adapters.solana.fill import fill_of
+from chalicelib.adapters.solana.inspection import NATIVE
 from chalicelib.adapters.solana.rpc import RpcRefusal
 from chalicelib.domain.errors import (
     BlockhashExpired,
@@ -186,6 +187,16 @@ def test_sol_that_was_bought_and_unwrapped_is_counted_in_lamports() -> None:
         preBalances=[1_000_000, 0, 0, 1],
         postBalances=[6_000_000 - 10_700, 0, 0, 1],
         preTokenBalances=[balance(WALLET, "A", 100)],
+        postTokenBalances=[balance(WALLET, "A", 95)],
+    )
+    assert fill_of(landed, WALLET).amount_out == 5_000_000
+
+
+def test_wrapped_sol_of_before_is_not_bought_when_its_account_is_closed() -> None:
+    landed = transaction(
+        preBalances=[1_000_000, 0, 902_039_280, 1],
+        postBalances=[1_000_000 - 10_700 + 902_039_280 + 5_000_000, 0, 0, 1],
+        preTokenBalances=[balance(WALLET, "A", 100), balance(WALLET, NATIVE, 900_000_000, 2)],
         postTokenBalances=[balance(WALLET, "A", 95)],
     )
     assert fill_of(landed, WALLET).amount_out == 5_000_000
