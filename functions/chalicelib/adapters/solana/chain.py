@@ -2,8 +2,9 @@
 
 Two rules, beside those of `services/execution/settlement.py`, keep an order at one landed swap on a cluster:
 
-- Only a final block proves that a transaction is dead. So `block_height` is that of the last finalized block:
-  a transaction that is in none of the blocks up to there, and whose blockhash ended before it, never lands.
+- Only a finalized block proves that a transaction in no block is dead. So `block_height` is that of the last
+  one: a transaction that is in none up to there, and whose blockhash ended before it, never lands. One that
+  failed is dead with its block, and that is as final as one that landed: `commitment` says how final.
 - Nodes are not equally far. A node that says "not seen" proves nothing unless it has come as far as the node
   that gave the height: an answer from before that slot counts as none.
 """
@@ -154,7 +155,7 @@ class RpcChain(Chain):
 
 
 def error_of(error: object) -> AttemptFailed:
-    """What a TransactionError of the chain is for the order; another attempt may fare better.
+    """What a TransactionError means for the order, of a transaction that landed or was simulated.
 
     The numbers of program errors are those of Jupiter (6001), Raydium CP (6005), Meteora DLMM (6003) and SPL
     Token (1: insufficient funds).
@@ -166,6 +167,8 @@ def error_of(error: object) -> AttemptFailed:
             {"InstructionError": [_, {"Custom": 1}]} | "InsufficientFundsForFee" | "InsufficientFundsForRent"
         ):
             return InsufficientFunds()
+        case "BlockhashNotFound":  # of a simulation alone: then nothing landed
+            return BlockhashExpired()
         case {"InstructionError": [position, reason]}:
-            return TransactionFailed(f"Instruction {position} failed on the chain: {reason}.")
-    return TransactionFailed(f"The chain executed the transaction and it failed: {error}.")
+            return TransactionFailed(f"Instruction {position} fails on the chain: {reason}.")
+    return TransactionFailed(f"The transaction fails on the chain: {error}.")

@@ -1,4 +1,4 @@
-"""What stands between an order and the wallet's tokens: caps, and what is reserved for other orders.
+"""The checks before a transaction is prepared: caps, and the balance less what is reserved for other orders.
 
 reserve ─▶ cap of an order, of a day ─▶ balance − reserved
 
@@ -66,7 +66,7 @@ class Caps:
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class EarlierSales:
     """What orders before this one have sold of its token, base units: in flight, and within a day."""
 
     reserved: int
@@ -82,7 +82,7 @@ class Guards:
         self._caps = caps
         self._balances = balances
         self._is_audited = False
-        self._reserve: Batcher[tuple[str, str, int], Earlier] = Batcher(self._reserve_all)
+        self._reserve: Batcher[tuple[str, str, int], EarlierSales] = Batcher(self._reserve_all)
 
     async def admit(self, order_id: str, token: Token, amount: int) -> None:
         """Reserve what an order is about to sell."""
@@ -91,7 +91,7 @@ class Guards:
             self._is_audited = True
         earlier = await self._reserve((order_id, token.mint, amount))
         self._caps.check(token, amount, earlier.spent)
-        # After what is reserved was read: what lands in between is then taken off twice, and not never.
+        # Read after what is reserved: what lands in between is then subtracted twice rather than not at all.
         try:
             held = await self._balances.of(token.mint)
         except (OSError, TimeoutError) as error:
@@ -102,7 +102,7 @@ class Guards:
                 f"The wallet holds {token.text(held)} {token.symbol}; orders in flight reserve {reserved}."
             )
 
-    async def _reserve_all(self, sales: Sequence[tuple[str, str, int]]) -> list[Earlier]:
+    async def _reserve_all(self, sales: Sequence[tuple[str, str, int]]) -> list[EarlierSales]:
         ids, mints, amounts = zip(*sales, strict=True)
         rows = await self._database.run(
             "reserve_sales",
@@ -113,5 +113,6 @@ class Guards:
         )
         found = {str(row["order_id"]): row for row in rows}
         return [
-            Earlier(int(row["reserved"]), int(row["spent"])) for row in (found[order_id] for order_id in ids)
+            EarlierSales(int(row["reserved"]), int(row["spent"]))
+            for row in (found[order_id] for order_id in ids)
         ]

@@ -67,7 +67,7 @@ class Preflight:
         self._is_dry = is_dry
 
     async def run(self, swap: Swap, memo: str) -> None:
-        """Raises SigningRefused, or an AttemptFailed of what would fail."""
+        """Check what the swap's transaction would do. Raises SigningRefused, or why it would fail."""
         assert swap.prepared is not None
         allowed = self._wallet.allowed(swap, memo, swap.prepared.blockhash)
         effects = inspect(swap.prepared.raw, allowed)

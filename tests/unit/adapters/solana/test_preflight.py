@@ -13,7 +13,13 @@ from chalicelib.adapters.solana.keys import WalletKey
 from chalicelib.adapters.solana.preflight import Account, Preflight
 from chalicelib.adapters.solana.rpc import Rpc
 from chalicelib.adapters.solana.wallet import Wallet
-from chalicelib.domain.errors import AttemptFailed, ChainUnavailable, SigningRefused, SlippageExceeded
+from chalicelib.domain.errors import (
+    AttemptFailed,
+    BlockhashExpired,
+    ChainUnavailable,
+    SigningRefused,
+    SlippageExceeded,
+)
 from chalicelib.ports.trading import Prepared, Swap
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
@@ -223,9 +229,16 @@ async def test_an_answer_of_another_form_is_none(shown: object, monkeypatch: pyt
         await run()
 
 
-async def test_a_transaction_that_would_fail_is_not_signed() -> None:
-    with pytest.raises(SlippageExceeded):
-        await run(err={"InstructionError": [0, {"Custom": 6005}]})
+@pytest.mark.parametrize(
+    ("err", "error"),
+    [
+        ({"InstructionError": [0, {"Custom": 6005}]}, SlippageExceeded),
+        ("BlockhashNotFound", BlockhashExpired),
+    ],
+)
+async def test_a_transaction_that_would_fail_is_not_signed(err: object, error: type[AttemptFailed]) -> None:
+    with pytest.raises(error):
+        await run(err=err)
 
 
 async def test_a_dry_run_says_what_it_would_have_given() -> None:
