@@ -14,6 +14,8 @@ import base58
 import psycopg
 from chalicelib.config import Config
 
+from .world import wallet_address
+
 COUNT_SWAPS = "SELECT memo, count(*) FROM sim.swaps GROUP BY memo"
 ORDER_ID = re.compile(r"\[36\] ([0-9a-f-]{36})")
 """Of a memo as getSignaturesForAddress shows it: its length and its text."""
@@ -25,8 +27,8 @@ PUBLIC = ("mainnet", "testnet", "devnet")
 def count_swaps(config: Config) -> Counter[str]:
     """How many swaps of each order the chain holds, by order id. Raises OSError, psycopg.Error."""
     if config.world == "solana":
-        url = config.solana_rpc_urls.partition(",")[0].strip()
-        return Counter(order_id for order_id, _ in landed(url, wallet_of(Path(config.solana_key_file))))
+        url = first_node(config.solana_rpc_urls)
+        return Counter(order_id for order_id, _ in landed(url, wallet_address(config)))
     with psycopg.connect(config.database_url, connect_timeout=5) as connection:
         return Counter(dict(connection.execute(COUNT_SWAPS).fetchall()))
 
@@ -58,15 +60,23 @@ def _listed(url: str, wallet: str) -> Iterator[dict[str, Any]]:
         before = page[-1]["signature"]
 
 
+def first_node(urls: str) -> str:
+    """The first of the nodes that SOLANA_RPC_URLS names."""
+    return urls.partition(",")[0].strip()
+
+
 def call(url: str, method: str, *params: object) -> Any:
     """The result of a method of Solana's JSON-RPC. Raises OSError."""
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
     request = Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 - the engine's own setting
-    with urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310
-        reply = json.load(answer)
-    if "error" in reply:
-        raise OSError(f"{method}: {reply['error'].get('message')}")
-    return reply["result"]
+    try:
+        with urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310
+            reply = json.load(answer)
+        if "error" in reply:
+            raise OSError(f"{method}: {reply['error']['message']}")
+        return reply["result"]
+    except (ValueError, LookupError, TypeError) as error:
+        raise OSError(f"{method}: what answers is no Solana RPC node") from error
 
 
 def wallet_of(key_file: Path) -> str:

@@ -39,6 +39,13 @@ async def check(config: Config) -> None:
         await world.close()
 
 
+def wallet_address(config: Config) -> str:
+    """The address of the wallet of WORLD=solana. Raises ConfigError."""
+    from chalicelib.adapters.solana.world import SolanaWorld
+
+    return SolanaWorld(config, NoOrders()).signer.address
+
+
 class NoOrders:
     """`adapters.solana.guards.Database` without orders: nothing is reserved, and trading is not halted."""
 

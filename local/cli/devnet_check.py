@@ -46,7 +46,12 @@ Result = TypeVar("Result")
 @click.option(
     "--amount", type=options.NUMBER, default="0.01", show_default=True, help="SOL to ask quotes for."
 )
-@click.option("--swap", "swaps", is_flag=True, help="Sign and send that swap, with tokens of the wallet.")
+@click.option(
+    "--swap",
+    "swaps",
+    is_flag=True,
+    help="Sign and send that swap, with tokens of the wallet; of halts, SOLANA_HALTED alone stops it.",
+)
 @machine.state
 @options.as_json
 def devnet_check(amount: str, swaps: bool, state: Path, as_json: bool) -> None:

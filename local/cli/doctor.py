@@ -37,7 +37,7 @@ from ..client.commands.view import Wire
 from ..endpoints import find_running, find_url, local_credentials
 from ..errors import ServiceError
 from ..gateway import GatewaySettings
-from ..landed import call
+from ..landed import call, first_node
 from ..servers.attached import TIMEOUT, Attached, AttachedPostgres, AttachedRedis, find_emulator
 from ..servers.folder import owner_pid
 from ..servers.postgres import Account
@@ -191,7 +191,7 @@ def parts_of(health: Wire) -> Iterator[Finding]:
 
 def _node(chain: Mapping[str, str]) -> Finding:
     """The Solana node that is asked first."""
-    url = chain["SOLANA_RPC_URLS"].partition(",")[0].strip()
+    url = first_node(chain["SOLANA_RPC_URLS"])
     host = urlsplit(url).netloc.rpartition("@")[2]  # its path may hold a key
     try:
         version = call(url, "getVersion")["solana-core"]

@@ -27,7 +27,7 @@ from psycopg.rows import dict_row
 from ..client.commands import options
 from ..client.commands.view import dump, say
 from ..client.errors import ClientError
-from ..landed import call
+from ..landed import call, first_node
 from ..tracing import spans
 from . import logs, machine
 from .operating import operating
@@ -137,11 +137,12 @@ def _of_chain(connection: psycopg.Connection[Row], order_id: str) -> Iterator[En
 
 def _of_cluster(config: Config, signatures: Iterable[str]) -> Iterator[Entry]:
     """Its transactions that have landed on a Solana cluster; a block's time is in whole seconds."""
-    url = config.solana_rpc_urls.partition(",")[0].strip()
+    url = first_node(config.solana_rpc_urls)
     options = {"commitment": "confirmed", "maxSupportedTransactionVersion": 0}
     for signature in signatures:
         with suppress(OSError):
-            if (found := call(url, "getTransaction", signature, options)) is not None:
+            found = call(url, "getTransaction", signature, options)
+            if found is not None and found["blockTime"] is not None:
                 meta = found["meta"]
                 what = {
                     "signature": signature,

@@ -20,6 +20,7 @@ from chalicelib.domain.tokens import Token
 from chalicelib.ports.trading import SignedTransaction
 
 from local.environments import add_packages
+from local.world import NoOrders
 from tests.samples import SOL
 from tests.statemachine.machine import OrderMachine
 from tests.statemachine.world import SLOT_S, World
@@ -200,7 +201,7 @@ class SolanaWorld(World):
     def _preparation(self) -> Preparation:
         node: Any = self.node
         wallet: Any = self.signer
-        database = NoOtherOrders()
+        database = NoOrders()
         return Preparation(
             node,
             Blockhashes(node),
@@ -210,20 +211,6 @@ class SolanaWorld(World):
             Switch(database, is_halted=False),
             priority_fee=10_000,
         )
-
-
-class NoOtherOrders:
-    """`guards.Database` in which no order has sold anything, and trading is not halted."""
-
-    def load(self, queries: object) -> None:
-        """There is no statement to add."""
-
-    async def run(self, name: str, **columns: Any) -> list[dict[str, Any]]:
-        if name == "add_wallet":
-            return []
-        if name == "read_halt":
-            return [{"since": None, "reason": ""}]
-        return [{"order_id": order_id, "reserved": 0, "spent": 0} for order_id in columns["order_ids"]]
 
 
 class SolanaMachine(OrderMachine):
