@@ -27,10 +27,14 @@ def setting(
     most: float | None = None,
     choices: tuple[str, ...] = (),
     form: str = "",
+    is_secret: bool = False,
 ) -> Any:
-    """A field of `Config`: its default, what it means (with its unit), and what it may be."""
+    """A field of `Config`: its default, what it means (with its unit), and what it may be.
+
+    One that `is_secret` is not in the configuration's `repr`.
+    """
     limits = {"least": least, "most": most, "choices": choices, "form": form}
-    return field(default=default, metadata={"doc": doc, **limits})
+    return field(default=default, repr=not is_secret, metadata={"doc": doc, **limits})
 
 
 ORIGINS = r"(\*|[a-zA-Z][a-zA-Z0-9+.-]*://[^/,\s]+)(\s*,\s*(\*|[a-zA-Z][a-zA-Z0-9+.-]*://[^/,\s]+))*"
@@ -41,9 +45,9 @@ class Config:
     """The engine's settings."""
 
     database_url: str = setting(
-        "", "Postgres, as a libpq URL: postgresql://user:password@127.0.0.1:5432/orders"
+        "", "Postgres, as a libpq URL: postgresql://user:password@127.0.0.1:5432/orders", is_secret=True
     )
-    redis_url: str = setting("", "Redis or Valkey, redis:// or rediss://")
+    redis_url: str = setting("", "Redis or Valkey, redis:// or rediss://", is_secret=True)
     orders_queue_url: str = setting("", "the SQS queue between submit and process")
     orders_dlq_url: str = setting("", "its dead-letter queue")
     aws_endpoint_url: str = setting("", "an emulator's endpoint, such as http://127.0.0.1:4566; empty on AWS")
@@ -74,6 +78,7 @@ class Config:
         "",
         "secret that hashes of API keys and the signatures of tickets are made with, 32 characters or more; "
         "several, newest first, with commas between",
+        is_secret=True,
     )
     key_pepper_secret: str = setting(
         "", "ARN of the secret that holds KEY_PEPPER as its `password`; empty: it is in KEY_PEPPER"
@@ -248,6 +253,7 @@ class Config:
         "",
         "URLs of Solana RPC nodes with commas between; the first that answers is asked",
         form=r"https?://[^,\s]+(\s*,\s*https?://[^,\s]+)*",
+        is_secret=True,  # as providers put a key in theirs
     )
     solana_commitment: str = setting(
         "confirmed",
@@ -257,12 +263,12 @@ class Config:
     solana_key_file: str = setting(
         "", "file of mode 600 with the trading wallet's key, as solana-keygen writes it"
     )
-    solana_key: str = setting("", "that key itself, as an array of 64 numbers or in base58")
+    solana_key: str = setting("", "that key itself, as an array of 64 numbers or in base58", is_secret=True)
     solana_key_secret: str = setting("", "ARN of the secret that holds the key as its `password`")
     jupiter_url: str = setting(
         "https://api.jup.ag/swap/v2", "Jupiter's Swap API, up to `/order`", form=r"https?://\S+"
     )
-    jupiter_api_key: str = setting("", "key for the Swap API; empty: it is asked without one")
+    jupiter_api_key: str = setting("", "key for the Swap API; empty: it is asked without one", is_secret=True)
     jupiter_api_key_secret: str = setting(
         "", "ARN of the secret that holds this key as its `password`; empty: it is in JUPITER_API_KEY"
     )

@@ -68,3 +68,15 @@ def test_a_required_setting_that_is_missing_is_named() -> None:
 @pytest.mark.parametrize("item", fields(Config), ids=lambda item: item.name)
 def test_every_setting_has_a_description(item: object) -> None:
     assert item.metadata["doc"]  # type: ignore[attr-defined]
+
+
+def test_what_a_configuration_shows_of_itself_holds_no_secret() -> None:
+    secrets = {
+        "DATABASE_URL": "postgresql://user:secret-1@127.0.0.1/orders",
+        "REDIS_URL": "redis://:secret-2@127.0.0.1",
+        "KEY_PEPPER": "secret-3" * 4,
+        "SOLANA_KEY": "secret-4",
+        "SOLANA_RPC_URLS": "https://node/?api-key=secret-5",
+        "JUPITER_API_KEY": "secret-6",
+    }
+    assert "secret" not in repr(Config.load(secrets)).replace("_secret", "")

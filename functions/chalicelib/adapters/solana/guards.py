@@ -81,14 +81,14 @@ class Guards:
         self._database = database
         self._caps = caps
         self._balances = balances
-        self._is_audited = False
+        self._is_wallet_known = False
         self._reserve: Batcher[tuple[str, str, int], EarlierSales] = Batcher(self._reserve_all)
 
     async def admit(self, order_id: str, token: Token, amount: int) -> None:
         """Reserve what an order is about to sell."""
-        if not self._is_audited:
+        if not self._is_wallet_known:
             await self._database.run("add_wallet", address=self._balances.wallet)
-            self._is_audited = True
+            self._is_wallet_known = True
         earlier = await self._reserve((order_id, token.mint, amount))
         self._caps.check(token, amount, earlier.spent)
         # Read after what is reserved: what lands in between is then subtracted twice rather than not at all.

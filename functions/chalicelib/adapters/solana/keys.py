@@ -74,5 +74,6 @@ def _read(path: Path) -> str:
             raise KeyUnusable(f"The key file {path} may be read by others (mode {mode:o}): chmod 600 {path}")
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
+        # Without the name of what is not there: it may be the key itself.
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise KeyUnusable(f"The key file {path} can't be read: {reason}.") from None
+        raise KeyUnusable(f"The file that SOLANA_KEY_FILE names can't be read: {reason}.") from None

@@ -61,6 +61,13 @@ def test_what_is_no_key_is_refused_without_showing_it(text: str, caplog: pytest.
     assert text not in caplog.text
 
 
+@pytest.mark.parametrize("text", [AS_ARRAY, AS_BASE58])
+def test_a_key_in_the_place_of_its_files_name_is_not_shown(text: str) -> None:
+    with pytest.raises(KeyUnusable, match="SOLANA_KEY_FILE") as refused:
+        load_key(text, "", None)
+    assert text not in f"{refused.value!r} {refused.value.__cause__!r}"
+
+
 def test_a_key_shows_only_its_address() -> None:
     key = WalletKey(KEYPAIR)
     shown = f"{key!r} {key} {vars(key)!r}"
