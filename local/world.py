@@ -30,6 +30,7 @@ async def check(config: Config) -> None:
 
     world = SolanaWorld(config, NoOrders())
     try:
+        _ = world.signer
         await world.chain.latest_blockhash()
     except SigningRefused as refused:
         raise ConfigError(f"{refused} ({refused.code})") from None

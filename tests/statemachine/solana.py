@@ -189,7 +189,7 @@ class SolanaWorld(World):
         }
 
     def new_chain(self) -> RpcChain:
-        return RpcChain(self.node, self.signer.address)  # type: ignore[arg-type, attr-defined]
+        return RpcChain(self.node)  # type: ignore[arg-type]
 
     def landable(self, order_id: str) -> set[str]:
         return {

@@ -44,14 +44,10 @@ ENOUGH = {"confirmed": ("confirmed", "finalized"), "finalized": ("finalized",)}
 
 
 class RpcChain(Chain):
-    """The cluster that `rpc` reaches; a swap has landed once it is in a block of `commitment`.
+    """The cluster that `rpc` reaches; a swap has landed once it is in a block of `commitment`."""
 
-    `wallet` is the address whose tokens a fill changes.
-    """
-
-    def __init__(self, rpc: Rpc, wallet: str, commitment: str = "confirmed") -> None:
+    def __init__(self, rpc: Rpc, commitment: str = "confirmed") -> None:
         self._rpc = rpc
-        self._wallet = wallet
         self._commitment = commitment
         self._final_slot = 0  # the latest that a height was given of
         self._height, self._height_until = 0, -math.inf
@@ -124,7 +120,7 @@ class RpcChain(Chain):
         transaction = await self._transaction(signature)
         if transaction is None:  # it has landed, and this node can't tell yet what it gave
             return Unconfirmed()
-        fill = fill_of(transaction, self._wallet)
+        fill = fill_of(transaction)
         return Landed(
             transaction["slot"], fill.amount_out, fill.network_fee, fill.priority_fee, fill.compute_units
         )

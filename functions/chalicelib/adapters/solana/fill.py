@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .inspection import SIGNATURE_LAMPORTS
-from .instructions import TOKEN
+from .instructions import SIGNATURE_LAMPORTS, TOKEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +20,8 @@ class Fill:
     compute_units: int | None
 
 
-def fill_of(transaction: Mapping[str, Any], wallet: str) -> Fill:
-    """The fill of `wallet`.
+def fill_of(transaction: Mapping[str, Any]) -> Fill:
+    """The fill of the wallet that has signed: the one that pays the fee, whichever key is set by now.
 
     Of the tokens that it holds, one has become more: that is what was bought. If none has, SOL was bought and
     unwrapped: it is what the wallet and its token accounts have more of in lamports, once the fee is added.
@@ -30,6 +29,7 @@ def fill_of(transaction: Mapping[str, Any], wallet: str) -> Fill:
     """
     meta = transaction["meta"]
     keys = _account_keys(transaction)
+    wallet = keys[0]
     fee = int(meta["fee"])
     signatures = len(transaction["transaction"]["signatures"])
     network_fee = min(fee, signatures * SIGNATURE_LAMPORTS)
@@ -37,9 +37,8 @@ def fill_of(transaction: Mapping[str, Any], wallet: str) -> Fill:
     change.subtract(_tokens(meta["preTokenBalances"], wallet))
     amount_out = max(change.values(), default=0)
     if amount_out <= 0:
-        paid = fee if keys[0] == wallet else 0
-        ours = {at for at, key in enumerate(keys) if key == wallet} | _indices(meta, wallet)
-        amount_out = sum(meta["postBalances"][at] - meta["preBalances"][at] for at in ours) + paid
+        ours = {0, *_indices(meta, wallet)}
+        amount_out = sum(meta["postBalances"][at] - meta["preBalances"][at] for at in ours) + fee
     return Fill(max(0, amount_out), network_fee, fee - network_fee, meta.get("computeUnitsConsumed"))
 
 

@@ -19,10 +19,9 @@ from solders.transaction import SanitizeError, VersionedTransaction
 
 from ...domain.errors import SigningRefused
 from . import instructions as basic
-from .instructions import ASSOCIATED, TOKEN
+from .instructions import ASSOCIATED, SIGNATURE_LAMPORTS, TOKEN
 
 MOST_BYTES = 1232
-SIGNATURE_LAMPORTS = 5_000
 DEFAULT_UNITS = 200_000  # compute units of each instruction where no limit is set
 MOST_UNITS = 1_400_000
 NATIVE = "So11111111111111111111111111111111111111112"

@@ -16,6 +16,7 @@ MEMOS = ("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr", "Memo1UhkJRfHyvLMcVucJwx
 COMPUTE_BUDGET = "ComputeBudget111111111111111111111111111111"
 BASIC = frozenset({SYSTEM, TOKEN, ASSOCIATED, COMPUTE_BUDGET, *MEMOS})
 """Programs whose instructions are read here."""
+SIGNATURE_LAMPORTS = 5_000  # that the network takes for each
 
 
 @dataclass(frozen=True, slots=True)

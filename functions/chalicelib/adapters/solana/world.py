@@ -59,7 +59,7 @@ class SolanaWorld(World):
         """The cluster."""
         from .chain import RpcChain
 
-        return RpcChain(self._rpc, self.signer.address, self._config.solana_commitment)
+        return RpcChain(self._rpc, self._config.solana_commitment)
 
     @cached_property
     def signer(self) -> Wallet:

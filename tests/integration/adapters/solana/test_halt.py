@@ -28,8 +28,8 @@ async def database(solana_database_url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
-def test_a_process_that_quotes_halts_or_audits_imports_nothing_that_signs() -> None:
-    modules = "chalicelib.adapters.solana.world, chalicelib.adapters.solana.audit"
+def test_a_process_that_quotes_follows_halts_or_audits_imports_nothing_that_signs() -> None:
+    modules = ", ".join(f"chalicelib.adapters.solana.{name}" for name in ("world", "chain", "audit"))
     code = f"import sys, {modules}; assert 'solders' not in sys.modules"
     subprocess.run([sys.executable, "-P", "-c", code], check=True, env={"PYTHONPATH": str(FUNCTIONS)})
 

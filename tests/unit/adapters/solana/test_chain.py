@@ -38,7 +38,7 @@ class ScriptedRpc:
 
 
 def chain(commitment: str = "confirmed", **answers: Any) -> RpcChain:
-    return RpcChain(ScriptedRpc(**answers), WALLET, commitment)  # type: ignore[arg-type]
+    return RpcChain(ScriptedRpc(**answers), commitment)  # type: ignore[arg-type]
 
 
 def statuses(*found: Any, slot: int = 50) -> Any:
@@ -121,7 +121,7 @@ async def test_a_node_as_far_as_the_height_says_that_a_transaction_is_unknown() 
 
 async def test_a_height_is_shared_for_a_slots_time() -> None:
     rpc = ScriptedRpc(getEpochInfo={"absoluteSlot": 60, "blockHeight": 55})
-    found = RpcChain(rpc, WALLET)  # type: ignore[arg-type]
+    found = RpcChain(rpc)  # type: ignore[arg-type]
     assert [await found.block_height() for _ in range(5)] == [55] * 5
     assert rpc.calls == ["getEpochInfo"]
 
@@ -182,6 +182,11 @@ async def test_what_a_node_says_of_a_send_is_told_apart() -> None:
         await chain(sendTransaction=RpcRefusal(-32003, "Signature failure")).send(SIGNED)
 
 
+def test_a_fill_is_the_signers_whichever_key_is_set_by_now() -> None:
+    landed = transaction(postTokenBalances=[balance(WALLET, "B", 70, 2), balance(VENUE, "B", 1_700, 1)])
+    assert fill_of(landed).amount_out == 70
+
+
 def test_sol_that_was_bought_and_unwrapped_is_counted_in_lamports() -> None:
     landed = transaction(
         preBalances=[1_000_000, 0, 0, 1],
@@ -189,7 +194,7 @@ def test_sol_that_was_bought_and_unwrapped_is_counted_in_lamports() -> None:
         preTokenBalances=[balance(WALLET, "A", 100)],
         postTokenBalances=[balance(WALLET, "A", 95)],
     )
-    assert fill_of(landed, WALLET).amount_out == 5_000_000
+    assert fill_of(landed).amount_out == 5_000_000
 
 
 def test_wrapped_sol_of_before_is_not_bought_when_its_account_is_closed() -> None:
@@ -199,4 +204,4 @@ def test_wrapped_sol_of_before_is_not_bought_when_its_account_is_closed() -> Non
         preTokenBalances=[balance(WALLET, "A", 100), balance(WALLET, NATIVE, 900_000_000, 2)],
         postTokenBalances=[balance(WALLET, "A", 95)],
     )
-    assert fill_of(landed, WALLET).amount_out == 5_000_000
+    assert fill_of(landed).amount_out == 5_000_000
