@@ -170,7 +170,7 @@ async def test_a_fill_of_another_form_is_no_answer(landed: object) -> None:
         await rpc.status("signature")
 
 
-async def test_what_a_node_says_of_a_send_is_told_apart() -> None:
+async def test_the_errors_of_a_send_are_distinguished() -> None:
     assert await chain(sendTransaction="signature").send(SIGNED) == "signature"
     landed = RpcRefusal(-32002, "This transaction has already been processed", "AlreadyProcessed")
     assert await chain(sendTransaction=landed).send(SIGNED) == "signature"
