@@ -7,6 +7,7 @@ from collections import OrderedDict
 from ...domain.errors import BlockhashExpired, ChainUnavailable, SigningRefused
 from .rpc import Rpc, RpcRefusal, WrongNode, reading
 
+NOT_FINAL = 32  # blocks that may yet be abandoned
 KEPT = 64  # blockhashes; those that orders have at a time are of a few slots
 
 
@@ -32,7 +33,8 @@ class Blockhashes:
     async def _ask(self, blockhash: str) -> int:
         """A blockhash that is valid is no newer than the latest one, and that one ends last.
 
-        So the latest one is read after it, at the same slot or a later one.
+        So the latest one is read after it, at the same slot or a later one. Two nodes may be on two forks,
+        whose heights differ by less than the blocks that are not final: so many are added.
         """
         try:
             found = await self._rpc.call("isBlockhashValid", blockhash, {"commitment": "processed"})
@@ -43,7 +45,7 @@ class Blockhashes:
             options = {"commitment": "processed", "minContextSlot": slot}
             latest = await self._rpc.call("getLatestBlockhash", options)
             with reading("getLatestBlockhash"):
-                return int(latest["value"]["lastValidBlockHeight"])
+                return int(latest["value"]["lastValidBlockHeight"]) + NOT_FINAL
         except WrongNode as error:
             raise SigningRefused(str(error), code=error.code) from error
         except (OSError, RpcRefusal) as error:
