@@ -8,7 +8,6 @@ where the deployed functions run too: what they import must be in their package,
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import re
@@ -27,7 +26,7 @@ import boto3
 from ..endpoints import local_credentials
 from ..environments import REQUIREMENTS, environment
 from ..servers import Folder, Postgres, Valkey
-from ..servers.server import Server
+from ..servers.server import Server, health
 from ..services import Line
 
 PINNED = re.search(r"^ministack==(\S+)$", REQUIREMENTS["emulator"].read_text(), re.MULTILINE)
@@ -143,15 +142,7 @@ class Ministack(Server):
         return {"env": environ | self.settings}
 
     def is_ready(self, port: int, pid: int) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-        try:
-            connection.request("GET", "/_ministack/health")
-            answer = json.loads(connection.getresponse().read())
-        except (http.client.HTTPException, ValueError):
-            return False
-        finally:
-            connection.close()
-        return isinstance(answer, dict) and answer.get("edition") == self._mark
+        return health(port, "/_ministack/health").get("edition") == self._mark
 
 
 class Emulator(Ministack):

@@ -6,6 +6,8 @@ files over `restart()` and over `kill()` followed by `start()`, so that clients 
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import shutil
 import signal
@@ -37,6 +39,19 @@ rm -rf -- "$@"
 rmdir -- "${1%/*}"
 """
 POLL = 0.01  # seconds between two looks at whether it is ready
+
+
+def health(port: int, path: str) -> dict[str, Any]:
+    """The JSON object that a server answers at this path, empty where it has none. Raises OSError."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", path)
+        answer = json.loads(connection.getresponse().read())
+    except (http.client.HTTPException, ValueError):
+        return {}
+    finally:
+        connection.close()
+    return answer if isinstance(answer, dict) else {}
 
 
 class Server(ABC):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 import signal
 import sys
@@ -13,7 +11,7 @@ from typing import Any
 
 from ... import ROOT
 from ...environments import packages
-from ..server import Server
+from ..server import Server, health
 
 
 class Solana(Server):
@@ -68,12 +66,4 @@ class Solana(Server):
         return {"env": {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(ROOT)}}
 
     def is_ready(self, port: int, pid: int) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-        try:
-            connection.request("GET", "/health")
-            answer = json.loads(connection.getresponse().read())
-        except (http.client.HTTPException, ValueError):
-            return False
-        finally:
-            connection.close()
-        return isinstance(answer, dict) and answer.get("pid") == pid
+        return health(port, "/health").get("pid") == pid

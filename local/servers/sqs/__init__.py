@@ -12,8 +12,6 @@ Here is `Sqs`, that process as one of the engine's servers.
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 import signal
 import sys
@@ -24,7 +22,7 @@ from typing import Any
 from ... import ROOT
 from ...signatures import AccessKey
 from ..queues import DEAD_LETTERS, ORDERS, QueueSettings
-from ..server import Server
+from ..server import Server, health
 from .access import kept_key
 
 
@@ -85,12 +83,4 @@ class Sqs(Server):
         return {"env": environ | self.key.environment()}
 
     def is_ready(self, port: int, pid: int) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-        try:
-            connection.request("GET", "/health")
-            answer = json.loads(connection.getresponse().read())
-        except (http.client.HTTPException, ValueError):
-            return False
-        finally:
-            connection.close()
-        return isinstance(answer, dict) and answer.get("pid") == pid
+        return health(port, "/health").get("pid") == pid
