@@ -1,39 +1,21 @@
-"""Whose swaps are counted on a Solana cluster, and what a node that answers oddly is taken for."""
+"""Where a browser shows a transaction: only those of public clusters are there."""
 
 from __future__ import annotations
-
-import io
-from typing import Any
 
 import pytest
 from chalicelib.config import Config
 
-from local import landed
-from local.environments import add_packages
-from local.world import wallet_address
-
-add_packages("solana")
-
-URL = "http://127.0.0.1:9"
+from local.landed import explorer
 
 
-def test_the_wallet_is_that_of_the_key_however_it_is_given() -> None:
-    from solders.keypair import Keypair
-
-    keypair = Keypair.from_seed(bytes(32))
-    config = Config(world="solana", solana_rpc_urls=URL, solana_key=str(keypair))
-    assert wallet_address(config) == str(keypair.pubkey())
-
-
-def test_the_first_of_several_nodes_is_asked() -> None:
-    assert landed.first_node(f"{URL} , http://127.0.0.1:10") == URL
-
-
-@pytest.mark.parametrize("body", ["", "<html>", "[]", "7", "{}", '{"error": "unauthorized"}'])
-def test_what_is_no_node_is_an_os_error(body: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def answer(*arguments: Any, **options: Any) -> io.StringIO:
-        return io.StringIO(body)
-
-    monkeypatch.setattr(landed, "urlopen", answer)
-    with pytest.raises(OSError, match="no Solana RPC node"):
-        landed.call(URL, "getVersion")
+@pytest.mark.parametrize(
+    ("cluster", "address"),
+    [
+        ("mainnet", "https://explorer.solana.com/tx/SIGNATURE"),
+        ("devnet", "https://explorer.solana.com/tx/SIGNATURE?cluster=devnet"),
+        ("testnet", "https://explorer.solana.com/tx/SIGNATURE?cluster=testnet"),
+        ("local", None),
+    ],
+)
+def test_a_transaction_of_a_public_cluster_has_a_link(cluster: str, address: str | None) -> None:
+    assert explorer(Config(world="solana", solana_cluster=cluster), "SIGNATURE") == address
